@@ -1,0 +1,165 @@
+//! The tables of the file.
+
+use std::net::Ipv4Addr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Cidr, Secret};
+
+/// The whole file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The mobile carrier and the SIM; without it nothing is dialled.
+    pub carrier: Option<Carrier>,
+    /// eth0.
+    pub lan: Lan,
+    /// The DNS name kept at the carrier address; without it none is.
+    pub dyndns: Option<Dyndns>,
+    /// AWS keys for the name.
+    pub aws: Option<Aws>,
+    /// What may pass.
+    pub firewall: Firewall,
+    /// Time servers.
+    pub time: Time,
+}
+
+/// `[carrier]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Carrier {
+    /// Access point name for `AT+CGDCONT`.
+    pub apn: String,
+    /// Dial string after `ATD`.
+    #[serde(default = "Carrier::default_dial")]
+    pub dial: String,
+    /// PAP or CHAP user name; empty where the carrier asks none.
+    #[serde(default)]
+    pub user: String,
+    /// PAP or CHAP password.
+    #[serde(default)]
+    pub password: Secret,
+    /// SIM PIN, four to eight digits.
+    #[serde(default)]
+    pub pin: Option<Secret>,
+}
+
+/// `[lan]`: eth0, by DHCP unless `address` is given.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Lan {
+    /// Static address with prefix length, for instance `192.168.88.2/24`.
+    pub address: Option<Cidr>,
+    /// The router, where the address is static.
+    pub gateway: Option<Ipv4Addr>,
+    /// Resolvers, where the address is static.
+    pub dns: Vec<Ipv4Addr>,
+    /// Host name told to the DHCP server.
+    pub hostname: Option<String>,
+}
+
+/// `[dyndns]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Dyndns {
+    /// The record, for instance `gsm.example.org`.
+    pub name: String,
+    /// Route 53 hosted zone id, for instance `Z0123456789ABC`.
+    pub zone: String,
+    /// Time to live of the record in seconds.
+    #[serde(default = "Dyndns::default_ttl")]
+    pub ttl: u32,
+    /// Publish an address that the internet cannot reach (carrier NAT).
+    #[serde(default)]
+    pub publish_private: bool,
+    /// Base URL of the Route 53 API.
+    #[serde(default = "Dyndns::default_endpoint")]
+    pub endpoint: String,
+    /// PEM certificates to trust instead of the public authorities.
+    #[serde(default)]
+    pub ca: Option<String>,
+}
+
+/// `[aws]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Aws {
+    /// Access key id.
+    pub access_key_id: String,
+    /// Secret access key.
+    pub secret_access_key: Secret,
+    /// Region that requests are signed for; Route 53 is signed for `us-east-1`.
+    #[serde(default = "Aws::default_region")]
+    pub region: String,
+}
+
+/// `[firewall]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Firewall {
+    /// LAN networks that may use the mobile link; everybody where absent.
+    pub allow: Option<Vec<Cidr>>,
+    /// Ports of the carrier address that lead to LAN hosts.
+    pub forward: Vec<Forward>,
+}
+
+/// One `[[firewall.forward]]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Forward {
+    /// `tcp` or `udp`.
+    pub protocol: Protocol,
+    /// Port at the carrier address.
+    pub port: u16,
+    /// LAN host.
+    pub to: Ipv4Addr,
+    /// Port there; the same where absent.
+    #[serde(default)]
+    pub to_port: Option<u16>,
+}
+
+/// Transport protocol of a forward.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Protocol {
+    /// RFC 9293.
+    Tcp,
+    /// RFC 768.
+    Udp,
+}
+
+/// `[time]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Time {
+    /// SNTP servers, asked in turn.
+    pub servers: Vec<String>,
+}
+
+impl Default for Time {
+    fn default() -> Self {
+        Self { servers: (0..4).map(|n| format!("{n}.pool.ntp.org")).collect() }
+    }
+}
+
+impl Carrier {
+    fn default_dial() -> String {
+        "*99#".into()
+    }
+}
+
+impl Dyndns {
+    const fn default_ttl() -> u32 {
+        60
+    }
+
+    fn default_endpoint() -> String {
+        "https://route53.amazonaws.com".into()
+    }
+}
+
+impl Aws {
+    fn default_region() -> String {
+        "us-east-1".into()
+    }
+}

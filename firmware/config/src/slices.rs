@@ -1,0 +1,59 @@
+//! What each service gets to see of the file: no more than it needs.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Aws, Carrier, Config, Dyndns, Firewall, Lan, Time};
+
+/// For `uplink`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UplinkConfig {
+    /// The carrier; nothing is dialled without it.
+    pub carrier: Option<Carrier>,
+}
+
+/// For `network`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetworkConfig {
+    /// eth0.
+    pub lan: Lan,
+    /// What may pass.
+    pub firewall: Firewall,
+}
+
+/// For `clock`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockConfig {
+    /// Time servers.
+    pub time: Time,
+}
+
+/// For `dyndns`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DyndnsConfig {
+    /// The name and its keys; idle where absent.
+    pub record: Option<(Dyndns, Aws)>,
+}
+
+impl From<&Config> for UplinkConfig {
+    fn from(config: &Config) -> Self {
+        Self { carrier: config.carrier.clone() }
+    }
+}
+
+impl From<&Config> for NetworkConfig {
+    fn from(config: &Config) -> Self {
+        Self { lan: config.lan.clone(), firewall: config.firewall.clone() }
+    }
+}
+
+impl From<&Config> for ClockConfig {
+    fn from(config: &Config) -> Self {
+        Self { time: config.time.clone() }
+    }
+}
+
+impl From<&Config> for DyndnsConfig {
+    fn from(config: &Config) -> Self {
+        Self { record: config.dyndns.clone().zip(config.aws.clone()) }
+    }
+}

@@ -1,0 +1,214 @@
+//! The contents of the state files. Times are milliseconds since boot.
+
+use std::net::Ipv4Addr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{BootMillis, Service};
+
+/// A value that is one service's present, and knows whose.
+pub trait State: Serialize + for<'de> Deserialize<'de> + Default {
+    /// The only service that may write it.
+    const OWNER: Service;
+}
+
+/// How the stick and the carrier link stand; written by `uplink`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct UplinkState {
+    /// Where the dialler is.
+    pub phase: UplinkPhase,
+    /// When it got there.
+    pub since: BootMillis,
+    /// The stick in use, if one is plugged in.
+    pub stick: Option<Stick>,
+    /// Operator name from `+COPS?`.
+    pub operator: Option<String>,
+    /// Received signal in dBm from `+CSQ`.
+    pub signal_dbm: Option<i16>,
+    /// The link, while IPCP is open.
+    pub link: Option<Link>,
+    /// Calls that reached IPCP since boot.
+    pub calls: u32,
+    /// Attempts that failed since boot.
+    pub failures: u32,
+    /// Bytes or frames from the stick that made no sense, since boot.
+    pub bad_input: u64,
+    /// Why the last attempt or link ended.
+    pub last_error: Option<String>,
+}
+
+/// Phases of the carrier link.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum UplinkPhase {
+    /// No stick on the bus.
+    #[default]
+    NoStick,
+    /// A stick is there, its port is being found or opened.
+    Opening,
+    /// AT dialogue up to registration.
+    Registering,
+    /// `ATD` sent.
+    Dialling,
+    /// LCP, authentication, IPCP.
+    Negotiating,
+    /// IPCP open: packets flow.
+    Up,
+    /// Waiting before the next try.
+    BackingOff,
+    /// Only a person can help: wrong PIN, PUK, no SIM, no configuration.
+    Blocked,
+}
+
+/// The stick in use.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stick {
+    /// USB vendor id.
+    pub vendor: u16,
+    /// USB product id.
+    pub product: u16,
+    /// Place on the bus, for instance `1-1.2`.
+    pub bus_path: String,
+    /// Modem port, for instance `ttyUSB2`.
+    pub tty: String,
+    /// Model from `+CGMM`, once known.
+    pub model: Option<String>,
+}
+
+/// An open PPP link.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    /// Network interface, for instance `ppp0`.
+    pub interface: String,
+    /// Our address at the carrier.
+    pub local: Ipv4Addr,
+    /// The peer's address, where it told one.
+    pub peer: Option<Ipv4Addr>,
+    /// Resolvers offered by the peer.
+    pub dns: Vec<Ipv4Addr>,
+    /// Largest packet in bytes.
+    pub mtu: u16,
+    /// When IPCP opened.
+    pub since: BootMillis,
+}
+
+/// eth0, routes, firewall; written by `network`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct NetworkState {
+    /// The wired side's address, leased or configured.
+    pub lan: Option<LanAddress>,
+    /// Whether the cable has carrier.
+    pub lan_carrier: bool,
+    /// Whether the firewall stands in the kernel.
+    pub firewall: bool,
+    /// Interface of the present default route.
+    pub default_via: Option<String>,
+    /// What went wrong last.
+    pub last_error: Option<String>,
+}
+
+/// An address on eth0.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LanAddress {
+    /// The address.
+    pub address: Ipv4Addr,
+    /// Length of the network prefix in bits.
+    pub prefix: u8,
+    /// The router.
+    pub gateway: Option<Ipv4Addr>,
+    /// Resolvers.
+    pub dns: Vec<Ipv4Addr>,
+    /// Length of the DHCP lease in seconds; none where it is static.
+    pub lease_seconds: Option<u32>,
+    /// When it was set.
+    pub since: BootMillis,
+}
+
+/// Wall-clock time; written by `clock`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ClockState {
+    /// Whether a time server has been heard since boot.
+    pub synced: bool,
+    /// The server heard last.
+    pub server: Option<String>,
+    /// When it was heard.
+    pub since: BootMillis,
+    /// What went wrong last.
+    pub last_error: Option<String>,
+}
+
+/// The DNS record; written by `dyndns`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DyndnsState {
+    /// Name kept.
+    pub name: Option<String>,
+    /// Address last accepted by the zone's server.
+    pub published: Option<Ipv4Addr>,
+    /// When it was accepted.
+    pub since: BootMillis,
+    /// What went wrong last.
+    pub last_error: Option<String>,
+}
+
+/// Port 9000; written by `health`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct HealthState {
+    /// Whether the port answers.
+    pub listening: bool,
+    /// Requests answered since start.
+    pub answered: u64,
+    /// Requests that made no sense since start.
+    pub malformed: u64,
+}
+
+/// Processes and the system; written by PID 1.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SupervisorState {
+    /// Version of the firmware.
+    pub version: String,
+    /// Slot it was booted from: `a`, `b`, or empty where the boot loader said nothing.
+    pub slot: String,
+    /// Milliseconds after kernel start when PID 1 began.
+    pub started: BootMillis,
+    /// One entry per service.
+    pub services: Vec<ServiceState>,
+    /// Proportional set size of all our processes in KiB, when last measured.
+    pub pss_kib: u64,
+    /// Memory in use in the whole system in KiB, when last measured.
+    pub used_kib: u64,
+    /// Trouble at boot worth telling: unreadable configuration, missing card.
+    pub warnings: Vec<String>,
+}
+
+/// One supervised process.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceState {
+    /// Which.
+    pub service: Service,
+    /// Process id while it runs.
+    pub pid: Option<i32>,
+    /// Starts since boot.
+    pub starts: u32,
+    /// How it ended last.
+    pub last_exit: Option<String>,
+}
+
+macro_rules! owned_by {
+    ($($state:ty => $owner:ident),+ $(,)?) => {
+        $(impl State for $state { const OWNER: Service = Service::$owner; })+
+    };
+}
+owned_by! {
+    UplinkState => Uplink,
+    NetworkState => Network,
+    ClockState => Clock,
+    DyndnsState => Dyndns,
+    HealthState => Health,
+    SupervisorState => Supervisor,
+}
