@@ -1,1 +1,17 @@
-//! To be written.
+//! AT commands and PPP for mobile broadband sticks: engines without I/O, thin drivers around them.
+//!
+//! The engines take in bytes and the time, and give out bytes, deadlines and events. They allocate
+//! nothing and never wait; every buffer has a bound that is part of its type. The drivers own a
+//! tty and a timer and run an engine to its end.
+#![deny(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod at;
+pub mod dial;
+#[cfg(any(feature = "smol", feature = "tokio"))]
+pub mod driver;
+pub mod hdlc;
+#[cfg(feature = "kernel-ppp")]
+pub mod kernel;
+pub mod modem;
+pub mod ppp;
