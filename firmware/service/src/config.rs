@@ -51,15 +51,24 @@ pub fn read_config<T: DeserializeOwned + Default>(service: Service) -> Result<T,
 /// The file system's or the format's, with the path.
 pub fn write_config<T: Serialize>(service: Service, config: &T) -> Result<(), ConfigError> {
     let path = path(service);
-    let text = serde_json::to_vec(config)
-        .map_err(|source| ConfigError::Format { path: path.clone(), source })?;
+    let text = serde_json::to_vec(config).map_err(|source| ConfigError::Format {
+        path: path.clone(),
+        source,
+    })?;
     let write = || {
-        let mut file =
-            OpenOptions::new().write(true).create(true).truncate(true).mode(0o400).open(&path)?;
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o400)
+            .open(&path)?;
         fchown(&file, Some(service.uid()), Some(service.uid()))?;
         file.write_all(&text)
     };
-    write().map_err(|source| ConfigError::Io { path: path.clone(), source })
+    write().map_err(|source| ConfigError::Io {
+        path: path.clone(),
+        source,
+    })
 }
 
 fn path(service: Service) -> PathBuf {

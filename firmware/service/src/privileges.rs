@@ -1,7 +1,7 @@
 //! Giving up root.
 
-use caps::{CapSet, CapsHashSet};
 pub use caps::Capability;
+use caps::{CapSet, CapsHashSet};
 use failberry_state::Service;
 use nix::{
     errno::Errno,
@@ -35,8 +35,10 @@ pub enum PrivilegeError {
 /// # Errors
 /// The kernel's refusal, with what was wanted.
 pub fn drop_to(service: Service, keep: &[Capability]) -> Result<(), PrivilegeError> {
-    let capabilities =
-        |source| PrivilegeError::Capabilities { keep: keep.to_vec(), source };
+    let capabilities = |source| PrivilegeError::Capabilities {
+        keep: keep.to_vec(),
+        source,
+    };
     let uid = service.uid();
     let ids = |source| PrivilegeError::Ids { uid, source };
     let wanted: CapsHashSet = keep.iter().copied().collect();

@@ -50,7 +50,11 @@ impl<T: State> StateFile<T> {
     /// The same below another root.
     pub fn under(root: &Path) -> Self {
         let path = path_below(root, T::OWNER);
-        Self { temporary: path.with_extension("new"), path, kind: PhantomData }
+        Self {
+            temporary: path.with_extension("new"),
+            path,
+            kind: PhantomData,
+        }
     }
 
     /// Makes `value` the present in one step.
@@ -110,7 +114,10 @@ fn path_below(root: &Path, owner: Service) -> PathBuf {
 }
 
 fn io_error(path: &Path) -> impl FnOnce(io::Error) -> StateError + '_ {
-    move |source| StateError::Io { path: path.to_owned(), source }
+    move |source| StateError::Io {
+        path: path.to_owned(),
+        source,
+    }
 }
 
 #[cfg(test)]
@@ -122,9 +129,15 @@ mod tests {
     #[test]
     fn what_is_published_is_read_and_absence_is_the_default() {
         let root = tempfile::tempdir().unwrap();
-        assert_eq!(read_under::<UplinkState>(root.path()).unwrap(), UplinkState::default());
+        assert_eq!(
+            read_under::<UplinkState>(root.path()).unwrap(),
+            UplinkState::default()
+        );
         fs::create_dir(root.path().join("uplink")).unwrap();
-        let told = UplinkState { calls: 7, ..UplinkState::default() };
+        let told = UplinkState {
+            calls: 7,
+            ..UplinkState::default()
+        };
         StateFile::under(root.path()).publish(&told).unwrap();
         assert_eq!(read_under::<UplinkState>(root.path()).unwrap(), told);
     }
@@ -134,7 +147,12 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         fs::create_dir(root.path().join("health")).unwrap();
         fs::write(root.path().join("health/state.json"), b"{").unwrap();
-        let error = read_under::<HealthState>(root.path()).unwrap_err().to_string();
-        assert!(error.contains("health/state.json") && error.contains("HealthState"), "{error}");
+        let error = read_under::<HealthState>(root.path())
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("health/state.json") && error.contains("HealthState"),
+            "{error}"
+        );
     }
 }

@@ -24,8 +24,13 @@ pub enum Service {
 
 impl Service {
     /// Every service the supervisor starts and restarts, in order of start.
-    pub const SUPERVISED: [Self; 5] =
-        [Self::Network, Self::Uplink, Self::Health, Self::Clock, Self::Dyndns];
+    pub const SUPERVISED: [Self; 5] = [
+        Self::Network,
+        Self::Uplink,
+        Self::Health,
+        Self::Clock,
+        Self::Dyndns,
+    ];
 
     /// Name as it stands in logs, directories and the process table.
     pub const fn name(self) -> &'static str {

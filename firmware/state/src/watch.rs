@@ -26,8 +26,8 @@ impl Watcher {
                 source: errno.into(),
             }
         };
-        let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)
-            .map_err(failed(None))?;
+        let inotify =
+            Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK).map_err(failed(None))?;
         for &service in services {
             inotify
                 .add_watch(&directory(service), AddWatchFlags::IN_MOVED_TO)
@@ -38,7 +38,11 @@ impl Watcher {
 
     /// Forgets the changes seen so far; call it before reading the files.
     pub fn drain(&self) {
-        while self.inotify.read_events().is_ok_and(|events| !events.is_empty()) {}
+        while self
+            .inotify
+            .read_events()
+            .is_ok_and(|events| !events.is_empty())
+        {}
     }
 }
 

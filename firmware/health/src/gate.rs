@@ -1,0 +1,270 @@
+//! What stands between strangers and the HTTP server: bounds on connections, bytes and seconds.
+
+use std::{
+    cell::{Cell, RefCell},
+    io,
+    net::{TcpListener, TcpStream},
+    os::unix::net::UnixStream,
+    rc::Rc,
+    time::Duration,
+};
+
+use failberry_state::{BootMillis, HealthState, StateFile};
+use smol::{
+    Async, LocalExecutor, Timer,
+    future::FutureExt,
+    io::{AsyncReadExt, AsyncWriteExt},
+};
+
+use crate::{
+    backend::Backend,
+    head::{Head, Progress},
+};
+
+/// Connections served at a time over both ports; sixteen checkers ask about once in 2 s.
+const MAX_CONNECTIONS: usize = 32;
+
+/// Time from accept to the end of the answer; Route 53 gives up after 4 s.
+const DEADLINE: Duration = Duration::from_secs(6);
+
+/// Pause after a failed accept (no descriptors, no memory), so that it cannot spin.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+
+/// Shortest time between two writes of the state file.
+const PUBLISH_EVERY_MS: u64 = 10_000;
+
+/// Longest answer in bytes that is passed on at a time.
+const CHUNK: usize = 2048;
+
+/// How one exchange ended.
+enum Outcome {
+    Answered,
+    Malformed(&'static str),
+}
+
+/// Counters and limits shared by both ports.
+pub(crate) struct Gate {
+    open: Cell<usize>,
+    state: RefCell<HealthState>,
+    published: Cell<Option<BootMillis>>,
+    file: StateFile<HealthState>,
+}
+
+impl Gate {
+    pub(crate) fn new(file: StateFile<HealthState>) -> Self {
+        Self {
+            open: Cell::new(0),
+            state: RefCell::new(HealthState {
+                listening: true,
+                ..HealthState::default()
+            }),
+            published: Cell::new(None),
+            file,
+        }
+    }
+
+    /// Serves every connection to `listener` out of `backend`, for ever.
+    pub(crate) async fn serve(self: Rc<Self>, listener: Async<TcpListener>, backend: Backend) {
+        let connections = LocalExecutor::new();
+        let accept = async {
+            loop {
+                match listener.accept().await {
+                    Ok((stream, _)) if self.open.get() < MAX_CONNECTIONS => {
+                        let gate = Rc::clone(&self);
+                        let backend = backend.clone();
+                        self.open.set(self.open.get() + 1);
+                        connections.spawn(gate.connection(stream, backend)).detach();
+                    }
+                    // Closing at once is the cheapest honest answer to a flood.
+                    Ok(_) => self.count(&Outcome::Malformed("too many connections")),
+                    Err(error) => {
+                        log::warn!("accept: {error}");
+                        Timer::after(ACCEPT_PAUSE).await;
+                    }
+                }
+            }
+        };
+        connections.run(accept).await;
+    }
+
+    async fn connection(self: Rc<Self>, stream: Async<TcpStream>, backend: Backend) {
+        let outcome = exchange(stream, backend)
+            .or(async {
+                Timer::after(DEADLINE).await;
+                Ok(Outcome::Malformed("too slow"))
+            })
+            .await;
+        self.open.set(self.open.get() - 1);
+        // A peer that goes away is no news.
+        self.count(&outcome.unwrap_or(Outcome::Malformed("connection lost")));
+    }
+
+    fn count(&self, outcome: &Outcome) {
+        {
+            let mut state = self.state.borrow_mut();
+            match outcome {
+                Outcome::Answered => state.answered += 1,
+                Outcome::Malformed(why) => {
+                    state.malformed += 1;
+                    // Powers of two: the first is told at once, a flood costs a line a doubling.
+                    if state.malformed.is_power_of_two() {
+                        log::warn!("request no. {} that made no sense: {why}", state.malformed);
+                    }
+                }
+            }
+        }
+        let now = BootMillis::now();
+        if self
+            .published
+            .get()
+            .is_none_or(|last| now.since(last) >= PUBLISH_EVERY_MS)
+        {
+            self.publish();
+        }
+    }
+
+    pub(crate) fn publish(&self) {
+        self.published.set(Some(BootMillis::now()));
+        if let Err(error) = self.file.publish(&self.state.borrow()) {
+            log::warn!("{error}");
+        }
+    }
+}
+
+/// One request in, one answer out.
+async fn exchange(mut stream: Async<TcpStream>, backend: Backend) -> io::Result<Outcome> {
+    let mut head = Head::new();
+    loop {
+        let count = stream.read(head.room()).await?;
+        if count == 0 {
+            return Ok(Outcome::Malformed("ended before its empty line"));
+        }
+        match head.filled(count) {
+            Progress::Incomplete => {}
+            Progress::Complete => break,
+            Progress::TooLong => {
+                stream.write_all(TOO_LARGE).await?;
+                return Ok(Outcome::Malformed("head too long"));
+            }
+        }
+    }
+    let mut inner = Async::<UnixStream>::connect(backend.path()).await?;
+    inner.write_all(head.bytes()).await?;
+    inner.get_ref().shutdown(std::net::Shutdown::Write)?;
+    let outcome = relay(&mut inner, &mut stream).await?;
+    stream.close().await?;
+    Ok(outcome)
+}
+
+const TOO_LARGE: &[u8] =
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+
+/// Passes the answer on and judges it by its status line.
+async fn relay(from: &mut Async<UnixStream>, to: &mut Async<TcpStream>) -> io::Result<Outcome> {
+    let mut outcome = Outcome::Malformed("no answer");
+    let mut chunk = [0; CHUNK];
+    let mut first = true;
+    loop {
+        let count = from.read(&mut chunk).await?;
+        let Some(bytes) = chunk.get(..count).filter(|bytes| !bytes.is_empty()) else {
+            return Ok(outcome);
+        };
+        if first {
+            first = false;
+            outcome = if bytes.starts_with(b"HTTP/1.1 400") || bytes.starts_with(b"HTTP/1.1 5") {
+                Outcome::Malformed("not HTTP")
+            } else {
+                Outcome::Answered
+            };
+        }
+        to.write_all(bytes).await?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::{
+        io::{Read, Write},
+        net::SocketAddr,
+        path::Path,
+        thread,
+    };
+
+    use super::*;
+    use crate::pages::Site;
+
+    /// The real thing on a free port; the process's end is its end.
+    fn start(home: &Path) -> SocketAddr {
+        std::fs::create_dir_all(home.join("health")).unwrap();
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let home = home.to_owned();
+        thread::spawn(move || {
+            let backend = Backend::start(&home.join("test.sock"), Site::Public).unwrap();
+            let gate = Rc::new(Gate::new(StateFile::under(&home)));
+            smol::block_on(gate.serve(Async::new(listener).unwrap(), backend));
+        });
+        address
+    }
+
+    fn ask(address: SocketAddr, request: &[u8]) -> String {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(10)))
+            .unwrap();
+        // The gate may close on us half way; what matters is what it says.
+        let _ = stream.write_all(request);
+        let _ = stream.shutdown(std::net::Shutdown::Write);
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    #[test]
+    fn good_requests_are_answered_in_few_bytes_and_bad_ones_cost_nothing() {
+        let home = tempfile::tempdir().unwrap();
+        let address = start(home.path());
+        let good = b"GET / HTTP/1.1\r\nHost: x\r\nUser-Agent: Amazon-Route53-Health-Check\r\n\r\n";
+        let answer = ask(address, good);
+        assert!(
+            answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("\r\n\r\nok\n"),
+            "{answer}"
+        );
+        assert!(answer.len() < 200, "{} bytes", answer.len());
+
+        for bad in [
+            &b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..],
+            b"GET / HTTP/1.1\r\n",
+            b"\r\n\r\n",
+            b"GET\r\n\r\n",
+            b"GET / HTTP/9.9\r\n\r\n",
+            b"POST / HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\n",
+            b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n",
+            b"GET / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n",
+            &[b'A'; 100_000],
+            &[0; 10],
+        ] {
+            let answer = ask(address, bad);
+            assert!(!answer.starts_with("HTTP/1.1 5"), "{answer}");
+            assert!(ask(address, good).contains(" 200 "), "after {bad:?}");
+        }
+    }
+
+    #[test]
+    fn idle_connections_do_not_shut_others_out_for_long() {
+        let home = tempfile::tempdir().unwrap();
+        let address = start(home.path());
+        let idle: Vec<_> = (0..MAX_CONNECTIONS)
+            .map(|_| TcpStream::connect(address).unwrap())
+            .collect();
+        assert_eq!(
+            ask(address, b"GET / HTTP/1.0\r\n\r\n"),
+            "",
+            "one too many is closed at once"
+        );
+        drop(idle);
+        let answered = (0..50).any(|_| ask(address, b"GET / HTTP/1.0\r\n\r\n").contains(" 200 "));
+        assert!(answered, "served again once they are gone");
+    }
+}
