@@ -1,1 +1,178 @@
-//! To be written.
+//! Wall-clock time on a board without a clock chip.
+//!
+//! Owns the system clock after boot and the time saved on the card. Takes in SNTP answers
+//! (RFC 4330) and changes of the links; gives out a clock that TLS and request signing can rely
+//! on and [`ClockState`]. The clock never steps back below the time saved last.
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+mod core;
+mod saved;
+mod sntp;
+mod system;
+
+use std::{net::Ipv4Addr, path::Path, time::Duration};
+
+use failberry_config::ClockConfig;
+use failberry_service::{Capability, Service, ServiceResult, drop_to, read_config};
+use failberry_state::{
+    BootMillis, ClockState, NetworkState, StateFile, UplinkState, Watcher, read,
+};
+use smol::{Async, Timer, future::FutureExt};
+
+use crate::{
+    core::{Action, Core, Event},
+    saved::SavedTime,
+};
+
+/// Where the time survives a power cut; made for this service by `storage`.
+const SAVED: &str = "/data/clock/time";
+
+/// Keeps the clock until the process ends.
+///
+/// # Errors
+/// A configuration that cannot be read, privileges that cannot be dropped, a watch that the
+/// kernel refuses.
+pub fn run() -> ServiceResult {
+    let config: ClockConfig = read_config(Service::Clock)?;
+    let watcher = Async::new(Watcher::new(&[Service::Network, Service::Uplink])?)?;
+    drop_to(Service::Clock, &[Capability::CAP_SYS_TIME])?;
+
+    let saved = SavedTime::at(Path::new(SAVED));
+    let floor = saved.read().max(system::now());
+    if floor > system::now() {
+        system::set(floor)?;
+        log::info!(
+            "clock raised to the time saved last, {}",
+            system::display(floor)
+        );
+    }
+    let core = Core::new(config.time.servers, floor);
+    smol::block_on(
+        Driver {
+            core,
+            saved,
+            state: ClockState::default(),
+        }
+        .run(&watcher),
+    )
+}
+
+struct Driver {
+    core: Core,
+    saved: SavedTime,
+    state: ClockState,
+}
+
+impl Driver {
+    async fn run(mut self, watcher: &Async<Watcher>) -> ServiceResult {
+        let file = StateFile::new();
+        let mut links = None;
+        let mut event = Event::Tick;
+        loop {
+            match self.core.step(event, BootMillis::now()) {
+                Action::Ask(server) => {
+                    event = match sntp::ask(&server).await {
+                        Ok(time) => Event::Answer { server, time },
+                        Err(error) => Event::Failed(format!("{server}: {error}")),
+                    };
+                    if let Event::Failed(reason) = &event {
+                        if self.state.last_error.as_ref() != Some(reason) {
+                            log::warn!("no time from {reason}");
+                        }
+                        self.state.last_error = Some(reason.clone());
+                        file.publish(&self.state)?;
+                    }
+                }
+                Action::Set {
+                    time,
+                    server,
+                    step,
+                    save,
+                } => {
+                    self.set(time, server, step, save)?;
+                    file.publish(&self.state)?;
+                    event = Event::Tick;
+                }
+                Action::Wait { until } => {
+                    event = self.wait(until, watcher, &mut links).await?;
+                }
+            }
+        }
+    }
+
+    fn set(
+        &mut self,
+        time: Duration,
+        server: String,
+        step: bool,
+        save: bool,
+    ) -> std::io::Result<()> {
+        let before = system::now();
+        if step {
+            system::set(time)?;
+            log::info!(
+                "time set from {server}, {}, {:.1} s off",
+                system::display(time),
+                time.as_secs_f64() - before.as_secs_f64(),
+            );
+        }
+        self.state = ClockState {
+            synced: true,
+            server: Some(server),
+            since: BootMillis::now(),
+            last_error: None,
+        };
+        if save && let Err(error) = self.saved.write(time) {
+            log::warn!("{error}");
+            self.state.last_error = Some(error.to_string());
+        }
+        Ok(())
+    }
+
+    /// Until the time comes or a link changes.
+    async fn wait(
+        &self,
+        until: BootMillis,
+        watcher: &Async<Watcher>,
+        links: &mut Option<Links>,
+    ) -> std::io::Result<Event> {
+        loop {
+            watcher.get_ref().drain();
+            let present = Links::read();
+            if links.as_ref() != Some(&present) {
+                let any = present != Links::default();
+                *links = Some(present);
+                return Ok(Event::LinkChanged { any });
+            }
+            let wait = Duration::from_millis(until.since(BootMillis::now()));
+            let changed = async { watcher.readable().await.map(|()| true) };
+            let timed = async {
+                Timer::after(wait).await;
+                Ok(false)
+            };
+            if !changed.or(timed).await? {
+                return Ok(Event::Tick);
+            }
+        }
+    }
+}
+
+/// The addresses that could reach a time server.
+#[derive(Default, PartialEq, Eq)]
+struct Links {
+    lan: Option<Ipv4Addr>,
+    carrier: Option<Ipv4Addr>,
+}
+
+impl Links {
+    fn read() -> Self {
+        // An unreadable state is as good as no link: its owner will write it anew.
+        let network: NetworkState = read().unwrap_or_default();
+        let uplink: UplinkState = read().unwrap_or_default();
+        Self {
+            lan: network.lan.map(|lan| lan.address),
+            carrier: uplink.link.map(|link| link.local),
+        }
+    }
+}

@@ -242,7 +242,7 @@ mod tests {
             b"POST / HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\n",
             b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n",
             b"GET / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n",
-            &[b'A'; 100_000],
+            &vec![b'A'; 100_000],
             &[0; 10],
         ] {
             let answer = ask(address, bad);

@@ -1,0 +1,154 @@
+//! Asking one server.
+
+use std::{
+    io,
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
+
+use smol::{Timer, future::FutureExt, net::UdpSocket};
+use sntpc::{NtpContext, NtpTimestampGenerator, NtpUdpSocket, get_time};
+
+use crate::{core::Reading, system};
+
+/// Name look-up and answer together; a link that takes longer is of no use for time.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// NTP's port (RFC 5905).
+const PORT: u16 = 123;
+
+/// Stratum of a clock that is not set (RFC 5905, figure 11).
+const UNSYNCHRONISED: u8 = 16;
+
+/// Why there is no time from a server.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SntpError {
+    #[error("cannot be looked up: {0}")]
+    Lookup(io::Error),
+    #[error("has no IPv4 address")]
+    NoAddress,
+    #[error("no socket: {0}")]
+    Socket(io::Error),
+    #[error("no valid answer: {0:?}")]
+    Protocol(sntpc::Error),
+    #[error("says that its own clock is not set")]
+    Unsynchronised,
+    #[error("no answer within {} s", PATIENCE.as_secs())]
+    Silent,
+}
+
+/// The time as `server` has it, and ours at the same moment.
+pub(crate) async fn ask(server: &str) -> Result<Reading, SntpError> {
+    let patience = async {
+        Timer::after(PATIENCE).await;
+        Err(SntpError::Silent)
+    };
+    exchange(server, PORT).or(patience).await
+}
+
+async fn exchange(server: &str, port: u16) -> Result<Reading, SntpError> {
+    let addresses = smol::net::resolve((server, port))
+        .await
+        .map_err(SntpError::Lookup)?;
+    // The carrier link has no IPv6.
+    let address = addresses
+        .into_iter()
+        .find(SocketAddr::is_ipv4)
+        .ok_or(SntpError::NoAddress)?;
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))
+        .await
+        .map_err(SntpError::Socket)?;
+    let context = NtpContext::new(SystemStamp(Duration::ZERO));
+    let result = get_time(address, &Udp(socket), context)
+        .await
+        .map_err(SntpError::Protocol)?;
+    if result.leap_indicator == 3 || result.stratum == 0 || result.stratum >= UNSYNCHRONISED {
+        return Err(SntpError::Unsynchronised);
+    }
+    let nanos = (u64::from(result.seconds_fraction) * 1_000_000_000) >> 32;
+    // The answer took half the round trip to reach us.
+    let theirs = Duration::from_secs(result.seconds)
+        + Duration::from_nanos(nanos)
+        + Duration::from_micros(result.roundtrip / 2);
+    Ok(Reading {
+        theirs,
+        ours: system::now(),
+    })
+}
+
+struct Udp(UdpSocket);
+
+impl NtpUdpSocket for Udp {
+    async fn send_to(&self, buf: &[u8], addr: SocketAddr) -> sntpc::Result<usize> {
+        self.0
+            .send_to(buf, addr)
+            .await
+            .map_err(|_| sntpc::Error::Network)
+    }
+
+    async fn recv_from(&self, buf: &mut [u8]) -> sntpc::Result<(usize, SocketAddr)> {
+        self.0
+            .recv_from(buf)
+            .await
+            .map_err(|_| sntpc::Error::Network)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct SystemStamp(Duration);
+
+impl NtpTimestampGenerator for SystemStamp {
+    fn init(&mut self) {
+        self.0 = system::now();
+    }
+
+    fn timestamp_sec(&self) -> u64 {
+        self.0.as_secs()
+    }
+
+    fn timestamp_subsec_micros(&self) -> u32 {
+        self.0.subsec_micros()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::{net, thread};
+
+    use super::*;
+
+    /// A server that answers one request with `stratum` and a time of its own.
+    fn server(stratum: u8, seconds_1900: u32) -> u16 {
+        let socket = net::UdpSocket::bind(("127.0.0.1", 0)).unwrap();
+        let port = socket.local_addr().unwrap().port();
+        thread::spawn(move || {
+            let mut packet = [0; 48];
+            let (_, asker) = socket.recv_from(&mut packet).unwrap();
+            let mut answer = [0; 48];
+            answer[0] = 0x24;
+            answer[1] = stratum;
+            answer[12..16].copy_from_slice(b"TEST");
+            answer[24..32].copy_from_slice(&packet[40..48]);
+            for at in [16, 32, 40] {
+                answer[at..at + 4].copy_from_slice(&seconds_1900.to_be_bytes());
+            }
+            socket.send_to(&answer, asker).unwrap();
+        });
+        port
+    }
+
+    #[test]
+    fn a_server_is_believed_over_a_real_socket() {
+        // 2026-11-23 00:00:00 UTC counted from 1900.
+        let port = server(2, 3_973_363_200);
+        let reading = smol::block_on(exchange("127.0.0.1", port)).unwrap();
+        assert_eq!(reading.theirs.as_secs(), 3_973_363_200 - 2_208_988_800);
+    }
+
+    #[test]
+    fn a_server_without_time_of_its_own_is_not() {
+        let port = server(16, 3_973_363_200);
+        assert!(smol::block_on(exchange("127.0.0.1", port)).is_err());
+    }
+}
