@@ -113,7 +113,6 @@ impl NtpTimestampGenerator for SystemStamp {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use std::{net, thread};
 
     use super::*;

@@ -183,7 +183,6 @@ async fn relay(from: &mut Async<UnixStream>, to: &mut Async<TcpStream>) -> io::R
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use std::{
         io::{Read, Write},
         net::SocketAddr,

@@ -58,7 +58,6 @@ const END: &[u8] = b"\r\n\r\n";
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::indexing_slicing)]
     use proptest::prelude::*;
 
     use super::*;
