@@ -158,7 +158,7 @@ impl Driver {
     }
 }
 
-/// The addresses that could reach a time server.
+/// The addresses that could reach a time server, once their routes stand.
 #[derive(Default, PartialEq, Eq)]
 struct Links {
     lan: Option<Ipv4Addr>,
@@ -172,7 +172,10 @@ impl Links {
         let uplink: UplinkState = read().unwrap_or_default();
         Self {
             lan: network.lan.map(|lan| lan.address),
-            carrier: uplink.link.map(|link| link.local),
+            carrier: uplink
+                .link
+                .filter(|link| network.default_via.as_ref() == Some(&link.interface))
+                .map(|link| link.local),
         }
     }
 }

@@ -1,0 +1,225 @@
+//! When to set the record, and to what.
+
+use std::net::Ipv4Addr;
+
+use failberry_state::BootMillis;
+
+use crate::address::is_reachable;
+
+/// First pause after a failure; doubled up to the cap. The house is unreachable meanwhile.
+const RETRY_FIRST_MS: u64 = 5_000;
+
+/// Longest pause: a wrong key must not knock on AWS for years.
+const RETRY_CAP_MS: u64 = 600_000;
+
+/// How long a signature waits for the clock. Without it AWS refuses (`RequestExpired`), but time
+/// servers may be blocked where AWS is not, and the floor may do.
+const CLOCK_PATIENCE_MS: u64 = 30_000;
+
+/// The record is set anew this often even if nothing changed: somebody may have touched it.
+const REFRESH_MS: u64 = 24 * 3_600_000;
+
+/// What the decision rests on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Inputs {
+    /// The carrier address while the link is up.
+    pub(crate) address: Option<Ipv4Addr>,
+    /// Whether the clock has been set.
+    pub(crate) clock: bool,
+}
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Event {
+    /// Time passed.
+    Tick,
+    /// The inputs were read.
+    Inputs(Inputs),
+    /// The zone took the address.
+    Published(Ipv4Addr),
+    /// The zone did not.
+    Failed,
+}
+
+/// What to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// Set the record, then tell how it went.
+    Publish(Ipv4Addr),
+    /// Say that this address is of no use; told once per address.
+    Refuse(Ipv4Addr),
+    /// Sleep until then, or until an input changes.
+    Wait { until: Option<BootMillis> },
+}
+
+/// The state machine.
+#[derive(Debug)]
+pub(crate) struct Core {
+    publish_private: bool,
+    inputs: Inputs,
+    published: Option<Ipv4Addr>,
+    refused: Option<Ipv4Addr>,
+    /// No try before this moment.
+    not_before: BootMillis,
+    retry_ms: u64,
+}
+
+impl Core {
+    pub(crate) fn new(publish_private: bool) -> Self {
+        Self {
+            publish_private,
+            inputs: Inputs::default(),
+            published: None,
+            refused: None,
+            not_before: BootMillis(0),
+            retry_ms: RETRY_FIRST_MS,
+        }
+    }
+
+    pub(crate) fn step(&mut self, event: Event, now: BootMillis) -> Action {
+        match event {
+            Event::Tick => {}
+            Event::Inputs(inputs) => self.change(inputs, now),
+            Event::Published(address) => {
+                self.published = Some(address);
+                self.retry_ms = RETRY_FIRST_MS;
+                self.not_before = now.plus(REFRESH_MS);
+            }
+            Event::Failed => {
+                self.not_before = now.plus(self.retry_ms);
+                self.retry_ms = (self.retry_ms * 2).min(RETRY_CAP_MS);
+            }
+        }
+        let Some(address) = self.inputs.address else {
+            return Action::Wait { until: None };
+        };
+        if !self.publish_private && !is_reachable(address) {
+            return if self.refused.replace(address) == Some(address) {
+                Action::Wait { until: None }
+            } else {
+                Action::Refuse(address)
+            };
+        }
+        if now < self.not_before {
+            return Action::Wait {
+                until: Some(self.not_before),
+            };
+        }
+        Action::Publish(address)
+    }
+
+    fn change(&mut self, inputs: Inputs, now: BootMillis) {
+        let old = std::mem::replace(&mut self.inputs, inputs);
+        if inputs == old {
+            return;
+        }
+        let unchanged = inputs.address.is_none() || inputs.address == self.published;
+        if unchanged && self.published.is_some() {
+            return;
+        }
+        if inputs.clock {
+            self.not_before = now;
+        } else if inputs.address != old.address {
+            self.not_before = now.plus(CLOCK_PATIENCE_MS);
+        }
+        self.retry_ms = RETRY_FIRST_MS;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 10);
+    const B: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 11);
+    const NAT: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 9);
+
+    fn see(core: &mut Core, address: Option<Ipv4Addr>, clock: bool, at: u64) -> Action {
+        core.step(Event::Inputs(Inputs { address, clock }), BootMillis(at))
+    }
+
+    fn wait(until: u64) -> Action {
+        Action::Wait {
+            until: Some(BootMillis(until)),
+        }
+    }
+
+    #[test]
+    fn a_new_address_with_a_set_clock_is_published_at_once() {
+        let mut core = Core::new(false);
+        assert_eq!(see(&mut core, None, true, 0), Action::Wait { until: None });
+        assert_eq!(see(&mut core, Some(A), true, 5), Action::Publish(A));
+        assert_eq!(
+            core.step(Event::Published(A), BootMillis(6)),
+            wait(6 + REFRESH_MS)
+        );
+        assert_eq!(see(&mut core, Some(B), true, 9), Action::Publish(B));
+    }
+
+    #[test]
+    fn the_clock_is_waited_for_but_not_for_ever() {
+        let mut core = Core::new(false);
+        assert_eq!(see(&mut core, Some(A), false, 0), wait(CLOCK_PATIENCE_MS));
+        assert_eq!(see(&mut core, Some(A), true, 100), Action::Publish(A));
+        let mut core = Core::new(false);
+        see(&mut core, Some(A), false, 0);
+        assert_eq!(
+            core.step(Event::Tick, BootMillis(CLOCK_PATIENCE_MS)),
+            Action::Publish(A)
+        );
+    }
+
+    #[test]
+    fn failures_back_off_to_the_cap_and_a_new_address_starts_over() {
+        let mut core = Core::new(false);
+        see(&mut core, Some(A), true, 0);
+        let mut now = 0;
+        let mut pauses = Vec::new();
+        for _ in 0..9 {
+            let Action::Wait { until: Some(until) } = core.step(Event::Failed, BootMillis(now))
+            else {
+                panic!("must wait");
+            };
+            pauses.push((until.0 - now) / 1000);
+            now = until.0;
+            assert_eq!(core.step(Event::Tick, until), Action::Publish(A));
+        }
+        assert_eq!(pauses, [5, 10, 20, 40, 80, 160, 320, 600, 600]);
+        core.step(Event::Failed, BootMillis(now));
+        assert_eq!(see(&mut core, Some(B), true, now + 1), Action::Publish(B));
+    }
+
+    #[test]
+    fn the_same_address_after_a_redial_is_left_alone_until_the_refresh() {
+        let mut core = Core::new(false);
+        see(&mut core, Some(A), true, 0);
+        core.step(Event::Published(A), BootMillis(0));
+        see(&mut core, None, true, 10);
+        assert_eq!(see(&mut core, Some(A), true, 20), wait(REFRESH_MS));
+        assert_eq!(
+            core.step(Event::Tick, BootMillis(REFRESH_MS)),
+            Action::Publish(A)
+        );
+    }
+
+    #[test]
+    fn carrier_nat_is_refused_once_unless_wanted() {
+        let mut core = Core::new(false);
+        assert_eq!(see(&mut core, Some(NAT), true, 0), Action::Refuse(NAT));
+        assert_eq!(
+            core.step(Event::Tick, BootMillis(1)),
+            Action::Wait { until: None }
+        );
+        let mut core = Core::new(true);
+        assert_eq!(see(&mut core, Some(NAT), true, 0), Action::Publish(NAT));
+    }
+
+    #[test]
+    fn a_redial_during_a_failing_publication_keeps_trying() {
+        let mut core = Core::new(false);
+        see(&mut core, Some(A), true, 0);
+        core.step(Event::Failed, BootMillis(0));
+        assert_eq!(see(&mut core, None, true, 1), Action::Wait { until: None });
+        assert_eq!(see(&mut core, Some(A), true, 2), Action::Publish(A));
+    }
+}

@@ -1,0 +1,124 @@
+//! One request: set the A record, signed as AWS wants it.
+
+mod message;
+mod signature;
+#[cfg(test)]
+mod tests;
+
+use std::{net::Ipv4Addr, sync::Arc, time::Duration};
+
+use failberry_config::{Aws, Dyndns};
+use ureq::{
+    Agent,
+    tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem},
+};
+
+use crate::route53::message::Refusal;
+
+/// The whole exchange. A 3G link with retransmissions needs seconds, not minutes.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Longest answer read, in bytes; real ones have about 400.
+const MAX_ANSWER: u64 = 16 * 1024;
+
+/// A hosted zone and the keys to it.
+#[derive(Clone)]
+pub(crate) struct Route53 {
+    agent: Agent,
+    record: Arc<Dyndns>,
+    keys: Arc<Aws>,
+    url: String,
+}
+
+/// Why the record was not set.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RecordError {
+    #[error("[dyndns] ca: {0}")]
+    Ca(String),
+    #[error("signing: {0}")]
+    Signing(String),
+    #[error("{url}: {reason}")]
+    Transport { url: String, reason: String },
+    #[error("{url} refused with status {status}, {refusal}")]
+    Refused {
+        url: String,
+        status: u16,
+        refusal: Refusal,
+    },
+}
+
+impl Route53 {
+    pub(crate) fn new(record: Dyndns, keys: Aws) -> Result<Self, RecordError> {
+        let roots = match &record.ca {
+            Some(pem) => RootCerts::from(trusted(pem)?),
+            None => RootCerts::WebPki,
+        };
+        let agent = Agent::config_builder()
+            .https_only(true)
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_idle_connections(0)
+            .timeout_global(Some(PATIENCE))
+            .user_agent(concat!("failberrypi/", env!("CARGO_PKG_VERSION")))
+            .tls_config(TlsConfig::builder().root_certs(roots).build())
+            .build()
+            .new_agent();
+        let base = record.endpoint.trim_end_matches('/');
+        let url = format!("{base}/2013-04-01/hostedzone/{}/rrset", record.zone);
+        Ok(Self {
+            agent,
+            record: Arc::new(record),
+            keys: Arc::new(keys),
+            url,
+        })
+    }
+
+    /// Makes the name point to `address`. Blocks for 30 s at the most.
+    pub(crate) fn upsert(&self, address: Ipv4Addr) -> Result<(), RecordError> {
+        let body = message::upsert(&self.record.name, self.record.ttl, address);
+        let transport = |error: ureq::Error| RecordError::Transport {
+            url: self.url.clone(),
+            reason: error.to_string(),
+        };
+        let mut request = self
+            .agent
+            .post(&self.url)
+            .header("content-type", "text/xml");
+        for (name, value) in signature::headers(&self.keys, &self.url, &body)? {
+            request = request.header(name, value);
+        }
+        let mut response = request.send(body.as_bytes()).map_err(transport)?;
+        let status = response.status().as_u16();
+        if status == 200 {
+            return Ok(());
+        }
+        let answer = response
+            .body_mut()
+            .with_config()
+            .limit(MAX_ANSWER)
+            .read_to_string();
+        let refusal = Refusal::from_answer(&answer.unwrap_or_default());
+        Err(RecordError::Refused {
+            url: self.url.clone(),
+            status,
+            refusal,
+        })
+    }
+}
+
+fn trusted(pem: &str) -> Result<Vec<Certificate<'static>>, RecordError> {
+    let mut found = Vec::new();
+    for item in parse_pem(pem.as_bytes()) {
+        match item {
+            Ok(PemItem::Certificate(certificate)) => found.push(certificate),
+            Ok(_) => {}
+            Err(error) => return Err(RecordError::Ca(error.to_string())),
+        }
+    }
+    if found.is_empty() {
+        return Err(RecordError::Ca(
+            "expected a PEM certificate, got none".into(),
+        ));
+    }
+    Ok(found)
+}
