@@ -118,9 +118,14 @@ async fn wait(until: Option<BootMillis>, watcher: &Async<Watcher>) -> std::io::R
 fn inputs() -> Inputs {
     // An unreadable state is as good as none: its owner will write it anew.
     let uplink: UplinkState = read().unwrap_or_default();
+    let network: NetworkState = read().unwrap_or_default();
     let clock: ClockState = read().unwrap_or_default();
+    // Before the routes stand, a request could only fail and wait for its next turn.
+    let routed = uplink
+        .link
+        .filter(|link| network.default_via.as_ref() == Some(&link.interface));
     Inputs {
-        address: uplink.link.map(|link| link.local),
+        address: routed.map(|link| link.local),
         clock: clock.synced,
     }
 }
