@@ -1,0 +1,47 @@
+//! A command and what may come back.
+
+use thiserror::Error;
+
+/// Longest command: `AT+CGDCONT=1,"IP","…"` with an access point name of 100.
+pub const COMMAND_MAX: usize = 128;
+
+/// The lines that a command is answered with before its final result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// None: only the final result.
+    Nothing,
+    /// Lines that start so, for instance `+CSQ:`.
+    Prefixed(&'static str),
+    /// Lines as they are, with or without this prefix: `MF180` or `+CGMM: MF180`.
+    Bare(&'static str),
+    /// `CONNECT` and the end of command mode, or why there is no call.
+    Call,
+}
+
+/// One command.
+#[derive(Clone, Copy)]
+pub struct Command<'a> {
+    /// From `AT` on, without the carriage return.
+    pub text: &'a str,
+    /// What comes back.
+    pub answer: Answer,
+    /// How long the final result may take, in milliseconds.
+    pub timeout_ms: u64,
+}
+
+/// Why a command was not started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum StartError {
+    /// Another command has no final result yet.
+    #[error("expected the last command to be finished, got another one")]
+    Busy,
+    /// The port carries data.
+    #[error("expected command mode, got data mode")]
+    Data,
+    /// It does not fit.
+    #[error("expected a command of at most {COMMAND_MAX} characters, got a longer one")]
+    TooLong,
+    /// It has a character that would end it early or that no command has.
+    #[error("expected a command of printable ASCII characters, got another character")]
+    NotPrintable,
+}

@@ -1,0 +1,100 @@
+//! Bytes to lines.
+
+use heapless::String;
+
+use super::counters::{Counters, count};
+
+/// Longest line that is kept. The longest answer asked for is `+COPS?`, well under 100.
+pub const LINE_MAX: usize = 192;
+
+/// One line without its end.
+pub type Line = String<LINE_MAX>;
+
+/// Longest text kept for messages: names of models and operators are under 32.
+pub const TEXT_MAX: usize = 48;
+
+/// A short text for a person.
+pub type Text = String<TEXT_MAX>;
+
+/// As much of `source` as fits; a longer one ends in `...`.
+pub fn text(source: &str) -> Text {
+    let mut out = Text::new();
+    if out.push_str(source).is_err() {
+        let room = TEXT_MAX - "...".len();
+        for character in source.chars() {
+            if out.len() + character.len_utf8() > room || out.push(character).is_err() {
+                break;
+            }
+        }
+        // Room was left for it.
+        let _ = out.push_str("...");
+    }
+    out
+}
+
+/// What ended a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// Carriage return: after the echo, and before the line feed of an answer.
+    Return,
+    /// Line feed.
+    Feed,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Quality {
+    #[default]
+    Good,
+    Noisy,
+    Overlong,
+}
+
+/// Collects one line at a time in a buffer that cannot grow.
+#[derive(Default)]
+pub(super) struct Assembler {
+    line: Line,
+    quality: Quality,
+}
+
+impl Assembler {
+    /// Takes one byte; gives out a line when this byte ends one worth reading.
+    pub(super) fn push(&mut self, byte: u8, counters: &mut Counters) -> Option<(Line, End)> {
+        let end = match byte {
+            b'\r' => End::Return,
+            b'\n' => End::Feed,
+            b'\t' | b' '..=b'~' => {
+                if self.quality == Quality::Good && self.line.push(char::from(byte)).is_err() {
+                    self.quality = Quality::Overlong;
+                }
+                return None;
+            }
+            _ => {
+                self.quality = Quality::Noisy;
+                return None;
+            }
+        };
+        let Self { line, quality } = core::mem::take(self);
+        match quality {
+            Quality::Good => {
+                let trimmed = line.trim();
+                // It fits: it is a part of `line`.
+                let trimmed = Line::try_from(trimmed).unwrap_or_default();
+                (!trimmed.is_empty()).then_some((trimmed, end))
+            }
+            Quality::Noisy => {
+                count(&mut counters.noisy);
+                None
+            }
+            Quality::Overlong => {
+                count(&mut counters.overlong);
+                None
+            }
+        }
+    }
+
+    /// What comes next may be the rest of something else: it is read from the next line on.
+    pub(super) fn resync(&mut self) {
+        self.line.clear();
+        self.quality = Quality::Noisy;
+    }
+}

@@ -1,0 +1,74 @@
+//! What the answers have in common: a name, a colon, fields between commas.
+
+use thiserror::Error;
+
+use crate::at::{Text, text};
+
+/// An answer that does not say what it should.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("expected {expected}, got \"{got}\"")]
+pub struct ReplyError {
+    /// The form of the answer.
+    pub expected: &'static str,
+    /// The line.
+    pub got: Text,
+}
+
+impl ReplyError {
+    pub(super) fn new(expected: &'static str, line: &str) -> Self {
+        Self {
+            expected,
+            got: text(line),
+        }
+    }
+}
+
+/// The fields after `name:`. Commas between quotes do not part fields.
+pub(super) fn fields<'a>(line: &'a str, name: &str) -> Option<Fields<'a>> {
+    let rest = line.strip_prefix(name)?.strip_prefix(':')?;
+    Some(Fields { rest: Some(rest) })
+}
+
+/// Fields one after the other, without blanks and quotes around them.
+#[derive(Clone)]
+pub(super) struct Fields<'a> {
+    rest: Option<&'a str>,
+}
+
+impl<'a> Fields<'a> {
+    /// The next field as a number; nothing if it is none.
+    pub(super) fn number<N: core::str::FromStr>(&mut self) -> Option<N> {
+        self.next()?.parse().ok()
+    }
+}
+
+impl<'a> Iterator for Fields<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        let rest = self.rest?;
+        let mut quoted = false;
+        let comma = rest.char_indices().find(|&(_, character)| {
+            quoted ^= character == '"';
+            character == ',' && !quoted
+        });
+        let (field, after) = match comma {
+            Some((at, _)) => (rest.get(..at)?, rest.get(at + 1..)),
+            None => (rest, None),
+        };
+        self.rest = after;
+        Some(field.trim().trim_matches('"'))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quotes_hold_commas_together() {
+        let found = fields("+X: 0, \"a,b\" ,,7", "+X").map(|all| all.eq(["0", "a,b", "", "7"]));
+        assert_eq!(found, Some(true));
+        assert!(fields("+XY: 0", "+X").is_none());
+    }
+}
