@@ -1,0 +1,295 @@
+//! Power over the sockets that a stick can sit in, board by board.
+//!
+//! A [`SocketPort`] cannot be made by hand: it comes from a [`Board`], which refuses the port its
+//! wired Ethernet hangs on. Two ways lead to a hub: [`SysfsPower`] is the kernel's own and keeps
+//! the kernel's books right, but needs root; [`HubPower`] needs no more than the hub's usbfs node.
+
+mod hub;
+mod sysfs;
+
+use std::{fmt, io};
+
+pub use hub::HubPower;
+pub use sysfs::SysfsPower;
+
+/// A Raspberry Pi whose hubs are known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Board {
+    /// 2B and 3B: LAN9514, whose port 2 switches all four sockets.
+    Pi2B,
+    /// 3B+: LAN7515, likewise.
+    Pi3BPlus,
+    /// 4B: VL805, ganged; its USB 2 and USB 3 halves must go off together.
+    Pi4B,
+}
+
+/// A port of a hub that powers sockets and nothing else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SocketPort {
+    hub: Hub,
+    port: u8,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Hub {
+    /// Number of the bus.
+    bus: u8,
+    /// Ports on the way from the root hub, which has none.
+    route: &'static [u8],
+}
+
+/// The hub soldered behind the only port of the first bus, on all boards here.
+const ONBOARD: Hub = Hub {
+    bus: 1,
+    route: &[1],
+};
+/// The USB 3 root hub of the 4B.
+const SUPER_SPEED: Hub = Hub { bus: 2, route: &[] };
+
+/// Port 2 alone: it drives the one power switch that all sockets share.
+const SHARED_SWITCH: &[SocketPort] = &[SocketPort {
+    hub: ONBOARD,
+    port: 2,
+}];
+/// A ganged hub drops power when the last of its ports is off.
+const VL805: &[SocketPort] = &[
+    SocketPort {
+        hub: ONBOARD,
+        port: 1,
+    },
+    SocketPort {
+        hub: ONBOARD,
+        port: 2,
+    },
+    SocketPort {
+        hub: ONBOARD,
+        port: 3,
+    },
+    SocketPort {
+        hub: ONBOARD,
+        port: 4,
+    },
+    SocketPort {
+        hub: SUPER_SPEED,
+        port: 1,
+    },
+    SocketPort {
+        hub: SUPER_SPEED,
+        port: 2,
+    },
+    SocketPort {
+        hub: SUPER_SPEED,
+        port: 3,
+    },
+    SocketPort {
+        hub: SUPER_SPEED,
+        port: 4,
+    },
+];
+
+/// Why a port's power was not switched.
+#[derive(Debug, thiserror::Error)]
+pub enum PowerError {
+    /// Cutting it would cut the wired network for good.
+    #[error("port {port} of hub {hub} is Ethernet on {board}, expected a socket")]
+    Ethernet {
+        /// The hub's place on the bus.
+        hub: String,
+        /// The port asked for.
+        port: u8,
+        /// The board.
+        board: Board,
+    },
+    /// The port does not switch sockets on this board.
+    #[error("port {port} of hub {hub} switches no socket on {board}")]
+    NoSocket {
+        /// The hub's place on the bus.
+        hub: String,
+        /// The port asked for.
+        port: u8,
+        /// The board.
+        board: Board,
+    },
+    /// sysfs refused.
+    #[error("{path}: {source}")]
+    Sysfs {
+        /// The attribute.
+        path: std::path::PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The port did not take the value written to it.
+    #[error("{path}: expected {expected} after writing it, got {got:?}")]
+    NotTaken {
+        /// The attribute.
+        path: std::path::PathBuf,
+        /// What was written.
+        expected: &'static str,
+        /// What is read.
+        got: String,
+    },
+    /// No hub where the board has one.
+    #[error("no hub at {0}")]
+    NoHub(String),
+    /// The hub or libusb refused.
+    #[error("{what} hub {hub}: {source}")]
+    Hub {
+        /// What was tried.
+        what: &'static str,
+        /// The hub's place on the bus.
+        hub: String,
+        /// Why.
+        source: rusb::Error,
+    },
+}
+
+/// A way to switch ports.
+pub trait PortPower {
+    /// Switches one port.
+    ///
+    /// # Errors
+    /// The refusal, with where.
+    fn set(&self, port: SocketPort, on: bool) -> Result<(), PowerError>;
+
+    /// Switches every socket of `board`. All ports are tried before the first failure is told, so
+    /// that switching on leaves none dark that could be lit.
+    ///
+    /// # Errors
+    /// The first refusal, with where.
+    fn set_all(&self, board: Board, on: bool) -> Result<(), PowerError> {
+        let tried: Vec<_> = board
+            .sockets()
+            .iter()
+            .map(|port| self.set(*port, on))
+            .collect();
+        tried.into_iter().collect()
+    }
+}
+
+impl Board {
+    /// The board by the device tree's `model`, for instance
+    /// `Raspberry Pi 2 Model B Rev 1.1`.
+    pub fn from_model(model: &str) -> Option<Self> {
+        let model = model.trim_end_matches('\0').strip_prefix("Raspberry Pi ")?;
+        // The plus first: its name begins with the plain one's.
+        [
+            ("3 Model B Plus", Self::Pi3BPlus),
+            ("3 Model B", Self::Pi2B),
+            ("2 Model B", Self::Pi2B),
+            ("4 Model B", Self::Pi4B),
+        ]
+        .into_iter()
+        .find_map(|(name, board)| model.starts_with(name).then_some(board))
+    }
+
+    /// The ports to switch, in this order, for all sockets to follow.
+    pub const fn sockets(self) -> &'static [SocketPort] {
+        match self {
+            Self::Pi2B | Self::Pi3BPlus => SHARED_SWITCH,
+            Self::Pi4B => VL805,
+        }
+    }
+
+    /// One port by the kernel's name of its hub (`1-1`, `usb2`) and its number.
+    ///
+    /// # Errors
+    /// Where the port is the board's Ethernet, or switches no socket.
+    pub fn socket(self, hub: &str, port: u8) -> Result<SocketPort, PowerError> {
+        let (board, hub_name) = (self, hub.to_owned());
+        if let Some((ethernet, ethernet_port)) = self.ethernet()
+            && ethernet.to_string() == hub
+            && ethernet_port == port
+        {
+            return Err(PowerError::Ethernet {
+                hub: hub_name,
+                port,
+                board,
+            });
+        }
+        self.sockets()
+            .iter()
+            .copied()
+            .find(|socket| socket.port == port && socket.hub.to_string() == hub)
+            .ok_or(PowerError::NoSocket {
+                hub: hub_name,
+                port,
+                board,
+            })
+    }
+
+    /// Where the wired network hangs on USB: within the hub's chip, behind its port 1.
+    const fn ethernet(self) -> Option<(Hub, u8)> {
+        match self {
+            Self::Pi2B | Self::Pi3BPlus => Some((ONBOARD, 1)),
+            // Its Ethernet is not on USB.
+            Self::Pi4B => None,
+        }
+    }
+}
+
+impl fmt::Display for Board {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Pi2B => "Raspberry Pi 2B/3B",
+            Self::Pi3BPlus => "Raspberry Pi 3B+",
+            Self::Pi4B => "Raspberry Pi 4B",
+        })
+    }
+}
+
+impl fmt::Display for Hub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&crate::bus::bus_path(self.bus, self.route))
+    }
+}
+
+impl fmt::Display for SocketPort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "port {} of hub {}", self.port, self.hub)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn boards_by_model() {
+        for (model, board) in [
+            ("Raspberry Pi 2 Model B Rev 1.1\0", Some(Board::Pi2B)),
+            ("Raspberry Pi 3 Model B Rev 1.2", Some(Board::Pi2B)),
+            ("Raspberry Pi 3 Model B Plus Rev 1.3", Some(Board::Pi3BPlus)),
+            ("Raspberry Pi 4 Model B Rev 1.4", Some(Board::Pi4B)),
+            ("linux,dummy-virt", None),
+            ("", None),
+        ] {
+            assert_eq!(Board::from_model(model), board, "{model}");
+        }
+    }
+
+    #[test]
+    fn ethernet_is_never_switched() {
+        for board in [Board::Pi2B, Board::Pi3BPlus] {
+            let refused = board.socket("1-1", 1).unwrap_err();
+            assert!(
+                matches!(refused, PowerError::Ethernet { port: 1, .. }),
+                "{refused}"
+            );
+            assert!(board.sockets().iter().all(|socket| socket.port != 1));
+        }
+        assert_eq!(Board::Pi4B.socket("1-1", 1).unwrap(), VL805[0]);
+    }
+
+    #[test]
+    fn only_ports_of_the_table_are_switched() {
+        assert_eq!(
+            Board::Pi2B.socket("1-1", 2).unwrap().to_string(),
+            "port 2 of hub 1-1"
+        );
+        for (hub, port) in [("1-1", 3), ("1-1.2", 2), ("usb1", 2), ("", 0)] {
+            let refused = Board::Pi2B.socket(hub, port).unwrap_err();
+            assert!(matches!(refused, PowerError::NoSocket { .. }), "{refused}");
+        }
+    }
+}

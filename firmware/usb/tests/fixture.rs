@@ -1,0 +1,387 @@
+//! Sysfs trees as the kernel makes them for a Pi 2B with sticks in its sockets.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use std::{
+    fs,
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+};
+
+use failberry_usb::{
+    Device, Look, Presence, Stick, Sysfs, Unready,
+    power::{Board, PortPower, PowerError, SysfsPower},
+};
+use tempfile::TempDir;
+
+struct Tree {
+    root: TempDir,
+}
+
+struct Interface<'a> {
+    number: u8,
+    class: u8,
+    endpoints: u8,
+    driver: Option<&'a str>,
+    tty: Option<u32>,
+}
+
+const fn serial(number: u8, endpoints: u8, tty: u32) -> Interface<'static> {
+    Interface {
+        number,
+        class: 0xff,
+        endpoints,
+        driver: Some("option"),
+        tty: Some(tty),
+    }
+}
+
+impl Tree {
+    /// The board alone: root hub, LAN9514 with its Ethernet on port 1.
+    fn pi2b() -> Self {
+        let tree = Self {
+            root: TempDir::new().unwrap(),
+        };
+        fs::create_dir_all(tree.devices()).unwrap();
+        tree.device("usb1", 0x1d6b, 0x0002, 1);
+        tree.device("1-1", 0x0424, 0x9514, 1);
+        tree.device("1-1.1", 0x0424, 0xec00, 1);
+        tree.interface(
+            "1-1.1",
+            &Interface {
+                number: 0,
+                class: 0xff,
+                endpoints: 3,
+                driver: Some("smsc95xx"),
+                tty: None,
+            },
+        );
+        for port in 1..=5 {
+            let directory = tree.devices().join(format!("1-1:1.0/1-1-port{port}"));
+            fs::create_dir_all(&directory).unwrap();
+            fs::write(directory.join("disable"), "0\n").unwrap();
+        }
+        tree
+    }
+
+    fn devices(&self) -> PathBuf {
+        self.root.path().join("bus/usb/devices")
+    }
+
+    fn sysfs(&self) -> Sysfs {
+        Sysfs::at(self.root.path())
+    }
+
+    fn look(&self) -> Presence {
+        self.sysfs().stick(Look::Complete, None)
+    }
+
+    /// The kernel's real directories lie deep; the flat listing has links to them.
+    fn real(&self, name: &str) -> PathBuf {
+        let real = self
+            .root
+            .path()
+            .join("devices/platform/soc/3f980000.usb")
+            .join(name);
+        fs::create_dir_all(&real).unwrap();
+        let link = self.devices().join(name);
+        if !link.exists() {
+            symlink(&real, link).unwrap();
+        }
+        real
+    }
+
+    fn device(&self, path: &str, vendor: u16, product: u16, interfaces: usize) {
+        let real = self.real(path);
+        fs::write(real.join("idVendor"), format!("{vendor:04x}\n")).unwrap();
+        fs::write(real.join("idProduct"), format!("{product:04x}\n")).unwrap();
+        fs::write(real.join("bNumInterfaces"), format!("{interfaces:2}\n")).unwrap();
+        fs::write(real.join("product"), "ZTE WCDMA Technologies MSM\n").unwrap();
+    }
+
+    fn interface(&self, device: &str, interface: &Interface<'_>) {
+        let real = self.real(&format!("{device}:1.{}", interface.number));
+        fs::write(
+            real.join("bInterfaceNumber"),
+            format!("{:02x}\n", interface.number),
+        )
+        .unwrap();
+        fs::write(
+            real.join("bInterfaceClass"),
+            format!("{:02x}\n", interface.class),
+        )
+        .unwrap();
+        fs::write(
+            real.join("bNumEndpoints"),
+            format!("{:02x}\n", interface.endpoints),
+        )
+        .unwrap();
+        if let Some(driver) = interface.driver {
+            symlink(Path::new("../drivers").join(driver), real.join("driver")).unwrap();
+        }
+        if let Some(tty) = interface.tty {
+            fs::create_dir_all(real.join(format!("ttyUSB{tty}/tty/ttyUSB{tty}"))).unwrap();
+        }
+    }
+
+    fn mf180(&self, path: &str, first_tty: u32) {
+        self.device(path, 0x19d2, 0x2003, 3);
+        self.interface(path, &serial(0, 2, first_tty));
+        self.interface(path, &serial(1, 2, first_tty + 1));
+        self.interface(path, &serial(2, 3, first_tty + 2));
+    }
+
+    fn unplug(&self, path: &str) {
+        for entry in fs::read_dir(self.devices()).unwrap() {
+            let link = entry.unwrap().path();
+            let name = link.file_name().unwrap().to_str().unwrap().to_owned();
+            if name == path || name.starts_with(&format!("{path}:")) {
+                fs::remove_dir_all(fs::canonicalize(&link).unwrap()).unwrap();
+                fs::remove_file(link).unwrap();
+            }
+        }
+    }
+}
+
+fn ready(presence: Presence) -> Stick {
+    match presence {
+        Presence::Ready(stick) => stick,
+        other => unreachable!("expected a ready stick, got {other:?}"),
+    }
+}
+
+#[test]
+fn a_board_without_stick_has_none() {
+    assert_eq!(Tree::pi2b().look(), Presence::Absent);
+    let nothing = TempDir::new().unwrap();
+    assert_eq!(
+        Sysfs::at(nothing.path()).stick(Look::Complete, None),
+        Presence::Absent
+    );
+}
+
+#[test]
+fn the_mf180_is_dialled_on_the_interface_with_three_endpoints() {
+    let tree = Tree::pi2b();
+    tree.mf180("1-1.2", 0);
+    let stick = ready(tree.look());
+    assert_eq!((stick.interface, stick.tty.as_str()), (2, "ttyUSB2"));
+    assert_eq!(stick.device.to_string(), "19d2:2003 at 1-1.2");
+    assert_eq!(stick.node(), Path::new("/dev/ttyUSB2"));
+    assert_eq!(
+        stick.device.product_name(&tree.sysfs()).as_deref(),
+        Some("ZTE WCDMA Technologies MSM")
+    );
+}
+
+#[test]
+fn a_stick_pulled_is_gone_and_comes_back_with_other_ttys() {
+    let tree = Tree::pi2b();
+    tree.mf180("1-1.2", 0);
+    let before = ready(tree.look());
+    tree.unplug("1-1.2");
+    assert_eq!(tree.look(), Presence::Absent);
+    tree.mf180("1-1.2", 3);
+    let after = ready(tree.look());
+    assert_eq!(after.tty, "ttyUSB5");
+    assert_eq!(after.interface, before.interface);
+    assert_ne!(after, before);
+}
+
+#[test]
+fn the_order_of_tty_numbers_means_nothing() {
+    let tree = Tree::pi2b();
+    tree.device("1-1.4", 0x19d2, 0x2003, 3);
+    tree.interface("1-1.4", &serial(0, 2, 9));
+    tree.interface("1-1.4", &serial(1, 2, 10));
+    tree.interface("1-1.4", &serial(2, 3, 4));
+    assert_eq!(ready(tree.look()).tty, "ttyUSB4");
+}
+
+#[test]
+fn nothing_is_chosen_while_interfaces_come_up() {
+    let tree = Tree::pi2b();
+    let device = Device {
+        vendor: 0x19d2,
+        product: 0x2003,
+        bus_path: "1-1.2".into(),
+    };
+    let unready = |why| Presence::Unready(device.clone(), why);
+
+    tree.device("1-1.2", 0x19d2, 0x2003, 3);
+    assert_eq!(
+        tree.look(),
+        unready(Unready::Enumerating {
+            got: 0,
+            expected: 3
+        })
+    );
+    tree.interface("1-1.2", &serial(0, 2, 0));
+    tree.interface("1-1.2", &serial(1, 2, 1));
+    assert_eq!(
+        tree.look(),
+        unready(Unready::Enumerating {
+            got: 2,
+            expected: 3
+        })
+    );
+    tree.interface(
+        "1-1.2",
+        &Interface {
+            driver: None,
+            tty: None,
+            ..serial(2, 3, 2)
+        },
+    );
+    assert_eq!(tree.look(), unready(Unready::NoTty { interface: 2 }));
+    // Nothing more will come: better the last port there is than none.
+    let settled = ready(tree.sysfs().stick(Look::Settled, None));
+    assert_eq!((settled.interface, settled.tty.as_str()), (1, "ttyUSB1"));
+}
+
+#[test]
+fn a_device_without_configuration_is_waited_for() {
+    let tree = Tree::pi2b();
+    tree.device("1-1.2", 0x19d2, 0x2003, 3);
+    fs::write(tree.devices().join("1-1.2/bNumInterfaces"), "\n").unwrap();
+    assert!(matches!(
+        tree.look(),
+        Presence::Unready(_, Unready::Enumerating { .. })
+    ));
+}
+
+#[test]
+fn an_unknown_zte_is_dialled_on_its_last_port() {
+    let tree = Tree::pi2b();
+    tree.device("1-1.3", 0x19d2, 0xfffe, 4);
+    tree.interface("1-1.3", &serial(0, 2, 0));
+    tree.interface("1-1.3", &serial(1, 2, 1));
+    tree.interface(
+        "1-1.3",
+        &Interface {
+            class: 0x08,
+            driver: Some("usb-storage"),
+            tty: None,
+            ..serial(2, 2, 0)
+        },
+    );
+    tree.interface("1-1.3", &serial(3, 2, 2));
+    let stick = ready(tree.look());
+    assert_eq!((stick.interface, stick.tty.as_str()), (3, "ttyUSB2"));
+}
+
+#[test]
+fn a_network_function_of_the_stick_is_no_modem_port() {
+    let tree = Tree::pi2b();
+    tree.device("1-1.3", 0x19d2, 0xfffe, 2);
+    tree.interface("1-1.3", &serial(0, 2, 7));
+    tree.interface(
+        "1-1.3",
+        &Interface {
+            driver: Some("qmi_wwan"),
+            tty: None,
+            ..serial(1, 3, 0)
+        },
+    );
+    assert_eq!(ready(tree.look()).tty, "ttyUSB7");
+}
+
+#[test]
+fn a_stick_that_shows_its_cdrom_says_so() {
+    let tree = Tree::pi2b();
+    tree.device("1-1.2", 0x19d2, 0x2000, 1);
+    tree.interface(
+        "1-1.2",
+        &Interface {
+            class: 0x08,
+            driver: Some("usb-storage"),
+            tty: None,
+            ..serial(0, 2, 0)
+        },
+    );
+    assert!(matches!(tree.look(), Presence::Unready(_, Unready::CdRom)));
+}
+
+#[test]
+fn of_two_sticks_the_ready_one_is_taken() {
+    let tree = Tree::pi2b();
+    tree.device("1-1.2", 0x19d2, 0x2000, 1);
+    tree.mf180("1-1.3", 0);
+    assert_eq!(ready(tree.look()).device.bus_path, "1-1.3");
+    tree.mf180("1-1.5", 3);
+    assert_eq!(ready(tree.look()).device.bus_path, "1-1.3");
+}
+
+#[test]
+fn a_second_stick_does_not_take_over_from_the_one_in_use() {
+    let tree = Tree::pi2b();
+    tree.mf180("1-1.4", 0);
+    let current = ready(tree.look());
+    tree.mf180("1-1.2", 3);
+    let again = tree.sysfs().stick(Look::Complete, Some(&current));
+    assert_eq!(ready(again), current);
+    tree.unplug("1-1.4");
+    let other = tree.sysfs().stick(Look::Complete, Some(&current));
+    assert_eq!(ready(other).device.bus_path, "1-1.2");
+}
+
+#[test]
+fn garbage_in_attributes_is_no_stick() {
+    let tree = Tree::pi2b();
+    tree.device("1-1.2", 0x19d2, 0x2003, 3);
+    fs::write(tree.devices().join("1-1.2/idVendor"), [0xff, 0xfe, 0x00]).unwrap();
+    assert_eq!(tree.look(), Presence::Absent);
+}
+
+#[test]
+fn power_goes_to_the_sockets_and_to_no_other_port() {
+    let tree = Tree::pi2b();
+    let read = |port: u8| {
+        fs::read_to_string(
+            tree.devices()
+                .join(format!("1-1:1.0/1-1-port{port}/disable")),
+        )
+        .unwrap()
+    };
+    let power = SysfsPower::new(tree.sysfs());
+    power.set_all(Board::Pi2B, false).unwrap();
+    assert_eq!(read(2).trim(), "1");
+    for other in [1, 3, 4, 5] {
+        assert_eq!(read(other).trim(), "0", "port {other}");
+    }
+    power.set_all(Board::Pi2B, true).unwrap();
+    assert_eq!(read(2).trim(), "0");
+}
+
+#[test]
+fn power_of_a_port_that_is_not_there_names_the_attribute() {
+    let tree = Tree::pi2b();
+    let disable = tree.devices().join("1-1:1.0/1-1-port2/disable");
+    fs::remove_file(&disable).unwrap();
+    let refused = SysfsPower::new(tree.sysfs())
+        .set_all(Board::Pi2B, false)
+        .unwrap_err();
+    assert!(matches!(refused, PowerError::Sysfs { .. }), "{refused}");
+    assert!(
+        refused.to_string().contains("1-1:1.0/1-1-port2/disable"),
+        "{refused}"
+    );
+    assert!(!disable.exists());
+}
+
+#[test]
+fn both_halves_of_a_4b_are_switched() {
+    let tree = Tree::pi2b();
+    let root_hub = tree.devices().join("2-0:1.0");
+    for port in 1..=4 {
+        let directory = root_hub.join(format!("usb2-port{port}"));
+        fs::create_dir_all(&directory).unwrap();
+        fs::write(directory.join("disable"), "0\n").unwrap();
+    }
+    SysfsPower::new(tree.sysfs())
+        .set_all(Board::Pi4B, false)
+        .unwrap();
+    for port in 1..=4 {
+        let path = root_hub.join(format!("usb2-port{port}/disable"));
+        assert_eq!(fs::read_to_string(path).unwrap().trim(), "1");
+    }
+}
