@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# Everything `make image` needs on a bare Debian machine. A second call finds all of it done.
+set -euo pipefail
+here=$(dirname "$0")
+for part in packages cross kernel uboot; do
+  "$here/$part.sh"
+done
