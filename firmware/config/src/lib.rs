@@ -5,10 +5,20 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod parse;
+mod problem;
+mod reader;
+mod rules;
 mod schema;
 mod slices;
+mod suggest;
+mod tables;
+mod text;
 mod values;
 
+pub use parse::{parse, parse_bytes};
+pub use problem::{Parsed, Problem};
 pub use schema::*;
 pub use slices::*;
+pub use text::MAX_BYTES;
 pub use values::{Cidr, Secret};

@@ -119,7 +119,7 @@ pub struct Forward {
 }
 
 /// Transport protocol of a forward.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Protocol {
     /// RFC 9293.
@@ -138,28 +138,30 @@ pub struct Time {
 
 impl Default for Time {
     fn default() -> Self {
-        Self { servers: (0..4).map(|n| format!("{n}.pool.ntp.org")).collect() }
+        Self {
+            servers: (0..4).map(|n| format!("{n}.pool.ntp.org")).collect(),
+        }
     }
 }
 
 impl Carrier {
-    fn default_dial() -> String {
+    pub(crate) fn default_dial() -> String {
         "*99#".into()
     }
 }
 
 impl Dyndns {
-    const fn default_ttl() -> u32 {
+    pub(crate) const fn default_ttl() -> u32 {
         60
     }
 
-    fn default_endpoint() -> String {
+    pub(crate) fn default_endpoint() -> String {
         "https://route53.amazonaws.com".into()
     }
 }
 
 impl Aws {
-    fn default_region() -> String {
+    pub(crate) fn default_region() -> String {
         "us-east-1".into()
     }
 }

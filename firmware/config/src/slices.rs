@@ -36,24 +36,33 @@ pub struct DyndnsConfig {
 
 impl From<&Config> for UplinkConfig {
     fn from(config: &Config) -> Self {
-        Self { carrier: config.carrier.clone() }
+        Self {
+            carrier: config.carrier.clone(),
+        }
     }
 }
 
 impl From<&Config> for NetworkConfig {
     fn from(config: &Config) -> Self {
-        Self { lan: config.lan.clone(), firewall: config.firewall.clone() }
+        Self {
+            lan: config.lan.clone(),
+            firewall: config.firewall.clone(),
+        }
     }
 }
 
 impl From<&Config> for ClockConfig {
     fn from(config: &Config) -> Self {
-        Self { time: config.time.clone() }
+        Self {
+            time: config.time.clone(),
+        }
     }
 }
 
 impl From<&Config> for DyndnsConfig {
     fn from(config: &Config) -> Self {
-        Self { record: config.dyndns.clone().zip(config.aws.clone()) }
+        Self {
+            record: config.dyndns.clone().zip(config.aws.clone()),
+        }
     }
 }

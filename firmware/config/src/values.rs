@@ -45,7 +45,11 @@ impl FromStr for Cidr {
         let wrong = || format!("expected an address like 192.168.88.0/24, got \"{text}\"");
         let (address, prefix) = text.split_once('/').unwrap_or((text, "32"));
         let address = address.parse().map_err(|_| wrong())?;
-        let prefix = prefix.parse().ok().filter(|bits| *bits <= 32).ok_or_else(wrong)?;
+        let prefix = prefix
+            .parse()
+            .ok()
+            .filter(|bits| *bits <= 32)
+            .ok_or_else(wrong)?;
         Ok(Self { address, prefix })
     }
 }
