@@ -1,0 +1,285 @@
+//! Every decision of the dialler: events and the time go in, actions come out.
+
+mod bus;
+mod event;
+mod phase;
+mod pin;
+#[cfg(test)]
+mod tests;
+
+use failberry_state::{BootMillis, Link, UplinkState};
+use failberry_usb::{Device, Look, Stick};
+use log::Level;
+use tokio_modem::dial::{Progress, Step};
+
+pub use event::{Action, Ending, Event};
+pub use pin::PinUse;
+
+use self::phase::Phase;
+use crate::ladder::{Ladder, Rung};
+
+/// From opening the port to an address. The steps have bounds of their own, the longest 90 s for
+/// the network to be found; this one is for what they forget.
+const ATTEMPT_MS: u64 = 300_000;
+
+/// How long the peer may take to agree to the end: the supervisor gives a service 5 s.
+const TERMINATE_MS: u64 = 2_000;
+
+/// The dialler.
+#[derive(Debug)]
+pub struct Machine {
+    state: UplinkState,
+    phase: Phase,
+    deadline: Option<BootMillis>,
+    ladder: Ladder,
+    /// The stick in use, and the one before, for telling a replug from another stick.
+    stick: Option<Stick>,
+    last: Option<Device>,
+    look: Look,
+    told_waiting: bool,
+    pin: PinUse,
+    /// What is wrong with the configuration.
+    unusable: Option<String>,
+}
+
+impl Machine {
+    /// The dialler before it has looked at the bus. `unusable` tells what is wrong with the
+    /// configuration, `pin` what became of the PIN before this process.
+    pub fn new(unusable: Option<String>, pin: PinUse, now: BootMillis) -> Self {
+        Self {
+            state: UplinkState {
+                since: now,
+                last_error: unusable.clone(),
+                ..UplinkState::default()
+            },
+            phase: Phase::NoStick,
+            deadline: None,
+            ladder: Ladder::default(),
+            stick: None,
+            last: None,
+            look: Look::Complete,
+            told_waiting: false,
+            pin,
+            unusable,
+        }
+    }
+
+    /// The present, for the other services.
+    pub const fn state(&self) -> &UplinkState {
+        &self.state
+    }
+
+    /// When [`Event::Deadline`] is due.
+    pub const fn deadline(&self) -> Option<BootMillis> {
+        self.deadline
+    }
+
+    /// How to look at the bus, and the stick that is to be kept while it is there.
+    pub const fn look(&self) -> (Look, Option<&Stick>) {
+        (self.look, self.stick.as_ref())
+    }
+
+    /// Takes one event in.
+    pub fn step(&mut self, event: Event, now: BootMillis) -> Vec<Action> {
+        let mut out = Vec::new();
+        match event {
+            _ if self.phase == Phase::Stopping => self.stopping(&event, &mut out),
+            Event::Bus(presence) => self.bus(presence, now, &mut out),
+            Event::PortOpen if self.phase == Phase::Opening => self.enter(Phase::Registering, now),
+            Event::Dial(progress) if self.phase.is_dialogue() => {
+                self.dial(&progress, now, &mut out);
+            }
+            Event::Connected(rate) if self.phase.is_dialogue() => {
+                self.enter(Phase::Negotiating, now);
+                out.push(say(Level::Info, format!("CONNECT {rate}")));
+            }
+            Event::LinkOpen(link) if self.phase.is_ppp() => self.open(link, now, &mut out),
+            Event::Ended(ending) if self.phase.is_attempt() => self.ended(ending, now, &mut out),
+            Event::Deadline if self.deadline.is_some_and(|at| at <= now) => {
+                self.deadline = None;
+                self.due(now, &mut out);
+            }
+            Event::Stop => self.stop(now, &mut out),
+            // Out of date: the attempt it tells of was given up meanwhile.
+            Event::PortOpen
+            | Event::Dial(_)
+            | Event::Connected(_)
+            | Event::LinkOpen(_)
+            | Event::Ended(_)
+            | Event::Deadline => {}
+        }
+        out
+    }
+
+    fn attempt(&mut self, now: BootMillis, out: &mut Vec<Action>) {
+        let Some(stick) = self.stick.clone() else {
+            return;
+        };
+        self.deadline = Some(now.plus(ATTEMPT_MS));
+        self.enter(Phase::Opening, now);
+        out.push(Action::Attempt {
+            stick,
+            spend_pin: self.pin.is_spent(),
+        });
+    }
+
+    fn dial(&mut self, progress: &Progress, now: BootMillis, out: &mut Vec<Action>) {
+        let mut level = Level::Info;
+        match progress {
+            Progress::Step(Step::Dial) => self.enter(Phase::Dialling, now),
+            Progress::Step(_) => level = Level::Debug,
+            Progress::Model(model) => {
+                if let Some(stick) = &mut self.state.stick {
+                    stick.model = Some(model.to_string());
+                }
+            }
+            Progress::Signal(signal) => self.state.signal_dbm = signal.dbm(),
+            Progress::Operator(operator) => self.state.operator = Some(operator.name.to_string()),
+            _ => {}
+        }
+        out.push(say(level, progress.to_string()));
+    }
+
+    fn open(&mut self, link: Link, now: BootMillis, out: &mut Vec<Action>) {
+        let dns: Vec<String> = link.dns.iter().map(ToString::to_string).collect();
+        out.push(say(
+            Level::Info,
+            format!(
+                "carrier link is up on {}, address {}, peer {}, DNS {}",
+                link.interface,
+                link.local,
+                link.peer
+                    .map_or_else(|| "unknown".into(), |peer| peer.to_string()),
+                if dns.is_empty() {
+                    "none".into()
+                } else {
+                    dns.join(", ")
+                },
+            ),
+        ));
+        // The peer may negotiate anew and change the address within one call.
+        if !matches!(self.phase, Phase::Up { .. }) {
+            self.state.calls = self.state.calls.saturating_add(1);
+            self.enter(Phase::Up { since: now }, now);
+        }
+        self.state.link = Some(link);
+        self.state.last_error = None;
+        self.deadline = None;
+    }
+
+    fn ended(&mut self, ending: Ending, now: BootMillis, out: &mut Vec<Action>) {
+        let Ending {
+            reason,
+            blocked,
+            pin_spent,
+            bad_input,
+        } = ending;
+        self.state.bad_input = self.state.bad_input.saturating_add(bad_input);
+        if pin_spent && self.pin.spend(blocked) {
+            out.push(Action::RememberPinRefused);
+        }
+        if blocked {
+            self.state.failures = self.state.failures.saturating_add(1);
+            self.block(reason, now, out);
+        } else {
+            self.failed(reason, now, out);
+        }
+    }
+
+    /// The attempt or the link has ended; the ladder knows what to do.
+    fn failed(&mut self, reason: String, now: BootMillis, out: &mut Vec<Action>) {
+        let lasted = self.lasted(now);
+        let (rung, wait) = self.ladder.fail(lasted);
+        let what = if lasted.is_some() {
+            format!("carrier link is down: {reason}")
+        } else {
+            self.state.failures = self.state.failures.saturating_add(1);
+            format!("no carrier link: {reason}")
+        };
+        out.push(say(Level::Warn, what));
+        out.push(say(
+            Level::Info,
+            format!("dialling again in {} s", wait / 1000),
+        ));
+        self.state.link = None;
+        self.state.last_error = Some(reason);
+        self.deadline = Some(now.plus(wait));
+        self.enter(Phase::BackingOff(rung), now);
+    }
+
+    /// For how long the link has been up, if it is.
+    const fn lasted(&self, now: BootMillis) -> Option<u64> {
+        match self.phase {
+            Phase::Up { since } => Some(now.since(since)),
+            _ => None,
+        }
+    }
+
+    fn block(&mut self, reason: String, now: BootMillis, out: &mut Vec<Action>) {
+        out.push(say(
+            Level::Error,
+            format!("blocked: {reason}; nothing is dialled until the stick is changed"),
+        ));
+        self.state.link = None;
+        self.state.last_error = Some(reason);
+        self.deadline = None;
+        self.enter(Phase::Blocked, now);
+    }
+
+    fn due(&mut self, now: BootMillis, out: &mut Vec<Action>) {
+        match self.phase {
+            Phase::Unready { .. } => {
+                self.look = Look::Settled;
+                out.push(Action::LookAtBus);
+            }
+            Phase::BackingOff(rung) => match rung {
+                Rung::Redial => self.attempt(now, out),
+            },
+            Phase::Opening | Phase::Registering | Phase::Dialling | Phase::Negotiating => {
+                out.push(Action::Abort);
+                self.failed(
+                    format!("expected a link within {} s", ATTEMPT_MS / 1000),
+                    now,
+                    out,
+                );
+            }
+            Phase::NoStick | Phase::Up { .. } | Phase::Blocked | Phase::Stopping => {}
+        }
+    }
+
+    fn stop(&mut self, now: BootMillis, out: &mut Vec<Action>) {
+        if self.phase.is_ppp() {
+            out.push(say(
+                Level::Info,
+                "carrier link is down: told to stop".into(),
+            ));
+            out.push(Action::Terminate);
+            self.deadline = Some(now.plus(TERMINATE_MS));
+        } else {
+            out.push(Action::Abort);
+            out.push(Action::Exit);
+        }
+        self.state.link = None;
+        self.enter(Phase::Stopping, now);
+    }
+
+    fn stopping(&mut self, event: &Event, out: &mut Vec<Action>) {
+        if matches!(event, Event::Ended(_) | Event::Deadline | Event::Stop) {
+            self.deadline = None;
+            out.extend([Action::Abort, Action::Exit]);
+        }
+    }
+
+    fn enter(&mut self, phase: Phase, now: BootMillis) {
+        let told = phase.told();
+        if self.state.phase != told {
+            self.state.phase = told;
+            self.state.since = now;
+        }
+        self.phase = phase;
+    }
+}
+
+fn say(level: Level, text: String) -> Action {
+    Action::Say(level, text)
+}

@@ -1,0 +1,66 @@
+//! Where the dialler is.
+
+use failberry_state::{BootMillis, UplinkPhase};
+use failberry_usb::{Device, Unready};
+
+use crate::ladder::Rung;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    NoStick,
+    /// A stick without a modem port; what was told of that to the log.
+    Unready {
+        device: Device,
+        why: Unready,
+        told: Option<Unready>,
+    },
+    Opening,
+    Registering,
+    Dialling,
+    Negotiating,
+    Up {
+        since: BootMillis,
+    },
+    BackingOff(Rung),
+    Blocked,
+    Stopping,
+}
+
+impl Phase {
+    /// Whether a port is open or about to be.
+    pub(super) const fn is_attempt(&self) -> bool {
+        matches!(
+            self,
+            Self::Opening
+                | Self::Registering
+                | Self::Dialling
+                | Self::Negotiating
+                | Self::Up { .. }
+        )
+    }
+
+    /// Whether the stick is talked to in AT commands.
+    pub(super) const fn is_dialogue(&self) -> bool {
+        matches!(self, Self::Registering | Self::Dialling)
+    }
+
+    /// Whether the stick has said `CONNECT`.
+    pub(super) const fn is_ppp(&self) -> bool {
+        matches!(self, Self::Negotiating | Self::Up { .. })
+    }
+
+    /// The phase as the other services see it.
+    pub(super) const fn told(&self) -> UplinkPhase {
+        match self {
+            Self::NoStick => UplinkPhase::NoStick,
+            Self::Unready { .. } | Self::Opening => UplinkPhase::Opening,
+            Self::Registering => UplinkPhase::Registering,
+            Self::Dialling => UplinkPhase::Dialling,
+            Self::Negotiating => UplinkPhase::Negotiating,
+            Self::Up { .. } => UplinkPhase::Up,
+            // Whoever starts after us begins with waiting as well.
+            Self::BackingOff(_) | Self::Stopping => UplinkPhase::BackingOff,
+            Self::Blocked => UplinkPhase::Blocked,
+        }
+    }
+}

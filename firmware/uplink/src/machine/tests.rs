@@ -1,0 +1,523 @@
+//! Sequences of events on virtual time.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+use std::net::Ipv4Addr;
+
+use failberry_state::UplinkPhase;
+use failberry_usb::{Presence, Unready};
+use proptest::prelude::*;
+use tokio_modem::{
+    at::text,
+    modem::{Operator, Signal, profile_for},
+};
+
+use super::*;
+
+fn stick_at(bus_path: &str, tty: u32) -> Stick {
+    let (vendor, product) = (0x19d2, 0x2003);
+    Stick {
+        device: Device {
+            vendor,
+            product,
+            bus_path: bus_path.into(),
+        },
+        profile: profile_for(vendor, product).unwrap(),
+        interface: 2,
+        tty: format!("ttyUSB{tty}"),
+    }
+}
+
+fn plugged(tty: u32) -> Event {
+    Event::Bus(Presence::Ready(stick_at("1-1.2", tty)))
+}
+
+fn unready(why: Unready) -> Event {
+    Event::Bus(Presence::Unready(stick_at("1-1.2", 0).device, why))
+}
+
+const ABSENT: Event = Event::Bus(Presence::Absent);
+
+fn link() -> Link {
+    Link {
+        interface: "ppp0".into(),
+        local: Ipv4Addr::new(192, 0, 2, 10),
+        peer: Some(Ipv4Addr::new(192, 0, 2, 1)),
+        dns: vec![Ipv4Addr::new(198, 51, 100, 53)],
+        mtu: 1500,
+        since: BootMillis(0),
+    }
+}
+
+fn ended(reason: &str) -> Event {
+    Event::Ended(Ending {
+        reason: reason.into(),
+        ..Ending::default()
+    })
+}
+
+fn pin_lost(blocked: bool) -> Event {
+    Event::Ended(Ending {
+        reason: "the SIM and the PIN".into(),
+        blocked,
+        pin_spent: true,
+        bad_input: 0,
+    })
+}
+
+fn shown(action: &Action) -> Option<String> {
+    Some(match action {
+        Action::LookAtBus => "look".into(),
+        Action::Attempt {
+            stick,
+            spend_pin: false,
+        } => format!("attempt {}", stick.tty),
+        Action::Attempt {
+            stick,
+            spend_pin: true,
+        } => format!("attempt {} without PIN", stick.tty),
+        Action::Abort => "abort".into(),
+        Action::Terminate => "terminate".into(),
+        Action::RememberPinRefused => "remember".into(),
+        Action::Exit => "exit".into(),
+        Action::DescribeBus => "describe".into(),
+        Action::Say(Level::Debug, _) => return None,
+        Action::Say(_, text) => text.clone(),
+    })
+}
+
+struct Run {
+    machine: Machine,
+}
+
+impl Run {
+    fn new() -> Self {
+        Self {
+            machine: Machine::new(None, PinUse::Fresh, BootMillis(0)),
+        }
+    }
+
+    /// Takes `event` in at `at` milliseconds and expects exactly these actions.
+    #[track_caller]
+    fn expect(&mut self, at: u64, event: Event, actions: &[&str]) -> &mut Self {
+        let done = self.machine.step(event, BootMillis(at));
+        let done: Vec<String> = done.iter().filter_map(shown).collect();
+        assert_eq!(done, actions, "at {at} ms");
+        self
+    }
+
+    /// Expects the next deadline.
+    #[track_caller]
+    fn due(&mut self, at: u64) -> &mut Self {
+        assert_eq!(self.machine.deadline(), Some(BootMillis(at)));
+        self
+    }
+
+    #[track_caller]
+    fn phase(&mut self, phase: UplinkPhase) -> &mut Self {
+        assert_eq!(self.machine.state().phase, phase);
+        self
+    }
+
+    /// Brings the link up at `at`, without a look at the log.
+    fn up(&mut self, at: u64, tty: u32) -> &mut Self {
+        for event in [
+            plugged(tty),
+            Event::PortOpen,
+            Event::Connected("7200000".into()),
+            Event::LinkOpen(link()),
+        ] {
+            self.machine.step(event, BootMillis(at));
+        }
+        self.phase(UplinkPhase::Up)
+    }
+}
+
+const FOUND: &str = "stick 19d2:2003 at 1-1.2, modem port ttyUSB2";
+const LINK_UP: &str =
+    "carrier link is up on ppp0, address 192.0.2.10, peer 192.0.2.1, DNS 198.51.100.53";
+
+#[test]
+fn from_no_stick_to_a_link() {
+    let operator = Operator {
+        name: text("Testnet"),
+        technology: None,
+    };
+    let mut run = Run::new();
+    run.expect(0, ABSENT, &["waiting for a stick"])
+        .phase(UplinkPhase::NoStick)
+        .expect(10, ABSENT, &[])
+        .expect(20, plugged(2), &[FOUND, "attempt ttyUSB2"])
+        .phase(UplinkPhase::Opening)
+        .expect(30, plugged(2), &[])
+        .expect(40, Event::PortOpen, &[])
+        .phase(UplinkPhase::Registering)
+        .expect(50, Event::Dial(Progress::Step(Step::Synchronise)), &[])
+        .expect(
+            60,
+            Event::Dial(Progress::Model(text("MF180"))),
+            &["model MF180"],
+        )
+        .expect(
+            70,
+            Event::Dial(Progress::Signal(Signal { rssi: Some(20) })),
+            &["signal -73 dBm"],
+        )
+        .expect(
+            80,
+            Event::Dial(Progress::Operator(operator)),
+            &["operator Testnet"],
+        )
+        .expect(90, Event::Dial(Progress::Step(Step::Dial)), &["dial (ATD)"])
+        .phase(UplinkPhase::Dialling)
+        .expect(
+            100,
+            Event::Connected("7200000".into()),
+            &["CONNECT 7200000"],
+        )
+        .phase(UplinkPhase::Negotiating)
+        .expect(110, Event::LinkOpen(link()), &[LINK_UP])
+        .phase(UplinkPhase::Up);
+    let state = run.machine.state();
+    assert_eq!(run.machine.deadline(), None);
+    assert_eq!(state.link, Some(link()));
+    assert_eq!(
+        (state.calls, state.failures, state.since),
+        (1, 0, BootMillis(110))
+    );
+    assert_eq!(
+        (state.operator.as_deref(), state.signal_dbm),
+        (Some("Testnet"), Some(-73))
+    );
+    assert_eq!(
+        state.stick.as_ref().unwrap().model.as_deref(),
+        Some("MF180")
+    );
+}
+
+#[test]
+fn a_link_that_ends_is_dialled_again() {
+    let mut run = Run::new();
+    run.up(0, 2)
+        .expect(
+            86_400_000,
+            ended("terminated by the peer"),
+            &[
+                "carrier link is down: terminated by the peer",
+                "dialling again in 1 s",
+            ],
+        )
+        .phase(UplinkPhase::BackingOff)
+        .due(86_401_000)
+        .expect(86_401_000, Event::Deadline, &["attempt ttyUSB2"]);
+    let state = run.machine.state();
+    assert_eq!(state.link, None);
+    assert_eq!(state.last_error.as_deref(), Some("terminated by the peer"));
+    assert_eq!((state.calls, state.failures), (1, 0));
+}
+
+#[test]
+fn failures_wait_longer_and_longer() {
+    let mut run = Run::new();
+    run.expect(0, plugged(2), &[FOUND, "attempt ttyUSB2"]);
+    let mut now = 0;
+    for seconds in [1, 2, 4, 8, 16, 32, 60, 60] {
+        let again = format!("dialling again in {seconds} s");
+        run.expect(
+            now,
+            ended("NO CARRIER"),
+            &["no carrier link: NO CARRIER", &again],
+        )
+        .due(now + seconds * 1000);
+        now += seconds * 1000;
+        run.expect(now - 1, Event::Deadline, &[]);
+        run.expect(now, Event::Deadline, &["attempt ttyUSB2"]);
+    }
+    assert_eq!(run.machine.state().failures, 8);
+}
+
+#[test]
+fn a_stick_pulled_in_a_call_comes_back_under_another_number() {
+    let mut run = Run::new();
+    run.up(0, 2)
+        .expect(
+            5_000,
+            ABSENT,
+            &[
+                "abort",
+                "carrier link is down: stick is gone",
+                "stick is gone",
+                "waiting for a stick",
+            ],
+        )
+        .phase(UplinkPhase::NoStick)
+        .expect(5_010, ended("the tty was hung up"), &[]);
+    assert_eq!(run.machine.deadline(), None);
+    let state = run.machine.state().clone();
+    assert_eq!(
+        (state.link, state.stick, state.operator),
+        (None, None, None)
+    );
+    run.expect(
+        9_000,
+        plugged(5),
+        &[
+            "stick 19d2:2003 at 1-1.2, modem port ttyUSB5",
+            "attempt ttyUSB5",
+        ],
+    );
+}
+
+#[test]
+fn a_replug_that_was_too_quick_to_see_is_a_change_of_ttys() {
+    let mut run = Run::new();
+    run.up(0, 2).expect(
+        5_000,
+        plugged(5),
+        &[
+            "abort",
+            "carrier link is down: stick is gone",
+            "stick is gone",
+            "stick 19d2:2003 at 1-1.2, modem port ttyUSB5",
+            "attempt ttyUSB5",
+        ],
+    );
+}
+
+#[test]
+fn a_stick_pulled_while_we_wait_cancels_the_redial() {
+    let mut run = Run::new();
+    run.up(0, 2);
+    run.machine.step(ended("x"), BootMillis(10));
+    run.expect(500, ABSENT, &["stick is gone", "waiting for a stick"])
+        .expect(2_000, Event::Deadline, &[])
+        .phase(UplinkPhase::NoStick);
+}
+
+#[test]
+fn crashes_in_every_call_are_counted() {
+    let mut run = Run::new();
+    for n in 0..3 {
+        run.machine.step(plugged(n * 3 + 2), BootMillis(0));
+        run.machine.step(ABSENT, BootMillis(0));
+    }
+    assert_eq!(run.machine.state().failures, 3);
+    run.machine.step(plugged(2), BootMillis(0));
+    run.expect(
+        0,
+        ended("x"),
+        &["no carrier link: x", "dialling again in 8 s"],
+    )
+    .expect(0, ABSENT, &["stick is gone", "waiting for a stick"]);
+    // Another stick has not failed yet.
+    let other = Event::Bus(Presence::Ready(stick_at("1-1.4", 0)));
+    run.machine.step(other, BootMillis(0));
+    run.expect(
+        0,
+        ended("x"),
+        &["no carrier link: x", "dialling again in 1 s"],
+    );
+}
+
+#[test]
+fn a_wrong_pin_is_sent_once() {
+    let blocked = "blocked: the SIM and the PIN; nothing is dialled until the stick is changed";
+    let mut run = Run::new();
+    run.expect(0, plugged(2), &[FOUND, "attempt ttyUSB2"])
+        .expect(1, pin_lost(true), &["remember", blocked])
+        .phase(UplinkPhase::Blocked)
+        .expect(2, Event::Deadline, &[])
+        .expect(3, ABSENT, &["stick is gone", "waiting for a stick"])
+        .expect(4, plugged(2), &[FOUND, "attempt ttyUSB2 without PIN"])
+        .expect(5, pin_lost(true), &[blocked]);
+    assert_eq!(run.machine.deadline(), None);
+}
+
+#[test]
+fn a_pin_whose_fate_is_unknown_waits_for_the_sim_to_lose_power() {
+    let mut run = Run::new();
+    run.expect(0, plugged(2), &[FOUND, "attempt ttyUSB2"])
+        .expect(
+            1,
+            pin_lost(false),
+            &[
+                "no carrier link: the SIM and the PIN",
+                "dialling again in 1 s",
+            ],
+        )
+        .expect(1_001, Event::Deadline, &["attempt ttyUSB2 without PIN"]);
+    run.machine.step(pin_lost(true), BootMillis(1_002));
+    run.phase(UplinkPhase::Blocked)
+        .expect(1_003, ABSENT, &["stick is gone", "waiting for a stick"])
+        .expect(1_004, plugged(2), &[FOUND, "attempt ttyUSB2"]);
+}
+
+#[test]
+fn a_pin_refused_before_this_process_is_not_sent() {
+    let mut run = Run {
+        machine: Machine::new(None, PinUse::Refused, BootMillis(0)),
+    };
+    run.expect(0, plugged(2), &[FOUND, "attempt ttyUSB2 without PIN"]);
+}
+
+#[test]
+fn without_configuration_nothing_is_dialled() {
+    let unusable = Some("no [carrier]".to_owned());
+    let mut run = Run {
+        machine: Machine::new(unusable, PinUse::Fresh, BootMillis(0)),
+    };
+    let blocked = "blocked: no [carrier]; nothing is dialled until the stick is changed";
+    run.expect(0, plugged(2), &[FOUND, blocked])
+        .phase(UplinkPhase::Blocked)
+        .expect(1, plugged(2), &[]);
+    assert_eq!(
+        run.machine.state().last_error.as_deref(),
+        Some("no [carrier]")
+    );
+}
+
+#[test]
+fn a_stick_without_modem_port_is_given_time_and_then_told_of_once() {
+    let mut run = Run::new();
+    let few = Unready::Enumerating {
+        got: 1,
+        expected: 3,
+    };
+    run.expect(0, unready(few), &[])
+        .phase(UplinkPhase::Opening)
+        .due(5_000)
+        .expect(100, unready(Unready::CdRom), &[])
+        .due(5_100)
+        .expect(200, unready(Unready::CdRom), &[])
+        .due(5_100)
+        .expect(5_100, Event::Deadline, &["look"]);
+    assert_eq!(run.machine.look().0, Look::Settled);
+    let told = "stick 19d2:2003 at 1-1.2 cannot be dialled with: it shows its CD-ROM alone";
+    run.expect(5_101, unready(Unready::CdRom), &[told, "describe"])
+        .expect(5_102, unready(Unready::CdRom), &[])
+        .expect(9_000, ABSENT, &["waiting for a stick"]);
+    assert_eq!(run.machine.look().0, Look::Complete);
+}
+
+#[test]
+fn ttys_that_come_late_are_used() {
+    let mut run = Run::new();
+    run.expect(0, unready(Unready::NoTty { interface: 2 }), &[])
+        .expect(300, plugged(2), &[FOUND, "attempt ttyUSB2"]);
+}
+
+#[test]
+fn an_attempt_that_hangs_is_given_up() {
+    let mut run = Run::new();
+    run.expect(0, plugged(2), &[FOUND, "attempt ttyUSB2"])
+        .expect(1, Event::PortOpen, &[])
+        .due(300_000)
+        .expect(
+            300_000,
+            Event::Deadline,
+            &[
+                "abort",
+                "no carrier link: expected a link within 300 s",
+                "dialling again in 1 s",
+            ],
+        )
+        .due(301_000);
+}
+
+#[test]
+fn a_stop_ends_an_open_link_in_agreement_with_the_peer() {
+    let mut run = Run::new();
+    run.up(0, 2)
+        .expect(
+            10,
+            Event::Stop,
+            &["carrier link is down: told to stop", "terminate"],
+        )
+        .due(2_010);
+    assert_eq!(run.machine.state().link, None);
+    run.expect(20, ABSENT, &[])
+        .expect(500, ended("terminated"), &["abort", "exit"]);
+}
+
+#[test]
+fn a_stop_does_not_wait_for_ever() {
+    let mut run = Run::new();
+    run.up(0, 2);
+    run.machine.step(Event::Stop, BootMillis(10));
+    run.expect(2_010, Event::Deadline, &["abort", "exit"]);
+    let mut idle = Run::new();
+    idle.expect(0, ABSENT, &["waiting for a stick"])
+        .expect(1, Event::Stop, &["abort", "exit"]);
+}
+
+#[test]
+fn addresses_may_change_within_a_call() {
+    let mut run = Run::new();
+    let other = Link {
+        local: Ipv4Addr::new(192, 0, 2, 77),
+        peer: None,
+        dns: vec![],
+        ..link()
+    };
+    run.up(0, 2).expect(
+        70_000,
+        Event::LinkOpen(other.clone()),
+        &["carrier link is up on ppp0, address 192.0.2.77, peer unknown, DNS none"],
+    );
+    let state = run.machine.state();
+    assert_eq!((state.calls, state.since), (1, BootMillis(0)));
+    assert_eq!(state.link, Some(other));
+}
+
+fn any_event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        Just(ABSENT),
+        (0u32..3).prop_map(plugged),
+        Just(unready(Unready::CdRom)),
+        Just(unready(Unready::NoTty { interface: 2 })),
+        Just(Event::PortOpen),
+        Just(Event::Dial(Progress::Step(Step::Dial))),
+        Just(Event::Connected("x".into())),
+        Just(Event::LinkOpen(link())),
+        Just(ended("x")),
+        any::<bool>().prop_map(pin_lost),
+        Just(Event::Deadline),
+    ]
+}
+
+proptest! {
+    /// Whatever happens, the dialler waits for something that can happen; one attempt at most is
+    /// under way; and a refused PIN is never sent again.
+    #[test]
+    fn it_never_latches(events in proptest::collection::vec((any_event(), 0u64..100_000), 0..60)) {
+        let mut machine = Machine::new(None, PinUse::Fresh, BootMillis(0));
+        let (mut now, mut running, mut refused) = (0, false, false);
+        for (event, passed) in events {
+            now += passed;
+            // Only an attempt under way has an ending.
+            if matches!(event, Event::Ended(_)) && !running {
+                continue;
+            }
+            running &= !matches!(event, Event::Ended(_));
+            for action in machine.step(event, BootMillis(now)) {
+                match action {
+                    Action::Attempt { spend_pin, .. } => {
+                        prop_assert!(!running, "two attempts at once");
+                        prop_assert!(!refused || spend_pin, "a refused PIN is sent again");
+                        running = true;
+                    }
+                    Action::Abort => running = false,
+                    Action::RememberPinRefused => refused = true,
+                    _ => {}
+                }
+            }
+            let state = machine.state();
+            prop_assert_eq!(running, machine.phase.is_attempt());
+            prop_assert_eq!(state.link.is_some(), state.phase == UplinkPhase::Up);
+            let waits_for_time = matches!(state.phase, UplinkPhase::BackingOff)
+                || (running && state.phase != UplinkPhase::Up);
+            if waits_for_time {
+                prop_assert!(machine.deadline().is_some(), "nothing would wake it");
+            }
+        }
+    }
+}
