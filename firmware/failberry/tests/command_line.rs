@@ -1,0 +1,35 @@
+//! What the binary does with words that name no service.
+#![allow(clippy::unwrap_used)]
+
+use std::{os::unix::process::CommandExt, process::Command};
+
+#[test]
+fn a_wrong_word_is_told_and_exits_2() {
+    let names = "expected one of network, uplink, health, clock, dyndns, storage";
+    for (words, got) in [
+        (&["nonsense"][..], "got \"nonsense\""),
+        (&["supervisor"][..], "got \"supervisor\""),
+        (&["a\nb"][..], "got \"a\\nb\""),
+        (&[][..], "got nothing (and this is not PID 1)"),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_failberry"))
+            .args(words)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(2), "{words:?}");
+        assert_eq!(output.stdout, b"");
+        assert_eq!(
+            String::from_utf8(output.stderr).unwrap(),
+            format!("failberry: {names}, {got}\n")
+        );
+    }
+}
+
+#[test]
+fn no_name_at_all_is_no_reason_to_crash() {
+    let output = Command::new(env!("CARGO_BIN_EXE_failberry"))
+        .arg0("")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+}

@@ -1,0 +1,316 @@
+//! The keeper on virtual time.
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// A keeper with the processes that its actions would make, numbered from 100.
+struct World {
+    keeper: Keeper,
+    now: u64,
+    next_pid: i32,
+    log: Vec<Action>,
+}
+
+impl World {
+    fn new() -> Self {
+        let mut world = Self {
+            keeper: Keeper::new(BootMillis(0)),
+            now: 0,
+            next_pid: 100,
+            log: Vec::new(),
+        };
+        world.give(Event::Begin);
+        world
+    }
+
+    /// Where `storage` has done its work.
+    fn prepared() -> Self {
+        let mut world = Self::new();
+        world.give(Event::Ended(100, CLEAN_EXIT.into()));
+        world.log.clear();
+        world
+    }
+
+    fn give(&mut self, event: Event) {
+        let mut events = vec![event];
+        while let Some(event) = events.pop() {
+            for action in self.keeper.step(event, BootMillis(self.now)) {
+                if let Action::Start(service) = action {
+                    events.push(Event::Started(service, self.next_pid));
+                    self.next_pid += 1;
+                }
+                self.log.push(action);
+            }
+        }
+    }
+
+    fn advance(&mut self, millis: u64) {
+        let end = self.now + millis;
+        while let Some(at) = self.keeper.deadline().filter(|at| at.0 <= end) {
+            self.now = self.now.max(at.0);
+            self.give(Event::Tick);
+        }
+        self.now = end;
+        self.give(Event::Tick);
+    }
+
+    fn pid(&self, service: Service) -> Option<i32> {
+        self.keeper
+            .services()
+            .iter()
+            .find(|state| state.service == service)
+            .and_then(|state| state.pid)
+    }
+
+    fn end(&mut self, service: Service) {
+        let pid = self.pid(service).unwrap_or_default();
+        self.give(Event::Ended(pid, "exit code 1".into()));
+    }
+
+    fn count(&self, action: &Action) -> usize {
+        self.log.iter().filter(|seen| *seen == action).count()
+    }
+}
+
+#[test]
+fn services_start_after_storage_and_the_seal() {
+    let mut world = World::new();
+    assert_eq!(world.log, [Action::Start(Service::Storage)]);
+    world.advance(3_000);
+    assert_eq!(world.log.len(), 1);
+    world.log.clear();
+    world.give(Event::Ended(100, CLEAN_EXIT.into()));
+    let order: Vec<_> = world
+        .log
+        .iter()
+        .filter(|action| !matches!(action, Action::Publish))
+        .cloned()
+        .collect();
+    let mut expected = vec![Action::SealRoot];
+    expected.extend(Service::SUPERVISED.map(Action::Start));
+    assert_eq!(order, expected);
+    assert!(
+        Service::SUPERVISED
+            .iter()
+            .all(|service| world.pid(*service).is_some())
+    );
+}
+
+#[test]
+fn a_storage_that_hangs_is_left_behind_once() {
+    let mut world = World::new();
+    world.advance(19_999);
+    assert_eq!(world.count(&Action::SealRoot), 0);
+    world.advance(1);
+    assert_eq!(world.count(&Action::Kill(100)), 1);
+    assert_eq!(world.count(&Action::SealRoot), 1);
+    let warned = |world: &World| {
+        world
+            .log
+            .iter()
+            .filter(|a| matches!(a, Action::Warn(_)))
+            .count()
+    };
+    assert_eq!(warned(&world), 1);
+    world.give(Event::Ended(100, "signal SIGKILL".into()));
+    assert_eq!(world.count(&Action::SealRoot), 1);
+    assert_eq!(world.count(&Action::Start(Service::Network)), 1);
+}
+
+#[test]
+fn a_storage_that_cannot_start_or_fails_does_not_stop_the_rest() {
+    let mut keeper = Keeper::new(BootMillis(0));
+    keeper.step(Event::Begin, BootMillis(0));
+    let todo = keeper.step(
+        Event::NotStarted(Service::Storage, "no such file".into()),
+        BootMillis(0),
+    );
+    assert!(
+        matches!(todo.first(), Some(Action::Warn(text)) if text == "storage cannot be started: no such file")
+    );
+    assert!(todo.contains(&Action::Start(Service::Dyndns)));
+
+    let mut world = World::new();
+    world.give(Event::Ended(100, "signal SIGSEGV".into()));
+    assert_eq!(
+        world.count(&Action::Warn("storage ended: signal SIGSEGV".into())),
+        1
+    );
+    assert_eq!(world.count(&Action::Start(Service::Uplink)), 1);
+}
+
+#[test]
+fn a_service_that_ends_comes_back_alone() {
+    let mut world = World::prepared();
+    world.advance(5_000);
+    world.end(Service::Uplink);
+    let said = Action::Say(
+        Level::Warn,
+        "uplink ended: exit code 1; starting it again in 1 s".into(),
+    );
+    assert_eq!(world.count(&said), 1);
+    world.advance(999);
+    assert_eq!(world.pid(Service::Uplink), None);
+    world.advance(1);
+    assert!(world.pid(Service::Uplink).is_some());
+    assert_eq!(world.count(&Action::Start(Service::Uplink)), 1);
+    assert_eq!(world.count(&Action::Start(Service::Network)), 0);
+    let state = world
+        .keeper
+        .services()
+        .into_iter()
+        .find(|s| s.service == Service::Uplink);
+    assert_eq!(
+        state.map(|s| (s.starts, s.last_exit)),
+        Some((2, Some("ended: exit code 1".into())))
+    );
+}
+
+#[test]
+fn failing_again_and_again_slows_down_and_a_good_minute_is_forgiven() {
+    let mut world = World::prepared();
+    let mut delays = Vec::new();
+    for lived in [0, 0, 0, 0, 0, 0, 60_000, 0] {
+        world.advance(lived);
+        world.end(Service::Health);
+        let from = world.now;
+        while world.pid(Service::Health).is_none() {
+            world.advance(1_000);
+        }
+        delays.push((world.now - from) / 1000);
+    }
+    assert_eq!(delays, [1, 2, 4, 8, 16, 30, 1, 2]);
+}
+
+#[test]
+fn a_service_that_cannot_start_is_tried_again() {
+    let mut world = World::prepared();
+    let pid = world.pid(Service::Clock).unwrap_or_default();
+    world
+        .keeper
+        .step(Event::Ended(pid, "signal SIGKILL".into()), BootMillis(0));
+    let todo = world.keeper.step(Event::Tick, BootMillis(1_000));
+    assert!(todo.contains(&Action::Start(Service::Clock)));
+    world.keeper.step(
+        Event::NotStarted(Service::Clock, "out of memory".into()),
+        BootMillis(1_000),
+    );
+    assert_eq!(world.keeper.deadline(), Some(BootMillis(3_000)));
+    assert!(
+        world
+            .keeper
+            .step(Event::Tick, BootMillis(3_000))
+            .contains(&Action::Start(Service::Clock))
+    );
+}
+
+#[test]
+fn memory_is_measured_after_the_last_change_and_then_now_and_then() {
+    let mut world = World::prepared();
+    world.advance(9_999);
+    assert_eq!(world.count(&Action::Measure), 0);
+    world.advance(1);
+    assert_eq!(world.count(&Action::Measure), 1);
+    world.advance(600_000);
+    assert_eq!(world.count(&Action::Measure), 2);
+    world.end(Service::Clock);
+    world.advance(10_999);
+    assert_eq!(world.count(&Action::Measure), 2);
+    world.advance(1);
+    assert_eq!(world.count(&Action::Measure), 3);
+}
+
+#[test]
+fn stopping_waits_for_everybody_and_starts_nobody() {
+    let mut world = World::prepared();
+    world.end(Service::Clock);
+    world.log.clear();
+    world.give(Event::Stop(Ending::Reboot));
+    let terminated = world
+        .log
+        .iter()
+        .filter(|a| matches!(a, Action::Terminate(_)))
+        .count();
+    assert_eq!(terminated, 4);
+    world.give(Event::Stop(Ending::PowerOff));
+    for service in [Service::Network, Service::Uplink, Service::Health] {
+        world.end(service);
+    }
+    world.advance(2_000);
+    assert_eq!(world.count(&Action::Finish(Ending::Reboot)), 0);
+    world.end(Service::Dyndns);
+    assert_eq!(world.log.last(), Some(&Action::Finish(Ending::Reboot)));
+    world.advance(100_000);
+    assert_eq!(
+        world
+            .log
+            .iter()
+            .filter(|a| matches!(a, Action::Start(_) | Action::Kill(_)))
+            .count(),
+        0
+    );
+    assert_eq!(world.count(&Action::Finish(Ending::PowerOff)), 0);
+}
+
+#[test]
+fn stopping_kills_the_deaf_and_does_not_wait_for_the_dead() {
+    let mut world = World::prepared();
+    let uplink = world.pid(Service::Uplink).unwrap_or_default();
+    world.give(Event::Stop(Ending::PowerOff));
+    for service in Service::SUPERVISED
+        .into_iter()
+        .filter(|s| *s != Service::Uplink)
+    {
+        world.end(service);
+    }
+    world.advance(4_999);
+    assert_eq!(world.count(&Action::Kill(uplink)), 0);
+    world.advance(1);
+    assert_eq!(world.count(&Action::Kill(uplink)), 1);
+    let said = Action::Say(Level::Warn, "killing uplink: still there after 5 s".into());
+    assert_eq!(world.count(&said), 1);
+    world.advance(999);
+    assert_eq!(world.count(&Action::Finish(Ending::PowerOff)), 0);
+    world.advance(1);
+    assert_eq!(world.count(&Action::Finish(Ending::PowerOff)), 1);
+    assert_eq!(world.keeper.deadline(), None);
+}
+
+#[test]
+fn stopping_while_storage_runs() {
+    let mut world = World::new();
+    world.give(Event::Stop(Ending::Reboot));
+    assert_eq!(world.count(&Action::Terminate(100)), 1);
+    world.give(Event::Ended(100, "signal SIGTERM".into()));
+    assert_eq!(world.log.last(), Some(&Action::Finish(Ending::Reboot)));
+    assert_eq!(world.count(&Action::Start(Service::Network)), 0);
+}
+
+proptest! {
+    /// Whatever ends when: nothing runs twice, everything comes back, and a stop is bounded.
+    #[test]
+    fn services_are_kept(ends in proptest::collection::vec((0usize..5, 0u64..100_000), 0..60), strangers: Vec<i32>) {
+        let mut world = World::prepared();
+        for (which, wait) in ends {
+            if let Some(service) = Service::SUPERVISED.get(which)
+                && world.pid(*service).is_some()
+            {
+                world.end(*service);
+            }
+            world.advance(wait);
+        }
+        for stranger in strangers.into_iter().filter(|pid| *pid < 100) {
+            world.give(Event::Ended(stranger, CLEAN_EXIT.into()));
+        }
+        world.advance(30_000);
+        for state in world.keeper.services() {
+            prop_assert!(state.pid.is_some());
+            let starts = world.count(&Action::Start(state.service));
+            prop_assert_eq!(usize::try_from(state.starts).ok(), Some(starts + 1));
+        }
+        world.give(Event::Stop(Ending::Reboot));
+        world.advance(6_000);
+        prop_assert_eq!(world.count(&Action::Finish(Ending::Reboot)), 1);
+    }
+}

@@ -1,0 +1,98 @@
+//! How many log lines a service may write: the console is slow, and one service must not bury the
+//! others' lines.
+
+use failberry_state::BootMillis;
+
+/// Lines at once: enough for the report of a start or of a crash.
+const BURST: u64 = 50;
+
+/// Lines a second in the long run: 115,200 baud carry about a hundred.
+const PER_SECOND: u64 = 10;
+
+/// How long lines are dropped before that is told.
+const REPORT_AFTER: u64 = 5_000;
+
+/// A bucket of tokens, one a line, kept in thousandths.
+#[derive(Debug)]
+pub(crate) struct Limiter {
+    tokens: u64,
+    filled: BootMillis,
+    dropped: u64,
+    dropping_since: Option<BootMillis>,
+}
+
+impl Limiter {
+    pub(crate) const fn new(now: BootMillis) -> Self {
+        Self {
+            tokens: BURST * 1000,
+            filled: now,
+            dropped: 0,
+            dropping_since: None,
+        }
+    }
+
+    /// Whether a line may pass; counts it if not.
+    pub(crate) fn admits(&mut self, now: BootMillis) -> bool {
+        let gained = now.since(self.filled).saturating_mul(PER_SECOND);
+        self.tokens = self.tokens.saturating_add(gained).min(BURST * 1000);
+        self.filled = now;
+        if let Some(left) = self.tokens.checked_sub(1000) {
+            self.tokens = left;
+            return true;
+        }
+        self.dropped += 1;
+        self.dropping_since.get_or_insert(now);
+        false
+    }
+
+    /// When [`Self::report`] has something to tell.
+    pub(crate) fn deadline(&self) -> Option<BootMillis> {
+        self.dropping_since.map(|since| since.plus(REPORT_AFTER))
+    }
+
+    /// Lines dropped, once it is time to tell.
+    pub(crate) fn report(&mut self, now: BootMillis) -> Option<u64> {
+        if self.deadline()? > now {
+            return None;
+        }
+        self.dropping_since = None;
+        Some(std::mem::take(&mut self.dropped))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_passes_then_ten_a_second() {
+        let mut limiter = Limiter::new(BootMillis(0));
+        let passed = (0..200).filter(|_| limiter.admits(BootMillis(0))).count();
+        assert_eq!(passed, 50);
+        let passed = (0..10_000)
+            .filter(|ms| limiter.admits(BootMillis(*ms)))
+            .count();
+        assert_eq!(passed, 99);
+    }
+
+    #[test]
+    fn a_quiet_service_has_its_burst_again() {
+        let mut limiter = Limiter::new(BootMillis(0));
+        while limiter.admits(BootMillis(0)) {}
+        let later = BootMillis(3_600_000);
+        assert_eq!((0..200).filter(|_| limiter.admits(later)).count(), 50);
+    }
+
+    #[test]
+    fn what_was_dropped_is_told_once_even_in_silence() {
+        let mut limiter = Limiter::new(BootMillis(0));
+        assert_eq!(limiter.deadline(), None);
+        let dropped = (0..60).filter(|_| !limiter.admits(BootMillis(100))).count();
+        assert_eq!(dropped, 10);
+        assert_eq!(limiter.deadline(), Some(BootMillis(5_100)));
+        assert_eq!(limiter.report(BootMillis(5_099)), None);
+        assert_eq!(limiter.report(BootMillis(5_100)), Some(10));
+        assert_eq!(limiter.report(BootMillis(99_999)), None);
+        assert_eq!(limiter.deadline(), None);
+    }
+}

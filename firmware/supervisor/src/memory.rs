@@ -1,0 +1,45 @@
+//! How much memory we take.
+
+use std::fs;
+
+/// Proportional set size of the processes `pids` together in KiB.
+pub(crate) fn proportional(pids: impl IntoIterator<Item = i32>) -> u64 {
+    let of = |pid| {
+        let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
+        field(&text, "Pss:")
+    };
+    pids.into_iter().filter_map(of).sum()
+}
+
+/// Memory that nobody could have without taking it from somebody, in KiB.
+pub(crate) fn used() -> u64 {
+    let text = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let total = field(&text, "MemTotal:").unwrap_or_default();
+    total.saturating_sub(field(&text, "MemAvailable:").unwrap_or(total))
+}
+
+fn field(text: &str, name: &str) -> Option<u64> {
+    let rest = text.lines().find_map(|line| line.strip_prefix(name))?;
+    rest.split_ascii_whitespace().next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_found() {
+        let text = "8000-9000 ---p 0 00:00 0 [rollup]\nRss:  884 kB\nPss:         385 kB\nPss_Dirty: 68 kB\n";
+        assert_eq!(field(text, "Pss:"), Some(385));
+        assert_eq!(field(text, "Swap:"), None);
+        assert_eq!(field("Pss: many", "Pss:"), None);
+    }
+
+    #[test]
+    fn this_process_takes_some_and_a_missing_one_none() {
+        let own = i32::try_from(std::process::id()).unwrap_or_default();
+        assert!(proportional([own]) > 100);
+        assert_eq!(proportional([i32::MAX]), 0);
+        assert!(used() > 1000);
+    }
+}

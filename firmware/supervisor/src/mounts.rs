@@ -1,0 +1,47 @@
+//! The file systems that every process needs.
+
+use std::path::Path;
+
+use nix::{
+    errno::Errno,
+    mount::{MsFlags, mount},
+};
+
+/// Nothing there may be run, be a device or change who one is.
+pub(crate) const INERT: MsFlags = MsFlags::MS_NOSUID
+    .union(MsFlags::MS_NODEV)
+    .union(MsFlags::MS_NOEXEC);
+
+/// Type, place, flags, options. The sizes bound what a runaway process can take of 1 GiB memory.
+const MOUNTS: [(&str, &str, MsFlags, &str); 5] = [
+    (
+        "devtmpfs",
+        "/dev",
+        MsFlags::MS_NOSUID.union(MsFlags::MS_NOEXEC),
+        "mode=0755",
+    ),
+    ("proc", "/proc", INERT, ""),
+    ("sysfs", "/sys", INERT, ""),
+    ("tmpfs", "/run", INERT, "mode=0755,size=16m"),
+    ("tmpfs", "/tmp", INERT, "mode=1777,size=32m"),
+];
+
+/// Mounts them all; gives out what went wrong, since there is no log yet.
+pub(crate) fn all() -> Vec<String> {
+    let failure = |(kind, place, flags, options): (&str, &str, MsFlags, &str)| {
+        match mount(Some(kind), place, Some(kind), flags, Some(options)) {
+            // The kernel can be configured to mount /dev by itself.
+            Ok(()) | Err(Errno::EBUSY) => None,
+            Err(error) => Some(format!("cannot mount {kind} on {place}: {error}")),
+        }
+    };
+    MOUNTS.into_iter().filter_map(failure).collect()
+}
+
+/// Makes the root read-only: from here on nothing but /run, /tmp and /data changes.
+pub(crate) fn seal_root() {
+    let flags = MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY;
+    if let Err(error) = mount(None::<&Path>, "/", None::<&Path>, flags, None::<&Path>) {
+        log::warn!("cannot make / read-only: {error}");
+    }
+}

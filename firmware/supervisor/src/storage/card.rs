@@ -1,0 +1,94 @@
+//! Finding the card's partitions.
+
+use std::{
+    io,
+    os::fd::AsFd,
+    path::{Path, PathBuf},
+};
+
+use failberry_state::BootMillis;
+use nix::{
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+    sys::inotify::{AddWatchFlags, InitFlags, Inotify},
+};
+
+/// Device node of a partition: a `p` keeps a number from running into a name that ends in one.
+pub(super) fn partition(card: &str, number: u32) -> PathBuf {
+    let separator = if card.ends_with(|c: char| c.is_ascii_digit()) {
+        "p"
+    } else {
+        ""
+    };
+    format!("/dev/{card}{separator}{number}").into()
+}
+
+/// Waits until `path` exists, at most until `until`.
+///
+/// # Errors
+/// `TimedOut`, or the kernel's where it cannot be watched.
+pub(super) fn wait_for(path: &Path, until: BootMillis) -> io::Result<()> {
+    let directory = path.parent().unwrap_or(Path::new("/"));
+    let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)?;
+    // Watch before looking, or a device that comes in between is missed.
+    inotify.add_watch(
+        directory,
+        AddWatchFlags::IN_CREATE | AddWatchFlags::IN_MOVED_TO,
+    )?;
+    loop {
+        if path.exists() {
+            return Ok(());
+        }
+        let left = until.since(BootMillis::now());
+        if left == 0 {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+        let mut fds = [PollFd::new(inotify.as_fd(), PollFlags::POLLIN)];
+        if poll(&mut fds, timeout)? > 0 {
+            inotify.read_events()?;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::{fs, thread};
+
+    use super::*;
+
+    #[test]
+    fn partitions_are_named_as_the_kernel_does() {
+        for (card, number, expected) in [
+            ("mmcblk0", 1, "/dev/mmcblk0p1"),
+            ("vda", 4, "/dev/vda4"),
+            ("nvme0n1", 2, "/dev/nvme0n1p2"),
+        ] {
+            assert_eq!(partition(card, number), Path::new(expected));
+        }
+    }
+
+    #[test]
+    fn a_device_that_comes_late_is_awaited() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("vda1");
+        let waiting = {
+            let path = path.clone();
+            thread::spawn(move || wait_for(&path, BootMillis::now().plus(10_000)))
+        };
+        fs::write(directory.path().join("vda"), "").unwrap();
+        fs::write(&path, "").unwrap();
+        waiting.join().unwrap().unwrap();
+        wait_for(&path, BootMillis(0)).unwrap();
+    }
+
+    #[test]
+    fn waiting_is_bounded() {
+        let directory = tempfile::tempdir().unwrap();
+        let before = BootMillis::now();
+        let error = wait_for(&directory.path().join("vda1"), before.plus(50)).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        let took = BootMillis::now().since(before);
+        assert!((49..5_000).contains(&took), "{took}");
+    }
+}
