@@ -114,11 +114,12 @@ fn configure(card: &str, until: BootMillis, trouble: &mut Trouble) {
             if let Err(error) = hand_out(&config) {
                 trouble.add(format!("cannot hand out the settings: {error}"));
             }
-            log::info!(
-                "{FILE} read from {}: {} problems",
-                device.display(),
-                problems.len()
-            );
+            let device = device.display();
+            match problems.len() {
+                0 => log::info!("{FILE} read from {device}"),
+                1 => log::info!("{FILE} read from {device}, with 1 problem"),
+                count => log::info!("{FILE} read from {device}, with {count} problems"),
+            }
         }
         Err(error) => trouble.add(format!(
             "no settings: {FILE} on {}: {error}",
