@@ -66,7 +66,8 @@ fn serve(service: Service) -> ExitCode {
             return ExitCode::SUCCESS;
         }
         Service::Supervisor => return ExitCode::from(USAGE),
-        Service::Network | Service::Uplink => || Err("not part of this build".into()),
+        Service::Network => failberry_network::run,
+        Service::Uplink => failberry_uplink::run,
         Service::Health => failberry_health::run,
         Service::Clock => failberry_clock::run,
         Service::Dyndns => failberry_dyndns::run,
