@@ -45,6 +45,9 @@ build() {
   while read -r patch; do
     patch --quiet --strip=1 --directory="$tree" <"$work/debian/patches/$patch"
   done < <(sed 's/#.*//; /^[[:space:]]*$/d' "$work/debian/patches/series")
+  for patch in "$config"/uboot-patches/*.patch; do
+    patch --quiet --strip=1 --directory="$tree" <"$patch"
+  done
   cp "$config/uboot.env" "$tree/uboot.env"
   (
     cd "$tree"
@@ -65,4 +68,4 @@ build() {
   step "U-Boot: $(stat -c %s "$out/u-boot.bin") bytes"
 }
 
-once u-boot-rpi2 "$(key_of "$config/uboot.fragment" "$config/uboot.env" "$0" "$(lock_field u-boot-source 4)" "$(lock_field u-boot-patches 4)")" build
+once u-boot-rpi2 "$(key_of "$config/uboot.fragment" "$config/uboot.env" "$config"/uboot-patches/*.patch "$0" "$(lock_field u-boot-source 4)" "$(lock_field u-boot-patches 4)")" build

@@ -1,1 +1,26 @@
-//! To be written.
+//! Assembles the userland, a slot (FIT) and the card image from finished parts.
+//!
+//! Takes in paths: kernel, device tree, modules, boot files, U-Boot, the `failberry` binary, the
+//! overlay and the board directory. Gives out files. It does not know where the parts come from:
+//! Debian packages and Buildroot both end here. The same parts give the same bytes, each time.
+
+#![forbid(unsafe_code)]
+
+pub mod bmap;
+pub mod card;
+pub mod checksum;
+pub mod cpio;
+pub mod data;
+pub mod environment;
+mod error;
+pub mod fat;
+pub mod layout;
+pub mod mbr;
+pub mod modules;
+pub mod release;
+pub mod slot;
+mod tool;
+pub mod uimage;
+pub mod userland;
+
+pub use error::{Error, Result};

@@ -1,1 +1,1 @@
-//! Work in progress.
+//! HDLC-like framing.

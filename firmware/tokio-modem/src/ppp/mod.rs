@@ -1,1 +1,63 @@
-//! Work in progress.
+//! PPP for one link: LCP, PAP, CHAP-MD5, IPCP and IPv6CP, without I/O.
+//!
+//! Takes in frames (protocol number and information field, as `/dev/ppp` and [`crate::hdlc`] give
+//! them), the state of the line and the time; gives out frames to send, what was agreed, a
+//! deadline, and at the end a typed reason. It allocates nothing. IP packets are none of its
+//! business: they go past it, in the kernel.
+//!
+//! ```
+//! use tokio_modem::ppp::{Config, Engine, Event, Output};
+//!
+//! let mut engine = Engine::new(Config::default(), 0x5eed_0f_5eed, 0);
+//! engine.handle(Event::Open, 0);
+//! engine.handle(Event::LowerUp, 0);
+//! let mut sent = 0;
+//! while let Some(output) = engine.poll_output() {
+//!     if let Output::Send(frame, _via) = output {
+//!         assert_eq!(frame[..2], [0xc0, 0x21]);
+//!         sent += 1;
+//!     }
+//! }
+//! assert_eq!(sent, 1);
+//! assert_eq!(engine.next_deadline(), Some(3_000));
+//! ```
+
+mod authenticatee;
+mod authenticator;
+mod automaton;
+mod chap;
+mod config;
+mod counters;
+mod echo;
+mod engine;
+mod incoming;
+mod ipcp;
+mod ipv6cp;
+mod lcp;
+mod negotiator;
+mod outbox;
+mod packet;
+mod pap;
+mod protocol;
+mod random;
+mod reason;
+mod report;
+mod text;
+#[cfg(test)]
+mod tests;
+
+pub use config::{AuthProtocol, Config, Credentials, CredentialsError, Echo, Offer, Role};
+pub use counters::{Counters, Fault, Malformed};
+pub use engine::{Engine, Event, Phase};
+pub use outbox::{Output, Via};
+pub use protocol::Protocol;
+pub use reason::Reason;
+pub use report::{Direction, Ipv4, Ipv6, LcpOptions};
+pub use text::Text;
+
+/// Largest information field, in bytes, that the engine reads or writes: the MRU every
+/// implementation must take (RFC 1661, section 6.1).
+pub const MAX_INFORMATION: usize = 1500;
+
+/// Largest frame: protocol number and information field.
+pub const MAX_FRAME: usize = MAX_INFORMATION + 2;

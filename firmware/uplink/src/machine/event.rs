@@ -18,6 +18,8 @@ pub enum Event {
     Connected(String),
     /// IPCP opened, or opened again with other addresses.
     LinkOpen(Link),
+    /// IPCP closed; either it opens again or an ending follows.
+    LinkClosed,
     /// The attempt, or the link it led to, is over.
     Ended(Ending),
     /// The time of [`Machine::deadline`](super::Machine::deadline) has come.

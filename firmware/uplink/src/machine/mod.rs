@@ -94,6 +94,7 @@ impl Machine {
                 out.push(say(Level::Info, format!("CONNECT {rate}")));
             }
             Event::LinkOpen(link) if self.phase.is_ppp() => self.open(link, now, &mut out),
+            Event::LinkClosed => self.closed(now),
             Event::Ended(ending) if self.phase.is_attempt() => self.ended(ending, now, &mut out),
             Event::Deadline if self.deadline.is_some_and(|at| at <= now) => {
                 self.deadline = None;
@@ -158,13 +159,22 @@ impl Machine {
             ),
         ));
         // The peer may negotiate anew and change the address within one call.
-        if !matches!(self.phase, Phase::Up { .. }) {
+        let since = self.phase.up_since().unwrap_or(now);
+        if self.phase.up_since().is_none() {
             self.state.calls = self.state.calls.saturating_add(1);
-            self.enter(Phase::Up { since: now }, now);
         }
+        self.enter(Phase::Up { since }, now);
         self.state.link = Some(link);
         self.state.last_error = None;
         self.deadline = None;
+    }
+
+    fn closed(&mut self, now: BootMillis) {
+        if let Phase::Up { since } = self.phase {
+            self.state.link = None;
+            self.deadline = Some(now.plus(ATTEMPT_MS));
+            self.enter(Phase::Renegotiating { since }, now);
+        }
     }
 
     fn ended(&mut self, ending: Ending, now: BootMillis, out: &mut Vec<Action>) {
@@ -207,12 +217,9 @@ impl Machine {
         self.enter(Phase::BackingOff(rung), now);
     }
 
-    /// For how long the link has been up, if it is.
-    const fn lasted(&self, now: BootMillis) -> Option<u64> {
-        match self.phase {
-            Phase::Up { since } => Some(now.since(since)),
-            _ => None,
-        }
+    /// How long ago the link of this call came up, if it did.
+    fn lasted(&self, now: BootMillis) -> Option<u64> {
+        self.phase.up_since().map(|since| now.since(since))
     }
 
     fn block(&mut self, reason: String, now: BootMillis, out: &mut Vec<Action>) {
@@ -235,7 +242,11 @@ impl Machine {
             Phase::BackingOff(rung) => match rung {
                 Rung::Redial => self.attempt(now, out),
             },
-            Phase::Opening | Phase::Registering | Phase::Dialling | Phase::Negotiating => {
+            Phase::Opening
+            | Phase::Registering
+            | Phase::Dialling
+            | Phase::Negotiating
+            | Phase::Renegotiating { .. } => {
                 out.push(Action::Abort);
                 self.failed(
                     format!("expected a link within {} s", ATTEMPT_MS / 1000),
@@ -249,10 +260,10 @@ impl Machine {
 
     fn stop(&mut self, now: BootMillis, out: &mut Vec<Action>) {
         if self.phase.is_ppp() {
-            out.push(say(
-                Level::Info,
-                "carrier link is down: told to stop".into(),
-            ));
+            if self.phase.up_since().is_some() {
+                let text = "carrier link is down: told to stop";
+                out.push(say(Level::Info, text.into()));
+            }
             out.push(Action::Terminate);
             self.deadline = Some(now.plus(TERMINATE_MS));
         } else {

@@ -21,6 +21,10 @@ pub(super) enum Phase {
     Up {
         since: BootMillis,
     },
+    /// IPCP is down in a call that is not over: the peer negotiates anew, or is about to end it.
+    Renegotiating {
+        since: BootMillis,
+    },
     BackingOff(Rung),
     Blocked,
     Stopping,
@@ -36,6 +40,7 @@ impl Phase {
                 | Self::Dialling
                 | Self::Negotiating
                 | Self::Up { .. }
+                | Self::Renegotiating { .. }
         )
     }
 
@@ -46,7 +51,7 @@ impl Phase {
 
     /// Whether the stick has said `CONNECT`.
     pub(super) const fn is_ppp(&self) -> bool {
-        matches!(self, Self::Negotiating | Self::Up { .. })
+        matches!(self, Self::Negotiating | Self::Up { .. } | Self::Renegotiating { .. })
     }
 
     /// The phase as the other services see it.
@@ -56,11 +61,19 @@ impl Phase {
             Self::Unready { .. } | Self::Opening => UplinkPhase::Opening,
             Self::Registering => UplinkPhase::Registering,
             Self::Dialling => UplinkPhase::Dialling,
-            Self::Negotiating => UplinkPhase::Negotiating,
+            Self::Negotiating | Self::Renegotiating { .. } => UplinkPhase::Negotiating,
             Self::Up { .. } => UplinkPhase::Up,
             // Whoever starts after us begins with waiting as well.
             Self::BackingOff(_) | Self::Stopping => UplinkPhase::BackingOff,
             Self::Blocked => UplinkPhase::Blocked,
+        }
+    }
+
+    /// When the link of this call came up first, if it did.
+    pub(super) const fn up_since(&self) -> Option<BootMillis> {
+        match self {
+            Self::Up { since } | Self::Renegotiating { since } => Some(*since),
+            _ => None,
         }
     }
 }

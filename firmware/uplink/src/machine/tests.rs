@@ -468,6 +468,29 @@ fn addresses_may_change_within_a_call() {
     assert_eq!(state.link, Some(other));
 }
 
+#[test]
+fn a_link_that_closes_is_taken_back_until_it_opens_or_ends() {
+    let mut run = Run::new();
+    run.up(0, 2)
+        .expect(70_000, Event::LinkClosed, &[])
+        .phase(UplinkPhase::Negotiating)
+        .due(370_000)
+        .expect(71_000, Event::LinkOpen(link()), &[LINK_UP])
+        .phase(UplinkPhase::Up)
+        .expect(72_000, Event::LinkClosed, &[])
+        .expect(
+            72_010,
+            ended("the peer ended the call"),
+            &[
+                "carrier link is down: the peer ended the call",
+                "dialling again in 1 s",
+            ],
+        );
+    let state = run.machine.state();
+    assert_eq!((state.calls, state.failures), (1, 0));
+    assert_eq!(state.link, None);
+}
+
 fn any_event() -> impl Strategy<Value = Event> {
     prop_oneof![
         Just(ABSENT),
@@ -478,6 +501,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         Just(Event::Dial(Progress::Step(Step::Dial))),
         Just(Event::Connected("x".into())),
         Just(Event::LinkOpen(link())),
+        Just(Event::LinkClosed),
         Just(ended("x")),
         any::<bool>().prop_map(pin_lost),
         Just(Event::Deadline),

@@ -1,0 +1,228 @@
+//! Where everything lies on the card: `board/layout.toml`, read and checked.
+
+use std::{fs, ops::Range, path::Path};
+
+use serde::Deserialize;
+
+use crate::{Error, Result};
+
+const MIB: u64 = 1 << 20;
+/// The boot record fills the first sector.
+const SECTOR: u64 = 512;
+
+/// The whole layout.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Layout {
+    /// The card itself.
+    pub card: Card,
+    /// U-Boot's environment.
+    pub environment: Environment,
+    /// Partitions 1 to 4.
+    #[serde(rename = "partition")]
+    pub partitions: Vec<Partition>,
+}
+
+/// The card as a whole.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Card {
+    /// Size in MiB.
+    size: u64,
+    /// Disk signature in the boot record.
+    pub disk_id: u32,
+}
+
+/// U-Boot's environment in raw sectors.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Environment {
+    /// Byte offset of the first copy.
+    pub offset: u64,
+    /// Byte offset of the second copy.
+    pub redundant: u64,
+    /// Size of one copy in bytes.
+    pub size: u64,
+}
+
+/// What a partition is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// FAT file system for the Pi's firmware and the laptop.
+    Boot,
+    /// First slot.
+    SlotA,
+    /// Second slot.
+    SlotB,
+    /// ext4 file system for what survives a restart.
+    Data,
+}
+
+/// One partition.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Partition {
+    /// What it is for.
+    pub role: Role,
+    /// Type byte in the boot record.
+    #[serde(rename = "type")]
+    pub kind: u8,
+    start: u64,
+    end: u64,
+}
+
+impl Partition {
+    /// Its bytes on the card.
+    pub fn bytes(&self) -> Range<u64> {
+        self.start * MIB..self.end * MIB
+    }
+
+    /// Its size in bytes.
+    pub fn size(&self) -> u64 {
+        (self.end - self.start) * MIB
+    }
+}
+
+impl Layout {
+    /// Reads and checks a layout file.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = fs::read_to_string(path).map_err(Error::file(path))?;
+        let layout: Self = toml::from_str(&text).map_err(|source| Error::LayoutSyntax {
+            path: path.to_owned(),
+            source: Box::new(source),
+        })?;
+        layout.check()?;
+        Ok(layout)
+    }
+
+    /// Size of the card in bytes.
+    pub fn card_size(&self) -> u64 {
+        self.card.size * MIB
+    }
+
+    /// The partition with that role; [`Layout::read`] has made sure that there is one.
+    pub fn partition(&self, role: Role) -> Result<&Partition> {
+        self.partitions
+            .iter()
+            .find(|partition| partition.role == role)
+            .ok_or_else(|| Error::Layout(format!("no partition has the role {role:?}")))
+    }
+
+    /// Everything with a place of its own, as (what, bytes).
+    pub fn places(&self) -> Vec<(String, Range<u64>)> {
+        let environment = &self.environment;
+        let mut places = vec![("boot record".to_owned(), 0..SECTOR)];
+        for (what, start) in [
+            ("environment", environment.offset),
+            ("redundant environment", environment.redundant),
+        ] {
+            places.push((what.to_owned(), start..start.saturating_add(environment.size)));
+        }
+        for (number, partition) in (1..).zip(&self.partitions) {
+            places.push((
+                format!("partition {number}"),
+                partition.start.saturating_mul(MIB)..partition.end.saturating_mul(MIB),
+            ));
+        }
+        places
+    }
+
+    fn check(&self) -> Result<()> {
+        let roles: Vec<_> = self.partitions.iter().map(|it| it.role).collect();
+        // Linux, U-Boot and the firmware know the partitions by these numbers.
+        let expected = [Role::Boot, Role::SlotA, Role::SlotB, Role::Data];
+        if roles != expected {
+            return Err(Error::Layout(format!(
+                "expected the partitions {expected:?}, got {roles:?}"
+            )));
+        }
+        if !self.environment.offset.is_multiple_of(SECTOR)
+            || !self.environment.redundant.is_multiple_of(SECTOR)
+        {
+            return Err(Error::Layout(
+                "the environment must begin at a sector of 512 bytes".into(),
+            ));
+        }
+        let mut places = self.places();
+        places.sort_by_key(|(_, bytes)| bytes.start);
+        let mut last: (&str, u64) = ("the beginning of the card", 0);
+        for (what, bytes) in &places {
+            if bytes.is_empty() {
+                return Err(Error::Layout(format!("{what} is empty")));
+            }
+            if bytes.start < last.1 {
+                return Err(Error::Layout(format!("{what} overlaps {}", last.0)));
+            }
+            last = (what, bytes.end);
+        }
+        if last.1 > self.card_size() {
+            return Err(Error::Layout(format!(
+                "{} ends at {} bytes, the card at {}",
+                last.0,
+                last.1,
+                self.card_size()
+            )));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn board(file: &str) -> String {
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(file)).unwrap()
+    }
+
+    fn check(text: &str) -> Result<()> {
+        toml::from_str::<Layout>(text).unwrap().check()
+    }
+
+    #[test]
+    fn the_layout_in_the_repository_is_valid() {
+        check(&board("layout.toml")).unwrap();
+    }
+
+    #[test]
+    fn a_partition_over_another_or_over_the_environment_is_refused() {
+        let good = board("layout.toml");
+        for (from, to, says) in [
+            ("start = 68", "start = 67", "partition 3 overlaps partition 2"),
+            ("offset = 0x80000", "offset = 0x400000", "overlaps"),
+            ("redundant = 0xa0000", "redundant = 0x81000", "overlaps environment"),
+            ("size = 112", "size = 111", "the card at 116391936"),
+            ("offset = 0x80000", "offset = 0x80001", "sector"),
+            ("\"slot-b\"", "\"slot-a\"", "expected the partitions"),
+        ] {
+            assert!(good.contains(from), "{from}");
+            let error = check(&good.replace(from, to)).unwrap_err().to_string();
+            assert!(error.contains(says), "{error}");
+        }
+    }
+
+    #[test]
+    fn u_boot_is_configured_for_the_same_places() {
+        let layout: Layout = toml::from_str(&board("layout.toml")).unwrap();
+        let fragment = board("rpi2/uboot.fragment");
+        for (option, value) in [
+            ("CONFIG_ENV_OFFSET", layout.environment.offset),
+            ("CONFIG_ENV_OFFSET_REDUND", layout.environment.redundant),
+            ("CONFIG_ENV_SIZE", layout.environment.size),
+        ] {
+            let line = fragment
+                .lines()
+                .find_map(|line| line.strip_prefix(option)?.strip_prefix("=0x"))
+                .unwrap();
+            assert_eq!(u64::from_str_radix(line, 16).unwrap(), value, "{option}");
+        }
+        let number = |role| 1 + layout.partitions.iter().position(|it| it.role == role).unwrap();
+        let env = board("rpi2/uboot.env");
+        assert!(env.contains(&format!(
+            "if test ${{slot}} = a; then part={}; else part={}; fi;",
+            number(Role::SlotA),
+            number(Role::SlotB)
+        )));
+    }
+}

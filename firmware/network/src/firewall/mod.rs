@@ -1,0 +1,199 @@
+//! The packet filter: a typed ruleset, its text, its netlink form, and the way into the kernel.
+
+mod apply;
+mod conntrack;
+mod encode;
+mod policy;
+mod text;
+
+use std::net::Ipv4Addr;
+
+pub use apply::{FirewallError, apply};
+pub use conntrack::flush as flush_connections;
+pub use policy::{HEALTH_PORT, STATUS_PORT, ruleset};
+
+use failberry_config::{Cidr, Protocol};
+
+/// A table of family inet, as nftables knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ruleset {
+    /// Name of the table.
+    pub table: &'static str,
+    /// Its chains, in order of creation.
+    pub chains: Vec<Chain>,
+}
+
+/// A base chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chain {
+    /// Its name.
+    pub name: &'static str,
+    /// What it may do.
+    pub kind: ChainKind,
+    /// Where packets pass it.
+    pub hook: Hook,
+    /// When, among the chains at one hook.
+    pub priority: Priority,
+    /// What becomes of a packet that no rule decided.
+    pub policy: Verdict,
+    /// Its rules, in order.
+    pub rules: Vec<Rule>,
+}
+
+/// Types of chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChainKind {
+    /// Accepts and drops.
+    Filter,
+    /// Sets up address translation; sees the first packet of a connection only.
+    Nat,
+    /// Filter whose changes to the mark lead to a new routing decision.
+    Route,
+}
+
+/// Places in the packet's way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hook {
+    /// After reception, before the routing decision.
+    Prerouting,
+    /// To this machine.
+    Input,
+    /// Through this machine.
+    Forward,
+    /// From this machine.
+    Output,
+    /// Before transmission.
+    Postrouting,
+}
+
+/// The points in a hook's order that are used here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Priority {
+    /// Before connection tracking.
+    Raw,
+    /// Before address translation.
+    Mangle,
+    /// Translation of destinations.
+    DestinationNat,
+    /// Right behind it.
+    AfterDestinationNat,
+    /// Accepting and dropping.
+    Filter,
+    /// Translation of sources.
+    SourceNat,
+}
+
+/// The fate of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Goes on.
+    Accept,
+    /// Ends here, silently.
+    Drop,
+}
+
+/// Conditions, all of which must hold, and what is done then.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// The conditions, checked in order.
+    pub matches: Vec<Match>,
+    /// What is done.
+    pub action: Action,
+}
+
+/// A condition on a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Match {
+    /// Came in by this interface.
+    In(&'static str),
+    /// Will go out by this interface.
+    Out(&'static str),
+    /// Is IPv4.
+    Ipv4,
+    /// Comes from this IPv4 network.
+    Source(Cidr),
+    /// Its destination is no address of the interface it came in by.
+    NotOurs,
+    /// Its connection is tracked and in one of these states.
+    State(&'static [State]),
+    /// Goes the way of its connection's first packet, or the other.
+    Direction(Direction),
+    /// Belongs to a connection whose destination was translated.
+    Forwarded,
+    /// Has this transport protocol and destination port.
+    Port(Protocol, u16),
+    /// Is UDP with these source and destination ports.
+    UdpPorts(u16, u16),
+    /// Is an ICMP echo request.
+    Ping,
+    /// Is this ICMPv6 message.
+    Icmpv6(Icmpv6),
+    /// Opens a TCP connection or answers such a packet: SYN set, RST not.
+    TcpSyn,
+    /// Keeps within so many packets a second, and a burst of so many.
+    Limit {
+        /// Packets a second.
+        rate: u32,
+        /// Packets at once.
+        burst: u32,
+    },
+}
+
+/// States of a tracked connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Fits no connection.
+    Invalid,
+    /// Seen in both directions.
+    Established,
+    /// Caused by another connection.
+    Related,
+    /// Seen in one direction so far.
+    New,
+}
+
+/// Directions of a tracked connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// As its first packet went.
+    Original,
+    /// The other way.
+    Reply,
+}
+
+/// The ICMPv6 messages that IPv6 on a LAN cannot do without, and ping.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Icmpv6 {
+    /// Type 128.
+    EchoRequest,
+    /// Type 134.
+    RouterAdvertisement,
+    /// Type 135.
+    NeighbourSolicitation,
+    /// Type 136.
+    NeighbourAdvertisement,
+}
+
+/// What a rule does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Ends the packet's way through this hook.
+    Verdict(Verdict),
+    /// Gives the connection a mark.
+    MarkConnection(u32),
+    /// Gives the packet a mark.
+    MarkPacket(u32),
+    /// Gives the packet its connection's mark.
+    RestoreMark,
+    /// Lowers the TCP maximum segment size to what the route takes.
+    ClampSegmentSize,
+    /// Replaces the source by the address of the interface it goes out by.
+    Masquerade,
+    /// Replaces the destination.
+    Forward {
+        /// New destination address.
+        to: Ipv4Addr,
+        /// New destination port.
+        port: u16,
+    },
+}

@@ -1,0 +1,11 @@
+//! The kernel's side: netlink requests for links, addresses, routes and rules.
+
+pub mod addresses;
+pub mod links;
+mod netlink;
+pub mod packet;
+pub mod routes;
+pub mod rules;
+
+pub use netlink::{Netlink, NetlinkError, Received};
+pub(crate) use netlink::serialize;

@@ -1,0 +1,206 @@
+//! One netlink conversation: a request and the kernel's answers to it.
+
+use std::io;
+
+use netlink_packet_core::{
+    ErrorBuffer, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR, NetlinkBuffer,
+    NetlinkHeader, NetlinkMessage, NetlinkPayload, NetlinkSerializable,
+};
+use netlink_packet_route::RouteNetlinkMessage;
+use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
+
+/// The kernel builds dump answers of up to 32 KiB (`NLMSG_GOODSIZE` bounded by the buffer given).
+const ANSWER_LEN: usize = 32 * 1024;
+
+/// A request the kernel did not fulfil.
+#[derive(Debug, thiserror::Error)]
+#[error("{doing}: {source}")]
+pub struct NetlinkError {
+    /// What was asked.
+    pub doing: String,
+    /// The kernel's reason.
+    pub source: io::Error,
+}
+
+impl NetlinkError {
+    /// Puts what was asked before the reason.
+    pub fn while_doing(doing: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+        let doing = doing.into();
+        move |source| Self { doing, source }
+    }
+
+    /// Whether the kernel said `errno`.
+    pub fn is(&self, errno: nix::errno::Errno) -> bool {
+        self.source.raw_os_error() == Some(errno as i32)
+    }
+}
+
+/// One message from the kernel, its payload undecoded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Received {
+    /// `RTM_*` or `NLMSG_*`.
+    pub kind: u16,
+    /// Number of the request it answers.
+    pub sequence: u32,
+    /// All behind the netlink header.
+    pub payload: Vec<u8>,
+}
+
+/// A socket to one of the kernel's netlink families.
+pub struct Netlink {
+    socket: Socket,
+    sequence: u32,
+}
+
+impl Netlink {
+    /// Opens the routing family.
+    ///
+    /// # Errors
+    /// The kernel's refusal.
+    pub fn route() -> Result<Self, NetlinkError> {
+        Self::open(NETLINK_ROUTE)
+    }
+
+    /// Opens the family with this protocol number.
+    ///
+    /// # Errors
+    /// The kernel's refusal.
+    pub fn open(protocol: isize) -> Result<Self, NetlinkError> {
+        let open = || {
+            let mut socket = Socket::new(protocol)?;
+            socket.bind_auto()?;
+            socket.connect(&SocketAddr::new(0, 0))?;
+            // The kernel answers within the send itself, or while its answer is being read; an
+            // answer that is not there will never come.
+            socket.set_non_blocking(true)?;
+            Ok(socket)
+        };
+        let socket = open().map_err(NetlinkError::while_doing("opening a netlink socket"))?;
+        Ok(Self { socket, sequence: 0 })
+    }
+
+    /// Asks for a change and waits until it is made.
+    ///
+    /// # Errors
+    /// The kernel's refusal, after `doing`.
+    pub fn change(
+        &mut self,
+        message: RouteNetlinkMessage,
+        flags: u16,
+        doing: impl Into<String>,
+    ) -> Result<(), NetlinkError> {
+        let ask = || {
+            let number = self.send(message, NLM_F_ACK | flags)?;
+            loop {
+                let answers = self.receive()?;
+                if let Some(code) = answers.iter().find_map(|answer| answer.result_of(number)) {
+                    return code;
+                }
+            }
+        };
+        let mut ask = ask;
+        ask().map_err(NetlinkError::while_doing(doing))
+    }
+
+    /// Asks for all objects of a kind.
+    ///
+    /// # Errors
+    /// The kernel's refusal, after `doing`.
+    pub fn dump(
+        &mut self,
+        message: RouteNetlinkMessage,
+        doing: impl Into<String>,
+    ) -> Result<Vec<Received>, NetlinkError> {
+        let mut ask = || {
+            let number = self.send(message.clone(), NLM_F_DUMP)?;
+            let mut objects = Vec::new();
+            loop {
+                for answer in self.receive()? {
+                    if answer.sequence != number {
+                        continue;
+                    }
+                    match answer.kind {
+                        NLMSG_DONE => return Ok(objects),
+                        NLMSG_ERROR => answer.result_of(number).unwrap_or(Ok(()))?,
+                        _ => objects.push(answer),
+                    }
+                }
+            }
+        };
+        ask().map_err(NetlinkError::while_doing(doing))
+    }
+
+    /// Sends bytes made elsewhere.
+    ///
+    /// # Errors
+    /// The kernel's refusal.
+    pub fn send_bytes(&self, bytes: &[u8]) -> io::Result<()> {
+        self.socket.send(bytes, 0).map(|_| ())
+    }
+
+    /// Takes the next datagram of answers apart.
+    ///
+    /// # Errors
+    /// The kernel's, among them `WouldBlock` where nothing is there.
+    pub fn receive(&self) -> io::Result<Vec<Received>> {
+        let mut buffer = Vec::with_capacity(ANSWER_LEN);
+        self.socket.recv(&mut buffer, 0)?;
+        Ok(split(&buffer))
+    }
+
+    fn send(&mut self, message: RouteNetlinkMessage, flags: u16) -> io::Result<u32> {
+        self.sequence = self.sequence.wrapping_add(1);
+        self.send_bytes(&serialize(message, flags, self.sequence))?;
+        Ok(self.sequence)
+    }
+}
+
+impl Received {
+    /// The outcome of request `number`, where this message tells it.
+    pub fn result_of(&self, number: u32) -> Option<io::Result<()>> {
+        (self.kind == NLMSG_ERROR && self.sequence == number).then(|| self.result())
+    }
+
+    /// The outcome this message tells; success where it tells none.
+    pub fn result(&self) -> io::Result<()> {
+        let code = ErrorBuffer::new_checked(self.payload.as_slice()).ok().and_then(|e| e.code());
+        match code {
+            Some(code) if self.kind == NLMSG_ERROR => {
+                Err(io::Error::from_raw_os_error(code.get().saturating_neg()))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A message with its netlink header, ready to send.
+pub(crate) fn serialize<T: NetlinkSerializable>(message: T, flags: u16, sequence: u32) -> Vec<u8> {
+    let mut header = NetlinkHeader::default();
+    header.flags = NLM_F_REQUEST | flags;
+    header.sequence_number = sequence;
+    let mut message = NetlinkMessage::new(header, NetlinkPayload::InnerMessage(message));
+    message.finalize();
+    let mut bytes = vec![0; message.buffer_len()];
+    message.serialize(&mut bytes);
+    bytes
+}
+
+/// Takes a datagram apart; stops at the first message whose length makes no sense.
+pub(crate) fn split(mut bytes: &[u8]) -> Vec<Received> {
+    const ALIGN: usize = 4;
+    let mut messages = Vec::new();
+    while let Ok(message) = NetlinkBuffer::new_checked(bytes) {
+        messages.push(Received {
+            kind: message.message_type(),
+            sequence: message.sequence_number(),
+            payload: message.payload().to_vec(),
+        });
+        let len = usize::try_from(message.length()).unwrap_or(usize::MAX);
+        let Some(rest) = len.checked_next_multiple_of(ALIGN).and_then(|end| bytes.get(end..))
+        else {
+            break;
+        };
+        bytes = rest;
+    }
+    messages
+}

@@ -1,0 +1,98 @@
+//! The command of each step and how long it may take.
+
+use core::fmt::{self, Write};
+
+use heapless::String;
+
+use super::{
+    Step,
+    settings::{Pin, Settings},
+};
+use crate::{
+    at::{Answer, COMMAND_MAX},
+    modem::Profile,
+};
+
+/// A command in the making.
+pub(super) type Text = String<COMMAND_MAX>;
+
+/// What a stick is given for a question it can answer by itself.
+const QUICK_MS: u64 = 5_000;
+
+/// The SIM is slow, and checks a PIN for seconds.
+const SIM_MS: u64 = 15_000;
+
+/// `+COPS?` waits for the radio on some sticks.
+const OPERATOR_MS: u64 = 15_000;
+
+/// From `ATD` to `CONNECT` a stick may look for a packet service first.
+const DIAL_MS: u64 = 60_000;
+
+/// How long the step's command may take.
+pub(super) fn timeout_ms(step: Step) -> u64 {
+    match step {
+        Step::Synchronise => super::sync::ANSWER_MS,
+        Step::EnterPin | Step::SimState => SIM_MS,
+        Step::Operator => OPERATOR_MS,
+        Step::Dial => DIAL_MS,
+        _ => QUICK_MS,
+    }
+}
+
+/// What comes back.
+pub(super) fn answer(step: Step, profile: &'static Profile) -> Answer {
+    match step {
+        Step::Quieten => profile
+            .quieting
+            .as_ref()
+            .map_or(Answer::Nothing, |quieting| Answer::Prefixed(quieting.answer)),
+        Step::SimState => Answer::Prefixed("+CPIN:"),
+        Step::PinTries => Answer::Prefixed("+ZPINPUK:"),
+        Step::Model => Answer::Bare("+CGMM:"),
+        Step::Signal => Answer::Prefixed("+CSQ:"),
+        Step::Registration => Answer::Prefixed("+CREG:"),
+        Step::PacketRegistration => Answer::Prefixed("+CGREG:"),
+        Step::Operator => Answer::Prefixed("+COPS:"),
+        Step::Dial => Answer::Call,
+        Step::Synchronise | Step::Initialise | Step::EnterPin | Step::Context => Answer::Nothing,
+    }
+}
+
+/// The words of the command; `None` where this stick or these settings have none for the step.
+pub(super) fn command(
+    step: Step,
+    init: usize,
+    profile: &'static Profile,
+    settings: &Settings,
+) -> Result<Option<Text>, fmt::Error> {
+    let mut text = Text::new();
+    match step {
+        // Its commands are on a ladder of their own.
+        Step::Synchronise => return Ok(None),
+        Step::Initialise => match profile.init.get(init) {
+            Some(command) => text.write_str(command)?,
+            None => return Ok(None),
+        },
+        Step::Quieten => match &profile.quieting {
+            Some(quieting) => text.write_str(quieting.command)?,
+            None => return Ok(None),
+        },
+        Step::PinTries => match profile.pin_tries {
+            Some(command) => text.write_str(command)?,
+            None => return Ok(None),
+        },
+        Step::EnterPin => match &settings.pin {
+            Pin::Given(pin) => write!(text, "AT+CPIN=\"{pin}\"")?,
+            Pin::Absent | Pin::Spent => return Ok(None),
+        },
+        Step::SimState => text.write_str("AT+CPIN?")?,
+        Step::Model => text.write_str("AT+CGMM")?,
+        Step::Signal => text.write_str("AT+CSQ")?,
+        Step::Registration => text.write_str("AT+CREG?")?,
+        Step::PacketRegistration => text.write_str("AT+CGREG?")?,
+        Step::Operator => text.write_str("AT+COPS?")?,
+        Step::Context => write!(text, "AT+CGDCONT=1,\"IP\",\"{}\"", settings.apn)?,
+        Step::Dial => write!(text, "ATD{}", settings.dial)?,
+    }
+    Ok(Some(text))
+}

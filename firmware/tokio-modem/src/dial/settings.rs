@@ -1,0 +1,141 @@
+//! What a person says about the carrier and the SIM.
+
+use core::fmt;
+
+use heapless::String;
+use thiserror::Error;
+
+/// Longest access point name (3GPP 23.003, 9.1).
+const APN_MAX: usize = 100;
+
+/// Longest dial string; `*99***1#` has 8.
+const DIAL_MAX: usize = 32;
+
+/// Longest PIN (3GPP 11.11).
+const PIN_MAX: usize = 8;
+
+/// Shortest PIN.
+const PIN_MIN: usize = 4;
+
+/// Access point, dial string and PIN, checked for what could break out of a command.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Settings {
+    pub(super) apn: String<APN_MAX>,
+    pub(super) dial: String<DIAL_MAX>,
+    pub(super) pin: Pin,
+}
+
+/// The PIN and whether it may be sent.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) enum Pin {
+    Absent,
+    Given(String<PIN_MAX>),
+    /// It was sent once and the SIM did not take it.
+    Spent,
+}
+
+/// A setting that cannot be used. The PIN itself is not told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum SettingsError {
+    /// The access point name.
+    #[error(
+        "access point name: expected 1 to {APN_MAX} letters, digits, dots, dashes or underscores"
+    )]
+    Apn,
+    /// The dial string.
+    #[error("dial string: expected 1 to {DIAL_MAX} digits, stars and hashes, as in *99#")]
+    Dial,
+    /// The PIN.
+    #[error("SIM PIN: expected {PIN_MIN} to {PIN_MAX} digits")]
+    Pin,
+}
+
+impl Settings {
+    /// Checks and keeps what is needed to dial.
+    ///
+    /// # Errors
+    /// Which of the three cannot be used.
+    pub fn new(apn: &str, dial: &str, pin: Option<&str>) -> Result<Self, SettingsError> {
+        let in_apn = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
+        let in_dial = |byte: u8| byte.is_ascii_digit() || b"*#".contains(&byte);
+        let pin = match pin {
+            None => Pin::Absent,
+            Some(pin) => checked(pin, PIN_MIN, |byte| byte.is_ascii_digit())
+                .map(Pin::Given)
+                .ok_or(SettingsError::Pin)?,
+        };
+        Ok(Self {
+            apn: checked(apn, 1, in_apn).ok_or(SettingsError::Apn)?,
+            dial: checked(dial, 1, in_dial).ok_or(SettingsError::Dial)?,
+            pin,
+        })
+    }
+
+    /// After [`DialError::pin_spent`](super::DialError::pin_spent): the PIN is never sent again.
+    /// Two more wrong ones would lock the SIM.
+    pub fn spend_pin(&mut self) {
+        if let Pin::Given(_) = self.pin {
+            self.pin = Pin::Spent;
+        }
+    }
+}
+
+fn checked<const N: usize>(
+    source: &str,
+    least: usize,
+    allowed: impl Fn(u8) -> bool,
+) -> Option<String<N>> {
+    if source.len() < least || !source.bytes().all(allowed) {
+        return None;
+    }
+    String::try_from(source).ok()
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let pin = match self.pin {
+            Pin::Absent => "none",
+            Pin::Given(_) => "given",
+            Pin::Spent => "spent",
+        };
+        f.debug_struct("Settings")
+            .field("apn", &self.apn)
+            .field("dial", &self.dial)
+            .field("pin", &pin)
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn what_could_break_out_of_a_command_is_refused() {
+        for (apn, dial, pin, error) in [
+            ("", "*99#", None, SettingsError::Apn),
+            ("inter\"net", "*99#", None, SettingsError::Apn),
+            ("inter\rnet", "*99#", None, SettingsError::Apn),
+            ("internet", "", None, SettingsError::Dial),
+            ("internet", "*99#;+CFUN=0", None, SettingsError::Dial),
+            ("internet", "*99#", Some("123"), SettingsError::Pin),
+            ("internet", "*99#", Some("123456789"), SettingsError::Pin),
+            ("internet", "*99#", Some("12\"4"), SettingsError::Pin),
+        ] {
+            assert_eq!(Settings::new(apn, dial, pin).unwrap_err(), error);
+        }
+        let long = "a".repeat(101);
+        assert_eq!(
+            Settings::new(&long, "*99#", None).unwrap_err(),
+            SettingsError::Apn
+        );
+    }
+
+    #[test]
+    fn the_pin_does_not_show() {
+        let settings = Settings::new("internet", "*99***1#", Some("2468")).unwrap();
+        let shown = std::format!("{settings:?}");
+        assert!(!shown.contains("2468") && shown.contains("given"), "{shown}");
+    }
+}

@@ -1,0 +1,86 @@
+//! The steps of the dialogue.
+
+use core::fmt;
+
+/// Where in the dialogue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// `AT` until the stick answers `OK`.
+    Synchronise,
+    /// `ATZ` and the settings that the rest relies on.
+    Initialise,
+    /// The command that stops unsolicited chatter.
+    Quieten,
+    /// `AT+CPIN?`.
+    SimState,
+    /// How many PIN tries are left.
+    PinTries,
+    /// `AT+CPIN=…`.
+    EnterPin,
+    /// `AT+CGMM`.
+    Model,
+    /// `AT+CSQ`.
+    Signal,
+    /// `AT+CREG?`.
+    Registration,
+    /// `AT+CGREG?`.
+    PacketRegistration,
+    /// `AT+COPS?`.
+    Operator,
+    /// `AT+CGDCONT=…`.
+    Context,
+    /// `ATD…`.
+    Dial,
+}
+
+impl Step {
+    /// The step after this one, when nothing calls for another.
+    pub(super) fn next(self) -> Self {
+        match self {
+            Self::Synchronise => Self::Initialise,
+            Self::Initialise => Self::Quieten,
+            Self::Quieten => Self::SimState,
+            Self::SimState => Self::Model,
+            Self::PinTries => Self::EnterPin,
+            Self::EnterPin => Self::Quieten,
+            Self::Model => Self::Signal,
+            Self::Signal => Self::Registration,
+            Self::Registration | Self::PacketRegistration => Self::Operator,
+            Self::Operator => Self::Context,
+            Self::Context | Self::Dial => Self::Dial,
+        }
+    }
+
+    /// Nothing that follows needs it: it may fail or stay without an answer.
+    pub(super) fn is_optional(self) -> bool {
+        matches!(
+            self,
+            Self::Quieten
+                | Self::PinTries
+                | Self::Model
+                | Self::Signal
+                | Self::PacketRegistration
+                | Self::Operator
+        )
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Synchronise => "synchronise (AT)",
+            Self::Initialise => "initialise (ATZ)",
+            Self::Quieten => "stop chatter (AT+CPMS?)",
+            Self::SimState => "ask the SIM (AT+CPIN?)",
+            Self::PinTries => "ask PIN tries left",
+            Self::EnterPin => "enter the SIM PIN (AT+CPIN=)",
+            Self::Model => "ask the model (AT+CGMM)",
+            Self::Signal => "ask the signal (AT+CSQ)",
+            Self::Registration => "ask registration (AT+CREG?)",
+            Self::PacketRegistration => "ask packet registration (AT+CGREG?)",
+            Self::Operator => "ask the operator (AT+COPS?)",
+            Self::Context => "set the access point (AT+CGDCONT)",
+            Self::Dial => "dial (ATD)",
+        })
+    }
+}

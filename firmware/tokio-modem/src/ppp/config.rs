@@ -1,0 +1,156 @@
+//! What an engine is told before it starts.
+
+use core::fmt;
+use core::net::Ipv4Addr;
+
+use heapless::Vec;
+
+/// Longest user name or password in bytes: the length octet of PAP (RFC 1334, section 2.2.1).
+const CREDENTIAL_LEN: usize = 255;
+
+/// How one end of a link wants it.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Name and password: shown to the peer by a client, demanded from it by a server.
+    pub credentials: Credentials,
+    /// Largest information field we receive in bytes, 128 to 1500.
+    pub mru: u16,
+    /// Control characters that the peer must escape. A USB line swallows none.
+    pub accm: u32,
+    /// Whether either direction may leave out the first octet of the protocol number.
+    pub pfc: bool,
+    /// Whether either direction may leave out address and control octets.
+    pub acfc: bool,
+    /// Whether a client agrees to PAP, which shows the password.
+    pub allow_pap: bool,
+    /// Whether a client agrees to CHAP with MD5.
+    pub allow_chap: bool,
+    /// Whether to ask for resolvers (RFC 1877).
+    pub dns: bool,
+    /// Whether to negotiate IPv6CP.
+    pub ipv6: bool,
+    /// Whether LCP echo requests are sent, and how often.
+    pub echo: Option<Echo>,
+    /// Longest time in milliseconds from the line being up to IPCP being open.
+    pub negotiation_limit: u64,
+    /// Which end we are.
+    pub role: Role,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            credentials: Credentials::default(),
+            mru: 1500,
+            accm: 0,
+            pfc: true,
+            acfc: true,
+            allow_pap: true,
+            allow_chap: true,
+            dns: true,
+            ipv6: false,
+            echo: Some(Echo::default()),
+            // A stick may open IPCP only after the network activated the context, which is
+            // allowed to take half a minute; twice that is no longer a live call.
+            negotiation_limit: 60_000,
+            role: Role::Client,
+        }
+    }
+}
+
+/// LCP echo requests. They prove the stick, not the network, and some sticks never answer: by
+/// default the count is only told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Echo {
+    /// Milliseconds between requests.
+    pub interval: u64,
+    /// Requests without answer after which the link is given up; `None` for never.
+    pub limit: Option<u32>,
+}
+
+impl Default for Echo {
+    fn default() -> Self {
+        Self { interval: 15_000, limit: None }
+    }
+}
+
+/// Which end of the link we are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Role {
+    /// Takes the address and resolvers it is given, authenticates where asked.
+    #[default]
+    Client,
+    /// Offers addresses, and may demand authentication.
+    Server(Offer),
+}
+
+/// What a server offers and demands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offer {
+    /// Our own address.
+    pub local: Ipv4Addr,
+    /// The address for the peer.
+    pub peer: Ipv4Addr,
+    /// Resolvers for the peer: primary, secondary.
+    pub dns: [Option<Ipv4Addr>; 2],
+    /// Authentication that the peer must pass.
+    pub auth: Option<AuthProtocol>,
+}
+
+/// An authentication protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuthProtocol {
+    /// Password Authentication Protocol (RFC 1334).
+    Pap,
+    /// Challenge Handshake with MD5 (RFC 1994).
+    ChapMd5,
+}
+
+/// A user name and a password.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Credentials {
+    user: Vec<u8, CREDENTIAL_LEN>,
+    password: Vec<u8, CREDENTIAL_LEN>,
+}
+
+/// Why credentials cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CredentialsError {
+    /// The user name does not fit.
+    #[error("the user name has {0} bytes, PPP carries at most {CREDENTIAL_LEN}")]
+    User(usize),
+    /// The password does not fit.
+    #[error("the password has {0} bytes, PPP carries at most {CREDENTIAL_LEN}")]
+    Password(usize),
+}
+
+impl Credentials {
+    /// Takes both as they go over the line; either may be empty.
+    ///
+    /// # Errors
+    /// Where one of them is longer than 255 bytes.
+    pub fn new(user: &str, password: &str) -> Result<Self, CredentialsError> {
+        Ok(Self {
+            user: Vec::from_slice(user.as_bytes())
+                .map_err(|_| CredentialsError::User(user.len()))?,
+            password: Vec::from_slice(password.as_bytes())
+                .map_err(|_| CredentialsError::Password(password.len()))?,
+        })
+    }
+
+    pub(super) fn user(&self) -> &[u8] {
+        &self.user
+    }
+
+    pub(super) fn password(&self) -> &[u8] {
+        &self.password
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials")
+            .field("user", &core::str::from_utf8(&self.user).unwrap_or("not UTF-8"))
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,200 @@
+//! The options of IPCP (RFC 1332, section 3; RFC 1877, section 1).
+
+use core::net::Ipv4Addr;
+
+use super::config::{Config, Offer, Role};
+use super::negotiator::{Layer, Opinion, Request};
+use super::packet::{Body, ConfigOption, put_option};
+use super::protocol::Protocol;
+use super::random::Random;
+use super::reason::Reason;
+use super::report::Ipv4;
+
+const ADDRESS: u8 = 3;
+const PRIMARY_DNS: u8 = 129;
+const SECONDARY_DNS: u8 = 131;
+
+/// What sticks offer as resolvers before the network told them the real ones.
+const PLACEHOLDERS: [Ipv4Addr; 2] =
+    [Ipv4Addr::new(10, 11, 12, 13), Ipv4Addr::new(10, 11, 12, 14)];
+/// Requests for real resolvers before the link goes up without; a context that is not active
+/// after ten seconds has other troubles than its resolver.
+const PLACEHOLDER_TRIES: u8 = 10;
+/// Milliseconds between requests that the peer answers without moving.
+const PACE: u64 = 1_000;
+
+/// The options of both ends.
+#[derive(Clone, Debug)]
+pub(super) struct Ipcp {
+    offer: Option<Offer>,
+    ask_dns: bool,
+    address: Ipv4Addr,
+    /// Resolvers in our request: `None` is not asked for, 0.0.0.0 is asked for and unknown.
+    dns: [Option<Ipv4Addr>; 2],
+    placeholder_tries: u8,
+    placeholder_seen: bool,
+    moved: bool,
+    peer: Option<Ipv4Addr>,
+    fault: Option<Reason>,
+}
+
+impl Ipcp {
+    pub(super) fn new(config: &Config) -> Self {
+        let offer = match &config.role {
+            Role::Client => None,
+            Role::Server(offer) => Some(offer.clone()),
+        };
+        Self {
+            ask_dns: config.dns && offer.is_none(),
+            offer,
+            address: Ipv4Addr::UNSPECIFIED,
+            dns: [None; 2],
+            placeholder_tries: 0,
+            placeholder_seen: false,
+            moved: false,
+            peer: None,
+            fault: None,
+        }
+    }
+
+    /// What was agreed, once IPCP is open.
+    ///
+    /// # Errors
+    /// Where the peer agreed to our having no address.
+    pub(super) fn agreed(&self) -> Result<Ipv4, Reason> {
+        if !is_usable(self.address) {
+            return Err(Reason::Refused { protocol: Protocol::IPCP, option: Some(ADDRESS) });
+        }
+        let dns = self.dns.map(|dns| dns.filter(|address| !address.is_unspecified()));
+        Ok(Ipv4 { local: self.address, peer: self.peer, dns })
+    }
+
+    fn judge_dns(&self, which: usize, asked: Ipv4Addr, naks: &mut Body, kind: u8) -> Opinion {
+        let offered = self.offer.as_ref().and_then(|offer| *offer.dns.get(which)?);
+        match offered {
+            None => Opinion::Reject,
+            Some(offered) if offered == asked => Opinion::Accept,
+            Some(offered) => {
+                put_option(naks, kind, &offered.octets());
+                Opinion::Nak
+            }
+        }
+    }
+
+    fn naked_dns(&mut self, which: usize, offered: Ipv4Addr) {
+        let Some(dns) = self.dns.get_mut(which).filter(|dns| dns.is_some()) else { return };
+        if PLACEHOLDERS.contains(&offered) {
+            self.placeholder_seen = true;
+            return;
+        }
+        let new = Some(offered).filter(|offered| is_usable(*offered));
+        self.moved |= *dns != new;
+        *dns = new;
+    }
+}
+
+fn dns_index(kind: u8) -> Option<usize> {
+    match kind {
+        PRIMARY_DNS => Some(0),
+        SECONDARY_DNS => Some(1),
+        _ => None,
+    }
+}
+
+fn is_usable(address: Ipv4Addr) -> bool {
+    !(address.is_unspecified()
+        || address.is_loopback()
+        || address.is_multicast()
+        || address.is_broadcast())
+}
+
+fn parse_address(value: &[u8]) -> Option<Ipv4Addr> {
+    <[u8; 4]>::try_from(value).ok().map(Ipv4Addr::from)
+}
+
+impl Layer for Ipcp {
+    const PROTOCOL: Protocol = Protocol::IPCP;
+
+    fn restart(&mut self, _random: &mut Random) {
+        self.address = self.offer.as_ref().map_or(Ipv4Addr::UNSPECIFIED, |offer| offer.local);
+        self.dns = [self.ask_dns.then_some(Ipv4Addr::UNSPECIFIED); 2];
+        self.placeholder_tries = 0;
+    }
+
+    fn request(&self, out: &mut Request) {
+        put_option(out, ADDRESS, &self.address.octets());
+        for (kind, dns) in [PRIMARY_DNS, SECONDARY_DNS].into_iter().zip(self.dns) {
+            if let Some(dns) = dns {
+                put_option(out, kind, &dns.octets());
+            }
+        }
+    }
+
+    fn begin_peer(&mut self) {
+        self.peer = None;
+    }
+
+    fn judge(
+        &mut self,
+        option: ConfigOption<'_>,
+        naks: &mut Body,
+        _random: &mut Random,
+    ) -> Opinion {
+        let Some(asked) = parse_address(option.value) else { return Opinion::Reject };
+        if let Some(which) = dns_index(option.kind) {
+            return self.judge_dns(which, asked, naks, option.kind);
+        }
+        match (option.kind, &self.offer) {
+            (ADDRESS, Some(offer)) if offer.peer != asked => {
+                put_option(naks, ADDRESS, &offer.peer.octets());
+                Opinion::Nak
+            }
+            // A peer that asks us for its address is told that we have none to give.
+            (ADDRESS, None) if asked.is_unspecified() => Opinion::Reject,
+            (ADDRESS, _) => {
+                self.peer = Some(asked);
+                Opinion::Accept
+            }
+            // Among them Van Jacobson compression.
+            _ => Opinion::Reject,
+        }
+    }
+
+    fn naked(&mut self, option: ConfigOption<'_>, _random: &mut Random) {
+        let Some(offered) = parse_address(option.value) else { return };
+        if option.kind == ADDRESS && self.offer.is_none() && is_usable(offered) {
+            self.moved |= self.address != offered;
+            self.address = offered;
+        } else if let Some(which) = dns_index(option.kind) {
+            self.naked_dns(which, offered);
+        }
+    }
+
+    fn rejected(&mut self, option: ConfigOption<'_>) {
+        if option.kind == ADDRESS {
+            self.fault = Some(Reason::Refused { protocol: Protocol::IPCP, option: Some(ADDRESS) });
+        } else if let Some(dns) = dns_index(option.kind).and_then(|which| self.dns.get_mut(which)) {
+            self.moved |= dns.is_some();
+            *dns = None;
+        }
+    }
+
+    fn pace(&mut self) -> Option<u64> {
+        let moved = core::mem::take(&mut self.moved);
+        if core::mem::take(&mut self.placeholder_seen) {
+            self.placeholder_tries += 1;
+            if self.placeholder_tries >= PLACEHOLDER_TRIES {
+                for dns in &mut self.dns {
+                    *dns = dns.filter(|address| !address.is_unspecified());
+                }
+                return None;
+            }
+            return Some(PACE);
+        }
+        (!moved).then_some(PACE)
+    }
+
+    fn take_fault(&mut self) -> Option<Reason> {
+        self.fault.take()
+    }
+}

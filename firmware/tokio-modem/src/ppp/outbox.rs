@@ -1,0 +1,122 @@
+//! What an engine has to say, in order, until it is taken.
+
+use heapless::{Deque, Vec};
+
+use super::MAX_FRAME;
+use super::config::AuthProtocol;
+use super::counters::Counters;
+use super::packet::HEADER_LEN;
+use super::protocol::Protocol;
+use super::reason::Reason;
+use super::report::{Ipv4, Ipv6, LcpOptions};
+
+/// Room for the frames of one event: two of the largest (a reply, and a rejection behind it)
+/// and the small ones around them.
+const ARENA_LEN: usize = 2 * MAX_FRAME + 512;
+/// Outputs that may wait. One event makes at most eight.
+const QUEUE_LEN: usize = 32;
+/// Places that frames leave to news: a lost frame is sent again, lost news is not.
+const NEWS_ROOM: usize = 16;
+
+/// Where a frame goes, in the terms of `/dev/ppp`; on a plain line both are the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Via {
+    /// LCP and authentication: protocol numbers from 0xc000.
+    Channel,
+    /// Network control protocols.
+    Unit,
+}
+
+impl Via {
+    fn of(protocol: Protocol) -> Self {
+        if protocol.0 >= 0xc000 { Self::Channel } else { Self::Unit }
+    }
+}
+
+/// What an engine wants done, or known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output<'a> {
+    /// Send this frame: protocol number and information field.
+    Send(&'a [u8], Via),
+    /// LCP is open. Frame accordingly from the next frame on.
+    LcpOpened(LcpOptions),
+    /// LCP is no longer open. Frame as before it was.
+    LcpDown,
+    /// The peer accepted us, or we accepted the peer.
+    Authenticated(AuthProtocol),
+    /// IPCP is open: IPv4 packets may pass.
+    Ipv4Up(Ipv4),
+    /// IPCP is no longer open.
+    Ipv4Down,
+    /// IPv6CP is open: IPv6 packets may pass.
+    Ipv6Up(Ipv6),
+    /// IPv6CP is no longer open.
+    Ipv6Down,
+    /// So many echo requests in a row stayed without answer.
+    EchoUnanswered(u32),
+    /// The link is over. Comes once each time the line was up.
+    Finished(Reason),
+}
+
+#[derive(Clone, Debug)]
+enum Item {
+    Frame { start: usize, end: usize, via: Via },
+    /// Anything that is not a frame.
+    News(Output<'static>),
+}
+
+/// The queue of outputs.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Outbox {
+    queue: Deque<Item, QUEUE_LEN>,
+    arena: Vec<u8, ARENA_LEN>,
+    pub(super) counters: Counters,
+}
+
+impl Outbox {
+    pub(super) fn news(&mut self, news: Output<'static>) {
+        if self.queue.push_back(Item::News(news)).is_err() {
+            self.counters.lost_outputs += 1;
+        }
+    }
+
+    /// Queues a packet whose data is the concatenation of `parts`.
+    pub(super) fn packet(&mut self, protocol: Protocol, code: u8, id: u8, parts: &[&[u8]]) {
+        if self.queue.is_empty() {
+            self.arena.clear();
+        }
+        let start = self.arena.len();
+        if self.queue.len() + NEWS_ROOM > QUEUE_LEN
+            || self.write(protocol, code, id, parts).is_none()
+        {
+            self.arena.truncate(start);
+            self.counters.lost_outputs += 1;
+            return;
+        }
+        let item = Item::Frame { start, end: self.arena.len(), via: Via::of(protocol) };
+        if self.queue.push_back(item).is_ok() {
+            self.counters.sent += 1;
+        }
+    }
+
+    fn write(&mut self, protocol: Protocol, code: u8, id: u8, parts: &[&[u8]]) -> Option<()> {
+        let length = HEADER_LEN + parts.iter().map(|part| part.len()).sum::<usize>();
+        let length = u16::try_from(length).ok()?;
+        self.arena.extend_from_slice(&protocol.0.to_be_bytes()).ok()?;
+        self.arena.extend_from_slice(&[code, id]).ok()?;
+        self.arena.extend_from_slice(&length.to_be_bytes()).ok()?;
+        for part in parts {
+            self.arena.extend_from_slice(part).ok()?;
+        }
+        Some(())
+    }
+
+    pub(super) fn poll(&mut self) -> Option<Output<'_>> {
+        Some(match self.queue.pop_front()? {
+            Item::Frame { start, end, via } => {
+                Output::Send(self.arena.get(start..end).unwrap_or_default(), via)
+            }
+            Item::News(news) => news,
+        })
+    }
+}

@@ -1,0 +1,155 @@
+//! The packets that LCP, PAP, CHAP and the network control protocols share: code, identifier,
+//! length, data; and the options in them.
+
+use super::MAX_INFORMATION;
+use super::counters::{Fault, Malformed};
+use super::protocol::Protocol;
+
+/// Bytes of a protocol number.
+const PROTOCOL_LEN: usize = 2;
+/// Bytes before a packet's data.
+pub(super) const HEADER_LEN: usize = 4;
+/// Largest data field.
+pub(super) const MAX_DATA: usize = MAX_INFORMATION - HEADER_LEN;
+
+/// Data of a packet being put together.
+pub(super) type Body = heapless::Vec<u8, MAX_DATA>;
+
+/// Code numbers of RFC 1661, section 5, and RFC 1662.
+pub(super) mod code {
+    pub(in super::super) const CONFIGURE_REQUEST: u8 = 1;
+    pub(in super::super) const CONFIGURE_ACK: u8 = 2;
+    pub(in super::super) const CONFIGURE_NAK: u8 = 3;
+    pub(in super::super) const CONFIGURE_REJECT: u8 = 4;
+    pub(in super::super) const TERMINATE_REQUEST: u8 = 5;
+    pub(in super::super) const TERMINATE_ACK: u8 = 6;
+    pub(in super::super) const CODE_REJECT: u8 = 7;
+    pub(in super::super) const PROTOCOL_REJECT: u8 = 8;
+    pub(in super::super) const ECHO_REQUEST: u8 = 9;
+    pub(in super::super) const ECHO_REPLY: u8 = 10;
+    pub(in super::super) const DISCARD_REQUEST: u8 = 11;
+}
+
+/// Splits a frame into protocol number and information field.
+pub(super) fn split_protocol(frame: &[u8]) -> Result<(Protocol, &[u8]), Malformed> {
+    let malformed = |fault| Malformed { protocol: None, offset: 0, fault };
+    let Some((number, information)) = frame.split_first_chunk::<PROTOCOL_LEN>() else {
+        return Err(malformed(Fault::Truncated { expected: PROTOCOL_LEN, got: frame.len() }));
+    };
+    if information.len() > MAX_INFORMATION {
+        return Err(malformed(Fault::Oversized(frame.len())));
+    }
+    Ok((Protocol(u16::from_be_bytes(*number)), information))
+}
+
+/// A packet of a control protocol, borrowed from its frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Packet<'a> {
+    pub(super) protocol: Protocol,
+    pub(super) code: u8,
+    pub(super) id: u8,
+    pub(super) data: &'a [u8],
+    /// Header and data, without padding.
+    pub(super) whole: &'a [u8],
+}
+
+impl<'a> Packet<'a> {
+    /// Reads a packet; bytes behind its length are padding.
+    pub(super) fn parse(protocol: Protocol, information: &'a [u8]) -> Result<Self, Malformed> {
+        let malformed = |offset, fault| Malformed { protocol: Some(protocol), offset, fault };
+        let Some(([code, id, high, low], _)) = information.split_first_chunk::<HEADER_LEN>() else {
+            let fault = Fault::Truncated { expected: HEADER_LEN, got: information.len() };
+            return Err(malformed(PROTOCOL_LEN, fault));
+        };
+        let length = usize::from(u16::from_be_bytes([*high, *low]));
+        let length_offset = PROTOCOL_LEN + 2;
+        if length < HEADER_LEN {
+            return Err(malformed(length_offset, Fault::Length(length)));
+        }
+        let Some((whole, _padding)) = information.split_at_checked(length) else {
+            let fault = Fault::Truncated { expected: length, got: information.len() };
+            return Err(malformed(length_offset, fault));
+        };
+        let data = whole.get(HEADER_LEN..).unwrap_or_default();
+        Ok(Self { protocol, code: *code, id: *id, data, whole })
+    }
+
+    /// A fault at `offset` in the data.
+    pub(super) fn fault(&self, offset: usize, fault: Fault) -> Malformed {
+        Malformed {
+            protocol: Some(self.protocol),
+            offset: PROTOCOL_LEN + HEADER_LEN + offset,
+            fault,
+        }
+    }
+
+    /// The data as options, once every length in it is known to be right.
+    pub(super) fn options(&self) -> Result<Options<'a>, Malformed> {
+        let mut rest = self.data;
+        while !rest.is_empty() {
+            let offset = self.data.len() - rest.len();
+            let length = match rest {
+                [_, length, ..] => usize::from(*length),
+                short => {
+                    let fault = Fault::Truncated { expected: 2, got: short.len() };
+                    return Err(self.fault(offset, fault));
+                }
+            };
+            if length < 2 {
+                return Err(self.fault(offset + 1, Fault::Length(length)));
+            }
+            let Some((_, behind)) = rest.split_at_checked(length) else {
+                let fault = Fault::Truncated { expected: length, got: rest.len() };
+                return Err(self.fault(offset + 1, fault));
+            };
+            rest = behind;
+        }
+        Ok(Options(self.data))
+    }
+}
+
+/// Options whose lengths are right.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Options<'a>(&'a [u8]);
+
+/// One option.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ConfigOption<'a> {
+    pub(super) kind: u8,
+    pub(super) value: &'a [u8],
+    /// Type, length and value.
+    pub(super) whole: &'a [u8],
+}
+
+impl<'a> Options<'a> {
+    /// All of them, as they came.
+    pub(super) fn bytes(&self) -> &'a [u8] {
+        self.0
+    }
+}
+
+impl<'a> Iterator for Options<'a> {
+    type Item = ConfigOption<'a>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (kind, length) = match self.0 {
+            [kind, length, ..] => (*kind, usize::from(*length)),
+            _ => return None,
+        };
+        let (whole, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        Some(ConfigOption { kind, value: whole.get(2..)?, whole })
+    }
+}
+
+/// Appends an option; one that does not fit is left out.
+pub(super) fn put_option<const N: usize>(out: &mut heapless::Vec<u8, N>, kind: u8, value: &[u8]) {
+    let length = value.len() + 2;
+    let Ok(length_octet) = u8::try_from(length) else { return };
+    if out.capacity() - out.len() >= length {
+        let fits = out.push(kind).is_ok()
+            && out.push(length_octet).is_ok()
+            && out.extend_from_slice(value).is_ok();
+        debug_assert!(fits, "room was checked");
+    }
+}

@@ -1,0 +1,202 @@
+//! The process: feeds the machine with events, and does what it says.
+
+use std::{fs, io, path::PathBuf, process};
+
+use failberry_config::{Carrier, UplinkConfig};
+use failberry_service::{Capability, Service, ServiceResult, drop_to, read_config};
+use failberry_state::{BootMillis, StateError, StateFile, UplinkState, directory};
+use failberry_usb::{Sysfs, UeventSocket};
+use nix::sys::{
+    signal::{SigSet, Signal},
+    signalfd::{SfdFlags, SignalFd},
+};
+use smol::{
+    Async, Timer,
+    future::{self, FutureExt},
+};
+use tokio_modem::dial::Settings;
+
+use crate::{
+    attempt::{Attempt, Recipe},
+    machine::{Action, Event, Machine, PinUse},
+};
+
+/// Dials, and keeps the link, until told to stop.
+///
+/// # Errors
+/// A configuration that cannot be read, a socket or a privilege that the kernel refuses. A stick,
+/// a carrier or a configuration that is wrong is no error: it is told and waited for.
+pub fn run() -> ServiceResult {
+    let config: UplinkConfig = read_config(Service::Uplink)?;
+    let uevents = UeventSocket::open()?;
+    // Before any thread is made, so that all have it blocked and the descriptor gets it.
+    let mut signals = SigSet::empty();
+    signals.add(Signal::SIGTERM);
+    signals.add(Signal::SIGINT);
+    signals.thread_block()?;
+    let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
+    let signals = SignalFd::with_flags(&signals, flags)?;
+    drop_to(Service::Uplink, &[Capability::CAP_NET_ADMIN])?;
+
+    let recipe = recipe(config.carrier);
+    let unusable = recipe.as_ref().err().cloned();
+    let mut dialler = Dialler {
+        machine: Machine::new(unusable, remembered_pin(), BootMillis::now()),
+        recipe: recipe.ok(),
+        sysfs: Sysfs::default(),
+        uevents: Async::new(uevents)?,
+        signals: Async::new(signals)?,
+        attempt: None,
+        file: StateFile::new(),
+        published: None,
+    };
+    smol::block_on(dialler.serve())?;
+    // The supervisor asked for the end, so this is none of the failures that a result can tell.
+    process::exit(0)
+}
+
+struct Dialler {
+    machine: Machine,
+    recipe: Option<Recipe>,
+    sysfs: Sysfs,
+    uevents: Async<UeventSocket>,
+    signals: Async<SignalFd>,
+    attempt: Option<Attempt>,
+    file: StateFile<UplinkState>,
+    published: Option<UplinkState>,
+}
+
+impl Dialler {
+    async fn serve(&mut self) -> io::Result<()> {
+        describe_bus();
+        let mut event = self.look();
+        loop {
+            let actions = self.machine.step(event, BootMillis::now());
+            // Before the actions: what they lead to must not be told first.
+            self.publish();
+            let mut look = false;
+            for action in actions {
+                match action {
+                    Action::LookAtBus => look = true,
+                    Action::DescribeBus => describe_bus(),
+                    Action::Attempt { stick, spend_pin } => {
+                        self.attempt = self
+                            .recipe
+                            .as_ref()
+                            .map(|recipe| Attempt::start(recipe.clone(), stick, spend_pin));
+                    }
+                    Action::Abort => self.attempt = None,
+                    Action::Terminate => {
+                        if let Some(attempt) = &self.attempt {
+                            attempt.terminate();
+                        }
+                    }
+                    Action::RememberPinRefused => remember_pin_refused(),
+                    Action::Say(level, text) => log::log!(level, "{text}"),
+                    Action::Exit => return Ok(()),
+                }
+            }
+            event = if look { self.look() } else { self.next().await? };
+        }
+    }
+
+    /// Waits for the next event.
+    async fn next(&mut self) -> io::Result<Event> {
+        let stop = async {
+            self.signals.readable().await?;
+            // Taken, or it would be heard again while the link is being ended.
+            self.signals.get_ref().read_signal()?;
+            Ok(Event::Stop)
+        };
+        let attempt = async {
+            match &mut self.attempt {
+                Some(attempt) => Ok(attempt.next().await),
+                None => future::pending().await,
+            }
+        };
+        let bus = async {
+            loop {
+                match self.uevents.read_with(UeventSocket::drain).await {
+                    Ok(false) => {}
+                    Ok(true) => return Ok(()),
+                    Err(error) => return Err(error),
+                }
+            }
+        };
+        let bus = async {
+            bus.await?;
+            let (look, current) = self.machine.look();
+            Ok(Event::Bus(self.sysfs.stick(look, current)))
+        };
+        let deadline = async {
+            match self.machine.deadline() {
+                Some(at) => {
+                    let left = at.since(BootMillis::now());
+                    Timer::after(std::time::Duration::from_millis(left)).await;
+                    Ok(Event::Deadline)
+                }
+                None => future::pending().await,
+            }
+        };
+        stop.or(bus).or(attempt).or(deadline).await
+    }
+
+    fn look(&self) -> Event {
+        let (look, current) = self.machine.look();
+        Event::Bus(self.sysfs.stick(look, current))
+    }
+
+    fn publish(&mut self) {
+        let state = self.machine.state();
+        if self.published.as_ref() == Some(state) {
+            return;
+        }
+        match self.file.publish(state) {
+            Ok(()) => self.published = Some(state.clone()),
+            // The link is worth more than telling of it.
+            Err(error @ (StateError::Io { .. } | StateError::Format { .. })) => {
+                log::error!("cannot tell the other services: {error}");
+            }
+        }
+    }
+}
+
+/// What to dial with, or why nothing can be dialled, in words.
+fn recipe(carrier: Option<Carrier>) -> Result<Recipe, String> {
+    let carrier = carrier.ok_or("failberrypi.toml has no [carrier] table with the carrier's apn")?;
+    let pin = carrier.pin.as_ref().map(failberry_config::Secret::reveal);
+    let settings = Settings::new(&carrier.apn, &carrier.dial, pin)
+        .map_err(|error| format!("failberrypi.toml, table [carrier]: {error}"))?;
+    Ok(Recipe {
+        settings,
+        user: carrier.user,
+        password: carrier.password,
+    })
+}
+
+fn describe_bus() {
+    match failberry_usb::list() {
+        Ok(devices) if devices.is_empty() => log::info!("USB: nothing on the bus"),
+        Ok(devices) => devices.iter().for_each(|device| log::info!("USB: {device}")),
+        Err(error) => log::warn!("USB: the bus cannot be listed: {error}"),
+    }
+}
+
+/// A file that outlives this process but not the boot, as does the configuration.
+fn pin_marker() -> PathBuf {
+    directory(Service::Uplink).join("pin-refused")
+}
+
+fn remembered_pin() -> PinUse {
+    if pin_marker().exists() {
+        PinUse::Refused
+    } else {
+        PinUse::Fresh
+    }
+}
+
+fn remember_pin_refused() {
+    if let Err(error) = fs::write(pin_marker(), b"") {
+        log::error!("cannot keep in mind that the PIN was refused: {error}");
+    }
+}
