@@ -1,1 +1,10 @@
-//! To be written.
+//! The bench: everything around the box that a house, a carrier and the internet would be.
+//!
+//! Owns the emulated stick, the carrier with a real pppd, the LAN with its router, the services of
+//! the internet side and the emulated boards. Takes in a card image or a userland; gives out a
+//! running box that can be watched and disturbed.
+
+pub mod carrier;
+pub mod internet;
+pub mod net;
+pub mod stick;
