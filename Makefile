@@ -1,0 +1,56 @@
+# The verbs a person needs. Each calls one tool; `make help` lists them.
+
+# Debian's Rust, for the firmware and for the tools alike: it is what `make setup` installs.
+export PATH := /usr/bin:$(PATH)
+export RUSTC := /usr/bin/rustc
+FAILBERRY_CACHE ?= $(HOME)/.cache/failberrypi
+export FAILBERRY_CACHE
+
+CARGO := cargo --locked
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n1)
+IMAGE := out/failberrypi-rpi2-$(VERSION).img.xz
+ASSEMBLE = $(CARGO) run --quiet --package failberry-image --
+BENCH = $(CARGO) run --quiet --package failberry-bench --bin bench --
+
+.PHONY: help setup firmware firmware-arm64 cards image run test test-all unit system bench lint deny
+
+help: ## these lines
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## install and build what all others need (done once; they call it themselves)
+	@board/setup/all.sh
+
+firmware: setup ## the static armv7 binary
+	@board/firmware.sh armv7
+
+firmware-arm64: setup ## the same for 64-bit boards
+	@board/firmware.sh aarch64
+
+cards: firmware ## out/rpi2 and out/virt: userlands, slot, cards
+	@board/cards.sh
+
+image: cards ## out/failberrypi-rpi2-<version>.img.xz with .sha256 and .bmap
+	@$(ASSEMBLE) release --card out/rpi2/card.img --out $(IMAGE)
+
+run: cards ## boot the card image in an emulated Pi 2B with an emulated stick; the console is yours
+	@$(BENCH) run
+
+lint: setup ## rustfmt, clippy, shellcheck, cargo-deny
+	cargo fmt --check
+	$(CARGO) clippy --quiet --workspace --all-targets --all-features -- -D warnings
+	shellcheck -x board/*.sh board/setup/*.sh .ci/run
+	@board/deny.sh
+
+unit: setup ## unit and property tests
+	$(CARGO) test --workspace --all-features --exclude failberry-system-tests
+
+system: cards ## the product, booted and used
+	$(CARGO) test --package failberry-system-tests
+
+test: lint unit firmware-arm64 system ## everything that is tested
+
+test-all: test ## `make test` and what takes longer
+	$(CARGO) test --package failberry-system-tests -- --all
+
+bench: image ## the figures of the README, measured on the built image
+	@$(BENCH) measure

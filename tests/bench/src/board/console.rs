@@ -1,0 +1,196 @@
+//! The serial console: every line the board said, and waiting for one.
+
+use std::{
+    fs::File,
+    io::{self, Read, Write},
+    os::unix::net::UnixStream,
+    path::Path,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    thread,
+    time::{Duration, Instant},
+};
+
+use super::BoardError;
+
+/// Where in the console's text to begin looking.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Mark(usize);
+
+/// Bytes that a person at a terminal should see as they come.
+type Listener = Box<dyn Write + Send>;
+
+#[derive(Default)]
+struct Heard {
+    lines: Vec<String>,
+    partial: Vec<u8>,
+    ended: bool,
+    listener: Option<Listener>,
+}
+
+/// A console being listened to.
+#[derive(Clone)]
+pub struct Console {
+    heard: Arc<(Mutex<Heard>, Condvar)>,
+    stream: Arc<UnixStream>,
+}
+
+impl Console {
+    /// Listens to `stream` until it ends, keeping a copy of it in the file `log`.
+    ///
+    /// # Errors
+    /// The log cannot be written.
+    pub fn listen(stream: UnixStream, log: &Path) -> Result<Self, BoardError> {
+        let mut log_file = File::create(log).map_err(BoardError::io(log.display()))?;
+        let mut source = stream.try_clone().map_err(BoardError::io("console"))?;
+        let console = Self {
+            heard: Arc::default(),
+            stream: Arc::new(stream),
+        };
+        let heard = console.heard.clone();
+        thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(length @ 1..) = source.read(&mut buffer) {
+                let bytes = buffer.get(..length).unwrap_or_default();
+                // The copy is for people; a full disk is not worth losing a run for.
+                let _ = log_file.write_all(bytes);
+                lock(&heard.0).take(bytes);
+                heard.1.notify_all();
+            }
+            lock(&heard.0).ended = true;
+            heard.1.notify_all();
+        });
+        Ok(console)
+    }
+
+    /// Where the text ends now.
+    pub fn mark(&self) -> Mark {
+        Mark(lock(&self.heard.0).lines.len())
+    }
+
+    /// The first line since the start that contains `text`, waited for up to `bound`.
+    ///
+    /// # Errors
+    /// No such line in time, or the board is gone; with the last lines.
+    pub fn wait(&self, text: &str, bound: Duration) -> Result<String, BoardError> {
+        self.wait_from(Mark::default(), text, bound)
+    }
+
+    /// As [`Console::wait`], from `mark` on.
+    ///
+    /// # Errors
+    /// As [`Console::wait`].
+    pub fn wait_from(
+        &self,
+        mark: Mark,
+        text: &str,
+        bound: Duration,
+    ) -> Result<String, BoardError> {
+        let until = Instant::now() + bound;
+        let mut seen = mark.0;
+        let mut heard = lock(&self.heard.0);
+        loop {
+            let fresh = heard.lines.get(seen..).unwrap_or_default();
+            if let Some(line) = fresh.iter().find(|line| line.contains(text)) {
+                return Ok(line.clone());
+            }
+            seen = heard.lines.len().max(mark.0);
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() || heard.ended {
+                return Err(BoardError::NotSaid {
+                    text: text.to_owned(),
+                    bound,
+                    ended: heard.ended,
+                    last: heard.tail(),
+                });
+            }
+            heard = self
+                .heard
+                .1
+                .wait_timeout(heard, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+    }
+
+    /// Every line so far that contains `text`.
+    pub fn lines_with(&self, text: &str) -> Vec<String> {
+        let heard = lock(&self.heard.0);
+        let lines = heard.lines.iter().filter(|line| line.contains(text));
+        lines.cloned().collect()
+    }
+
+    /// Types `bytes` at the board.
+    ///
+    /// # Errors
+    /// The board is gone.
+    pub fn send(&self, bytes: &[u8]) -> io::Result<()> {
+        (&*self.stream).write_all(bytes)
+    }
+
+    /// Copies what is said from now on to `listener`, after the last line begun.
+    pub fn copy_to(&self, mut listener: impl Write + Send + 'static) {
+        let mut heard = lock(&self.heard.0);
+        let _ = listener.write_all(&heard.partial);
+        heard.listener = Some(Box::new(listener));
+    }
+}
+
+impl Heard {
+    fn take(&mut self, bytes: &[u8]) {
+        if let Some(listener) = &mut self.listener
+            && listener
+                .write_all(bytes)
+                .and_then(|()| listener.flush())
+                .is_err()
+        {
+            self.listener = None;
+        }
+        for &byte in bytes {
+            match byte {
+                b'\n' => {
+                    let line = String::from_utf8_lossy(&self.partial).into_owned();
+                    self.lines.push(line);
+                    self.partial.clear();
+                }
+                b'\r' => {}
+                _ => self.partial.push(byte),
+            }
+        }
+    }
+
+    fn tail(&self) -> String {
+        /// Enough to see what it did instead.
+        const LINES: usize = 25;
+        let from = self.lines.len().saturating_sub(LINES);
+        self.lines.get(from..).unwrap_or_default().join("\n")
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOON: Duration = Duration::from_secs(5);
+
+    #[test]
+    fn lines_are_found_before_and_after_they_are_said() {
+        let (ours, mut board) = UnixStream::pair().unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let console = Console::listen(ours, &dir.path().join("log")).unwrap();
+        board.write_all(b"one\r\ntwo\r\nthr").unwrap();
+        assert_eq!(console.wait("tw", SOON).unwrap(), "two");
+        let mark = console.mark();
+        let waiting = console.clone();
+        let found = thread::spawn(move || waiting.wait_from(mark, "o", SOON));
+        board.write_all(b"ee\nfour\n").unwrap();
+        assert_eq!(found.join().unwrap().unwrap(), "four");
+        assert_eq!(console.lines_with("o"), ["one", "two", "four"]);
+        drop(board);
+        let error = console.wait("five", SOON).unwrap_err().to_string();
+        assert!(error.contains("five") && error.contains("four"), "{error}");
+    }
+}

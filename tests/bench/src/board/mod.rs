@@ -1,0 +1,146 @@
+//! The emulated boards: a Raspberry Pi 2B that boots the card image as the real one would, and
+//! QEMU's `virt` machine that runs the same kernel and userland ten times faster.
+//!
+//! Takes in images and the namespace its network lies in; gives out a running machine with its
+//! console and the socket on which its USB bus waits for a stick. Ends it when dropped.
+
+mod console;
+mod error;
+mod qemu;
+
+use std::path::{Path, PathBuf};
+
+pub use console::{Console, Mark};
+pub use error::BoardError;
+
+use crate::{net::World, stick::Transport};
+
+/// What to boot.
+#[derive(Clone, Debug)]
+pub enum Machine {
+    /// Raspberry Pi 2B: U-Boot from the card's FAT partition, then slot A.
+    Rpi2 {
+        /// U-Boot as QEMU loads it (`u-boot.uimage`).
+        u_boot: PathBuf,
+        /// The device tree that the Pi's firmware would hand to U-Boot.
+        device_tree: PathBuf,
+        /// The card; written to.
+        card: PathBuf,
+    },
+    /// QEMU's `virt` board with a Cortex-A15.
+    Virt {
+        /// The kernel.
+        kernel: PathBuf,
+        /// The userland.
+        userland: PathBuf,
+        /// The card, as a virtio disk; written to.
+        card: PathBuf,
+    },
+}
+
+impl Machine {
+    /// How a stick must speak to the machine's USB host controller.
+    pub const fn transport(&self) -> Transport {
+        match self {
+            Self::Rpi2 { .. } => Transport::Interrupt,
+            Self::Virt { .. } => Transport::Bulk,
+        }
+    }
+
+    /// The serial port's name in `arguments`, and what it costs in time compared with `virt`.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Rpi2 { .. } => "rpi2",
+            Self::Virt { .. } => "virt",
+        }
+    }
+
+    fn arguments(&self, world: &World, usb: &Path) -> Vec<String> {
+        let text = |path: &Path| path.display().to_string();
+        let mut all: Vec<String> = Vec::new();
+        let mut add = |words: &[&str]| all.extend(words.iter().map(|word| (*word).to_owned()));
+        let tap = format!(
+            "tap,id=lan,ifname={},script=no,downscript=no",
+            world.pi_tap()
+        );
+        let stick = format!("socket,id=stick,path={},server=on,wait=off", text(usb));
+        match self {
+            Self::Rpi2 {
+                u_boot,
+                device_tree,
+                card,
+            } => {
+                let card = format!("file={},if=sd,format=raw", text(card));
+                add(&["-machine", "raspi2b"]);
+                add(&["-kernel", &text(u_boot), "-dtb", &text(device_tree)]);
+                add(&["-drive", &card]);
+                add(&["-netdev", &tap, "-chardev", &stick]);
+                // As on the board: Ethernet is the hub's first port, the sockets are the others.
+                add(&["-device", "usb-hub,id=hub,port=1,ports=4,port-power=on"]);
+                add(&["-device", "usb-net,netdev=lan,port=1.1,mac=b8:27:eb:fb:00:02"]);
+                add(&["-device", "usb-redir,chardev=stick,port=1.2"]);
+            }
+            Self::Virt {
+                kernel,
+                userland,
+                card,
+            } => {
+                let card = format!("file={},if=none,id=card,format=raw", text(card));
+                add(&["-machine", "virt,highmem=off", "-cpu", "cortex-a15"]);
+                add(&["-m", "512", "-kernel", &text(kernel), "-initrd", &text(userland)]);
+                add(&["-append", VIRT_COMMAND_LINE]);
+                add(&["-drive", &card, "-device", "virtio-blk-pci,drive=card"]);
+                add(&["-netdev", &tap, "-chardev", &stick]);
+                add(&["-device", "virtio-net-pci,netdev=lan,mac=b8:27:eb:fb:00:02"]);
+                add(&["-device", "qemu-xhci,id=usb"]);
+                add(&["-device", "usb-hub,id=hub,bus=usb.0,port=1,ports=4,port-power=on"]);
+                add(&["-device", "usb-redir,chardev=stick,bus=usb.0,port=1.2"]);
+            }
+        }
+        all
+    }
+}
+
+/// What U-Boot's environment tells the kernel on the real board.
+const VIRT_COMMAND_LINE: &str = "console=ttyAMA0,115200 printk.devkmsg=on loglevel=6 panic=10 \
+     failberry.board=virt failberry.card=vda failberry.slot=a";
+
+/// A running board.
+pub struct Board {
+    /// Its serial console.
+    pub console: Console,
+    usb: PathBuf,
+    machine: Machine,
+    _qemu: qemu::Qemu,
+}
+
+impl Board {
+    /// Boots `machine` as the Pi of `world`; sockets and logs go to `directory`.
+    ///
+    /// # Errors
+    /// QEMU cannot be started.
+    pub fn boot(machine: Machine, world: &World, directory: &Path) -> Result<Self, BoardError> {
+        let usb = directory.join("usb.sock");
+        let socket = directory.join("console.sock");
+        let arguments = machine.arguments(world, &usb);
+        let (qemu, stream) =
+            qemu::start(world.router(), &arguments, &socket, &directory.join("qemu.log"))?;
+        let console = Console::listen(stream, &directory.join("console.log"))?;
+        Ok(Self {
+            console,
+            usb,
+            machine,
+            _qemu: qemu,
+        })
+    }
+
+    /// The socket on which the board's second USB socket waits for a stick.
+    pub fn usb(&self) -> &Path {
+        &self.usb
+    }
+
+    /// What was booted.
+    pub fn machine(&self) -> &Machine {
+        &self.machine
+    }
+}
