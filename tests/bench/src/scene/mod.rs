@@ -1,0 +1,160 @@
+//! A whole scene: the box with its stick, the house with its router, the carrier, the internet.
+//!
+//! Takes in which board to boot and what its owner wrote into `failberrypi.toml`; gives out all
+//! the parts, running. Everything is taken away again when it is dropped.
+
+mod error;
+mod parts;
+mod services;
+mod settings;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+pub use error::SceneError;
+pub use parts::{Kind, repository};
+pub use services::Services;
+pub use settings::{KEY_ID, NAME, SECRET, Settings, ZONE};
+
+use crate::{
+    board::Board,
+    carrier::{Carrier, CarrierSettings},
+    net::World,
+    stick::{Mode, Options, Sim, Stick},
+};
+
+/// What is to be set up.
+#[derive(Clone, Debug)]
+pub struct Setting {
+    /// Prefix of the network namespaces' names; scenes at the same time need different ones.
+    pub prefix: String,
+    /// The board.
+    pub kind: Kind,
+    /// The owner's settings.
+    pub settings: Settings,
+    /// Instead of the settings' text, where the file itself is the matter.
+    pub file: Option<String>,
+    /// How the carrier answers.
+    pub carrier: CarrierSettings,
+    /// The stick's SIM; no stick is plugged in where there is none.
+    pub sim: Option<Sim>,
+}
+
+impl Setting {
+    /// The usual house: a good SIM, everything configured.
+    pub fn new(prefix: &str, kind: Kind) -> Self {
+        Self {
+            prefix: prefix.to_owned(),
+            kind,
+            settings: Settings::default(),
+            file: None,
+            carrier: CarrierSettings::default(),
+            sim: Some(Sim::Ready),
+        }
+    }
+}
+
+/// The running scene.
+pub struct Scene {
+    /// The stick, while it is plugged in.
+    pub stick: Option<Stick>,
+    /// The box.
+    pub board: Board,
+    /// The internet side's services.
+    pub services: Services,
+    /// The carrier.
+    pub carrier: Carrier,
+    /// The namespaces.
+    pub world: World,
+    kind: Kind,
+    directory: PathBuf,
+    began: Instant,
+}
+
+impl Scene {
+    /// Sets it up in `directory`, which gets sockets, logs and the card, telling `said` of each
+    /// step.
+    ///
+    /// # Errors
+    /// The first part that could not be started.
+    pub fn start(
+        setting: &Setting,
+        directory: &Path,
+        mut said: impl FnMut(&str),
+    ) -> Result<Self, SceneError> {
+        fs::create_dir_all(directory).map_err(SceneError::io(directory.display()))?;
+        said("laying out the network");
+        let world = World::create(&setting.prefix)?;
+        let services = Services::start(&world)?;
+        let text = setting
+            .file
+            .clone()
+            .unwrap_or_else(|| setting.settings.text(services.authority.pem()));
+        said("preparing the card");
+        let machine = parts::machine(setting.kind, directory, &text)?;
+        said("starting the carrier");
+        let carrier = Carrier::start(&world, directory, setting.carrier.clone())?;
+        said("switching the box on");
+        let began = Instant::now();
+        let board = Board::boot(machine, &world, directory)?;
+        let mut scene = Self {
+            stick: None,
+            board,
+            services,
+            carrier,
+            world,
+            kind: setting.kind,
+            directory: directory.to_owned(),
+            began,
+        };
+        if let Some(sim) = &setting.sim {
+            said("plugging the stick in");
+            scene.plug(sim.clone())?;
+        }
+        Ok(scene)
+    }
+
+    /// Plugs a stick in.
+    ///
+    /// # Errors
+    /// The board's USB bus does not take it.
+    pub fn plug(&mut self, sim: Sim) -> Result<(), SceneError> {
+        let options = Options {
+            sim,
+            mode: Mode::Modem,
+            ..Options::new(
+                self.board.usb().to_owned(),
+                self.carrier.line().to_owned(),
+                self.board.machine().transport(),
+            )
+        };
+        self.stick = Some(Stick::plug(options)?);
+        Ok(())
+    }
+
+    /// Pulls the stick out; nothing happens where there is none.
+    ///
+    /// # Errors
+    /// The bus did not let go of it.
+    pub fn unplug(&mut self) -> Result<(), SceneError> {
+        self.stick.take().map_or(Ok(()), Stick::unplug).map_err(Into::into)
+    }
+
+    /// `seconds` on `virt`, more on a slower board.
+    pub fn bound(&self, seconds: u64) -> Duration {
+        Duration::from_secs(seconds) * self.kind.patience()
+    }
+
+    /// Seconds since the box was switched on.
+    pub fn elapsed(&self) -> f64 {
+        self.began.elapsed().as_secs_f64()
+    }
+
+    /// Where sockets and logs are.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+}

@@ -1,0 +1,86 @@
+//! What the build has left for the boards to boot.
+
+use std::{
+    env, fs,
+    fs::OpenOptions,
+    path::{Path, PathBuf},
+};
+
+use super::SceneError;
+use crate::board::Machine;
+
+/// QEMU takes SD cards of a power of two only.
+const CARD_BYTES: u64 = 128 << 20;
+
+/// Which board.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The Raspberry Pi 2B with the shipped card.
+    Rpi2,
+    /// The fast board for behaviour.
+    Virt,
+}
+
+impl Kind {
+    fn directory(self) -> PathBuf {
+        repository().join("out").join(match self {
+            Self::Rpi2 => "rpi2",
+            Self::Virt => "virt",
+        })
+    }
+
+    /// How much longer things take than on `virt`, at most.
+    pub const fn patience(self) -> u32 {
+        match self {
+            Self::Rpi2 => 4,
+            Self::Virt => 1,
+        }
+    }
+}
+
+/// The repository this was built from.
+pub fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// Where the set-up keeps what it made.
+fn cache() -> PathBuf {
+    let home = || PathBuf::from(env::var_os("HOME").unwrap_or_default());
+    env::var_os("FAILBERRY_CACHE").map_or_else(|| home().join(".cache/failberrypi"), PathBuf::from)
+}
+
+/// A machine of that kind with a card of its own in `directory`, configured by `settings` as a
+/// person would do it with a laptop.
+pub(super) fn machine(kind: Kind, directory: &Path, settings: &str) -> Result<Machine, SceneError> {
+    let made = kind.directory();
+    let card = directory.join("card.img");
+    let original = existing(made.join("card.img"))?;
+    fs::copy(&original, &card).map_err(SceneError::io(card.display()))?;
+    OpenOptions::new()
+        .write(true)
+        .open(&card)
+        .and_then(|file| file.set_len(CARD_BYTES))
+        .map_err(SceneError::io(card.display()))?;
+    failberry_image::card::set_config(&card, settings)?;
+    let parts = cache().join("rpi2");
+    Ok(match kind {
+        Kind::Rpi2 => Machine::Rpi2 {
+            u_boot: existing(made.join("u-boot.uimage"))?,
+            device_tree: existing(made.join("qemu.dtb"))?,
+            card,
+        },
+        Kind::Virt => Machine::Virt {
+            kernel: existing(parts.join("zImage"))?,
+            userland: existing(made.join("userland.cpio.gz"))?,
+            card,
+        },
+    })
+}
+
+fn existing(path: PathBuf) -> Result<PathBuf, SceneError> {
+    if path.exists() {
+        Ok(path)
+    } else {
+        Err(SceneError::NotBuilt(path))
+    }
+}

@@ -1,0 +1,79 @@
+//! The `failberrypi.toml` of a scene.
+
+/// Name whose record the box keeps.
+pub const NAME: &str = "gsm.failberry.test";
+/// Its hosted zone.
+pub const ZONE: &str = "Z0FAILBERRYPI";
+/// Where the test's Route 53 is.
+pub const ROUTE53_HOST: &str = "route53.failberry.test";
+/// Where the time is.
+pub const TIME_HOST: &str = "ntp.failberry.test";
+/// The key that the test's Route 53 knows.
+pub const KEY_ID: &str = "AKIAFAILBERRYPITEST";
+/// Its secret.
+pub const SECRET: &str = "bench/only+secret0123456789abcdefghijklm";
+
+/// What a person would have written into the file.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `carrier.pin`.
+    pub pin: Option<String>,
+    /// `carrier.user` and `carrier.password`.
+    pub login: Option<(String, String)>,
+    /// `aws.secret_access_key`.
+    pub secret: String,
+    /// Lines added at the end.
+    pub more: String,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            pin: None,
+            login: None,
+            secret: SECRET.into(),
+            more: String::new(),
+        }
+    }
+}
+
+impl Settings {
+    /// The file, trusting `authority` for Route 53.
+    pub fn text(&self, authority: &str) -> String {
+        let pin = self.pin.as_ref().map(|pin| format!("pin = \"{pin}\"\n"));
+        let login = self.login.as_ref().map(|(user, password)| {
+            format!("user = \"{user}\"\npassword = \"{password}\"\n")
+        });
+        format!(
+            "[carrier]\napn = \"internet\"\n{}{}\n\
+             [dyndns]\nname = \"{NAME}\"\nzone = \"{ZONE}\"\n\
+             endpoint = \"https://{ROUTE53_HOST}\"\nca = \"\"\"\n{authority}\"\"\"\n\n\
+             [aws]\naccess_key_id = \"{KEY_ID}\"\nsecret_access_key = \"{}\"\n\n\
+             [time]\nservers = [\"{TIME_HOST}\"]\n\n{}",
+            pin.unwrap_or_default(),
+            login.unwrap_or_default(),
+            self.secret,
+            self.more,
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_product_takes_the_file() {
+        let settings = Settings {
+            pin: Some("2468".into()),
+            login: Some(("user".into(), "secret".into())),
+            more: "[lan]\nhostname = \"box\"\n".into(),
+            ..Settings::default()
+        };
+        let text = settings.text("-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n");
+        let parsed = failberry_config::parse_bytes(text.as_bytes());
+        assert!(parsed.problems.is_empty(), "{:?}", parsed.problems);
+        let dyndns = parsed.config.dyndns.unwrap();
+        assert_eq!((dyndns.name.as_str(), dyndns.zone.as_str()), (NAME, ZONE));
+    }
+}
