@@ -11,7 +11,7 @@ use smol::{
     future::{self, Future, FutureExt},
 };
 use tokio_modem::{
-    dial::Settings,
+    dial::{DialError, Settings},
     driver::{self, DriverError},
 };
 
@@ -106,6 +106,19 @@ async fn call(
     };
     news(Event::Connected(online.rate.to_string()));
     link::keep(online, recipe, &news, stopped).await
+}
+
+fn failure(error: &DriverError) -> Ending {
+    Ending {
+        reason: error.to_string(),
+        blocked: error.dial().is_some_and(DialError::is_blocked),
+        pin_spent: error.dial().is_some_and(DialError::pin_spent),
+        bad_input: error.counters().total(),
+    }
+}
+
+fn is_not_ours_yet(error: &DriverError) -> bool {
+    matches!(error, DriverError::Open { source, .. } if may_pass(source))
 }
 
 /// Tries until it works, fails for good, or [`NODE_MS`] have passed.

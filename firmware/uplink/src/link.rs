@@ -56,12 +56,14 @@ pub(crate) async fn keep(
     news: &impl Fn(Event),
     stopped: &Receiver<()>,
 ) -> Ending {
+    let bad_lines = online.counters.total();
     let mut call = match Call::new(online, recipe).await {
         Ok(call) => call,
-        Err(error) => return ending(&error, 0),
+        Err(error) => return ending(&error, bad_lines),
     };
     let Err(error) = call.run(news, stopped).await;
-    ending(&error, call.engine.counters().malformed + call.too_long)
+    let bad_frames = call.engine.counters().malformed + call.too_long;
+    ending(&error, bad_lines + bad_frames)
 }
 
 fn ending(error: &LinkError, bad_input: u64) -> Ending {

@@ -106,6 +106,15 @@ pub enum AuthProtocol {
     ChapMd5,
 }
 
+impl fmt::Display for AuthProtocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Pap => "PAP",
+            Self::ChapMd5 => "CHAP with MD5",
+        })
+    }
+}
+
 /// A user name and a password.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Credentials {

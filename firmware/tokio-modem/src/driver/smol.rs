@@ -1,0 +1,69 @@
+//! The driver for smol.
+
+use std::{
+    fs::File,
+    future::Future,
+    io::{self, Read, Write},
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    time::Duration,
+};
+
+use ::smol::{
+    Async, Timer,
+    future::{self, FutureExt},
+};
+
+use super::{
+    DriverError, Online,
+    dialogue::{self, Port},
+};
+use crate::{
+    dial::{Progress, Settings},
+    modem::Profile,
+};
+
+/// Dials with the stick behind `tty`, an [opened](super::open) modem port, and tells what is
+/// learnt on the way. Let go of before its end, it closes the port.
+///
+/// # Errors
+/// Why there is no call; the port is closed then.
+pub async fn dial(
+    tty: OwnedFd,
+    profile: &'static Profile,
+    settings: Settings,
+    told: impl FnMut(&Progress),
+) -> Result<Online, DriverError> {
+    let port = Async::new(File::from(tty)).map_err(|source| DriverError::Configure {
+        action: "wait for the port",
+        source,
+    })?;
+    dialogue::run(port, profile, settings, told).await
+}
+
+impl Port for Async<File> {
+    fn tty(&self) -> BorrowedFd<'_> {
+        self.as_fd()
+    }
+
+    async fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        // A stick that chatters without end must not keep the other futures from running.
+        future::yield_now().await;
+        self.read_with(|mut tty| tty.read(buffer)).await
+    }
+
+    async fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_with(|mut tty| tty.write(bytes)).await
+    }
+
+    async fn within<W: Future>(&self, limit: Duration, work: W) -> Option<W::Output> {
+        let late = async {
+            Timer::after(limit).await;
+            None
+        };
+        async { Some(work.await) }.or(late).await
+    }
+
+    fn into_tty(self) -> io::Result<File> {
+        self.into_inner()
+    }
+}
