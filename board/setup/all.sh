@@ -2,6 +2,6 @@
 # Everything `make image` needs on a bare Debian machine. A second call finds all of it done.
 set -euo pipefail
 here=$(dirname "$0")
-for part in packages cross kernel uboot; do
+for part in packages cross kernel uboot carrier; do
   "$here/$part.sh"
 done
