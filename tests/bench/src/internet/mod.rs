@@ -1,1 +1,20 @@
-//! Being written.
+//! The internet side: Route 53, a web page and a time server, over real sockets.
+//!
+//! Takes in sockets that are bound already, so that they may come out of any network namespace;
+//! gives out services that run until they are dropped, and what each of them saw. Nothing here
+//! shares code with the product: a request is judged by what the wire carries alone.
+
+mod acceptor;
+mod authority;
+mod clock;
+mod http;
+mod journal;
+mod ntp;
+mod route53;
+mod web;
+
+pub use authority::{Authority, AuthorityError};
+pub use journal::TimedOut;
+pub use ntp::Ntp;
+pub use route53::{Change, Keys, Route53};
+pub use web::{Page, Web};

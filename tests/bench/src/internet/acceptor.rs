@@ -1,0 +1,102 @@
+//! Threads that serve a socket until they are told to stop.
+
+use std::{
+    io,
+    net::{SocketAddr, TcpListener, TcpStream},
+    os::{
+        fd::{AsFd, BorrowedFd},
+        unix::net::UnixStream,
+    },
+    sync::Arc,
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use nix::{
+    errno::Errno,
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+};
+
+/// A peer that is silent for longer is given up.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A running service; dropping it stops the service.
+#[derive(Debug)]
+pub(crate) struct Running {
+    /// Its closing wakes the thread. A connection to the socket itself would not do: it may lie in
+    /// another network namespace.
+    stop: Option<UnixStream>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Running {
+    /// Calls `ready` each time that `socket` is readable.
+    pub(crate) fn start<S>(socket: S, ready: impl Fn(&S) + Send + 'static) -> io::Result<Self>
+    where
+        S: AsFd + Send + 'static,
+    {
+        let (stop, stopped) = UnixStream::pair()?;
+        let thread = thread::Builder::new()
+            .name("internet".into())
+            .spawn(move || {
+                while readable(socket.as_fd(), stopped.as_fd()) {
+                    ready(&socket);
+                }
+            })?;
+        Ok(Self {
+            stop: Some(stop),
+            thread: Some(thread),
+        })
+    }
+
+    /// Gives each connection to `listener` a thread of its own that runs `serve`.
+    pub(crate) fn accept(
+        listener: TcpListener,
+        serve: impl Fn(TcpStream, SocketAddr) + Send + Sync + 'static,
+    ) -> io::Result<Self> {
+        // A peer that leaves between poll and accept must not hold the thread.
+        listener.set_nonblocking(true)?;
+        let serve = Arc::new(serve);
+        Self::start(listener, move |listener| {
+            let Ok((stream, peer)) = listener.accept() else {
+                return;
+            };
+            let bounded = stream
+                .set_read_timeout(Some(PATIENCE))
+                .and_then(|()| stream.set_write_timeout(Some(PATIENCE)));
+            if bounded.is_ok() {
+                let serve = Arc::clone(&serve);
+                thread::spawn(move || serve(stream, peer));
+            }
+        })
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // What a panicked thread had to say stands on stderr already.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Waits for either; true where there is something to serve, false where it is time to stop.
+fn readable(socket: BorrowedFd<'_>, stopped: BorrowedFd<'_>) -> bool {
+    loop {
+        let mut fds = [
+            PollFd::new(socket, PollFlags::POLLIN),
+            PollFd::new(stopped, PollFlags::POLLIN),
+        ];
+        match poll(&mut fds, PollTimeout::NONE) {
+            Err(Errno::EINTR) => {}
+            Err(_) => return false,
+            Ok(_) => {
+                let [socket, stopped] = fds;
+                let stop = stopped.any().unwrap_or(true);
+                return !stop && socket.any().unwrap_or(false);
+            }
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! A time server (SNTP version 4, RFC 4330) with the host's time, or one beside it.
+
+use std::{
+    io,
+    net::{SocketAddr, UdpSocket},
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use crate::internet::{
+    acceptor::Running,
+    clock::now,
+    journal::{Journal, TimedOut},
+};
+
+/// Length of a packet without extension fields and authenticator.
+const LENGTH: usize = 48;
+
+/// Seconds from 1900, where NTP counts from, to 1970.
+const EPOCH: u64 = 2_208_988_800;
+
+/// Mode of a client and of a server (RFC 4330, section 4).
+const CLIENT: u8 = 3;
+const SERVER: u8 = 4;
+
+/// A time server; dropping it stops the server.
+#[derive(Debug)]
+pub struct Ntp {
+    shared: Arc<Shared>,
+    _running: Running,
+}
+
+#[derive(Debug)]
+struct Shared {
+    offset_ms: AtomicI64,
+    refused: AtomicU64,
+    answered: Journal<SocketAddr>,
+}
+
+impl Ntp {
+    /// Answers on `socket` with the host's time.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn serve(socket: UdpSocket) -> io::Result<Self> {
+        socket.set_nonblocking(true)?;
+        let shared = Arc::new(Shared {
+            offset_ms: AtomicI64::new(0),
+            refused: AtomicU64::new(0),
+            answered: Journal::new(),
+        });
+        let serving = Arc::clone(&shared);
+        let running = Running::start(socket, move |socket| {
+            let mut request = [0; 128];
+            let Ok((count, peer)) = socket.recv_from(&mut request) else {
+                return;
+            };
+            let offset = serving.offset_ms.load(Ordering::Relaxed);
+            let packet = answer(
+                request.get(..count).unwrap_or_default(),
+                shifted(now(), offset),
+            );
+            if let Some(packet) = packet {
+                // Noted first: who has the answer must find himself in the list.
+                serving.answered.push(peer);
+                // An asker out of reach has got nothing, which he will notice.
+                let _ = socket.send_to(&packet, peer);
+            } else {
+                serving.refused.fetch_add(1, Ordering::Relaxed);
+            }
+        })?;
+        Ok(Self {
+            shared,
+            _running: running,
+        })
+    }
+
+    /// From now on the time told lies `milliseconds` ahead of the host's (behind, where negative).
+    pub fn set_offset(&self, milliseconds: i64) {
+        self.shared.offset_ms.store(milliseconds, Ordering::Relaxed);
+    }
+
+    /// Who was answered so far.
+    pub fn answered(&self) -> Vec<SocketAddr> {
+        self.shared.answered.all()
+    }
+
+    /// How many packets were no request of a client.
+    pub fn refused(&self) -> u64 {
+        self.shared.refused.load(Ordering::Relaxed)
+    }
+
+    /// The first one answered.
+    ///
+    /// # Errors
+    /// Nobody asked within `bound`.
+    pub fn wait_answered(&self, bound: Duration) -> Result<SocketAddr, TimedOut> {
+        self.shared
+            .answered
+            .wait("an SNTP request", bound, |_| true)
+    }
+}
+
+/// The answer of a server of stratum 1 whose clock shows `time`.
+fn answer(request: &[u8], time: Duration) -> Option<[u8; LENGTH]> {
+    let first = *request.get(..LENGTH)?.first()?;
+    let (version, mode) = (first >> 3 & 0b111, first & 0b111);
+    if mode != CLIENT || !(1..=4).contains(&version) {
+        return None;
+    }
+    let poll = *request.get(2)?;
+    let originate: &[u8] = request.get(40..48)?;
+    let stamp = timestamp(time);
+    let mut packet = Vec::with_capacity(LENGTH);
+    // No leap second; stratum 1; a precision of 2^-20 s.
+    packet.extend([version << 3 | SERVER, 1, poll, 0xec]);
+    // Neither root delay nor dispersion.
+    packet.extend([0; 8]);
+    packet.extend(b"LOCL");
+    for part in [&stamp, originate, &stamp, &stamp] {
+        packet.extend(part);
+    }
+    packet.try_into().ok()
+}
+
+/// Seconds since 1900 and their fraction, 32 bits each; it wraps in 2036, as it does on the wire.
+fn timestamp(time: Duration) -> [u8; 8] {
+    let seconds = (time.as_secs() + EPOCH) & u64::from(u32::MAX);
+    let fraction = (u64::from(time.subsec_nanos()) << 32) / 1_000_000_000;
+    (seconds << 32 | fraction).to_be_bytes()
+}
+
+fn shifted(time: Duration, milliseconds: i64) -> Duration {
+    let by = Duration::from_millis(milliseconds.unsigned_abs());
+    if milliseconds < 0 {
+        time.saturating_sub(by)
+    } else {
+        time + by
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ask(client: &UdpSocket, request: &[u8]) -> [u8; LENGTH] {
+        client.send(request).unwrap();
+        let mut packet = [0; LENGTH];
+        assert_eq!(client.recv(&mut packet).unwrap(), LENGTH);
+        packet
+    }
+
+    #[test]
+    fn the_time_is_told_with_its_offset_and_nonsense_is_counted() {
+        let socket = UdpSocket::bind(("127.0.0.1", 0)).unwrap();
+        let address = socket.local_addr().unwrap();
+        let ntp = Ntp::serve(socket).unwrap();
+        let client = UdpSocket::bind(("127.0.0.1", 0)).unwrap();
+        client.connect(address).unwrap();
+        client
+            .set_read_timeout(Some(Duration::from_secs(10)))
+            .unwrap();
+
+        let mut request = [0; LENGTH];
+        request[0] = 0x23;
+        request[40..].copy_from_slice(b"whenever");
+        client.send(b"hello").unwrap();
+        for offset in [0, -86_400_000, 3_600_000] {
+            ntp.set_offset(offset);
+            let packet = ask(&client, &request);
+            assert_eq!((packet[0], packet[1]), (0x24, 1));
+            assert_eq!(&packet[24..32], b"whenever");
+            let seconds = u32::from_be_bytes(packet[40..44].try_into().unwrap());
+            let told = i64::from(seconds) - 2_208_988_800;
+            let host = i64::try_from(now().as_secs()).unwrap();
+            assert!((told - host - offset / 1000).abs() <= 2, "{told} at {host}");
+        }
+        assert_eq!(ntp.refused(), 1);
+        assert_eq!(ntp.answered(), [client.local_addr().unwrap(); 3]);
+    }
+}

@@ -1,0 +1,185 @@
+//! Amazon Route 53, as far as one hosted zone and `ChangeResourceRecordSets` go.
+//!
+//! Owns a TLS port. Takes in signed requests; gives out what the real service would answer, the
+//! changes made and the requests refused.
+
+mod change;
+mod refusal;
+mod signature;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::BTreeMap,
+    io::{self, Write},
+    net::{Ipv4Addr, TcpListener, TcpStream},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+pub use crate::internet::route53::change::Change;
+use crate::internet::{
+    acceptor::Running,
+    clock,
+    http::{self, Request},
+    journal::{Journal, TimedOut},
+    route53::{
+        change::{Records, apply, parse},
+        refusal::Refusal,
+        signature::{Scope, verify},
+    },
+};
+
+const NAMESPACE: &str = "https://route53.amazonaws.com/doc/2013-04-01/";
+
+/// Goes with every answer of the real service.
+const REQUEST_ID: &str = "b25f48e8-84fd-11e6-80d9-574e0c4664cb";
+
+/// What Route 53 wants signed, wherever the asker is.
+const SCOPE: Scope<'_> = Scope {
+    region: "us-east-1",
+    service: "route53",
+};
+
+/// The keys of the one account there is.
+#[derive(Clone, Debug)]
+pub struct Keys {
+    /// Access key id.
+    pub access_key_id: String,
+    /// Secret access key.
+    pub secret_access_key: String,
+}
+
+/// A running service; dropping it stops the service.
+#[derive(Debug)]
+pub struct Route53 {
+    shared: Arc<Shared>,
+    _running: Running,
+}
+
+#[derive(Debug)]
+struct Shared {
+    path: String,
+    keys: Keys,
+    records: Mutex<Records>,
+    changes: Journal<Change>,
+    refusals: Journal<String>,
+}
+
+impl Route53 {
+    /// Keeps the zone with the id `zone` for whoever holds `keys`.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn serve(
+        listener: TcpListener,
+        tls: Arc<ServerConfig>,
+        zone: &str,
+        keys: Keys,
+    ) -> io::Result<Self> {
+        let shared = Arc::new(Shared {
+            path: format!("/2013-04-01/hostedzone/{zone}/rrset"),
+            keys,
+            records: Mutex::new(BTreeMap::new()),
+            changes: Journal::new(),
+            refusals: Journal::new(),
+        });
+        let serving = Arc::clone(&shared);
+        let running = Running::accept(listener, move |stream, peer| {
+            if let Err(error) = serving.connection(stream, &tls) {
+                serving
+                    .refusals
+                    .push(format!("connection from {peer}: {error}"));
+            }
+        })?;
+        Ok(Self {
+            shared,
+            _running: running,
+        })
+    }
+
+    /// Every change made so far.
+    pub fn changes(&self) -> Vec<Change> {
+        self.shared.changes.all()
+    }
+
+    /// Why requests and connections were refused so far, `code: message`.
+    pub fn refusals(&self) -> Vec<String> {
+        self.shared.refusals.all()
+    }
+
+    /// The first change that sets a record to `value`.
+    ///
+    /// # Errors
+    /// None came within `bound`.
+    pub fn wait_change(&self, value: Ipv4Addr, bound: Duration) -> Result<Change, TimedOut> {
+        let expected = format!("a record set to {value} (refused: {:?})", self.refusals());
+        self.shared
+            .changes
+            .wait(&expected, bound, |change| change.value == value.to_string())
+    }
+
+    /// The first refusal that begins with `code`, for instance `SignatureDoesNotMatch`.
+    ///
+    /// # Errors
+    /// None came within `bound`.
+    pub fn wait_refusal(&self, code: &str, bound: Duration) -> Result<String, TimedOut> {
+        self.shared
+            .refusals
+            .wait(&format!("a refusal {code}"), bound, |refusal| {
+                refusal.starts_with(code)
+            })
+    }
+}
+
+impl Shared {
+    fn connection(&self, stream: TcpStream, tls: &Arc<ServerConfig>) -> io::Result<()> {
+        let connection = ServerConnection::new(Arc::clone(tls)).map_err(io::Error::other)?;
+        let mut stream = StreamOwned::new(connection, stream);
+        if let Some(request) = http::read(&mut stream)? {
+            let (status, body) = match self.change(&request) {
+                Ok(body) => (200, body),
+                Err(refusal) => {
+                    self.refusals.push(refusal.to_string());
+                    (refusal.status(), refusal.body())
+                }
+            };
+            let id = [("x-amzn-RequestId", REQUEST_ID)];
+            http::answer(&mut stream, status, "text/xml", &id, &body)?;
+        }
+        stream.conn.send_close_notify();
+        stream.flush()
+    }
+
+    /// In the order of the real one: who asks, for what, and whether it makes sense.
+    fn change(&self, request: &Request) -> Result<String, Refusal> {
+        let now = clock::now();
+        verify(request, &self.keys, &SCOPE, now.as_secs())?;
+        let (path, query) = request.split_target();
+        if path != self.path || !query.is_empty() {
+            let message = format!("No hosted zone found with ID: {path}");
+            return Err(Refusal::new(404, "NoSuchHostedZone", message));
+        }
+        if request.method != "POST" {
+            let message = format!("expected POST, got {}", request.method);
+            return Err(Refusal::new(400, "InvalidInput", message));
+        }
+        let changes = parse(&request.body)?;
+        {
+            let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+            *records = apply(&records, &changes)?;
+        }
+        for change in changes {
+            self.changes.push(change);
+        }
+        let submitted = clock::extended(now);
+        Ok(format!(
+            "<?xml version=\"1.0\"?>\n<ChangeResourceRecordSetsResponse xmlns=\"{NAMESPACE}\">\
+             <ChangeInfo><Id>/change/C2682N5HXP0BZ4</Id><Status>PENDING</Status>\
+             <SubmittedAt>{submitted}</SubmittedAt></ChangeInfo>\
+             </ChangeResourceRecordSetsResponse>"
+        ))
+    }
+}

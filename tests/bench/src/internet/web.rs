@@ -1,0 +1,111 @@
+//! A page on the internet that remembers who asked for it.
+
+use std::{
+    io,
+    net::{IpAddr, SocketAddr, TcpListener, TcpStream},
+    sync::Arc,
+    time::Duration,
+};
+
+use crate::internet::{
+    acceptor::Running,
+    http,
+    journal::{Journal, TimedOut},
+};
+
+/// One request: the address it came from, which is what masquerading made of it, and its path.
+pub type Page = (SocketAddr, String);
+
+/// A server of one page; dropping it stops the server.
+#[derive(Debug)]
+pub struct Web {
+    requests: Arc<Journal<Page>>,
+    _running: Running,
+}
+
+impl Web {
+    /// Answers every `GET` on `listener` with `body`.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn serve(listener: TcpListener, body: &str) -> io::Result<Self> {
+        let requests = Arc::new(Journal::new());
+        let journal = Arc::clone(&requests);
+        let body = body.to_owned();
+        let running = Running::accept(listener, move |stream, peer| {
+            // A peer that leaves or talks nonsense has got nothing, which it will notice.
+            let _ = exchange(stream, peer, &body, &journal);
+        })?;
+        Ok(Self {
+            requests,
+            _running: running,
+        })
+    }
+
+    /// Every request so far.
+    pub fn requests(&self) -> Vec<Page> {
+        self.requests.all()
+    }
+
+    /// The first request from `source`.
+    ///
+    /// # Errors
+    /// None came within `bound`.
+    pub fn wait_request(&self, source: IpAddr, bound: Duration) -> Result<Page, TimedOut> {
+        let expected = format!("a request from {source}");
+        self.requests
+            .wait(&expected, bound, |(peer, _)| peer.ip() == source)
+    }
+}
+
+fn exchange(
+    mut stream: TcpStream,
+    peer: SocketAddr,
+    body: &str,
+    journal: &Journal<Page>,
+) -> io::Result<()> {
+    let Some(request) = http::read(&mut stream)? else {
+        return Ok(());
+    };
+    journal.push((peer, request.target));
+    if request.method == "GET" {
+        http::answer(&mut stream, 200, "text/html", &[], body)
+    } else {
+        http::answer(
+            &mut stream,
+            405,
+            "text/plain",
+            &[("Allow", "GET")],
+            "only GET\n",
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+
+    use super::*;
+
+    #[test]
+    fn the_page_is_served_and_the_asker_remembered() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let web = Web::serve(listener, "<p>hello").unwrap();
+        let mut stream = TcpStream::connect(address).unwrap();
+        let source = stream.local_addr().unwrap();
+        stream
+            .write_all(b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n")
+            .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+        assert!(answer.ends_with("\r\n\r\n<p>hello"), "{answer}");
+        let asked = web
+            .wait_request(source.ip(), Duration::from_secs(10))
+            .unwrap();
+        assert_eq!(asked, (source, "/x".to_owned()));
+        drop(web);
+        assert!(TcpStream::connect(address).is_err(), "stopped when dropped");
+    }
+}
