@@ -1,0 +1,99 @@
+//! The figures of the README, measured on what `make image` left.
+
+use std::{error::Error, fs, io::Write as _, time::Duration};
+
+use failberry_bench::{
+    probe,
+    scene::{Kind, Scene, Setting, repository},
+};
+use serde_json::Value;
+
+type Outcome<T> = Result<T, Box<dyn Error>>;
+
+pub(crate) fn measure() -> Outcome<()> {
+    let sizes = sizes()?;
+    let directory = repository().join("out/measure");
+    let setting = Setting::new("fbm", Kind::Rpi2);
+    let scene = Scene::start(&setting, &directory, |text| eprintln!("==> {text}"))?;
+    let times = times(&scene)?;
+    let memory = memory(&scene)?;
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "| figure | value |\n|---|---|")?;
+    for (what, value) in sizes.into_iter().chain(times).chain(memory) {
+        writeln!(out, "| {what} | {value} |")?;
+    }
+    Ok(())
+}
+
+fn sizes() -> Outcome<Vec<(&'static str, String)>> {
+    let out = repository().join("out");
+    let size = |path: &str| -> Outcome<u64> {
+        let path = out.join(path);
+        let file = fs::metadata(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        Ok(file.len())
+    };
+    let packed = fs::read_dir(&out)?
+        .filter_map(|entry| entry.ok()?.path().file_name()?.to_str().map(str::to_owned))
+        .find(|name| name.ends_with(".img.xz"))
+        .ok_or("no .img.xz in out/")?;
+    Ok(vec![
+        ("binary (armv7, static)", mib(size("firmware/armv7/failberry")?)),
+        ("root file system, packed", mib(size("rpi2/userland.cpio.gz")?)),
+        ("slot (kernel, device tree, root)", mib(size("rpi2/slot.fit")?)),
+        ("card image", mib(size("rpi2/card.img")?)),
+        ("card image, packed", mib(size(&packed)?)),
+    ])
+}
+
+#[allow(clippy::cast_precision_loss)] // files here are far below 2^52 bytes
+fn mib(bytes: u64) -> String {
+    format!("{:.2} MiB", bytes as f64 / f64::from(1 << 20))
+}
+
+/// Moments of the start: what is told, and how the console's line for it reads.
+const MOMENTS: [(&str, &str); 3] = [
+    ("kernel start to PID 1", "is PID 1"),
+    ("kernel start to eth0 lease", "leased"),
+    ("kernel start to PPP up", "carrier link is up"),
+];
+
+fn times(scene: &Scene) -> Outcome<Vec<(&'static str, String)>> {
+    let mut figures = Vec::new();
+    for (what, line) in MOMENTS {
+        let line = scene.board.console.wait(line, scene.bound(60))?;
+        figures.push((what, format!("{:.1} s", guest_seconds(&line)?)));
+    }
+    let address = scene.world.wait_lease(Duration::from_secs(5))?;
+    let health = probe::get_within(scene.world.lan(), address, 9000, "/", scene.bound(30))?;
+    if health.status != 200 {
+        return Err(format!("expected 200 on port 9000, got {health:?}").into());
+    }
+    let line = scene.board.console.wait("answering on port 9000", scene.bound(1))?;
+    // The port is of no use before there is an address.
+    let lease = figures.get(1).map(|(_, value)| value.clone()).unwrap_or_default();
+    let lease: f64 = lease.trim_end_matches(" s").parse()?;
+    let answering = guest_seconds(&line)?.max(lease);
+    figures.push(("kernel start to port 9000 answering", format!("{answering:.1} s")));
+    Ok(figures)
+}
+
+/// The kernel's time stamp, `[   12.345678]`.
+fn guest_seconds(line: &str) -> Outcome<f64> {
+    let stamp = line.split_once('[').and_then(|(_, rest)| rest.split_once(']'));
+    let (seconds, _) = stamp.ok_or_else(|| format!("expected a time stamp in {line:?}"))?;
+    Ok(seconds.trim().parse()?)
+}
+
+fn memory(scene: &Scene) -> Outcome<Vec<(&'static str, String)>> {
+    let address = scene.world.wait_lease(Duration::from_secs(5))?;
+    let page = probe::get(scene.world.lan(), address, 9001, "/status")?;
+    let status: Value = serde_json::from_str(&page.body)?;
+    let figure = |name: &str| {
+        let kib = status["supervisor"][name].as_u64().unwrap_or_default();
+        format!("{:.1} MiB", f64::from(u32::try_from(kib).unwrap_or(u32::MAX)) / 1024.0)
+    };
+    Ok(vec![
+        ("memory of our processes (PSS)", figure("pss_kib")),
+        ("memory in use in all", figure("used_kib")),
+    ])
+}
