@@ -1,1 +1,13 @@
-//! To be written.
+//! The product, booted and used: scenes and what must be seen in them.
+//!
+//! Takes in what the build left in `out/`; gives out one line a step, and a failure with what was
+//! expected, what was there, and where the logs are.
+
+pub mod house;
+pub mod mistakes;
+pub mod pin;
+pub mod shipped;
+mod steps;
+mod suite;
+
+pub use suite::{Outcome, Suite};

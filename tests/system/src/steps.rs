@@ -1,0 +1,112 @@
+//! Steps that several scenes share.
+
+use std::{net::Ipv4Addr, time::Duration};
+
+use failberry_bench::{
+    probe::{self, Door},
+    scene::{NAME, Scene},
+};
+use serde_json::Value;
+
+use crate::suite::{Outcome, expect};
+
+/// The address that the carrier gives.
+pub(crate) const CARRIER_ADDRESS: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 17);
+
+/// A host on the internet with a page.
+pub(crate) const PAGE_HOST: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 2);
+
+/// Answered by the box to anybody.
+pub(crate) const HEALTH: u16 = 9000;
+
+/// Answered to the LAN.
+pub(crate) const STATUS: u16 = 9001;
+
+/// A port that nothing listens on.
+const CLOSED: u16 = 22;
+
+/// How long nothing must come back: a SYN and its first repetition.
+const SILENCE: Duration = Duration::from_millis(2500);
+
+/// The box leases an address from the router, which then sends the LAN's packets to it.
+pub(crate) fn lease(scene: &mut Scene) -> Outcome {
+    scene.board.console.wait("eth0: leased", scene.bound(60))?;
+    let address = scene.world.wait_lease(scene.bound(10))?;
+    scene.world.route_through(address)?;
+    Ok(())
+}
+
+/// The address that the router leased to the box.
+pub(crate) fn address(scene: &Scene) -> Outcome<Ipv4Addr> {
+    Ok(scene.world.wait_lease(Duration::from_secs(1))?)
+}
+
+/// The box answers a health checker on the LAN.
+pub(crate) fn health_on_the_lan(scene: &mut Scene) -> Outcome {
+    let to = address(scene)?;
+    let answer = probe::get_within(scene.world.lan(), to, HEALTH, "/", scene.bound(20))?;
+    expect("status of port 9000 from the LAN", 200, answer.status)
+}
+
+/// The stick is dialled, and pppd on the other end agrees.
+pub(crate) fn dials(scene: &mut Scene) -> Outcome {
+    let stick = scene.stick.as_ref().ok_or("no stick is plugged in")?;
+    stick.wait_command("ATD*99#", scene.bound(60))?;
+    let up = scene.carrier.wait_up(scene.bound(30))?;
+    expect("the carrier's peer", CARRIER_ADDRESS, up)?;
+    scene.board.console.wait("carrier link is up", scene.bound(10))?;
+    Ok(())
+}
+
+/// A LAN host fetches a page of the internet, which sees the carrier address.
+pub(crate) fn masquerades(scene: &mut Scene) -> Outcome {
+    let before = scene.services.web.requests().len();
+    let answer = probe::get_within(scene.world.lan(), PAGE_HOST, 80, "/house", scene.bound(20))?;
+    expect("status of the page", 200, answer.status)?;
+    let requests = scene.services.web.requests();
+    let request = requests.get(before).ok_or("the page's server saw no request")?;
+    expect("who asked for the page", CARRIER_ADDRESS.to_string(), request.0.ip().to_string())?;
+    expect("what was asked for", "/house", request.1.as_str())
+}
+
+/// A health checker on the internet gets its answer.
+pub(crate) fn health_from_the_internet(scene: &mut Scene) -> Outcome {
+    let from = scene.world.internet();
+    let answer = probe::get_within(from, CARRIER_ADDRESS, HEALTH, "/", scene.bound(10))?;
+    expect("status of port 9000 from the internet", 200, answer.status)
+}
+
+/// Everything else stays silent, on both sides.
+pub(crate) fn other_ports_are_silent(scene: &mut Scene) -> Outcome {
+    let lan_address = address(scene)?;
+    let (lan, internet) = (scene.world.lan(), scene.world.internet());
+    for (who, from, to, port) in [
+        ("a closed port from the internet", internet, CARRIER_ADDRESS, CLOSED),
+        ("the status page from the internet", internet, CARRIER_ADDRESS, STATUS),
+        ("a closed port from the LAN", lan, lan_address, CLOSED),
+    ] {
+        expect(who, Door::Silent, probe::knock(from, to, port, SILENCE)?)?;
+    }
+    expect(
+        "the status page from the LAN",
+        Door::Open,
+        probe::knock(lan, lan_address, STATUS, scene.bound(5))?,
+    )
+}
+
+/// The record follows the carrier address; Route 53 has checked the signature for itself.
+pub(crate) fn sets_the_record(scene: &mut Scene) -> Outcome {
+    let change = scene.services.route53.wait_change(CARRIER_ADDRESS, scene.bound(60))?;
+    expect("the record", NAME, change.name.trim_end_matches('.'))?;
+    expect("its type", "A", change.kind.as_str())?;
+    scene.board.console.wait("is now 203.0.113.17", scene.bound(5))?;
+    Ok(())
+}
+
+/// What the box tells of itself to the LAN.
+pub(crate) fn status(scene: &Scene) -> Outcome<Value> {
+    let to = address(scene)?;
+    let page = probe::get_within(scene.world.lan(), to, STATUS, "/status", scene.bound(10))?;
+    expect("status of the status page", 200, page.status)?;
+    Ok(serde_json::from_str(&page.body)?)
+}

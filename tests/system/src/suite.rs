@@ -1,0 +1,112 @@
+//! Steps in a scene, one after another, each told with its time.
+
+use std::{
+    error::Error,
+    io::{Write, stdout},
+    time::Instant,
+};
+
+use failberry_bench::scene::{Scene, Setting, repository};
+
+/// How a step went.
+pub type Outcome<T = ()> = Result<T, Box<dyn Error>>;
+
+/// All that was tried.
+pub struct Suite {
+    passed: u32,
+    failed: u32,
+    filter: Option<String>,
+    began: Instant,
+}
+
+/// A scene under test.
+pub struct Run<'a> {
+    suite: &'a mut Suite,
+    /// The scene.
+    pub scene: Scene,
+    name: &'static str,
+}
+
+impl Suite {
+    /// A suite that plays only the scenes whose names contain `filter`.
+    pub fn new(filter: Option<String>) -> Self {
+        Self {
+            passed: 0,
+            failed: 0,
+            filter,
+            began: Instant::now(),
+        }
+    }
+
+    /// Sets up a scene and plays `steps` in it.
+    pub fn scene(&mut self, name: &'static str, setting: &Setting, steps: impl FnOnce(&mut Run<'_>)) {
+        if self.filter.as_ref().is_some_and(|filter| !name.contains(filter)) {
+            return;
+        }
+        println!("\nscene {name}");
+        let directory = repository().join("out/system").join(name);
+        let began = Instant::now();
+        match Scene::start(setting, &directory, |text| println!("  ... {text}")) {
+            Ok(scene) => {
+                self.tell(true, "the scene is set", began);
+                let mut run = Run {
+                    suite: self,
+                    scene,
+                    name,
+                };
+                steps(&mut run);
+            }
+            Err(error) => {
+                self.tell(false, "the scene is set", began);
+                println!("{error}\nlogs: {}", directory.display());
+            }
+        }
+    }
+
+    /// Prints the sum; true where everything passed.
+    pub fn finish(&self) -> bool {
+        println!(
+            "\nin {} s\n{} passed, {} failed",
+            self.began.elapsed().as_secs(),
+            self.passed,
+            self.failed
+        );
+        self.failed == 0 && self.passed > 0
+    }
+
+    fn tell(&mut self, good: bool, what: &str, began: Instant) {
+        let word = if good { "ok  " } else { "FAIL" };
+        println!("  {word} {:6.1} s  {what}", began.elapsed().as_secs_f64());
+        let _ = stdout().flush();
+        if good {
+            self.passed += 1;
+        } else {
+            self.failed += 1;
+        }
+    }
+}
+
+impl Run<'_> {
+    /// Plays one step; what follows is played whatever comes of it.
+    pub fn step(&mut self, what: &str, step: impl FnOnce(&mut Scene) -> Outcome) {
+        let began = Instant::now();
+        let outcome = step(&mut self.scene);
+        self.suite.tell(outcome.is_ok(), what, began);
+        if let Err(error) = outcome {
+            println!(
+                "{error}\nscene {}, logs: {}",
+                self.name,
+                self.scene.directory().display()
+            );
+        }
+    }
+}
+
+/// Fails with what was expected and what was there.
+pub(crate) fn expect<T: PartialEq + std::fmt::Debug>(what: &str, expected: T, got: T) -> Outcome {
+    if expected == got {
+        Ok(())
+    } else {
+        Err(format!("{what}: expected {expected:?}, got {got:?}").into())
+    }
+}
