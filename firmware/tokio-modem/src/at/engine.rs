@@ -31,8 +31,14 @@ pub struct Engine {
     echoes: bool,
     /// A command was given up: its result may still come, and must not pass for the next one's.
     late_result: bool,
+    /// Argument of the last command until its result is there: no line with it comes out, for it
+    /// may be a secret and the line a torn echo.
+    guarded: String<COMMAND_MAX>,
     counters: Counters,
 }
+
+/// Shortest argument that is guarded: that of the shortest PIN. Shorter ones stand in many lines.
+const GUARDED_MIN: usize = 4;
 
 struct Running {
     /// The command with its carriage return.
@@ -68,13 +74,23 @@ impl Engine {
         if self.running.is_some() {
             return Err(StartError::Busy);
         }
-        if !command.text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+        if !command
+            .text
+            .bytes()
+            .all(|byte| (b' '..=b'~').contains(&byte))
+        {
             return Err(StartError::NotPrintable);
         }
         let mut wire = String::new();
         wire.push_str(command.text)
             .and_then(|()| wire.push('\r'))
             .map_err(|_| StartError::TooLong)?;
+        if let Some((_, argument)) = command.text.split_once('=')
+            && argument.trim_matches('"').len() >= GUARDED_MIN
+        {
+            // A part of a command is not longer than one.
+            self.guarded = String::try_from(argument.trim_matches('"')).unwrap_or_default();
+        }
         let running = self.running.insert(Running {
             wire,
             answer: command.answer,
@@ -167,6 +183,10 @@ impl Engine {
             self.late_result = false;
             return None;
         }
+        if !self.guarded.is_empty() && line.contains(self.guarded.as_str()) {
+            count(&mut self.counters.unmatched);
+            return None;
+        }
         if let Some(result) = Final::parse(&line) {
             return self.finish(result, line, end);
         }
@@ -207,12 +227,13 @@ impl Engine {
             };
         }
         self.running = None;
+        self.guarded.clear();
         Some(Event::Result(result))
     }
 }
 
 /// The form of every unsolicited line known: `RING`, `+NAME:…`, `^NAME:…`. An echo with its start
-/// lost does not have it, so a secret in a command never comes out as an event.
+/// lost does not have it.
 fn is_unsolicited(line: &str) -> bool {
     line == "RING"
         || line

@@ -11,7 +11,7 @@ use super::{
     sync::{ANSWER_MS, FIRST_ESCAPE, LADDER, Rung},
 };
 use crate::{
-    at::{Answer, Command, Counters, Engine, Text},
+    at::{Answer, Command, Counters, Engine, Final, Text},
     modem::Profile,
 };
 
@@ -52,6 +52,8 @@ pub struct Dialer {
     pub(super) rung: usize,
     /// A rung stayed without answer, which may still come.
     pub(super) unanswered: bool,
+    /// What the last rung was answered with instead of `OK`.
+    pub(super) refused: Option<Final>,
     /// Commands without answer in a row.
     pub(super) timeouts: u8,
     pub(super) quiet: Quiet,
@@ -88,6 +90,7 @@ impl Dialer {
             init: 0,
             rung: 0,
             unanswered: false,
+            refused: None,
             timeouts: 0,
             quiet: Quiet::default(),
             sim: Sim::default(),
@@ -204,9 +207,13 @@ impl Dialer {
 
     fn climb(&mut self, now: u64) -> Issue {
         let Some(rung) = LADDER.get(self.rung) else {
-            self.fail(DialError::NoAnswer {
-                step: self.step,
-                waited_ms: now.saturating_sub(self.started),
+            let step = self.step;
+            self.fail(match &self.refused {
+                Some(result) => DialError::unexpected(step, "OK", result),
+                None => DialError::NoAnswer {
+                    step,
+                    waited_ms: now.saturating_sub(self.started),
+                },
             });
             return Issue::Nothing;
         };

@@ -101,6 +101,7 @@ impl Dialer {
         match self.step {
             Step::Synchronise => {
                 self.unanswered = true;
+                self.refused = None;
                 self.state = State::Issue;
             }
             // Whatever happened to it, it must not go out twice.
@@ -120,6 +121,7 @@ impl Dialer {
     fn synchronised(&mut self, result: &Final, now: u64) {
         if *result != Final::Ok {
             // It listens, but to something else than `AT` alone: half a command of before.
+            self.refused = Some(result.clone());
             self.state = State::Issue;
             return;
         }
