@@ -117,7 +117,10 @@ impl Layout {
             ("environment", environment.offset),
             ("redundant environment", environment.redundant),
         ] {
-            places.push((what.to_owned(), start..start.saturating_add(environment.size)));
+            places.push((
+                what.to_owned(),
+                start..start.saturating_add(environment.size),
+            ));
         }
         for (number, partition) in (1..).zip(&self.partitions) {
             places.push((
@@ -189,9 +192,17 @@ mod tests {
     fn a_partition_over_another_or_over_the_environment_is_refused() {
         let good = board("layout.toml");
         for (from, to, says) in [
-            ("start = 68", "start = 67", "partition 3 overlaps partition 2"),
+            (
+                "start = 68",
+                "start = 67",
+                "partition 3 overlaps partition 2",
+            ),
             ("offset = 0x80000", "offset = 0x400000", "overlaps"),
-            ("redundant = 0xa0000", "redundant = 0x81000", "overlaps environment"),
+            (
+                "redundant = 0xa0000",
+                "redundant = 0x81000",
+                "overlaps environment",
+            ),
             ("size = 112", "size = 111", "the card at 116391936"),
             ("offset = 0x80000", "offset = 0x80001", "sector"),
             ("\"slot-b\"", "\"slot-a\"", "expected the partitions"),
@@ -217,7 +228,13 @@ mod tests {
                 .unwrap();
             assert_eq!(u64::from_str_radix(line, 16).unwrap(), value, "{option}");
         }
-        let number = |role| 1 + layout.partitions.iter().position(|it| it.role == role).unwrap();
+        let number = |role| {
+            1 + layout
+                .partitions
+                .iter()
+                .position(|it| it.role == role)
+                .unwrap()
+        };
         let env = board("rpi2/uboot.env");
         assert!(env.contains(&format!(
             "if test ${{slot}} = a; then part={}; else part={}; fi;",

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod bmap;
+pub mod boot;
 pub mod card;
 pub mod checksum;
 pub mod cpio;
@@ -22,5 +23,6 @@ pub mod slot;
 mod tool;
 pub mod uimage;
 pub mod userland;
+mod zimage;
 
 pub use error::{Error, Result};

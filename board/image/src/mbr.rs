@@ -15,7 +15,11 @@ pub fn boot_record(layout: &Layout) -> Vec<u8> {
     sector.resize(TABLE_AT, 0);
     for partition in &layout.partitions {
         let bytes = partition.bytes();
-        let sectors = |bytes: u64| u32::try_from(bytes / SECTOR).unwrap_or(u32::MAX).to_le_bytes();
+        let sectors = |bytes: u64| {
+            u32::try_from(bytes / SECTOR)
+                .unwrap_or(u32::MAX)
+                .to_le_bytes()
+        };
         sector.push(0); // not "active": nothing here boots by that flag
         sector.extend_from_slice(&NO_CHS);
         sector.push(partition.kind);

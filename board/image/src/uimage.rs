@@ -15,7 +15,15 @@ pub fn wrap(u_boot: &[u8]) -> Vec<u8> {
     let size = u32::try_from(u_boot.len()).unwrap_or(u32::MAX);
     let header = |checksum: u32| {
         let mut header = Vec::with_capacity(64 + u_boot.len());
-        for word in [MAGIC, checksum, 0, size, LOAD_ADDRESS, LOAD_ADDRESS, crc32(u_boot)] {
+        for word in [
+            MAGIC,
+            checksum,
+            0,
+            size,
+            LOAD_ADDRESS,
+            LOAD_ADDRESS,
+            crc32(u_boot),
+        ] {
             header.extend_from_slice(&word.to_be_bytes());
         }
         header.extend_from_slice(&[OS_LINUX, ARCH_ARM, TYPE_KERNEL, COMPRESSION_NONE]);
