@@ -1,7 +1,6 @@
 //! Threads that serve a socket until they are told to stop.
 
 use std::{
-    io,
     net::{SocketAddr, TcpListener, TcpStream},
     os::{
         fd::{AsFd, BorrowedFd},
@@ -31,31 +30,39 @@ pub(crate) struct Running {
 
 impl Running {
     /// Calls `ready` each time that `socket` is readable.
-    pub(crate) fn start<S>(socket: S, ready: impl Fn(&S) + Send + 'static) -> io::Result<Self>
+    #[expect(
+        clippy::expect_used,
+        reason = "a bench that cannot be set up has nothing to test"
+    )]
+    pub(crate) fn start<S>(socket: S, ready: impl Fn(&S) + Send + 'static) -> Self
     where
         S: AsFd + Send + 'static,
     {
-        let (stop, stopped) = UnixStream::pair()?;
-        let thread = thread::Builder::new()
-            .name("internet".into())
-            .spawn(move || {
-                while readable(socket.as_fd(), stopped.as_fd()) {
-                    ready(&socket);
-                }
-            })?;
-        Ok(Self {
+        let (stop, stopped) = UnixStream::pair().expect("a pair of sockets");
+        let thread = thread::spawn(move || {
+            while readable(socket.as_fd(), stopped.as_fd()) {
+                ready(&socket);
+            }
+        });
+        Self {
             stop: Some(stop),
             thread: Some(thread),
-        })
+        }
     }
 
     /// Gives each connection to `listener` a thread of its own that runs `serve`.
+    #[expect(
+        clippy::expect_used,
+        reason = "a bench that cannot be set up has nothing to test"
+    )]
     pub(crate) fn accept(
         listener: TcpListener,
         serve: impl Fn(TcpStream, SocketAddr) + Send + Sync + 'static,
-    ) -> io::Result<Self> {
+    ) -> Self {
         // A peer that leaves between poll and accept must not hold the thread.
-        listener.set_nonblocking(true)?;
+        listener
+            .set_nonblocking(true)
+            .expect("a listener is a socket");
         let serve = Arc::new(serve);
         Self::start(listener, move |listener| {
             let Ok((stream, peer)) = listener.accept() else {

@@ -19,32 +19,27 @@ pub struct Authority {
     pem: String,
 }
 
-/// A certificate that could not be made or used.
-#[derive(Debug, thiserror::Error)]
-pub enum AuthorityError {
-    /// Making it failed.
-    #[error("making a certificate: {0}")]
-    Certificate(#[from] rcgen::Error),
-    /// TLS would not have it.
-    #[error("using a certificate: {0}")]
-    Tls(#[from] rustls::Error),
-}
-
+#[expect(
+    clippy::expect_used,
+    reason = "a bench that cannot be set up has nothing to test"
+)]
 impl Authority {
     /// A new authority that shares nothing with any other.
     ///
-    /// # Errors
+    /// # Panics
     /// No randomness for the key.
-    pub fn new() -> Result<Self, AuthorityError> {
-        let mut params = CertificateParams::new(Vec::new())?;
+    #[expect(clippy::new_without_default, reason = "each is another one")]
+    pub fn new() -> Self {
+        let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         params
             .distinguished_name
             .push(DnType::CommonName, "Bench authority");
-        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
+        let key = KeyPair::generate().expect("a key");
+        let issuer = CertifiedIssuer::self_signed(params, key).expect("a root certificate");
         let pem = issuer.pem();
-        Ok(Self { issuer, pem })
+        Self { issuer, pem }
     }
 
     /// The root certificate as `[dyndns] ca` takes it.
@@ -54,20 +49,22 @@ impl Authority {
 
     /// A server that proves itself to be `names`, host names or addresses.
     ///
-    /// # Errors
+    /// # Panics
     /// A name that no certificate can hold.
-    pub fn server(&self, names: &[&str]) -> Result<Arc<ServerConfig>, AuthorityError> {
+    pub fn server(&self, names: &[&str]) -> Arc<ServerConfig> {
         let names: Vec<String> = names.iter().map(ToString::to_string).collect();
-        let mut params = CertificateParams::new(names)?;
+        let mut params = CertificateParams::new(names).expect("names fit for a certificate");
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         params.use_authority_key_identifier_extension = true;
-        let key = KeyPair::generate()?;
-        let certificate = params.signed_by(&key, &self.issuer)?;
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
         let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
-            .with_safe_default_protocol_versions()?
+            .with_safe_default_protocol_versions()
+            .expect("TLS versions")
             .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], key)?;
-        Ok(Arc::new(config))
+            .with_single_cert(vec![certificate.der().clone()], key)
+            .expect("a certificate fit for TLS");
+        Arc::new(config)
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Takes in sockets that are bound already, so that they may come out of any network namespace;
 //! gives out services that run until they are dropped, and what each of them saw. Nothing here
-//! shares code with the product: a request is judged by what the wire carries alone.
+//! shares code with the product: a request is judged by what the wire carries alone. Where the host
+//! refuses a thread or a key, that is no result to hand on but the end of the test, and panics.
 
 mod acceptor;
 mod authority;
@@ -13,7 +14,7 @@ mod ntp;
 mod route53;
 mod web;
 
-pub use authority::{Authority, AuthorityError};
+pub use authority::Authority;
 pub use journal::TimedOut;
 pub use ntp::Ntp;
 pub use route53::{Change, Keys, Route53};

@@ -1,7 +1,6 @@
 //! A time server (SNTP version 4, RFC 4330) with the host's time, or one beside it.
 
 use std::{
-    io,
     net::{SocketAddr, UdpSocket},
     sync::{
         Arc,
@@ -43,10 +42,17 @@ struct Shared {
 impl Ntp {
     /// Answers on `socket` with the host's time.
     ///
-    /// # Errors
-    /// The kernel's.
-    pub fn serve(socket: UdpSocket) -> io::Result<Self> {
-        socket.set_nonblocking(true)?;
+    /// # Panics
+    /// The socket is none.
+    #[expect(
+        clippy::expect_used,
+        reason = "a bench that cannot be set up has nothing to test"
+    )]
+    pub fn serve(socket: UdpSocket) -> Self {
+        // A packet may turn out broken between poll and reading.
+        socket
+            .set_nonblocking(true)
+            .expect("a bound socket is a socket");
         let shared = Arc::new(Shared {
             offset_ms: AtomicI64::new(0),
             refused: AtomicU64::new(0),
@@ -71,11 +77,11 @@ impl Ntp {
             } else {
                 serving.refused.fetch_add(1, Ordering::Relaxed);
             }
-        })?;
-        Ok(Self {
+        });
+        Self {
             shared,
             _running: running,
-        })
+        }
     }
 
     /// From now on the time told lies `milliseconds` ahead of the host's (behind, where negative).
@@ -157,7 +163,7 @@ mod tests {
     fn the_time_is_told_with_its_offset_and_nonsense_is_counted() {
         let socket = UdpSocket::bind(("127.0.0.1", 0)).unwrap();
         let address = socket.local_addr().unwrap();
-        let ntp = Ntp::serve(socket).unwrap();
+        let ntp = Ntp::serve(socket);
         let client = UdpSocket::bind(("127.0.0.1", 0)).unwrap();
         client.connect(address).unwrap();
         client

@@ -21,8 +21,8 @@ fn start(authority: &Authority) -> (Route53, SocketAddr) {
         access_key_id: "AKIDEXAMPLE".into(),
         secret_access_key: "secret".into(),
     };
-    let tls = authority.server(&["route53.test", "127.0.0.1"]).unwrap();
-    (Route53::serve(listener, tls, "Z1", keys).unwrap(), address)
+    let tls = authority.server(&["route53.test", "127.0.0.1"]);
+    (Route53::serve(listener, tls, "Z1", keys), address)
 }
 
 fn ask(address: SocketAddr, trusted: &Authority, request: &str) -> io::Result<String> {
@@ -47,7 +47,7 @@ const BOUND: Duration = Duration::from_secs(10);
 
 #[test]
 fn an_unsigned_request_is_answered_as_the_real_one_does() {
-    let authority = Authority::new().unwrap();
+    let authority = Authority::new();
     let (zone, address) = start(&authority);
     let request = "POST /2013-04-01/hostedzone/Z1/rrset HTTP/1.1\r\nHost: route53.test\r\n\r\n";
     let answer = ask(address, &authority, request).unwrap();
@@ -63,12 +63,8 @@ fn an_unsigned_request_is_answered_as_the_real_one_does() {
 
 #[test]
 fn who_does_not_trust_the_authority_gets_nothing() {
-    let (zone, address) = start(&Authority::new().unwrap());
-    let error = ask(
-        address,
-        &Authority::new().unwrap(),
-        "GET / HTTP/1.1\r\n\r\n",
-    );
+    let (zone, address) = start(&Authority::new());
+    let error = ask(address, &Authority::new(), "GET / HTTP/1.1\r\n\r\n");
     assert!(error.unwrap_err().to_string().contains("certificate"));
     zone.wait_refusal("connection from 127.0.0.1", BOUND)
         .unwrap();
