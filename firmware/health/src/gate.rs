@@ -148,13 +148,23 @@ async fn exchange(mut stream: Async<TcpStream>, backend: Backend) -> io::Result<
             }
         }
     }
+    let Some(line) = head.request_line() else {
+        stream.write_all(BAD_REQUEST).await?;
+        return Ok(Outcome::Malformed("not HTTP"));
+    };
+    // Nothing but this line decides the answer. `tiny_http` would reserve as much memory as a
+    // Content-Length asks for, and lend its ear to Expect and Transfer-Encoding.
     let mut inner = Async::<UnixStream>::connect(backend.path()).await?;
-    inner.write_all(head.bytes()).await?;
+    inner.write_all(line).await?;
+    inner.write_all(b"\r\n\r\n").await?;
     inner.get_ref().shutdown(std::net::Shutdown::Write)?;
     let outcome = relay(&mut inner, &mut stream).await?;
     stream.close().await?;
     Ok(outcome)
 }
+
+const BAD_REQUEST: &[u8] =
+    b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
 const TOO_LARGE: &[u8] =
     b"HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
@@ -187,24 +197,52 @@ mod tests {
         io::{Read, Write},
         net::SocketAddr,
         path::Path,
+        sync::mpsc,
         thread,
+        time::Instant,
     };
+
+    use proptest::{collection::vec, prelude::*, sample::select};
 
     use super::*;
     use crate::pages::Site;
 
-    /// The real thing on a free port; the process's end is its end.
-    fn start(home: &Path) -> SocketAddr {
+    type Counts = smol::channel::Sender<mpsc::Sender<HealthState>>;
+
+    /// The real thing on a free port, and its counters; the process's end is its end.
+    fn start(home: &Path) -> (SocketAddr, Counts) {
         std::fs::create_dir_all(home.join("health")).unwrap();
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let home = home.to_owned();
+        let (counts, asked) = smol::channel::unbounded::<mpsc::Sender<HealthState>>();
         thread::spawn(move || {
             let backend = Backend::start(&home.join("test.sock"), Site::Public).unwrap();
             let gate = Rc::new(Gate::new(StateFile::under(&home)));
-            smol::block_on(gate.serve(Async::new(listener).unwrap(), backend));
+            let tell = async {
+                while let Ok(asker) = asked.recv().await {
+                    asker.send(gate.state.borrow().clone()).unwrap();
+                }
+            };
+            let serve = Rc::clone(&gate).serve(Async::new(listener).unwrap(), backend);
+            smol::block_on(serve.or(tell));
         });
-        address
+        (address, counts)
+    }
+
+    /// The counters once they add up to `total`; an exchange is counted after its connection ends.
+    fn counted(counts: &Counts, total: u64) -> HealthState {
+        let end = Instant::now() + Duration::from_secs(10);
+        loop {
+            let (asker, told) = mpsc::channel();
+            counts.send_blocking(asker).unwrap();
+            let state = told.recv_timeout(Duration::from_secs(10)).unwrap();
+            if state.answered + state.malformed == total {
+                return state;
+            }
+            assert!(Instant::now() < end, "{total} requests, but {state:?}");
+            thread::yield_now();
+        }
     }
 
     fn ask(address: SocketAddr, request: &[u8]) -> String {
@@ -223,7 +261,7 @@ mod tests {
     #[test]
     fn good_requests_are_answered_in_few_bytes_and_bad_ones_cost_nothing() {
         let home = tempfile::tempdir().unwrap();
-        let address = start(home.path());
+        let (address, _counts) = start(home.path());
         let good = b"GET / HTTP/1.1\r\nHost: x\r\nUser-Agent: Amazon-Route53-Health-Check\r\n\r\n";
         let answer = ask(address, good);
         assert!(
@@ -239,6 +277,8 @@ mod tests {
             b"GET\r\n\r\n",
             b"GET / HTTP/9.9\r\n\r\n",
             b"POST / HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\n",
+            b"POST / HTTP/1.1\r\nContent-Length: 18446744073709551615\r\n\r\n",
+            b"GET / HTTP/1.1\r\nContent-Length: 9000000000000000000\r\n\r\n",
             b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n",
             b"GET / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n",
             &vec![b'A'; 100_000],
@@ -253,7 +293,7 @@ mod tests {
     #[test]
     fn idle_connections_do_not_shut_others_out_for_long() {
         let home = tempfile::tempdir().unwrap();
-        let address = start(home.path());
+        let (address, _counts) = start(home.path());
         let idle: Vec<_> = (0..MAX_CONNECTIONS)
             .map(|_| TcpStream::connect(address).unwrap())
             .collect();
@@ -265,5 +305,71 @@ mod tests {
         drop(idle);
         let answered = (0..50).any(|_| ask(address, b"GET / HTTP/1.0\r\n\r\n").contains(" 200 "));
         assert!(answered, "served again once they are gone");
+    }
+
+    fn near_http() -> impl Strategy<Value = Vec<u8>> {
+        let pieces = select(vec![
+            "GET",
+            "HEAD",
+            "POST",
+            "OPTIONS",
+            " ",
+            "/",
+            "*",
+            "http://x/",
+            "/%00?",
+            "HTTP/1.1",
+            "HTTP/1.0",
+            "HTTP/2.0",
+            "\r\n",
+            "\n",
+            "\r",
+            "\r\n\r\n",
+            ":",
+            "Host: x",
+            "Content-Length: ",
+            "0",
+            "7",
+            "9000000000000000000",
+            "18446744073709551615",
+            "-1",
+            "Transfer-Encoding: chunked",
+            "TE: a;q=2",
+            "Expect: 100-continue",
+            "Connection: Upgrade",
+            "Upgrade: x",
+            "Range: bytes=0-",
+            "\0",
+            "\u{e9}",
+        ]);
+        vec(pieces, 0..24).prop_map(|pieces| pieces.concat().into_bytes())
+    }
+
+    /// Starts as a good request does.
+    fn good_start() -> impl Strategy<Value = Vec<u8>> {
+        let method = select(vec!["GET", "HEAD", "POST"]);
+        (method, near_http())
+            .prop_map(|(method, rest)| [method.as_bytes(), b" / HTTP/1.1\r\n", &rest].concat())
+    }
+
+    #[test]
+    fn any_bytes_are_survived_and_counted() {
+        let home = tempfile::tempdir().unwrap();
+        let (address, counts) = start(home.path());
+        let total = Cell::new(0);
+        let bytes = prop_oneof![vec(any::<u8>(), 0..6000), near_http(), good_start()];
+        proptest!(ProptestConfig::with_cases(300), |(bytes in bytes)| {
+            let before = counted(&counts, total.get());
+            let got = ask(address, &bytes);
+            let after = counted(&counts, total.get() + 1);
+            if ["200", "404", "405"].iter().any(|status| got.starts_with(&format!("HTTP/1.1 {status}"))) {
+                prop_assert_eq!(after.answered, before.answered + 1, "{}", got);
+            }
+            let good = ask(address, b"GET / HTTP/1.0\r\n\r\n");
+            prop_assert!(good.contains(" 200 "), "{}", good);
+            let then = counted(&counts, total.get() + 2);
+            prop_assert_eq!(then.answered, after.answered + 1);
+            total.set(total.get() + 2);
+        });
     }
 }

@@ -49,7 +49,20 @@ impl Head {
         }
     }
 
-    pub(crate) fn bytes(&self) -> &[u8] {
+    /// The first line without its end; none where a line behind it is no header field (RFC 9112,
+    /// section 5: a name, and a colon at once).
+    pub(crate) fn request_line(&self) -> Option<&[u8]> {
+        let head = self.bytes().strip_suffix(END)?;
+        let mut lines = head.split(|byte| *byte == b'\n');
+        let first = lines.next()?;
+        let fields = lines.all(|line| {
+            let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
+            line.len() > name.len() && !name.is_empty() && name.iter().all(u8::is_ascii_graphic)
+        });
+        fields.then(|| first.strip_suffix(b"\r").unwrap_or(first))
+    }
+
+    fn bytes(&self) -> &[u8] {
         self.bytes.get(..self.length).unwrap_or_default()
     }
 }
@@ -72,6 +85,27 @@ mod tests {
             progress = head.filled(count);
         }
         progress
+    }
+
+    #[test]
+    fn the_request_line_stands_for_the_whole_if_all_lines_are_fields() {
+        for (text, line) in [
+            (
+                "GET / HTTP/1.1\r\nHost: x\r\nA:\r\n\r\n",
+                Some("GET / HTTP/1.1"),
+            ),
+            ("GET / HTTP/1.0\r\n\r\n", Some("GET / HTTP/1.0")),
+            ("\r\n\r\n", Some("")),
+            ("GET / HTTP/1.1\r\nHost\r\n\r\n", None),
+            ("GET / HTTP/1.1\r\n: x\r\n\r\n", None),
+            ("GET / HTTP/1.1\r\nHost : x\r\n\r\n", None),
+            ("GET / HTTP/1.1\r\nA: b\r\n folded\r\n\r\n", None),
+            ("GET / HTTP/1.1\r\n", None),
+        ] {
+            let mut head = Head::new();
+            feed(&mut head, text.as_bytes(), 7);
+            assert_eq!(head.request_line(), line.map(str::as_bytes), "{text:?}");
+        }
     }
 
     proptest! {
