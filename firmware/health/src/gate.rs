@@ -345,11 +345,33 @@ mod tests {
         vec(pieces, 0..24).prop_map(|pieces| pieces.concat().into_bytes())
     }
 
-    /// Starts as a good request does.
-    fn good_start() -> impl Strategy<Value = Vec<u8>> {
+    /// A whole head with fields that ask for something.
+    fn demanding() -> impl Strategy<Value = Vec<u8>> {
         let method = select(vec!["GET", "HEAD", "POST"]);
-        (method, near_http())
-            .prop_map(|(method, rest)| [method.as_bytes(), b" / HTTP/1.1\r\n", &rest].concat())
+        let name = select(vec![
+            "Content-Length",
+            "Transfer-Encoding",
+            "TE",
+            "Expect",
+            "Connection",
+            "Upgrade",
+        ]);
+        let value = prop_oneof![
+            any::<u64>().prop_map(|n| n.to_string()),
+            select(vec![
+                "chunked",
+                "100-continue",
+                "Upgrade",
+                "close",
+                "gzip;q=1"
+            ])
+            .prop_map(str::to_owned),
+        ];
+        let field = (name, value).prop_map(|(name, value)| format!("{name}: {value}\r\n"));
+        (method, vec(field, 0..6), near_http()).prop_map(|(method, fields, rest)| {
+            let head = format!("{method} / HTTP/1.1\r\n{}\r\n", fields.concat());
+            [head.into_bytes(), rest].concat()
+        })
     }
 
     #[test]
@@ -357,7 +379,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let (address, counts) = start(home.path());
         let total = Cell::new(0);
-        let bytes = prop_oneof![vec(any::<u8>(), 0..6000), near_http(), good_start()];
+        let bytes = prop_oneof![vec(any::<u8>(), 0..6000), near_http(), demanding()];
         proptest!(ProptestConfig::with_cases(300), |(bytes in bytes)| {
             let before = counted(&counts, total.get());
             let got = ask(address, &bytes);
