@@ -7,8 +7,6 @@ FAILBERRY_CACHE ?= $(HOME)/.cache/failberrypi
 export FAILBERRY_CACHE
 
 CARGO := cargo --locked
-VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n1)
-IMAGE := out/failberrypi-rpi2-$(VERSION).img.xz
 ASSEMBLE = $(CARGO) run --quiet --package failberry-image --
 BENCH = $(CARGO) run --quiet --package failberry-bench --bin bench --
 
@@ -30,7 +28,7 @@ cards: firmware ## out/rpi2 and out/virt: userlands, slot, cards
 	@board/cards.sh
 
 image: cards ## out/failberrypi-rpi2-<version>.img.xz with .sha256 and .bmap
-	@$(ASSEMBLE) release --card out/rpi2/card.img --out $(IMAGE)
+	@$(ASSEMBLE) release --board rpi2 --image out/rpi2/card.img
 
 run: cards ## boot the card image in an emulated Pi 2B with an emulated stick; the console is yours
 	@$(BENCH) run

@@ -6,6 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use failberry_image::layout::Layout;
+
 use super::SceneError;
 use crate::board::Machine;
 
@@ -61,7 +63,8 @@ pub(super) fn machine(kind: Kind, directory: &Path, settings: &str) -> Result<Ma
         .open(&card)
         .and_then(|file| file.set_len(CARD_BYTES))
         .map_err(SceneError::io(card.display()))?;
-    failberry_image::card::set_config(&card, settings)?;
+    let layout = Layout::read(&repository().join("board/layout.toml"))?;
+    failberry_image::card::set_config(&card, &layout, settings)?;
     let parts = cache().join("rpi2");
     Ok(match kind {
         Kind::Rpi2 => Machine::Rpi2 {
@@ -71,7 +74,7 @@ pub(super) fn machine(kind: Kind, directory: &Path, settings: &str) -> Result<Ma
         },
         Kind::Virt => Machine::Virt {
             kernel: existing(parts.join("zImage"))?,
-            userland: existing(made.join("userland.cpio.gz"))?,
+            userland: existing(made.join("userland.cpio.zst"))?,
             card,
         },
     })

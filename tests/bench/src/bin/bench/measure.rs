@@ -38,7 +38,7 @@ fn sizes() -> Outcome<Vec<(&'static str, String)>> {
         .ok_or("no .img.xz in out/")?;
     Ok(vec![
         ("binary (armv7, static)", mib(size("firmware/armv7/failberry")?)),
-        ("root file system, packed", mib(size("rpi2/userland.cpio.gz")?)),
+        ("root file system, packed", mib(size("rpi2/userland.cpio.zst")?)),
         ("slot (kernel, device tree, root)", mib(size("rpi2/slot.fit")?)),
         ("card image", mib(size("rpi2/card.img")?)),
         ("card image, packed", mib(size(&packed)?)),
