@@ -29,14 +29,20 @@ const PARAMETERS: [(&str, &str); 12] = [
 ];
 
 /// The same for an interface that was there before the defaults were set.
-const PER_INTERFACE: [(&str, &str); 3] =
-    [("rp_filter", "0"), ("accept_redirects", "0"), ("send_redirects", "0")];
+const PER_INTERFACE: [(&str, &str); 3] = [
+    ("rp_filter", "0"),
+    ("accept_redirects", "0"),
+    ("send_redirects", "0"),
+];
 
 /// Switches forwarding and sets all that goes with it; gives the parameters that could not be
 /// set, with the reason.
 pub fn forwarding(on: bool) -> Vec<String> {
     let switch = ("ipv4/ip_forward", if on { "1" } else { "0" });
-    std::iter::once(switch).chain(PARAMETERS).filter_map(|(name, value)| set(name, value)).collect()
+    std::iter::once(switch)
+        .chain(PARAMETERS)
+        .filter_map(|(name, value)| set(name, value))
+        .collect()
 }
 
 /// Sets what an interface needs; gives the parameters that could not be set, with the reason.

@@ -48,10 +48,12 @@ pub enum FirewallError {
 pub fn apply(ruleset: &Ruleset) -> Result<(), FirewallError> {
     let transaction = Transaction::replacing(ruleset);
     let netlink = Netlink::open(NETLINK_NETFILTER)?;
-    netlink.send_bytes(&transaction.bytes).map_err(NetlinkError::while_doing(format!(
-        "sending {} bytes of firewall",
-        transaction.bytes.len()
-    )))?;
+    netlink
+        .send_bytes(&transaction.bytes)
+        .map_err(NetlinkError::while_doing(format!(
+            "sending {} bytes of firewall",
+            transaction.bytes.len()
+        )))?;
     while let Ok(answers) = netlink.receive() {
         for answer in answers.iter().filter(|answer| answer.kind == NLMSG_ERROR) {
             match answer.result() {
@@ -64,7 +66,9 @@ pub fn apply(ruleset: &Ruleset) -> Result<(), FirewallError> {
             }
         }
     }
-    Err(FirewallError::NoAnswer { steps: transaction.steps.len() })
+    Err(FirewallError::NoAnswer {
+        steps: transaction.steps.len(),
+    })
 }
 
 /// A batch of messages; message number *n* is step *n*.
@@ -76,15 +80,31 @@ struct Transaction {
 
 impl Transaction {
     fn replacing(ruleset: &Ruleset) -> Self {
-        let mut batch = Self { bytes: Vec::new(), steps: Vec::new(), last: 0 };
+        let mut batch = Self {
+            bytes: Vec::new(),
+            steps: Vec::new(),
+            last: 0,
+        };
         let table = || TableMessage {
             attributes: vec![TableAttribute::Name(ruleset.table.into())],
         };
         batch.control(ControlMessage::BatchBegin);
         // Deleting needs a table that is there; creating one that is there changes nothing.
-        batch.push("creating the table", NfTablesMessage::NewTable(table()), NLM_F_CREATE);
-        batch.push("emptying the table", NfTablesMessage::DeleteTable(table()), 0);
-        batch.push("creating the table", NfTablesMessage::NewTable(table()), NLM_F_CREATE);
+        batch.push(
+            "creating the table",
+            NfTablesMessage::NewTable(table()),
+            NLM_F_CREATE,
+        );
+        batch.push(
+            "emptying the table",
+            NfTablesMessage::DeleteTable(table()),
+            0,
+        );
+        batch.push(
+            "creating the table",
+            NfTablesMessage::NewTable(table()),
+            NLM_F_CREATE,
+        );
         for chain in &ruleset.chains {
             let message = NfTablesMessage::NewChain(chain_message(ruleset, chain));
             batch.push(format!("chain {}", chain.name), message, NLM_F_CREATE);
@@ -127,7 +147,8 @@ impl Transaction {
         self.steps.push(step);
         let message = NetfilterMessage::new(header, message);
         let number = self.number();
-        self.bytes.extend(crate::kernel::serialize(message, flags, number));
+        self.bytes
+            .extend(crate::kernel::serialize(message, flags, number));
     }
 
     fn number(&self) -> u32 {
@@ -135,7 +156,9 @@ impl Transaction {
     }
 
     fn step(&self, number: u32) -> String {
-        let index = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
+        let index = usize::try_from(number)
+            .ok()
+            .and_then(|number| number.checked_sub(1));
         let step = index.and_then(|index| self.steps.get(index));
         step.cloned().unwrap_or_else(|| format!("step {number}"))
     }

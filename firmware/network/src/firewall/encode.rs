@@ -44,7 +44,7 @@ pub(super) fn rule(rule: &Rule) -> Vec<Expressions> {
     for condition in &rule.matches {
         matching(condition, &mut out);
     }
-    acting(&rule.action, &mut out);
+    acting(rule.action, &mut out);
     out
 }
 
@@ -62,7 +62,9 @@ fn matching(condition: &Match, out: &mut Vec<Expressions>) {
                 out.push(load_payload(Base::Network, 12, u32::from(net.prefix / 8)));
                 out.push(equal(address.get(..octets).unwrap_or(&address)));
             } else {
-                let mask = u32::MAX.checked_shl(32 - u32::from(net.prefix)).unwrap_or(0);
+                let mask = u32::MAX
+                    .checked_shl(32 - u32::from(net.prefix))
+                    .unwrap_or(0);
                 out.push(load_payload(Base::Network, 12, 4));
                 out.extend([and(&mask.to_be_bytes()), equal(&address)]);
             }
@@ -73,12 +75,21 @@ fn matching(condition: &Match, out: &mut Vec<Expressions>) {
             /// Type of the destination address, as the incoming interface sees it.
             const DADDR_IIF: u32 = 1 << 1 | 1 << 3;
             const ADDRESS_TYPE: u32 = 3;
-            out.push(other("fib", &[(1, REG_1), (2, ADDRESS_TYPE), (3, DADDR_IIF)]));
+            out.push(other(
+                "fib",
+                &[(1, REG_1), (2, ADDRESS_TYPE), (3, DADDR_IIF)],
+            ));
             out.push(compare(Operator::NotEqual, &LOCAL.to_ne_bytes()));
         }
         Match::State(states) => {
-            let bits = states.iter().fold(0, |bits, state| bits | state_bit(*state));
-            out.extend([load_ct(CtKey::State), and(&u32::to_ne_bytes(bits)), not_zero()]);
+            let bits = states
+                .iter()
+                .fold(0, |bits, state| bits | state_bit(*state));
+            out.extend([
+                load_ct(CtKey::State),
+                and(&u32::to_ne_bytes(bits)),
+                not_zero(),
+            ]);
         }
         Match::Direction(direction) => {
             let value = match direction {
@@ -88,7 +99,11 @@ fn matching(condition: &Match, out: &mut Vec<Expressions>) {
             out.extend([load_ct(CtKey::Direction), equal(&[value])]);
         }
         Match::Forwarded => {
-            out.extend([load_ct(CtKey::Status), and(&STATUS_DNAT.to_ne_bytes()), not_zero()]);
+            out.extend([
+                load_ct(CtKey::Status),
+                and(&STATUS_DNAT.to_ne_bytes()),
+                not_zero(),
+            ]);
         }
         Match::Port(protocol, port) => {
             transport(
@@ -98,12 +113,21 @@ fn matching(condition: &Match, out: &mut Vec<Expressions>) {
                 },
                 out,
             );
-            out.extend([load_payload(Base::Transport, 2, 2), equal(&port.to_be_bytes())]);
+            out.extend([
+                load_payload(Base::Transport, 2, 2),
+                equal(&port.to_be_bytes()),
+            ]);
         }
         Match::UdpPorts(from, to) => {
             transport(IPPROTO_UDP, out);
-            out.extend([load_payload(Base::Transport, 0, 2), equal(&from.to_be_bytes())]);
-            out.extend([load_payload(Base::Transport, 2, 2), equal(&to.to_be_bytes())]);
+            out.extend([
+                load_payload(Base::Transport, 0, 2),
+                equal(&from.to_be_bytes()),
+            ]);
+            out.extend([
+                load_payload(Base::Transport, 2, 2),
+                equal(&to.to_be_bytes()),
+            ]);
         }
         Match::Ping => {
             family(NFPROTO_IPV4, out);
@@ -113,21 +137,28 @@ fn matching(condition: &Match, out: &mut Vec<Expressions>) {
         Match::Icmpv6(kind) => {
             family(NFPROTO_IPV6, out);
             transport(IPPROTO_ICMPV6, out);
-            out.extend([load_payload(Base::Transport, 0, 1), equal(&[icmpv6_type(kind)])]);
+            out.extend([
+                load_payload(Base::Transport, 0, 1),
+                equal(&[icmpv6_type(kind)]),
+            ]);
         }
         Match::TcpSyn => {
             const SYN: u8 = 0x02;
             const RST: u8 = 0x04;
             transport(IPPROTO_TCP, out);
             // The flags are the 14th byte of the TCP header.
-            out.extend([load_payload(Base::Transport, 13, 1), and(&[SYN | RST]), equal(&[SYN])]);
+            out.extend([
+                load_payload(Base::Transport, 13, 1),
+                and(&[SYN | RST]),
+                equal(&[SYN]),
+            ]);
         }
         Match::Limit { rate, burst } => out.push(limit(rate, burst)),
     }
 }
 
-fn acting(action: &Action, out: &mut Vec<Expressions>) {
-    match *action {
+fn acting(action: Action, out: &mut Vec<Expressions>) {
+    match action {
         Action::Verdict(verdict) => out.push(Expressions::Immediate(vec![
             Immediate::DestinationRegister(Register::Verdict),
             Immediate::Data(DataAttribute::Verdict(vec![VerdictAttribute::Code(
@@ -135,7 +166,10 @@ fn acting(action: &Action, out: &mut Vec<Expressions>) {
             )])),
         ])),
         Action::MarkConnection(mark) => {
-            out.extend([immediate(Register::Reg1, &mark.to_ne_bytes()), store_ct(CtKey::Mark)]);
+            out.extend([
+                immediate(Register::Reg1, &mark.to_ne_bytes()),
+                store_ct(CtKey::Mark),
+            ]);
         }
         Action::MarkPacket(mark) => {
             out.extend([immediate(Register::Reg1, &mark.to_ne_bytes()), store_mark()]);
@@ -149,7 +183,12 @@ fn acting(action: &Action, out: &mut Vec<Expressions>) {
             out.push(immediate(Register::Reg2, &port.to_be_bytes()));
             out.push(other(
                 "nat",
-                &[(1, DESTINATION), (2, NFPROTO_IPV4.into()), (3, REG_1), (5, REG_2)],
+                &[
+                    (1, DESTINATION),
+                    (2, NFPROTO_IPV4.into()),
+                    (3, REG_1),
+                    (5, REG_2),
+                ],
             ));
         }
     }
@@ -165,7 +204,16 @@ fn clamp() -> [Expressions; 3] {
     let kind = DefaultNla::new(2, vec![MAXSEG]);
     [
         other("rt", &[(1, REG_1), (2, TCP_SEGMENT_SIZE)]),
-        other("byteorder", &[(1, REG_1), (2, REG_1), (3, TO_NETWORK_ORDER), (4, 2), (5, 2)]),
+        other(
+            "byteorder",
+            &[
+                (1, REG_1),
+                (2, REG_1),
+                (3, TO_NETWORK_ORDER),
+                (4, 2),
+                (5, 2),
+            ],
+        ),
         Expressions::Other {
             expression_type: "exthdr".into(),
             attributes: std::iter::once(kind).chain(write.map(number)).collect(),
@@ -191,11 +239,17 @@ fn transport(protocol: u8, out: &mut Vec<Expressions>) {
 }
 
 fn load_meta(key: MetaKey) -> Expressions {
-    Expressions::Meta(vec![Meta::Key(key), Meta::DestinationRegister(Register::Reg1)])
+    Expressions::Meta(vec![
+        Meta::Key(key),
+        Meta::DestinationRegister(Register::Reg1),
+    ])
 }
 
 fn store_mark() -> Expressions {
-    Expressions::Meta(vec![Meta::Key(MetaKey::Mark), Meta::SourceRegister(Register::Reg1)])
+    Expressions::Meta(vec![
+        Meta::Key(MetaKey::Mark),
+        Meta::SourceRegister(Register::Reg1),
+    ])
 }
 
 fn load_ct(key: CtKey) -> Expressions {
@@ -264,7 +318,10 @@ fn number((kind, value): (u16, u32)) -> DefaultNla {
 
 fn padded(name: &str) -> [u8; NAME_LEN] {
     let mut padded = [0; NAME_LEN];
-    padded.iter_mut().zip(name.bytes()).for_each(|(slot, byte)| *slot = byte);
+    padded
+        .iter_mut()
+        .zip(name.bytes())
+        .for_each(|(slot, byte)| *slot = byte);
     padded
 }
 

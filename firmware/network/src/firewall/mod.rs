@@ -126,7 +126,7 @@ pub enum Match {
     UdpPorts(u16, u16),
     /// Is an ICMP echo request.
     Ping,
-    /// Is this ICMPv6 message.
+    /// Is this `ICMPv6` message.
     Icmpv6(Icmpv6),
     /// Opens a TCP connection or answers such a packet: SYN set, RST not.
     TcpSyn,
@@ -161,7 +161,7 @@ pub enum Direction {
     Reply,
 }
 
-/// The ICMPv6 messages that IPv6 on a LAN cannot do without, and ping.
+/// The `ICMPv6` messages that IPv6 on a LAN cannot do without, and ping.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Icmpv6 {
     /// Type 128.

@@ -14,7 +14,10 @@ pub const HEALTH_PORT: u16 = 9000;
 pub const STATUS_PORT: u16 = 9001;
 
 /// Pings answered a second, and at once: enough for any monitor, useless for a flood.
-const PING: Match = Match::Limit { rate: 10, burst: 20 };
+const PING: Match = Match::Limit {
+    rate: 10,
+    burst: 20,
+};
 
 /// The whole table for `config`. It does not depend on addresses, so it stands before any is set.
 pub fn ruleset(config: &Firewall) -> Ruleset {
@@ -52,8 +55,14 @@ fn destination_nat(config: &Firewall) -> Chain {
     });
     let rules = forwards.map(|forward| {
         rule(
-            [Match::In(CARRIER), Match::Port(forward.protocol, forward.port)],
-            Action::Forward { to: forward.to, port: forward.to_port.unwrap_or(forward.port) },
+            [
+                Match::In(CARRIER),
+                Match::Port(forward.protocol, forward.port),
+            ],
+            Action::Forward {
+                to: forward.to,
+                port: forward.to_port.unwrap_or(forward.port),
+            },
         )
     });
     chain(
@@ -79,7 +88,10 @@ fn marks_in() -> Chain {
         Priority::AfterDestinationNat,
         vec![
             rule([new, Match::In(LAN)], Action::MarkConnection(LAN_MARK)),
-            rule([new, Match::In(CARRIER)], Action::MarkConnection(CARRIER_MARK)),
+            rule(
+                [new, Match::In(CARRIER)],
+                Action::MarkConnection(CARRIER_MARK),
+            ),
             rule([Match::Direction(Direction::Reply)], Action::RestoreMark),
             rule(
                 [Match::Direction(Direction::Original), Match::Forwarded],
@@ -95,7 +107,10 @@ fn marks_out() -> Chain {
         ChainKind::Route,
         Hook::Output,
         Priority::Mangle,
-        vec![rule([Match::Direction(Direction::Reply)], Action::RestoreMark)],
+        vec![rule(
+            [Match::Direction(Direction::Reply)],
+            Action::RestoreMark,
+        )],
     )
 }
 
@@ -107,23 +122,51 @@ fn input() -> Chain {
     ];
     let mut rules = vec![
         rule([Match::In("lo")], ACCEPT),
-        rule([Match::State(&[State::Established, State::Related])], ACCEPT),
+        rule(
+            [Match::State(&[State::Established, State::Related])],
+            ACCEPT,
+        ),
         rule([Match::State(&[State::Invalid])], DROP),
         // The lease: its server is not yet known, so no connection stands for it.
-        rule([Match::In(LAN), Match::Ipv4, Match::UdpPorts(67, 68)], ACCEPT),
+        rule(
+            [Match::In(LAN), Match::Ipv4, Match::UdpPorts(67, 68)],
+            ACCEPT,
+        ),
     ];
     rules.extend(neighbours.map(|kind| rule([Match::In(LAN), Match::Icmpv6(kind)], ACCEPT)));
     rules.extend([
         rule([Match::Ping, PING], ACCEPT),
-        rule([Match::In(LAN), Match::Icmpv6(Icmpv6::EchoRequest), PING], ACCEPT),
-        rule([Match::In(LAN), Match::Port(Protocol::Tcp, HEALTH_PORT)], ACCEPT),
-        rule([Match::In(CARRIER), Match::Port(Protocol::Tcp, HEALTH_PORT)], ACCEPT),
+        rule(
+            [Match::In(LAN), Match::Icmpv6(Icmpv6::EchoRequest), PING],
+            ACCEPT,
+        ),
+        rule(
+            [Match::In(LAN), Match::Port(Protocol::Tcp, HEALTH_PORT)],
+            ACCEPT,
+        ),
+        rule(
+            [Match::In(CARRIER), Match::Port(Protocol::Tcp, HEALTH_PORT)],
+            ACCEPT,
+        ),
         // IPv4 alone: an IPv6 address on the LAN may be reachable from the whole internet.
-        rule([Match::In(LAN), Match::Ipv4, Match::Port(Protocol::Tcp, STATUS_PORT)], ACCEPT),
+        rule(
+            [
+                Match::In(LAN),
+                Match::Ipv4,
+                Match::Port(Protocol::Tcp, STATUS_PORT),
+            ],
+            ACCEPT,
+        ),
     ]);
     Chain {
         policy: Verdict::Drop,
-        ..chain("input", ChainKind::Filter, Hook::Input, Priority::Filter, rules)
+        ..chain(
+            "input",
+            ChainKind::Filter,
+            Hook::Input,
+            Priority::Filter,
+            rules,
+        )
     }
 }
 
@@ -136,8 +179,14 @@ fn segment_size() -> Chain {
         Hook::Forward,
         Priority::Mangle,
         vec![
-            rule([Match::In(CARRIER), Match::TcpSyn], Action::ClampSegmentSize),
-            rule([Match::Out(CARRIER), Match::TcpSyn], Action::ClampSegmentSize),
+            rule(
+                [Match::In(CARRIER), Match::TcpSyn],
+                Action::ClampSegmentSize,
+            ),
+            rule(
+                [Match::Out(CARRIER), Match::TcpSyn],
+                Action::ClampSegmentSize,
+            ),
         ],
     )
 }
@@ -145,17 +194,32 @@ fn segment_size() -> Chain {
 fn forward(config: &Firewall) -> Chain {
     let outbound = |source: Match| rule([Match::In(LAN), Match::Out(CARRIER), source], ACCEPT);
     let mut rules = vec![
-        rule([Match::State(&[State::Established, State::Related])], ACCEPT),
+        rule(
+            [Match::State(&[State::Established, State::Related])],
+            ACCEPT,
+        ),
         rule([Match::State(&[State::Invalid])], DROP),
-        rule([Match::In(CARRIER), Match::Out(LAN), Match::Forwarded], ACCEPT),
+        rule(
+            [Match::In(CARRIER), Match::Out(LAN), Match::Forwarded],
+            ACCEPT,
+        ),
     ];
     match &config.allow {
         None => rules.push(outbound(Match::Ipv4)),
-        Some(list) => rules.extend(list.iter().map(|net| outbound(Match::Source(network(*net))))),
+        Some(list) => rules.extend(
+            list.iter()
+                .map(|net| outbound(Match::Source(network(*net)))),
+        ),
     }
     Chain {
         policy: Verdict::Drop,
-        ..chain("forward", ChainKind::Filter, Hook::Forward, Priority::Filter, rules)
+        ..chain(
+            "forward",
+            ChainKind::Filter,
+            Hook::Forward,
+            Priority::Filter,
+            rules,
+        )
     }
 }
 
@@ -184,15 +248,30 @@ fn chain(
     priority: Priority,
     rules: Vec<Rule>,
 ) -> Chain {
-    Chain { name, kind, hook, priority, policy: Verdict::Accept, rules }
+    Chain {
+        name,
+        kind,
+        hook,
+        priority,
+        policy: Verdict::Accept,
+        rules,
+    }
 }
 
 fn rule<const N: usize>(matches: [Match; N], action: Action) -> Rule {
-    Rule { matches: matches.to_vec(), action }
+    Rule {
+        matches: matches.to_vec(),
+        action,
+    }
 }
 
 /// The same network with the bits behind its prefix cleared, as the filter compares them.
 fn network(net: Cidr) -> Cidr {
-    let mask = u32::MAX.checked_shl(32 - u32::from(net.prefix.min(32))).unwrap_or(0);
-    Cidr { address: (u32::from(net.address) & mask).into(), ..net }
+    let mask = u32::MAX
+        .checked_shl(32 - u32::from(net.prefix.min(32)))
+        .unwrap_or(0);
+    Cidr {
+        address: (u32::from(net.address) & mask).into(),
+        ..net
+    }
 }

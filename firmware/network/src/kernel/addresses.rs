@@ -43,8 +43,12 @@ pub fn list(netlink: &mut Netlink) -> Result<Vec<Address>, NetlinkError> {
     let mut all = AddressMessage::default();
     all.header.family = AddressFamily::Inet;
     let found = netlink.dump(RouteNetlinkMessage::GetAddress(all), "listing addresses")?;
-    let parsed = found.iter().filter_map(|one| AddressMessage::parse(&one.payload).ok());
-    Ok(parsed.filter_map(|message| from_message(&message)).collect())
+    let parsed = found
+        .iter()
+        .filter_map(|one| AddressMessage::parse(&one.payload).ok());
+    Ok(parsed
+        .filter_map(|message| from_message(&message))
+        .collect())
 }
 
 /// Sets an address.
@@ -53,7 +57,11 @@ pub fn list(netlink: &mut Netlink) -> Result<Vec<Address>, NetlinkError> {
 /// The kernel's refusal.
 pub fn add(netlink: &mut Netlink, address: &Address) -> Result<(), NetlinkError> {
     let message = RouteNetlinkMessage::NewAddress(to_message(address));
-    netlink.change(message, NLM_F_CREATE | NLM_F_REPLACE, format!("setting address {address}"))
+    netlink.change(
+        message,
+        NLM_F_CREATE | NLM_F_REPLACE,
+        format!("setting address {address}"),
+    )
 }
 
 /// Takes an address away.
@@ -81,7 +89,9 @@ fn to_message(address: &Address) -> AddressMessage {
     if address.peer.is_none() && address.prefix < 31 {
         let hosts = u32::MAX.checked_shr(address.prefix.into()).unwrap_or(0);
         let everybody = Ipv4Addr::from(u32::from(address.local) | hosts);
-        message.attributes.push(AddressAttribute::Broadcast(everybody));
+        message
+            .attributes
+            .push(AddressAttribute::Broadcast(everybody));
     }
     message
 }

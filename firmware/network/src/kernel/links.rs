@@ -72,7 +72,11 @@ pub fn set_mtu(netlink: &mut Netlink, link: &LinkInfo, mtu: u32) -> Result<(), N
     message.header.index = link.index;
     message.attributes = vec![LinkAttribute::Mtu(mtu)];
     let message = RouteNetlinkMessage::SetLink(message);
-    netlink.change(message, 0, format!("setting the MTU of {} to {mtu}", link.name))
+    netlink.change(
+        message,
+        0,
+        format!("setting the MTU of {} to {mtu}", link.name),
+    )
 }
 
 /// Wakes up when an interface comes, goes or changes.

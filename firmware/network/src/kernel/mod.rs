@@ -7,5 +7,5 @@ pub mod packet;
 pub mod routes;
 pub mod rules;
 
-pub use netlink::{Netlink, NetlinkError, Received};
 pub(crate) use netlink::serialize;
+pub use netlink::{Netlink, NetlinkError, Received};

@@ -76,7 +76,10 @@ impl Netlink {
             Ok(socket)
         };
         let socket = open().map_err(NetlinkError::while_doing("opening a netlink socket"))?;
-        Ok(Self { socket, sequence: 0 })
+        Ok(Self {
+            socket,
+            sequence: 0,
+        })
     }
 
     /// Asks for a change and waits until it is made.
@@ -89,17 +92,8 @@ impl Netlink {
         flags: u16,
         doing: impl Into<String>,
     ) -> Result<(), NetlinkError> {
-        let ask = || {
-            let number = self.send(message, NLM_F_ACK | flags)?;
-            loop {
-                let answers = self.receive()?;
-                if let Some(code) = answers.iter().find_map(|answer| answer.result_of(number)) {
-                    return code;
-                }
-            }
-        };
-        let mut ask = ask;
-        ask().map_err(NetlinkError::while_doing(doing))
+        self.changed(message, flags)
+            .map_err(NetlinkError::while_doing(doing))
     }
 
     /// Asks for all objects of a kind.
@@ -111,23 +105,35 @@ impl Netlink {
         message: RouteNetlinkMessage,
         doing: impl Into<String>,
     ) -> Result<Vec<Received>, NetlinkError> {
-        let mut ask = || {
-            let number = self.send(message.clone(), NLM_F_DUMP)?;
-            let mut objects = Vec::new();
-            loop {
-                for answer in self.receive()? {
-                    if answer.sequence != number {
-                        continue;
-                    }
-                    match answer.kind {
-                        NLMSG_DONE => return Ok(objects),
-                        NLMSG_ERROR => answer.result_of(number).unwrap_or(Ok(()))?,
-                        _ => objects.push(answer),
-                    }
+        self.dumped(message)
+            .map_err(NetlinkError::while_doing(doing))
+    }
+
+    fn changed(&mut self, message: RouteNetlinkMessage, flags: u16) -> io::Result<()> {
+        let number = self.send(message, NLM_F_ACK | flags)?;
+        loop {
+            let answers = self.receive()?;
+            if let Some(result) = answers.iter().find_map(|answer| answer.result_of(number)) {
+                return result;
+            }
+        }
+    }
+
+    fn dumped(&mut self, message: RouteNetlinkMessage) -> io::Result<Vec<Received>> {
+        let number = self.send(message, NLM_F_DUMP)?;
+        let mut objects = Vec::new();
+        loop {
+            for answer in self.receive()? {
+                if answer.sequence != number {
+                    continue;
+                }
+                match answer.kind {
+                    NLMSG_DONE => return Ok(objects),
+                    NLMSG_ERROR => answer.result_of(number).unwrap_or(Ok(()))?,
+                    _ => objects.push(answer),
                 }
             }
-        };
-        ask().map_err(NetlinkError::while_doing(doing))
+        }
     }
 
     /// Sends bytes made elsewhere.
@@ -162,8 +168,13 @@ impl Received {
     }
 
     /// The outcome this message tells; success where it tells none.
+    ///
+    /// # Errors
+    /// The kernel's refusal.
     pub fn result(&self) -> io::Result<()> {
-        let code = ErrorBuffer::new_checked(self.payload.as_slice()).ok().and_then(|e| e.code());
+        let code = ErrorBuffer::new_checked(self.payload.as_slice())
+            .ok()
+            .and_then(|e| e.code());
         match code {
             Some(code) if self.kind == NLMSG_ERROR => {
                 Err(io::Error::from_raw_os_error(code.get().saturating_neg()))
@@ -196,7 +207,9 @@ pub(crate) fn split(mut bytes: &[u8]) -> Vec<Received> {
             payload: message.payload().to_vec(),
         });
         let len = usize::try_from(message.length()).unwrap_or(usize::MAX);
-        let Some(rest) = len.checked_next_multiple_of(ALIGN).and_then(|end| bytes.get(end..))
+        let Some(rest) = len
+            .checked_next_multiple_of(ALIGN)
+            .and_then(|end| bytes.get(end..))
         else {
             break;
         };

@@ -68,7 +68,9 @@ impl fmt::Display for Route {
             None => f.write_str("default")?,
         }
         match self.via {
-            Via::Router { router, interface, .. } => {
+            Via::Router {
+                router, interface, ..
+            } => {
                 write!(f, " via {router} on interface {interface}")?;
             }
             Via::Interface { interface, .. } => write!(f, " on interface {interface}")?,
@@ -86,8 +88,12 @@ pub fn list(netlink: &mut Netlink) -> Result<Vec<Route>, NetlinkError> {
     let mut all = RouteMessage::default();
     all.header.address_family = AddressFamily::Inet;
     let found = netlink.dump(RouteNetlinkMessage::GetRoute(all), "listing routes")?;
-    let parsed = found.iter().filter_map(|one| RouteMessage::parse(&one.payload).ok());
-    Ok(parsed.filter_map(|message| from_message(&message)).collect())
+    let parsed = found
+        .iter()
+        .filter_map(|one| RouteMessage::parse(&one.payload).ok());
+    Ok(parsed
+        .filter_map(|message| from_message(&message))
+        .collect())
 }
 
 /// Sets a route, in place of one with the same key.
@@ -96,7 +102,11 @@ pub fn list(netlink: &mut Netlink) -> Result<Vec<Route>, NetlinkError> {
 /// The kernel's refusal.
 pub fn add(netlink: &mut Netlink, route: &Route) -> Result<(), NetlinkError> {
     let message = RouteNetlinkMessage::NewRoute(to_message(route));
-    netlink.change(message, NLM_F_CREATE | NLM_F_REPLACE, format!("setting route {route}"))
+    netlink.change(
+        message,
+        NLM_F_CREATE | NLM_F_REPLACE,
+        format!("setting route {route}"),
+    )
 }
 
 /// Takes a route away.
@@ -120,13 +130,21 @@ fn to_message(route: &Route) -> RouteMessage {
         kind: RouteType::Unicast,
         ..RouteHeader::default()
     };
-    message.attributes =
-        vec![RouteAttribute::Table(route.table), RouteAttribute::Priority(route.metric)];
+    message.attributes = vec![
+        RouteAttribute::Table(route.table),
+        RouteAttribute::Priority(route.metric),
+    ];
     if let Some((network, _)) = route.destination {
-        message.attributes.push(RouteAttribute::Destination(network.into()));
+        message
+            .attributes
+            .push(RouteAttribute::Destination(network.into()));
     }
     match route.via {
-        Via::Router { router, interface, source } => {
+        Via::Router {
+            router,
+            interface,
+            source,
+        } => {
             // Some networks have their router outside the leased prefix; it answers all the same.
             message.header.flags = RouteFlags::Onlink;
             message.attributes.extend([
@@ -170,12 +188,19 @@ fn from_message(message: &RouteMessage) -> Option<Route> {
     // so replaced.
     let source = source.unwrap_or(Ipv4Addr::UNSPECIFIED);
     let via = match (header.kind, router, interface) {
-        (RouteType::Unicast, Some(router), Some(interface)) => {
-            Via::Router { router, interface, source }
-        }
+        (RouteType::Unicast, Some(router), Some(interface)) => Via::Router {
+            router,
+            interface,
+            source,
+        },
         (RouteType::Unicast, None, Some(interface)) => Via::Interface { interface, source },
         _ => Via::Unreachable,
     };
     let destination = network.map(|address| (address, header.destination_prefix_length));
-    Some(Route { table, destination, metric, via })
+    Some(Route {
+        table,
+        destination,
+        metric,
+        via,
+    })
 }

@@ -23,7 +23,11 @@ pub struct PolicyRule {
 
 impl fmt::Display for PolicyRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: mark {} by table {}", self.priority, self.mark, self.table)
+        write!(
+            f,
+            "{}: mark {} by table {}",
+            self.priority, self.mark, self.table
+        )
     }
 }
 
@@ -35,8 +39,12 @@ pub fn list(netlink: &mut Netlink) -> Result<Vec<PolicyRule>, NetlinkError> {
     let mut all = RuleMessage::default();
     all.header.family = AddressFamily::Inet;
     let found = netlink.dump(RouteNetlinkMessage::GetRule(all), "listing rules")?;
-    let parsed = found.iter().filter_map(|one| RuleMessage::parse(&one.payload).ok());
-    Ok(parsed.filter_map(|message| from_message(&message)).collect())
+    let parsed = found
+        .iter()
+        .filter_map(|one| RuleMessage::parse(&one.payload).ok());
+    Ok(parsed
+        .filter_map(|message| from_message(&message))
+        .collect())
 }
 
 /// Sets a rule that is not there yet.
@@ -45,7 +53,11 @@ pub fn list(netlink: &mut Netlink) -> Result<Vec<PolicyRule>, NetlinkError> {
 /// The kernel's refusal.
 pub fn add(netlink: &mut Netlink, rule: &PolicyRule) -> Result<(), NetlinkError> {
     let message = RouteNetlinkMessage::NewRule(to_message(rule));
-    netlink.change(message, NLM_F_CREATE | NLM_F_EXCL, format!("setting rule {rule}"))
+    netlink.change(
+        message,
+        NLM_F_CREATE | NLM_F_EXCL,
+        format!("setting rule {rule}"),
+    )
 }
 
 /// Takes a rule away.
@@ -76,8 +88,11 @@ fn to_message(rule: &PolicyRule) -> RuleMessage {
 }
 
 fn from_message(message: &RuleMessage) -> Option<PolicyRule> {
-    let mut rule =
-        PolicyRule { priority: 0, mark: 0, table: u32::from(message.header.table) };
+    let mut rule = PolicyRule {
+        priority: 0,
+        mark: 0,
+        table: u32::from(message.header.table),
+    };
     let mut ours = false;
     for attribute in &message.attributes {
         match attribute {

@@ -1,0 +1,141 @@
+//! What a server granted, and for how long.
+
+use std::net::Ipv4Addr;
+
+use failberry_state::BootMillis;
+use serde::{Deserialize, Serialize};
+
+use super::Message;
+
+/// A lease that never ends.
+const FOREVER: u32 = u32::MAX;
+/// Less than this would be asking all the time; no server means it.
+const SHORTEST: u32 = 20;
+
+/// An address lent by a server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lease {
+    /// The address.
+    pub address: Ipv4Addr,
+    /// Length of the network prefix in bits.
+    pub prefix: u8,
+    /// The router.
+    pub gateway: Option<Ipv4Addr>,
+    /// Resolvers.
+    pub dns: Vec<Ipv4Addr>,
+    /// Who lent it.
+    pub server: Ipv4Addr,
+    /// Length in seconds.
+    pub seconds: u32,
+    /// Seconds after which its server is asked to prolong it (T1).
+    pub renewal: u32,
+    /// Seconds after which any server is (T2).
+    pub rebinding: u32,
+    /// When it was asked for, which is when it began.
+    pub since: BootMillis,
+}
+
+/// An offer or grant that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LeaseError {
+    /// The address is none that a host can have.
+    #[error("address {0} cannot be a host's")]
+    Address(Ipv4Addr),
+    /// The mask is not there or has holes.
+    #[error("subnet mask: expected ones followed by zeros, got {0:?}")]
+    Mask(Option<Ipv4Addr>),
+    /// Its server has no name to ask it by.
+    #[error("no server identifier")]
+    Server,
+    /// It ends at once.
+    #[error("lease time: expected {SHORTEST} seconds or more, got {0:?}")]
+    Time(Option<u32>),
+}
+
+impl Lease {
+    /// Reads an offer or grant that was asked for at `since`.
+    ///
+    /// # Errors
+    /// What it lacks.
+    pub fn from_answer(answer: &Message, since: BootMillis) -> Result<Self, LeaseError> {
+        let options = &answer.options;
+        let address = answer.yiaddr;
+        if !is_host(address) {
+            return Err(LeaseError::Address(address));
+        }
+        let prefix = options
+            .mask
+            .and_then(prefix)
+            .ok_or(LeaseError::Mask(options.mask))?;
+        let server = options
+            .server
+            .filter(|server| is_host(*server))
+            .ok_or(LeaseError::Server)?;
+        let seconds = options
+            .lease
+            .filter(|seconds| *seconds >= SHORTEST)
+            .ok_or(LeaseError::Time(options.lease))?;
+        let (renewal, rebinding) = match (options.renewal, options.rebinding) {
+            (Some(first), Some(second)) if 0 < first && first < second && second < seconds => {
+                (first, second)
+            }
+            // RFC 2131, 4.4.5.
+            _ => (seconds / 2, seconds - seconds / 8),
+        };
+        let gateway = options
+            .routers
+            .iter()
+            .copied()
+            .find(|a| is_host(*a) && *a != address);
+        let dns = options
+            .dns
+            .iter()
+            .copied()
+            .filter(|a| is_host(*a))
+            .collect();
+        Ok(Self {
+            address,
+            prefix,
+            gateway,
+            dns,
+            server,
+            seconds,
+            renewal,
+            rebinding,
+            since,
+        })
+    }
+
+    /// When its server is to be asked to prolong it.
+    pub(super) fn renew_at(&self) -> Option<BootMillis> {
+        self.after(self.renewal)
+    }
+
+    /// When any server is.
+    pub(super) fn rebind_at(&self) -> Option<BootMillis> {
+        self.after(self.rebinding)
+    }
+
+    /// When it ends, if ever.
+    pub fn ends_at(&self) -> Option<BootMillis> {
+        self.after(self.seconds)
+    }
+
+    fn after(&self, seconds: u32) -> Option<BootMillis> {
+        (self.seconds != FOREVER).then(|| self.since.plus(u64::from(seconds) * 1000))
+    }
+}
+
+const fn is_host(address: Ipv4Addr) -> bool {
+    let [first, ..] = address.octets();
+    // 0/8, 127/8, and multicast and all above.
+    first != 0 && first != 127 && first < 224
+}
+
+fn prefix(mask: Ipv4Addr) -> Option<u8> {
+    let bits = u32::from(mask);
+    let ones = bits.leading_ones();
+    (ones > 0 && ones == bits.count_ones())
+        .then(|| u8::try_from(ones).ok())
+        .flatten()
+}

@@ -1,0 +1,53 @@
+//! Sleeping until something happens.
+
+use std::{io, net::UdpSocket, time::Duration};
+
+use failberry_state::{BootMillis, Watcher};
+use smol::{Async, Timer, future, future::FutureExt};
+
+use crate::kernel::links::LinkWatch;
+
+/// Longest DHCP message taken; what is behind it is cut off and so refused.
+const MESSAGE_LEN: usize = 2048;
+
+/// What happened.
+pub(super) enum Wake {
+    /// A link or the uplink's state changed.
+    Changed,
+    /// The time has come.
+    Due,
+    /// Somebody sent something to the DHCP client, or its socket failed.
+    Datagram(io::Result<Vec<u8>>),
+}
+
+pub(super) async fn wait(
+    until: Option<BootMillis>,
+    links: &Async<LinkWatch>,
+    uplink: &Async<Watcher>,
+    socket: Option<&Async<UdpSocket>>,
+) -> io::Result<Wake> {
+    let changed = async {
+        links.readable().or(uplink.readable()).await?;
+        Ok(Wake::Changed)
+    };
+    let heard = async {
+        let Some(socket) = socket else {
+            return future::pending().await;
+        };
+        let mut buffer = vec![0; MESSAGE_LEN];
+        let outcome = socket.recv(&mut buffer).await;
+        Ok(Wake::Datagram(outcome.map(|len| {
+            buffer.truncate(len);
+            buffer
+        })))
+    };
+    let due = async {
+        let Some(until) = until else {
+            return future::pending().await;
+        };
+        Timer::after(Duration::from_millis(until.since(BootMillis::now()))).await;
+        Ok(Wake::Due)
+    };
+    // The first that is ready wins: a flood of datagrams must not keep the others waiting.
+    changed.or(due).or(heard).await
+}

@@ -1,0 +1,300 @@
+//! The world around the service, and how a check is told.
+
+mod correspondents;
+mod report;
+mod running;
+
+use std::{
+    fs,
+    net::Ipv4Addr,
+    os::fd::AsFd,
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use failberry_service::Service;
+use failberry_state::{NetworkState, Watcher, read};
+use nix::{
+    mount::{MsFlags, mount},
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+    sched::{CloneFlags, unshare},
+    unistd::geteuid,
+};
+
+pub use correspondents::{Listening, connect, garbage, listen};
+pub use report::Report;
+pub use running::Running;
+
+pub const ROUTER: Ipv4Addr = Ipv4Addr::new(192, 168, 88, 1);
+/// A host on the LAN; it lives in the router's namespace too.
+pub const LAN_HOST: Ipv4Addr = Ipv4Addr::new(192, 168, 88, 20);
+/// A host behind the router, as far as the device can tell.
+pub const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 9);
+pub const CARRIER: Ipv4Addr = Ipv4Addr::new(10, 64, 64, 64);
+pub const OURS_AT_CARRIER: Ipv4Addr = Ipv4Addr::new(10, 112, 7, 5);
+/// A host behind the carrier.
+pub const INTERNET: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 7);
+
+/// Ample for what takes milliseconds, on a machine that builds something else meanwhile.
+pub const BOUND: Duration = Duration::from_secs(30);
+
+const LEASES: &str = "/run/dnsmasq.leases";
+const SERVER_LOG: &str = "/run/dnsmasq.log";
+
+/// What must be there and is not.
+pub fn missing() -> Vec<&'static str> {
+    let mut missing = Vec::new();
+    if !geteuid().is_root() {
+        missing.push("root");
+    }
+    for (program, argument) in [("ip", "-V"), ("dnsmasq", "--version")] {
+        if Command::new(program)
+            .arg(argument)
+            .stdout(Stdio::null())
+            .status()
+            .is_err()
+        {
+            missing.push(program);
+        }
+    }
+    missing
+}
+
+/// What a command that must succeed prints.
+pub fn output(program: &str, arguments: &[&str]) -> String {
+    let output = Command::new(program).args(arguments).output();
+    let output = output.unwrap_or_else(|error| panic!("{program}: {error}"));
+    assert!(
+        output.status.success(),
+        "{program} {arguments:?}: {output:?}"
+    );
+    // `ip` leaves blanks at the ends of its lines, and says things twice over.
+    String::from_utf8(output.stdout).unwrap()
+}
+
+pub fn succeeds(program: &str, arguments: &[&str]) -> bool {
+    Command::new(program)
+        .args(arguments)
+        .output()
+        .is_ok_and(|output| output.status.success())
+}
+
+/// This program in one of its other parts, in a namespace.
+fn ourselves(namespace: &str, words: &[&str]) -> Command {
+    let own = std::env::current_exe().unwrap();
+    let mut command = if namespace == "device" {
+        Command::new(own)
+    } else {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", namespace]).arg(own);
+        command
+    };
+    command.args(words);
+    command
+}
+
+/// The namespaces; this process is in the device's.
+pub struct World {
+    watcher: Watcher,
+    server: Child,
+}
+
+impl World {
+    pub fn new() -> Self {
+        unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS).unwrap();
+        let none = None::<&str>;
+        mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).unwrap();
+        mount(Some("tmpfs"), "/run", Some("tmpfs"), MsFlags::empty(), none).unwrap();
+        for service in [Service::Network, Service::Uplink] {
+            let directory = failberry_state::directory(service);
+            fs::create_dir_all(&directory).unwrap();
+            let id = Some(service.uid());
+            std::os::unix::fs::chown(&directory, id, id).unwrap();
+        }
+        fs::create_dir_all("/run/failberry/config").unwrap();
+        for namespace in ["router", "carrier"] {
+            output("ip", &["netns", "add", namespace]);
+            output("ip", &["-n", namespace, "link", "set", "lo", "up"]);
+        }
+        let router = |words: &[&str]| output("ip", &[&["-n", "router"], words].concat());
+        // The far end waits for the near one, which the device does not have yet.
+        router(&[
+            "link", "add", "lan0", "type", "veth", "peer", "name", "spare",
+        ]);
+        router(&["addr", "add", "192.168.88.1/24", "dev", "lan0"]);
+        router(&["addr", "add", "192.168.88.20/24", "dev", "lan0"]);
+        router(&["addr", "add", "203.0.113.9/32", "dev", "lo"]);
+        router(&["link", "set", "lan0", "up"]);
+        Self {
+            watcher: Watcher::new(&[Service::Network]).unwrap(),
+            server: dnsmasq(),
+        }
+    }
+
+    pub fn start(&self) -> Running {
+        Running::start(ourselves("device", &["service"]))
+    }
+
+    pub fn plug_lan(&self) {
+        let pid = std::process::id().to_string();
+        let device = [
+            "-n", "router", "link", "set", "spare", "netns", &pid, "name", "eth0",
+        ];
+        output("ip", &device);
+    }
+
+    pub fn add_carrier(&self) {
+        let add = [
+            "link", "add", "ppp0", "type", "veth", "peer", "name", "far", "netns", "carrier",
+        ];
+        output("ip", &add);
+        let carrier = |words: &[&str]| output("ip", &[&["-n", "carrier"], words].concat());
+        carrier(&["addr", "add", "10.64.64.64/32", "dev", "far"]);
+        carrier(&["addr", "add", "198.51.100.7/32", "dev", "lo"]);
+        carrier(&["link", "set", "far", "up"]);
+        carrier(&["route", "add", "10.112.7.5/32", "dev", "far"]);
+        // On a real link nobody asks for Ethernet addresses.
+        output(
+            "ip",
+            &[
+                "netns",
+                "exec",
+                "carrier",
+                "sysctl",
+                "-qw",
+                "net.ipv4.conf.far.proxy_arp=1",
+            ],
+        );
+    }
+
+    pub fn cable(&self, plugged: bool) {
+        let way = if plugged { "up" } else { "down" };
+        output("ip", &["-n", "router", "link", "set", "lan0", way]);
+    }
+
+    /// The service's state once it is as wanted.
+    pub fn wait(&self, wanted: impl Fn(&NetworkState) -> bool) -> NetworkState {
+        let end = Instant::now() + BOUND;
+        loop {
+            self.watcher.drain();
+            let state: NetworkState = read().unwrap();
+            if wanted(&state) {
+                return state;
+            }
+            let left = end.saturating_duration_since(Instant::now());
+            assert!(!left.is_zero(), "the state stays {state:?}");
+            let timeout = PollTimeout::try_from(left).unwrap();
+            poll(
+                &mut [PollFd::new(self.watcher.as_fd(), PollFlags::POLLIN)],
+                timeout,
+            )
+            .unwrap();
+        }
+    }
+
+    pub fn leases(&self) -> String {
+        fs::read_to_string(LEASES).unwrap()
+    }
+
+    /// Whether the server has granted `address` so many times, or does so within the bound.
+    pub fn granted(&self, address: Ipv4Addr, times: usize) -> bool {
+        let line = format!("DHCPACK(lan0) {address}");
+        let enough = || {
+            fs::read_to_string(SERVER_LOG)
+                .unwrap()
+                .matches(&line)
+                .count()
+                >= times
+        };
+        let end = Instant::now() + BOUND;
+        // The file is another program's; there is no event to wait for but its growth.
+        while !enough() && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        enough()
+    }
+
+    pub fn resolv(&self) -> String {
+        fs::read_to_string(failberry_network::resolv::PATH).unwrap()
+    }
+
+    pub fn garbage(&self) {
+        assert!(
+            ourselves("router", &["garbage"])
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+
+    pub fn connects(&self, namespace: &str, from: Ipv4Addr, to: &str) -> bool {
+        let from = from.to_string();
+        // The router sends what is for the carrier's side by way of the device.
+        if namespace == "router" {
+            let leased = read::<NetworkState>()
+                .unwrap()
+                .lan
+                .unwrap()
+                .address
+                .to_string();
+            let route = [
+                "-n",
+                "router",
+                "route",
+                "replace",
+                "198.51.100.0/24",
+                "via",
+                &leased,
+            ];
+            output("ip", &route);
+        }
+        ourselves(namespace, &["connect", &from, to])
+            .status()
+            .unwrap()
+            .success()
+    }
+
+    pub fn listen(&self, namespace: &str, at: &str) -> Listening {
+        Listening::start(ourselves(namespace, &["listen", at]))
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
+
+fn dnsmasq() -> Child {
+    let options = [
+        "--keep-in-foreground",
+        "--conf-file=/dev/null",
+        "--user=root",
+        "--pid-file=",
+        "--port=0",
+        "--interface=lan0",
+        "--bind-interfaces",
+        "--no-ping",
+        "--dhcp-authoritative",
+        "--dhcp-range=192.168.88.50,192.168.88.60,255.255.255.0,1h",
+        "--dhcp-option=option:router,192.168.88.1",
+        "--dhcp-option=option:dns-server,192.168.88.1",
+        "--log-dhcp",
+    ];
+    let mut command = Command::new("ip");
+    command
+        .args(["netns", "exec", "router", "dnsmasq"])
+        .args(options);
+    command
+        .arg(format!("--dhcp-leasefile={LEASES}"))
+        .arg(format!("--log-facility={SERVER_LOG}"));
+    let child = command.spawn().unwrap();
+    let end = Instant::now() + BOUND;
+    while !Path::new(SERVER_LOG).exists() {
+        assert!(Instant::now() < end, "dnsmasq does not start");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    child
+}
