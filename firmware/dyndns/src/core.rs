@@ -12,8 +12,8 @@ const RETRY_FIRST_MS: u64 = 5_000;
 /// Longest pause: a wrong key must not knock on AWS for years.
 const RETRY_CAP_MS: u64 = 600_000;
 
-/// How long a signature waits for the clock. Without it AWS refuses (`RequestExpired`), but time
-/// servers may be blocked where AWS is not, and the floor may do.
+/// How long a signature waits for the clock. More than 5 minutes off, AWS refuses it as expired; but
+/// time servers may be blocked where AWS is not, and the floor may do.
 const CLOCK_PATIENCE_MS: u64 = 30_000;
 
 /// The record is set anew this often even if nothing changed: somebody may have touched it.

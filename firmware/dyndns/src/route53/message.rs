@@ -52,10 +52,27 @@ impl Refusal {
             )
         };
         Self {
-            code: text("Code").unwrap_or_else(|| "no code".into()),
+            code: text("Code")
+                .or_else(|| root(xml))
+                .unwrap_or_else(|| "no code".into()),
             message: text("Message").unwrap_or_else(|| "no message".into()),
         }
     }
+}
+
+/// Name of the outermost element: some errors come without an envelope that has their code.
+fn root(xml: &str) -> Option<String> {
+    let content = match xml.trim_start().strip_prefix("<?") {
+        Some(declaration) => declaration.split_once("?>")?.1,
+        None => xml,
+    };
+    let inside = content.trim_start().strip_prefix('<')?;
+    let name: String = inside
+        .chars()
+        .take(Refusal::MAX_TEXT)
+        .take_while(char::is_ascii_alphanumeric)
+        .collect();
+    (!name.is_empty()).then_some(name)
 }
 
 impl fmt::Display for Refusal {

@@ -39,9 +39,10 @@ pub(crate) enum RecordError {
     Signing(String),
     #[error("{url}: {reason}")]
     Transport { url: String, reason: String },
-    #[error("{url} refused with status {status}, {refusal}")]
+    #[error("{url} refused key {key_id} with status {status}, {refusal}")]
     Refused {
         url: String,
+        key_id: String,
         status: u16,
         refusal: Refusal,
     },
@@ -100,6 +101,7 @@ impl Route53 {
         let refusal = Refusal::from_answer(&answer.unwrap_or_default());
         Err(RecordError::Refused {
             url: self.url.clone(),
+            key_id: self.keys.access_key_id.clone(),
             status,
             refusal,
         })

@@ -1,8 +1,14 @@
-//! What goes over the wire is proven against an independent server in the system tests.
+//! Over the wire, with an authority and a Route 53 that share no code with this crate.
 
+use std::net::TcpListener;
+
+use failberry_bench::internet::{Authority, Keys, Route53 as Server};
 use proptest::prelude::*;
 
 use super::*;
+
+const ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 10);
+const BOUND: Duration = Duration::from_secs(10);
 
 fn keys() -> Aws {
     Aws {
@@ -22,6 +28,110 @@ fn record(ca: Option<&str>) -> Dyndns {
         endpoint: "https://127.0.0.1:9/".into(),
         ca: ca.map(str::to_owned),
     }
+}
+
+/// A zone that knows [`keys`], and the record in it.
+fn serve(authority: &Authority) -> (Server, Dyndns) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let endpoint = format!("https://{}", listener.local_addr().unwrap());
+    let server = Server::serve(
+        listener,
+        authority.server(&["127.0.0.1"]),
+        "Z1",
+        Keys {
+            access_key_id: keys().access_key_id,
+            secret_access_key: keys().secret_access_key.reveal().to_owned(),
+        },
+    );
+    let record = Dyndns {
+        endpoint,
+        ..record(Some(authority.pem()))
+    };
+    (server, record)
+}
+
+fn refused(record: Dyndns, keys: Aws) -> String {
+    let zone = Route53::new(record, keys).unwrap();
+    zone.upsert(ADDRESS).unwrap_err().to_string()
+}
+
+#[test]
+fn the_zone_follows_the_address() {
+    let (server, record) = serve(&Authority::new());
+    let zone = Route53::new(record, keys()).unwrap();
+    for last in [10, 11, 10] {
+        zone.upsert(Ipv4Addr::new(192, 0, 2, last)).unwrap();
+    }
+    let change = server.wait_change(ADDRESS, BOUND).unwrap();
+    let told = (change.action.as_str(), change.kind.as_str(), change.ttl);
+    assert_eq!(told, ("UPSERT", "A", 60));
+    assert_eq!(change.name, "gsm.example.org");
+    let values: Vec<_> = server.changes().into_iter().map(|c| c.value).collect();
+    assert_eq!(values, ["192.0.2.10", "192.0.2.11", "192.0.2.10"]);
+    assert_eq!(server.refusals(), Vec::<String>::new());
+}
+
+#[test]
+fn a_wrong_secret_is_told_with_key_status_and_code_and_without_the_secret() {
+    let (server, record) = serve(&Authority::new());
+    let url = format!("{}/2013-04-01/hostedzone/Z1/rrset", record.endpoint);
+    let wrong = Aws {
+        secret_access_key: String::from("wrong-secret").into(),
+        ..keys()
+    };
+    let text = refused(record, wrong);
+    let expected = format!(
+        "{url} refused key AKIDEXAMPLE with status 403, SignatureDoesNotMatch: The request \
+         signature we calculated does not match"
+    );
+    assert!(text.starts_with(&expected), "{text}");
+    assert!(!text.contains("wrong-secret"), "{text}");
+    server.wait_refusal("SignatureDoesNotMatch", BOUND).unwrap();
+    assert_eq!(server.changes(), []);
+}
+
+#[test]
+fn each_other_refusal_is_told_by_its_code() {
+    let (_server, record) = serve(&Authority::new());
+    let stranger = Aws {
+        access_key_id: "AKIDOTHER".into(),
+        ..keys()
+    };
+    let text = refused(record.clone(), stranger);
+    let expected = "refused key AKIDOTHER with status 403, InvalidClientTokenId: ";
+    assert!(text.contains(expected), "{text}");
+
+    let elsewhere = Aws {
+        region: "eu-west-1".into(),
+        ..keys()
+    };
+    let text = refused(record.clone(), elsewhere);
+    let expected = "with status 403, SignatureDoesNotMatch: Credential should be scoped to ";
+    assert!(text.contains(expected), "{text}");
+
+    let zone = "Z2".into();
+    let text = refused(Dyndns { zone, ..record }, keys());
+    assert!(
+        text.contains("with status 404, NoSuchHostedZone: "),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_server_signed_by_somebody_else_gets_no_request() {
+    let (server, record) = serve(&Authority::new());
+    let ca = Some(Authority::new().pem().to_owned());
+    let text = refused(
+        Dyndns {
+            ca,
+            ..record.clone()
+        },
+        keys(),
+    );
+    assert!(text.starts_with(&record.endpoint), "{text}");
+    assert!(text.to_lowercase().contains("certificate"), "{text}");
+    server.wait_refusal("connection from ", BOUND).unwrap();
+    assert_eq!(server.changes(), []);
 }
 
 #[test]
@@ -74,6 +184,29 @@ fn refusals_are_read_from_the_answer() {
         text,
         "SignatureDoesNotMatch: The request signaturewe calculated"
     );
+}
+
+/// Route 53 leaves out the envelope around some of its errors.
+#[test]
+fn a_refusal_without_a_code_is_named_by_its_element() {
+    for (answer, told) in [
+        (
+            "<?xml version=\"1.0\"?>\n<InvalidChangeBatch xmlns=\"https://route53.amazonaws.com/\">\
+             <Messages><Message>[RRSet with DNS name x. is not permitted]</Message></Messages>\
+             </InvalidChangeBatch>",
+            "InvalidChangeBatch: [RRSet with DNS name x. is not permitted]",
+        ),
+        (
+            "<InvalidSignatureException>\n  <Message>Check your key</Message>\n",
+            "InvalidSignatureException: Check your key",
+        ),
+        ("", "no code: no message"),
+        ("<?xml", "no code: no message"),
+        ("<\u{e9}>", "no code: no message"),
+        ("Bad Gateway", "no code: no message"),
+    ] {
+        assert_eq!(Refusal::from_answer(answer).to_string(), told);
+    }
 }
 
 proptest! {
