@@ -139,14 +139,14 @@ pub(crate) const CERTIFICATES: Rule<String> = Rule {
     read: |text| looks_like_pem(text).then(|| text.to_owned()),
 };
 
-/// Not shown: the two halves of the key are easily swapped.
+/// Not shown: the two halves of the key are easily swapped. AWS makes the ids of capitals and digits;
+/// a secret has small letters, and must not pass for an id, which is named in the log.
 pub(crate) const ACCESS_KEY: Rule<String> = Rule {
-    expected: "an access key id of 16 to 128 letters and digits",
+    expected: "an access key id of 16 to 128 capital letters and digits such as AKIAIOSFODNN7EXAMPLE",
     secret: true,
     read: |text| {
-        let good =
-            within(text, 16, 128) && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-        good.then(|| text.to_owned())
+        let allowed = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit();
+        (within(text, 16, 128) && text.chars().all(allowed)).then(|| text.to_owned())
     },
 };
 

@@ -62,6 +62,10 @@ const PROBLEMS: &[(&str, &str)] = &[
         "line 1, key apn: no such key here; it belongs under [carrier]",
     ),
     (
+        "[dyndns]\nname='a.b'\nzone='Z1'\n[aws]\naccess_key_id='wJalrXUtnFEMIK7MDENGbPxRfiCY'\nsecret_access_key='AKIAIOSFODNN7EXAMPLE'",
+        "line 5, key aws.access_key_id: expected an access key id of 16 to 128 capital letters and digits such as AKIAIOSFODNN7EXAMPLE, got another text (not shown)",
+    ),
+    (
         "[lan]\naddress = '192.168.88.2'",
         "line 2, key lan.address: expected an address with its prefix length (8 to 30) such as 192.168.88.2/24, got \"192.168.88.2\"",
     ),
