@@ -1,0 +1,116 @@
+//! Frames to bytes.
+
+use thiserror::Error;
+
+use super::{ADDRESS_CONTROL, ESCAPE, FLAG, FLIP, fcs::Sum, is_mapped};
+use crate::ppp::{Direction, Protocol};
+
+/// Codes of LCP that must reach a peer in any state (RFC 1662, section 7.2; RFC 1661, section 6.6):
+/// from Configure-Request to Code-Reject.
+const LCP_PLAIN_CODES: core::ops::RangeInclusive<u8> = 1..=7;
+
+/// A frame that cannot be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum EncodeError {
+    /// Not even a protocol number.
+    #[error("frame: expected a protocol number of 2 bytes, got {0}")]
+    TooShort(usize),
+    /// A number that no protocol can have (RFC 1661, section 2): it could not be told from a
+    /// shortened one.
+    #[error("frame: expected an even first and an odd second byte, got protocol {0:#06x}")]
+    Protocol(u16),
+    /// The buffer is full.
+    #[error("frame: expected room for its encoding, at most {most} bytes, got {got}")]
+    NoRoom {
+        /// What is enough for this frame in any case.
+        most: usize,
+        /// What there was.
+        got: usize,
+    },
+}
+
+/// Room that is enough for any frame of this length: each octet, and the address, control and
+/// checksum ones, may need an escape.
+pub const fn encoded_max(frame: usize) -> usize {
+    2 * (ADDRESS_CONTROL.len() + frame + 2) + 2
+}
+
+/// Writes `frame`, a protocol number and an information field, between two flags as `options`
+/// allow; gives the number of bytes written. LCP's own negotiation takes no notice of options.
+///
+/// # Errors
+/// The frame is none, or does not fit; what is in `out` then is of no use.
+pub fn encode(frame: &[u8], options: &Direction, out: &mut [u8]) -> Result<usize, EncodeError> {
+    let [first, second, information @ ..] = frame else {
+        return Err(EncodeError::TooShort(frame.len()));
+    };
+    let protocol = u16::from_be_bytes([*first, *second]);
+    if first % 2 == 1 || second % 2 == 0 {
+        return Err(EncodeError::Protocol(protocol));
+    }
+    let plain = Direction::default();
+    let is_negotiation = protocol == Protocol::LCP.0
+        && information
+            .first()
+            .is_some_and(|code| LCP_PLAIN_CODES.contains(code));
+    let options = if is_negotiation { &plain } else { options };
+    let header: &[u8] = if options.acfc { &[] } else { &ADDRESS_CONTROL };
+    let skip = usize::from(options.pfc && *first == 0);
+    let body = frame.get(skip..).unwrap_or_default();
+
+    let mut sum = Sum::new();
+    sum.add(header);
+    sum.add(body);
+    let sum = sum.finish().to_le_bytes();
+
+    let got = out.len();
+    let mut writer = Writer {
+        out,
+        at: 0,
+        map: options.accm,
+    };
+    let written = writer
+        .put(&[FLAG])
+        .and_then(|()| writer.put_escaped(header))
+        .and_then(|()| writer.put_escaped(body))
+        .and_then(|()| writer.put_escaped(&sum))
+        .and_then(|()| writer.put(&[FLAG]));
+    match written {
+        Some(()) => Ok(writer.at),
+        None => Err(EncodeError::NoRoom {
+            most: encoded_max(frame.len()),
+            got,
+        }),
+    }
+}
+
+struct Writer<'a> {
+    out: &'a mut [u8],
+    at: usize,
+    map: u32,
+}
+
+impl Writer<'_> {
+    fn put(&mut self, bytes: &[u8]) -> Option<()> {
+        let end = self.at + bytes.len();
+        self.out.get_mut(self.at..end)?.copy_from_slice(bytes);
+        self.at = end;
+        Some(())
+    }
+
+    /// Copies what needs no escape in runs: almost all of a packet.
+    fn put_escaped(&mut self, mut octets: &[u8]) -> Option<()> {
+        loop {
+            let map = self.map;
+            let special = |octet: &u8| matches!(*octet, FLAG | ESCAPE) || is_mapped(*octet, map);
+            let run = octets.iter().position(special).unwrap_or(octets.len());
+            let (run, rest) = octets.split_at_checked(run)?;
+            self.put(run)?;
+            let Some((octet, rest)) = rest.split_first() else {
+                return Some(());
+            };
+            self.put(&[ESCAPE, octet ^ FLIP])?;
+            octets = rest;
+        }
+    }
+}
