@@ -2,7 +2,11 @@
 
 use std::{env, error::Error};
 
-use tokio_modem::{dial::Settings, driver, modem::GENERIC};
+use tokio_modem::{
+    dial::{DialError, Settings},
+    driver,
+    modem::GENERIC,
+};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -17,7 +21,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let dialled = smol::block_on(driver::smol::dial(tty, &GENERIC, settings, told));
     match dialled {
         Ok(online) => println!("CONNECT {}", online.rate),
-        Err(error) if error.dial().is_some_and(|error| error.pin_spent()) => {
+        Err(error) if error.dial().is_some_and(DialError::pin_spent) => {
             return Err(format!("{error}: do not run this again with the same PIN").into());
         }
         Err(error) => return Err(error.into()),

@@ -15,3 +15,8 @@ pub mod hdlc;
 pub mod kernel;
 pub mod modem;
 pub mod ppp;
+
+/// Has the code of the README compiled with the other documentation tests.
+#[cfg(all(doctest, feature = "smol"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

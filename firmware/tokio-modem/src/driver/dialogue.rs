@@ -120,7 +120,12 @@ pub(super) async fn run<P: Port>(
             counters,
         }),
         Err(source) if is_hang_up(&source) => Err(DriverError::HungUp { step, counters }),
-        Err(source) => Err(DriverError::Io { step, action, source, counters }),
+        Err(source) => Err(DriverError::Io {
+            step,
+            action,
+            source,
+            counters,
+        }),
     }
 }
 

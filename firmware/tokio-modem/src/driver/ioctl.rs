@@ -40,7 +40,12 @@ pub(super) struct Serial {
 
 const _: () = assert!(size_of::<c_int>() == 4, "the kernel's int has 32 bits");
 const _: () = assert!(
-    size_of::<Serial>() == if size_of::<*mut c_void>() == 8 { 72 } else { 60 },
+    size_of::<Serial>()
+        == if size_of::<*mut c_void>() == 8 {
+            72
+        } else {
+            60
+        },
     "struct serial_struct as linux/serial.h lays it out"
 );
 
@@ -120,6 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[allow(clippy::unnecessary_cast, reason = "an int under musl")]
     fn numbers_are_those_of_the_c_library() {
         for (ours, theirs) in [
             (TIOCEXCL, libc::TIOCEXCL as u64),

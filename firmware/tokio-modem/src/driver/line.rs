@@ -36,7 +36,10 @@ pub fn open(path: impl AsRef<Path>) -> Result<OwnedFd, DriverError> {
         .write(true)
         .custom_flags(libc::O_NOCTTY | libc::O_NONBLOCK)
         .open(path)
-        .map_err(|source| DriverError::Open { path: path.to_owned(), source })?
+        .map_err(|source| DriverError::Open {
+            path: path.to_owned(),
+            source,
+        })?
         .into();
     let mut termios =
         tcgetattr(&tty).map_err(|errno| refused("read the line's settings", errno))?;
@@ -85,7 +88,9 @@ pub(super) fn heed_carrier(tty: BorrowedFd<'_>) -> io::Result<()> {
 
 fn make_raw(termios: &mut Termios) -> nix::Result<()> {
     cfmakeraw(termios);
-    termios.input_flags.insert(InputFlags::IGNBRK | InputFlags::IGNPAR);
+    termios
+        .input_flags
+        .insert(InputFlags::IGNBRK | InputFlags::IGNPAR);
     termios
         .control_flags
         .remove(ControlFlags::CSIZE | ControlFlags::CSTOPB | ControlFlags::CRTSCTS);
@@ -102,5 +107,8 @@ fn make_raw(termios: &mut Termios) -> nix::Result<()> {
 }
 
 fn refused(action: &'static str, errno: Errno) -> DriverError {
-    DriverError::Configure { action, source: errno.into() }
+    DriverError::Configure {
+        action,
+        source: errno.into(),
+    }
 }
