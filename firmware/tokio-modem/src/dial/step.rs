@@ -38,11 +38,10 @@ impl Step {
     pub(super) fn next(self) -> Self {
         match self {
             Self::Synchronise => Self::Initialise,
-            Self::Initialise => Self::Quieten,
+            Self::Initialise | Self::EnterPin => Self::Quieten,
             Self::Quieten => Self::SimState,
             Self::SimState => Self::Model,
             Self::PinTries => Self::EnterPin,
-            Self::EnterPin => Self::Quieten,
             Self::Model => Self::Signal,
             Self::Signal => Self::Registration,
             Self::Registration | Self::PacketRegistration => Self::Operator,

@@ -157,6 +157,7 @@ mod tests {
 
     /// The numbers as `linux/ppp-ioctl.h` composes them, from direction, `'t'`, number and type.
     #[test]
+    #[allow(clippy::unnecessary_cast, reason = "an int under musl")]
     fn numbers_are_those_of_the_kernel_header() {
         let int = size_of::<c_int>();
         let composed = [
@@ -177,6 +178,7 @@ mod tests {
     }
 
     #[test]
+    #[allow(clippy::unnecessary_cast, reason = "an int under musl")]
     fn terminal_numbers_are_those_of_the_c_library() {
         assert_eq!(u64::from(TIOCSETD), nix::libc::TIOCSETD as u64);
         assert_eq!(u64::from(TIOCGETD), nix::libc::TIOCGETD as u64);

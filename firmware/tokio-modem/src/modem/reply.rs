@@ -35,7 +35,7 @@ pub(super) struct Fields<'a> {
     rest: Option<&'a str>,
 }
 
-impl<'a> Fields<'a> {
+impl Fields<'_> {
     /// The next field as a number; nothing if it is none.
     pub(super) fn number<N: core::str::FromStr>(&mut self) -> Option<N> {
         self.next()?.parse().ok()

@@ -115,10 +115,12 @@ impl State {
 
 type Cell = Option<Step>;
 
+#[expect(clippy::unnecessary_wraps, reason = "it makes cells, of which some are empty")]
 const fn go(next: State) -> Cell {
     Some(Step { actions: Actions::NONE, next })
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "it makes cells, of which some are empty")]
 const fn act(actions: Actions, next: State) -> Cell {
     Some(Step { actions, next })
 }

@@ -10,6 +10,7 @@ const CREDENTIAL_LEN: usize = 255;
 
 /// How one end of a link wants it.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Config {
     /// Name and password: shown to the peer by a client, demanded from it by a server.
     pub credentials: Credentials,

@@ -12,7 +12,7 @@ use super::report::Ipv6;
 const INTERFACE_ID: u8 = 1;
 /// The universal/local bit, 0 in an identifier that nobody assigned (RFC 4291, appendix A).
 const UNIVERSAL: u64 = 1 << 57;
-/// fe80::/64.
+/// `fe80::/64`.
 const LINK_LOCAL: u128 = 0xfe80 << 112;
 
 /// The interface identifiers of both ends.

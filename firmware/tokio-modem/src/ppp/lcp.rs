@@ -124,8 +124,8 @@ impl Lcp {
             self.demanded = asked;
             return Opinion::Accept;
         }
-        let better = [AuthProtocol::ChapMd5, AuthProtocol::Pap].into_iter();
-        match better.filter(|other| self.allows(*other)).next() {
+        let mut better = [AuthProtocol::ChapMd5, AuthProtocol::Pap].into_iter();
+        match better.find(|other| self.allows(*other)) {
             Some(other) => {
                 put_auth(naks, other);
                 Opinion::Nak

@@ -200,7 +200,7 @@ impl<L: Layer> Negotiator<L> {
     ) -> Result<Option<Signal>, Malformed> {
         let bare = Answer { code: code::TERMINATE_ACK, id: packet.id, data: &[] };
         Ok(match packet.code {
-            code::CONFIGURE_REQUEST => self.configure_request(packet, packet.options()?, cx),
+            code::CONFIGURE_REQUEST => self.configure_request(packet, &packet.options()?, cx),
             code::CONFIGURE_ACK => {
                 if self.is_answer(packet, cx) {
                     if packet.data != self.request.as_slice() {
@@ -276,7 +276,7 @@ impl<L: Layer> Negotiator<L> {
     fn configure_request(
         &mut self,
         packet: &Packet<'_>,
-        options: Options<'_>,
+        options: &Options<'_>,
         cx: &mut Context<'_>,
     ) -> Option<Signal> {
         if matches!(self.state, State::Closed | State::Closing | State::Stopping) {
@@ -285,7 +285,7 @@ impl<L: Layer> Negotiator<L> {
         }
         let (mut naks, mut rejects) = (Body::new(), Body::new());
         self.layer.begin_peer();
-        for option in options {
+        for option in options.clone() {
             let opinion = self.layer.judge(option, &mut naks, cx.random);
             let hardened = opinion == Opinion::Nak && self.naks_sent >= MAX_FAILURE;
             // A part of the peer's own packet always fits.

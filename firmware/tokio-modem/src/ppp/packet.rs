@@ -109,7 +109,7 @@ impl<'a> Packet<'a> {
 }
 
 /// Options whose lengths are right.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Options<'a>(&'a [u8]);
 
 /// One option.
