@@ -18,10 +18,12 @@ const BLOCK: u64 = 4096;
 /// because blocks of a journal from another life of the card must not be replayed.
 fn needed(layout: &Layout, image: &[u8]) -> Vec<Range<u64>> {
     let environment = &layout.environment;
-    let mut bytes = vec![0..BLOCK];
-    for start in [environment.offset, environment.redundant] {
-        bytes.push(start..start + environment.size);
-    }
+    let copy = |start| start..start + environment.size;
+    let mut bytes = vec![
+        0..BLOCK,
+        copy(environment.offset),
+        copy(environment.redundant),
+    ];
     for partition in &layout.partitions {
         let place = partition.bytes();
         let content = part(image, &place);

@@ -35,3 +35,20 @@ pub fn wrap(u_boot: &[u8]) -> Vec<u8> {
     image.extend_from_slice(u_boot);
     image
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_checksums_hold() {
+        let image = wrap(b"U-Boot's code");
+        let word = |at: usize| u32::from_be_bytes(image[at..at + 4].try_into().unwrap());
+        let mut header = image[..64].to_vec();
+        header[4..8].fill(0);
+        assert_eq!(word(4), crc32(&header));
+        assert_eq!(word(24), crc32(&image[64..]));
+        assert_eq!(&image[64..], b"U-Boot's code");
+        assert_eq!(word(12), 13);
+    }
+}

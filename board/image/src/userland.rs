@@ -53,7 +53,7 @@ pub fn tree(parts: &Parts) -> Result<Tree> {
     for name in parts.modules.in_load_order(parts.lists)? {
         let path = format!("lib/modules/{name}.ko");
         tree.put(&path, Node::File(0o644, parts.modules.content(&name)?));
-        list.push_str(&format!("/{path}\n"));
+        list.extend(["/", &path, "\n"]);
     }
     let path = format!("{LISTS}/{}.list", parts.board);
     tree.put(&path, Node::File(0o644, list.into_bytes()));

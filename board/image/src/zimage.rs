@@ -35,11 +35,10 @@ pub(crate) fn end_of_use(kernel: &[u8], load: u64) -> Result<u64> {
     }
     let unpacked = u64::from(word(kernel, usize_of(entry(2)?))?);
     let [zeroed, distance, heap] = [entry(3)?, entry(4)?, entry(5)?].map(u64::from);
-    let unpacker = kernel.len() as u64 + heap + STACK;
-    let running = distance + unpacked + zeroed;
-    Ok(running
-        .max(distance + unpacked + unpacker)
-        .max(load + unpacker))
+    let loader = kernel.len() as u64 + heap + STACK;
+    Ok((distance + unpacked + zeroed)
+        .max(distance + unpacked + loader)
+        .max(load + loader))
 }
 
 fn word(kernel: &[u8], at: usize) -> Result<u32> {
