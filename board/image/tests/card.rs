@@ -1,5 +1,8 @@
 //! A whole card, made of small parts, seen by the programs that other people look at cards with.
 
+// A test that meets the unexpected should stop there and say so.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -53,7 +56,7 @@ impl Card {
             content: content.into(),
         };
         let files = [
-            file("u-boot.bin", &[1; 300_000]),
+            file("u-boot.bin", &vec![1; 300_000]),
             file("failberrypi.toml", b"# fresh\n"),
         ];
         let contents = card::Contents {
@@ -165,7 +168,10 @@ fn settings_are_put_onto_a_finished_card() {
         fat::read(&mut boot, "failberrypi.toml").unwrap(),
         text.as_bytes()
     );
-    assert_eq!(fat::read(&mut boot, "u-boot.bin").unwrap(), [1; 300_000]);
+    assert_eq!(
+        fat::read(&mut boot, "u-boot.bin").unwrap(),
+        vec![1; 300_000]
+    );
     let bytes = card.layout.partition(Role::Boot).unwrap().bytes();
     assert!(before[..at(bytes.start)] == after[..at(bytes.start)]);
     assert!(before[at(bytes.end)..] == after[at(bytes.end)..]);

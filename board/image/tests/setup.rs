@@ -1,5 +1,8 @@
 //! What needs the outcome of `board/setup`: `cargo test -- --ignored` runs it.
 
+// A test that meets the unexpected should stop there and say so.
+#![allow(clippy::unwrap_used)]
+
 use std::{
     env, fs,
     path::{Path, PathBuf},
@@ -27,7 +30,7 @@ fn a_slot_is_the_same_each_time_and_holds_its_parts_with_their_sha256() {
     let parts = slot::Parts {
         kernel: &kernel,
         device_tree: &device_tree,
-        userland: &[7; 100_001],
+        userland: &vec![7; 100_001],
     };
     let mkimage = cache().join("u-boot/rpi2/mkimage");
     let first = slot::build(&parts, &mkimage, 1_735_689_600).unwrap();
