@@ -13,7 +13,8 @@ use std::{
 };
 
 use failberry_config::{
-    ClockConfig, Config, DyndnsConfig, MAX_BYTES, NetworkConfig, Parsed, UplinkConfig, parse_bytes,
+    ClockConfig, Config, DyndnsConfig, MAX_BYTES, NetworkConfig, Parsed, Problem, UplinkConfig,
+    parse_bytes,
 };
 use failberry_service::{ConfigError, write_config};
 use failberry_state::{BootMillis, RUN, Service};
@@ -27,6 +28,10 @@ const DEFAULT_CARD: &str = "mmcblk0";
 
 /// A card that needs longer than this to appear will not.
 const CARD_BOUND: u64 = 10_000;
+
+/// Problems of the file told one by one. A file that is something else altogether has thousands,
+/// and the status page and the console are for people.
+const MAX_TOLD: usize = 20;
 
 const BOOT: &str = "/boot";
 const DATA: &str = "/data";
@@ -108,9 +113,7 @@ fn configure(card: &str, until: BootMillis, trouble: &mut Trouble) {
     match bytes {
         Ok(bytes) => {
             let Parsed { config, problems } = parse_bytes(&bytes);
-            for problem in &problems {
-                trouble.add(format!("{FILE} {problem}"));
-            }
+            tell(&problems, trouble);
             if let Err(error) = hand_out(&config) {
                 trouble.add(format!("cannot hand out the settings: {error}"));
             }
@@ -125,6 +128,15 @@ fn configure(card: &str, until: BootMillis, trouble: &mut Trouble) {
             "no settings: {FILE} on {}: {error}",
             device.display()
         )),
+    }
+}
+
+fn tell(problems: &[Problem], trouble: &mut Trouble) {
+    for problem in problems.iter().take(MAX_TOLD) {
+        trouble.add(format!("{FILE} {problem}"));
+    }
+    if let Some(more @ 1..) = problems.len().checked_sub(MAX_TOLD) {
+        trouble.add(format!("{FILE} has {more} more problems, not told"));
     }
 }
 
@@ -208,6 +220,23 @@ mod tests {
         assert_eq!(warnings(run.path()), ["no card"]);
         fs::write(run.path().join(WARNINGS), "[").unwrap();
         assert!(warnings(run.path()).first().unwrap().starts_with(WARNINGS));
+    }
+
+    #[test]
+    fn a_file_of_nothing_but_problems_is_told_in_few_lines() {
+        let text = ["a = 1", "[b]", "c = 2", "[d.e]", "f = 3", "x"].join("\n");
+        let many: Vec<_> = (0..200)
+            .flat_map(|_| parse_bytes(text.as_bytes()).problems)
+            .collect();
+        let mut trouble = Trouble::default();
+        tell(&many, &mut trouble);
+        assert_eq!(trouble.0.len(), MAX_TOLD + 1);
+        let left = many.len() - MAX_TOLD;
+        let last = trouble.0.last().unwrap();
+        assert_eq!(*last, format!("{FILE} has {left} more problems, not told"));
+        let mut few = Trouble::default();
+        tell(&parse_bytes(b"a = 1").problems, &mut few);
+        assert_eq!(few.0.len(), 1);
     }
 
     #[test]
