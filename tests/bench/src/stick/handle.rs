@@ -1,0 +1,239 @@
+//! The handle: plug, watch, disturb, unplug.
+
+use std::{
+    io::{self, Read, Write},
+    os::unix::net::UnixStream,
+    path::Path,
+    sync::Arc,
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use super::{
+    Options, StickError,
+    machine::Machine,
+    runner::{Runner, Shared, State},
+    wire::{Capabilities, Codec, Frame, Packet},
+};
+
+/// QEMU makes its sockets early, and takes a new connection right after the end of the last.
+const CONNECT_BOUND: Duration = Duration::from_secs(10);
+
+/// Between two tries to connect.
+const CONNECT_PAUSE: Duration = Duration::from_millis(20);
+
+/// Commands told by an error.
+const HEARD_MAX: usize = 8;
+
+/// What we can; QEMU can all of it but the acknowledgement.
+const CAPABILITIES: Capabilities = Capabilities::DEVICE_VERSION
+    .and(Capabilities::DISCONNECT_ACK)
+    .and(Capabilities::MAX_PACKET_SIZE)
+    .and(Capabilities::IDS_64)
+    .and(Capabilities::BULK_LENGTH_32);
+
+/// A stick that is plugged in. Dropping it unplugs it.
+pub struct Stick {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<Result<(), StickError>>>,
+}
+
+impl Stick {
+    /// Connects to QEMU and puts the stick on the bus, whether the guest looks already or not.
+    ///
+    /// # Errors
+    /// QEMU does not listen, or does not speak usbredir.
+    pub fn plug(options: Options) -> Result<Self, StickError> {
+        let mut redir = connect(&options.redir)?;
+        let codec = hello(&mut redir).map_err(|source| match source {
+            HelloError::Io(source) => StickError::Hello {
+                path: options.redir.clone(),
+                source,
+            },
+            HelloError::Wire(error) => error,
+        })?;
+        redir.set_nonblocking(true).map_err(StickError::Redir)?;
+        let machine = Machine::new(&options, 0);
+        let (shared, wake) = Shared::new(machine, Instant::now()).map_err(StickError::Start)?;
+        let runner = Runner::new(Arc::clone(&shared), wake, redir, codec, options.line);
+        let thread = thread::Builder::new()
+            .name("stick".to_owned())
+            .spawn(|| runner.run())
+            .map_err(StickError::Start)?;
+        let thread = Some(thread);
+        Ok(Self { shared, thread })
+    }
+
+    /// Takes the stick off the bus and lets go of QEMU's socket: another one can be plugged.
+    ///
+    /// # Errors
+    /// The stick had ended before, or QEMU does not take the disconnect.
+    pub fn unplug(mut self) -> Result<(), StickError> {
+        self.leave()
+    }
+
+    /// AT commands heard so far on all ports, in order, SIM PINs included.
+    pub fn commands(&self) -> Vec<String> {
+        self.shared.lock().machine.commands().to_vec()
+    }
+
+    /// Waits for a command that has `pattern` in it, and gives it out. Every wait goes on behind
+    /// the command that the last one found, so that a sequence of waits is a sequence of commands.
+    ///
+    /// # Errors
+    /// It did not come in time, or the stick has ended.
+    pub fn wait_command(&self, pattern: &str, bound: Duration) -> Result<String, StickError> {
+        let find = |state: &mut State| {
+            let heard = state.machine.commands().get(state.cursor..)?;
+            let place = heard.iter().position(|command| command.contains(pattern))?;
+            let command = heard.get(place).cloned();
+            state.cursor += place + 1;
+            command
+        };
+        self.wait(&format!("the command {pattern}"), bound, find)
+    }
+
+    /// Waits until the guest has configured the stick.
+    ///
+    /// # Errors
+    /// It did not in time, or the stick has ended.
+    pub fn wait_configured(&self, bound: Duration) -> Result<(), StickError> {
+        let configured = |state: &mut State| state.machine.is_configured().then_some(());
+        self.wait("a configured stick", bound, configured)
+    }
+
+    /// Waits until there is a call, or none.
+    ///
+    /// # Errors
+    /// It did not in time, or the stick has ended.
+    pub fn wait_call(&self, on: bool, bound: Duration) -> Result<(), StickError> {
+        let expected = if on { "a call" } else { "the end of the call" };
+        let changed = |state: &mut State| (state.machine.in_call() == on).then_some(());
+        self.wait(expected, bound, changed)
+    }
+
+    /// Says a line on the modem port, unasked.
+    pub fn say(&self, line: &str) {
+        self.inject(format!("\r\n{line}\r\n").as_bytes());
+    }
+
+    /// Puts bytes on the modem port, whatever goes on there.
+    pub fn inject(&self, bytes: &[u8]) {
+        self.shared
+            .change(|machine, now| machine.inject(bytes, now));
+    }
+
+    /// Hangs the stick, or wakes it: it takes bytes and answers nothing, nor does it end its call.
+    pub fn set_silent(&self, silent: bool) {
+        self.shared
+            .change(|machine, now| machine.set_silent(silent, now));
+    }
+
+    /// There is a call.
+    pub fn in_call(&self) -> bool {
+        self.shared.lock().machine.in_call()
+    }
+
+    /// The network ends the call, if there is one.
+    pub fn drop_call(&self) {
+        self.shared.change(Machine::drop_call);
+    }
+
+    /// The next command that starts so is answered with this line instead, once.
+    pub fn fault(&self, command_prefix: &str, answer: &str) {
+        self.shared
+            .change(|machine, _| machine.fault(command_prefix, answer));
+    }
+
+    fn wait<T>(
+        &self,
+        expected: &str,
+        bound: Duration,
+        found: impl FnMut(&mut State) -> Option<T>,
+    ) -> Result<T, StickError> {
+        self.shared.wait(bound, found)?.ok_or_else(|| {
+            let commands = self.commands();
+            let from = commands.len().saturating_sub(HEARD_MAX);
+            StickError::TimedOut {
+                expected: expected.to_owned(),
+                bound,
+                heard: commands.into_iter().skip(from).collect(),
+            }
+        })
+    }
+
+    fn leave(&mut self) -> Result<(), StickError> {
+        self.shared.change(Machine::unplug);
+        match self.thread.take().map(JoinHandle::join) {
+            Some(Ok(result)) => result,
+            Some(Err(_)) => Err(StickError::Ended {
+                why: "its thread has panicked".to_owned(),
+            }),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Stick {
+    fn drop(&mut self) {
+        // Whoever wants to know calls `unplug`.
+        let _ = self.leave();
+    }
+}
+
+fn connect(path: &Path) -> Result<UnixStream, StickError> {
+    let until = Instant::now() + CONNECT_BOUND;
+    loop {
+        match UnixStream::connect(path) {
+            Ok(socket) => return Ok(socket),
+            Err(_) if Instant::now() < until => thread::sleep(CONNECT_PAUSE),
+            Err(source) => {
+                let path = path.to_owned();
+                return Err(StickError::Connect { path, source });
+            }
+        }
+    }
+}
+
+enum HelloError {
+    Io(io::Error),
+    Wire(StickError),
+}
+
+impl From<io::Error> for HelloError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+fn hello(redir: &mut UnixStream) -> Result<Codec, HelloError> {
+    let mut codec = Codec::new(CAPABILITIES);
+    let hello = Packet::Hello {
+        version: concat!("failberry-bench ", env!("CARGO_PKG_VERSION")).to_owned(),
+        capabilities: CAPABILITIES,
+    };
+    let mut bytes = Vec::new();
+    codec.encode(
+        &Frame {
+            id: 0,
+            packet: hello,
+        },
+        &mut bytes,
+    );
+    redir.write_all(&bytes)?;
+    redir.set_read_timeout(Some(CONNECT_BOUND))?;
+    // Byte by byte, so that nothing behind the hello is taken.
+    let mut byte = [0];
+    loop {
+        redir.read_exact(&mut byte)?;
+        codec.push(&byte);
+        match codec.next() {
+            Ok(Some(Frame {
+                packet: Packet::Hello { .. },
+                ..
+            })) => return Ok(codec),
+            Ok(_) => {}
+            Err(error) => return Err(HelloError::Wire(error.into())),
+        }
+    }
+}

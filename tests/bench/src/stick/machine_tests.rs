@@ -1,0 +1,252 @@
+//! The stick on virtual time, with the host played by packets.
+
+use super::{
+    super::{
+        Sim,
+        wire::{Control, Packet, Status},
+    },
+    *,
+};
+
+struct Host {
+    machine: Machine,
+    now: u64,
+    id: u64,
+}
+
+impl Host {
+    fn new(mode: Mode) -> Self {
+        let options = Options {
+            redir: "unused".into(),
+            line: "unused".into(),
+            transport: Transport::Bulk,
+            mode,
+            sim: Sim::Ready,
+        };
+        let (machine, now, id) = (Machine::new(&options, 0), 0, 0);
+        let mut host = Self { machine, now, id };
+        host.handle(Packet::Reset);
+        host.handle(Packet::SetConfiguration(1));
+        assert!(host.machine.is_configured());
+        host.now = 60_000;
+        host.machine.tick(host.now);
+        host.machine.take_frames();
+        host
+    }
+
+    fn handle(&mut self, packet: Packet) {
+        self.id += 1;
+        let id = self.id;
+        self.machine.handle(Frame { id, packet }, self.now);
+    }
+
+    fn bulk(&mut self, endpoint: u8, length: u32, data: &[u8]) {
+        self.handle(Packet::Bulk {
+            endpoint,
+            status: Status::Success,
+            length,
+            stream: 0,
+            data: data.to_vec(),
+        });
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.bulk(0x03, u32::try_from(bytes.len()).unwrap(), bytes);
+    }
+
+    /// All that one large read of the modem port gives, and how many writes were answered.
+    fn read(&mut self) -> (String, usize) {
+        self.bulk(0x83, 1 << 16, b"");
+        let (mut said, mut written) = (String::new(), 0);
+        for frame in self.machine.take_frames() {
+            match frame.packet {
+                Packet::Bulk {
+                    endpoint: 0x83,
+                    data,
+                    ..
+                } => {
+                    said.push_str(&String::from_utf8(data).unwrap());
+                }
+                Packet::Bulk { endpoint: 0x03, .. } => written += 1,
+                _ => {}
+            }
+        }
+        // A read that is still open would be answered at any later time.
+        let id = self.id;
+        let packet = Packet::Cancel;
+        self.machine.handle(Frame { id, packet }, self.now);
+        self.machine.take_frames();
+        (said, written)
+    }
+
+    fn dtr(&mut self, on: bool) {
+        self.handle(Packet::Control(Control {
+            endpoint: 0,
+            request: 0x22,
+            request_type: 0x21,
+            status: Status::Success,
+            value: on.into(),
+            index: 2,
+            length: 0,
+            data: Vec::new(),
+        }));
+    }
+
+    fn call(&mut self) {
+        self.write(b"ATD*99#\r");
+        assert_eq!(self.machine.take_orders(), [Order::Connect]);
+        self.machine.connected(self.now);
+        let (said, _) = self.read();
+        assert!(said.ends_with("\r\nCONNECT 7200000\r\n"), "{said}");
+    }
+
+    fn pass(&mut self, ms: u64) -> Vec<Packet> {
+        let until = self.now + ms;
+        while let Some(at) = self.machine.deadline().filter(|at| *at <= until) {
+            self.now = at.max(self.now);
+            self.machine.tick(self.now);
+        }
+        self.now = until;
+        self.machine.tick(until);
+        let frames = self.machine.take_frames();
+        frames.into_iter().map(|frame| frame.packet).collect()
+    }
+}
+
+#[test]
+fn commands_are_answered_and_remembered() {
+    let mut host = Host::new(Mode::Modem);
+    host.write(b"AT+CPMS?\r");
+    let (said, written) = host.read();
+    assert!(
+        said.contains("+CPMS: \"SM\"") && said.ends_with("OK\r\n"),
+        "{said}"
+    );
+    assert_eq!(written, 1);
+    assert_eq!(host.machine.commands(), ["AT+CPMS?"]);
+}
+
+#[test]
+fn the_carrier_slows_the_host_down() {
+    let mut host = Host::new(Mode::Modem);
+    host.call();
+    for _ in 0..20 {
+        host.write(&[0; 4096]);
+    }
+    let (_, written) = host.read();
+    assert_eq!(written, UPLINK_MAX / 4096);
+    assert_eq!(host.machine.uplink().len(), UPLINK_MAX);
+    host.machine.sent(4096, host.now);
+    assert_eq!(host.read().1, 1);
+}
+
+#[test]
+fn the_host_slows_the_carrier_down() {
+    let mut host = Host::new(Mode::Modem);
+    host.call();
+    let room = host.machine.line_room();
+    host.machine.line_bytes(&vec![b'x'; room], host.now);
+    assert_eq!(host.machine.line_room(), 0);
+    assert_eq!(host.read().0.len(), room);
+    assert_eq!(host.machine.line_room(), DOWNLINK_MAX);
+}
+
+#[test]
+fn calls_end_from_either_side() {
+    let mut host = Host::new(Mode::Modem);
+    host.call();
+    host.machine.no_carrier(host.now);
+    assert_eq!(host.read().0, "\r\nNO CARRIER\r\n");
+    host.call();
+    host.machine.drop_call(host.now);
+    assert_eq!(host.machine.take_orders(), [Order::Close]);
+    assert_eq!(host.read().0, "\r\nNO CARRIER\r\n");
+    host.call();
+    host.dtr(false);
+    assert_eq!(host.machine.take_orders(), [Order::Close]);
+    assert!(!host.machine.in_call());
+    host.call();
+    host.handle(Packet::Reset);
+    assert_eq!(host.machine.take_orders(), [Order::Close]);
+}
+
+#[test]
+fn a_hung_stick_takes_bytes_and_answers_nothing() {
+    let mut host = Host::new(Mode::Modem);
+    host.machine.set_silent(true, host.now);
+    host.write(b"AT\r");
+    assert_eq!(host.read(), (String::new(), 1));
+    assert!(host.machine.commands().is_empty());
+    host.machine.set_silent(false, host.now);
+    host.write(b"AT\r");
+    assert!(host.read().0.ends_with("OK\r\n"));
+}
+
+#[test]
+fn the_flood_is_bounded_and_stays_out_of_calls() {
+    let mut host = Host::new(Mode::Modem);
+    host.read();
+    host.pass(3_000);
+    assert_eq!(host.read().0.matches("+ZUSIMR:2").count(), 3);
+    host.pass(10_000_000);
+    assert!(host.read().0.len() < DOWNLINK_MAX + 16);
+    host.call();
+    host.pass(3_000);
+    assert_eq!(host.read().0, "");
+}
+
+#[test]
+fn a_restart_leaves_the_bus_and_comes_back() {
+    let mut host = Host::new(Mode::Modem);
+    host.call();
+    host.pass(1_000);
+    host.write(b"+++");
+    host.pass(1_000);
+    host.write(b"AT+CFUN=1,1\r");
+    assert_eq!(host.machine.take_orders(), [Order::Close]);
+    let gone = host.pass(LEAVE_MS);
+    assert!(gone.contains(&Packet::DeviceDisconnect));
+    assert!(!host.machine.is_configured());
+    let back = host.pass(AWAY_MS);
+    assert!(matches!(
+        back.last(),
+        Some(Packet::DeviceConnect {
+            product: 0x2003,
+            ..
+        })
+    ));
+}
+
+#[test]
+fn an_ejected_cdrom_becomes_a_modem() {
+    let mut host = Host::new(Mode::CdRom);
+    let mut eject = b"USBC\0\0\0\0\0\0\0\0\0\0\x06\x1b\0\0\0\x02".to_vec();
+    eject.resize(31, 0);
+    host.bulk(0x01, 31, &eject);
+    host.bulk(0x81, 13, b"");
+    assert_eq!(host.machine.take_frames().len(), 2);
+    let packets = host.pass(LEAVE_MS + AWAY_MS);
+    assert!(packets.contains(&Packet::DeviceDisconnect));
+    assert!(matches!(
+        packets.last(),
+        Some(Packet::DeviceConnect {
+            product: 0x2003,
+            ..
+        })
+    ));
+}
+
+#[test]
+fn unplugged_is_for_good() {
+    let mut host = Host::new(Mode::Modem);
+    host.call();
+    host.machine.unplug(host.now);
+    assert_eq!(host.machine.take_orders(), [Order::Close]);
+    assert!(host.machine.is_unplugged());
+    assert!(
+        !host
+            .pass(100_000)
+            .iter()
+            .any(|p| matches!(p, Packet::DeviceConnect { .. }))
+    );
+}

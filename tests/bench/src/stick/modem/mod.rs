@@ -1,0 +1,12 @@
+//! The modem function: AT commands on every port, a call on one.
+//!
+//! Takes in bytes of the host, DTR and what happens to the call; gives out bytes for the host and
+//! what to do with the call. Pure, with time passed in.
+
+mod answers;
+mod command;
+mod phone;
+mod port;
+
+pub(super) use phone::Phone;
+pub(super) use port::{Action, Port};

@@ -1,0 +1,248 @@
+//! What the ports share: SIM, radio, and what is said unasked.
+
+use super::super::Sim;
+
+/// From a SIM that is ready to a registration.
+const SEARCH_MS: u64 = 1_500;
+
+/// The flood repeats so often; real sticks do so every second or two.
+const FLOOD_MS: u64 = 1_000;
+
+/// After its PIN the SIM is read, and the flood begins.
+const AFTER_PIN_MS: u64 = 1_000;
+
+/// Wrong unblocking codes that a SIM takes.
+pub(super) const PUK_TRIES: u8 = 10;
+
+/// Wrong PINs that a fresh SIM takes.
+const PIN_TRIES: u8 = 3;
+
+/// The flood itself.
+const FLOOD: &str = "+ZUSIMR:2";
+
+/// SIM and radio of one stick.
+pub(in super::super) struct Phone {
+    sim: Sim,
+    /// The SIM is open for this power-up.
+    open_since: Option<u64>,
+    radio: bool,
+    flood_at: Option<u64>,
+    /// The CD-ROM shows after a restart.
+    pub(in super::super) autorun: bool,
+    /// Access point names by context.
+    contexts: Vec<(u8, String)>,
+    faults: Vec<(String, String)>,
+}
+
+/// What became of a PIN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Entry {
+    /// It opened the SIM.
+    Right,
+    /// It did not.
+    Wrong,
+    /// None was asked for.
+    NotAsked,
+    /// There is no SIM.
+    NoSim,
+}
+
+impl Phone {
+    /// A stick with this SIM, powered up.
+    pub(in super::super) fn new(sim: Sim, autorun: bool, now: u64) -> Self {
+        let mut phone = Self {
+            sim,
+            open_since: None,
+            radio: true,
+            flood_at: None,
+            autorun,
+            contexts: Vec::new(),
+            faults: Vec::new(),
+        };
+        phone.power_up(now);
+        phone
+    }
+
+    /// As after a restart; the SIM remembers its tries.
+    pub(in super::super) fn power_up(&mut self, now: u64) {
+        self.radio = true;
+        self.open_since = matches!(self.sim, Sim::Ready).then_some(now);
+        self.flood_at = (!matches!(self.sim, Sim::Absent)).then(|| now.saturating_add(FLOOD_MS));
+    }
+
+    /// The next command that starts so is answered with this line.
+    pub(in super::super) fn fault(&mut self, prefix: &str, answer: &str) {
+        let prefix = prefix.to_ascii_uppercase();
+        self.faults.push((prefix, answer.to_owned()));
+    }
+
+    /// The answer that was ordered for this command.
+    pub(super) fn take_fault(&mut self, command: &str) -> Option<String> {
+        let command = command.to_ascii_uppercase();
+        let place = self
+            .faults
+            .iter()
+            .position(|(prefix, _)| command.starts_with(prefix))?;
+        Some(self.faults.remove(place).1)
+    }
+
+    /// What is said unasked now.
+    pub(in super::super) fn unasked(&mut self, now: u64) -> Option<&'static str> {
+        let at = self.flood_at.filter(|at| *at <= now)?;
+        self.flood_at = Some(at.max(now).saturating_add(FLOOD_MS));
+        Some(FLOOD)
+    }
+
+    /// When something will be said unasked.
+    pub(in super::super) fn deadline(&self) -> Option<u64> {
+        self.flood_at
+    }
+
+    /// Message storage was asked for.
+    pub(super) fn quieten(&mut self) {
+        self.flood_at = None;
+    }
+
+    /// The state of `+CPIN?`, `None` without a SIM.
+    pub(super) fn pin_state(&self) -> Option<&'static str> {
+        match (&self.sim, self.open_since) {
+            (Sim::Absent, _) => None,
+            (Sim::Puk, _) => Some("SIM PUK"),
+            (Sim::Ready, _) | (Sim::Pin { .. }, Some(_)) => Some("READY"),
+            (Sim::Pin { .. }, None) => Some("SIM PIN"),
+        }
+    }
+
+    /// Tries left of the PIN.
+    pub(super) fn pin_tries(&self) -> u8 {
+        match &self.sim {
+            Sim::Pin { tries, .. } => *tries,
+            Sim::Ready => PIN_TRIES,
+            Sim::Puk | Sim::Absent => 0,
+        }
+    }
+
+    /// `+CPIN=`.
+    pub(super) fn enter(&mut self, entered: &str, now: u64) -> Entry {
+        match &mut self.sim {
+            Sim::Absent => Entry::NoSim,
+            Sim::Puk => Entry::Wrong,
+            _ if self.open_since.is_some() => Entry::NotAsked,
+            Sim::Pin { pin, .. } if pin == entered => {
+                self.open_since = Some(now);
+                self.flood_at = Some(now.saturating_add(AFTER_PIN_MS));
+                Entry::Right
+            }
+            Sim::Pin { tries, .. } => {
+                *tries = tries.saturating_sub(1);
+                if *tries == 0 {
+                    self.sim = Sim::Puk;
+                }
+                Entry::Wrong
+            }
+            Sim::Ready => Entry::NotAsked,
+        }
+    }
+
+    /// `+CFUN=0` and `1`.
+    pub(super) fn set_radio(&mut self, on: bool, now: u64) {
+        if on && !self.radio {
+            self.open_since = self.open_since.map(|_| now);
+        }
+        self.radio = on;
+    }
+
+    /// Whether the radio is on.
+    pub(super) fn radio(&self) -> bool {
+        self.radio
+    }
+
+    /// The number of `+CREG?`: 0 off, 1 home, 2 searching.
+    pub(super) fn registration(&self, now: u64) -> u8 {
+        match self.open_since.filter(|_| self.radio) {
+            None => 0,
+            Some(since) if now.saturating_sub(since) < SEARCH_MS => 2,
+            Some(_) => 1,
+        }
+    }
+
+    /// Calls are possible.
+    pub(super) fn is_registered(&self, now: u64) -> bool {
+        self.registration(now) == 1
+    }
+
+    /// `+CGDCONT=`.
+    pub(super) fn set_context(&mut self, id: u8, access_point: &str) {
+        self.contexts.retain(|(known, _)| *known != id);
+        self.contexts.push((id, access_point.to_owned()));
+        self.contexts.sort_unstable();
+    }
+
+    /// `+CGDCONT?`.
+    pub(super) fn contexts(&self) -> &[(u8, String)] {
+        &self.contexts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn locked(tries: u8) -> Phone {
+        let pin = "1234".to_owned();
+        Phone::new(Sim::Pin { pin, tries }, false, 0)
+    }
+
+    #[test]
+    fn a_pin_opens_the_sim_until_the_next_power_up() {
+        let mut phone = locked(3);
+        assert_eq!(
+            (phone.pin_state(), phone.registration(9_000)),
+            (Some("SIM PIN"), 0)
+        );
+        assert_eq!(phone.enter("0000", 9_000), Entry::Wrong);
+        assert_eq!(phone.pin_tries(), 2);
+        assert_eq!(phone.enter("1234", 10_000), Entry::Right);
+        assert_eq!(phone.registration(10_000), 2);
+        assert_eq!(phone.registration(12_000), 1);
+        assert_eq!(phone.enter("1234", 12_000), Entry::NotAsked);
+        phone.power_up(20_000);
+        assert_eq!((phone.pin_state(), phone.pin_tries()), (Some("SIM PIN"), 2));
+    }
+
+    #[test]
+    fn the_last_wrong_pin_locks_for_good() {
+        let mut phone = locked(1);
+        assert_eq!(phone.enter("0000", 0), Entry::Wrong);
+        assert_eq!(phone.pin_state(), Some("SIM PUK"));
+        assert_eq!(phone.enter("1234", 0), Entry::Wrong);
+        phone.power_up(1);
+        assert_eq!((phone.pin_state(), phone.pin_tries()), (Some("SIM PUK"), 0));
+    }
+
+    #[test]
+    fn the_flood_goes_on_until_it_is_stopped_and_comes_back_with_the_pin() {
+        let mut phone = locked(3);
+        assert_eq!(phone.unasked(FLOOD_MS - 1), None);
+        for turn in 1..4 {
+            assert_eq!(phone.deadline(), Some(turn * FLOOD_MS));
+            assert!(phone.unasked(turn * FLOOD_MS).is_some());
+        }
+        phone.quieten();
+        assert_eq!(phone.deadline(), None);
+        phone.enter("1234", 10_000);
+        assert_eq!(phone.deadline(), Some(10_000 + AFTER_PIN_MS));
+        assert_eq!(Phone::new(Sim::Absent, false, 0).deadline(), None);
+    }
+
+    #[test]
+    fn the_radio_searches_again() {
+        let mut phone = Phone::new(Sim::Ready, false, 0);
+        assert!(phone.is_registered(SEARCH_MS));
+        phone.set_radio(false, 5_000);
+        assert_eq!(phone.registration(6_000), 0);
+        phone.set_radio(true, 7_000);
+        assert_eq!(phone.registration(7_000), 2);
+        assert!(phone.is_registered(7_000 + SEARCH_MS));
+    }
+}

@@ -1,0 +1,55 @@
+//! What kind of stick is plugged in, and where.
+
+use std::path::PathBuf;
+
+/// Where and what.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Socket of QEMU's `usb-redir` device, where QEMU listens.
+    pub redir: PathBuf,
+    /// Socket of the carrier's line, where the carrier listens: one connection is one call.
+    pub line: PathBuf,
+    /// How bytes travel.
+    pub transport: Transport,
+    /// What it shows at first.
+    pub mode: Mode,
+    /// Its SIM.
+    pub sim: Sim,
+}
+
+/// How bytes travel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// As on a real bus. For xHCI.
+    Bulk,
+    /// As interrupt packets, which QEMU's dwc2 needs: it aborts on bulk packets that are taken
+    /// back. The guest sees bulk endpoints all the same.
+    Interrupt,
+}
+
+/// What it shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Serial ports.
+    Modem,
+    /// The CD-ROM with the vendor's software, until it is ejected.
+    CdRom,
+}
+
+/// Its SIM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sim {
+    /// Open.
+    Ready,
+    /// Asks for its PIN.
+    Pin {
+        /// The right one.
+        pin: String,
+        /// How many wrong ones it still takes.
+        tries: u8,
+    },
+    /// Asks for the unblocking code, and takes none.
+    Puk,
+    /// There is none.
+    Absent,
+}
