@@ -56,6 +56,8 @@ pub(crate) enum Action {
         step: bool,
         save: bool,
     },
+    /// Say that the server's time cannot be right, and go on.
+    Doubt { server: String, time: Duration },
     /// Sleep until then, or until a link changes.
     Wait { until: BootMillis },
 }
@@ -105,6 +107,10 @@ impl Core {
                     return self.believe(server, time, now);
                 }
                 self.failed(now);
+                return Action::Doubt {
+                    server,
+                    time: time.theirs,
+                };
             }
             Event::Failed(_) => self.failed(now),
         }
@@ -233,11 +239,12 @@ mod tests {
         ] {
             let mut core = core();
             core.step(Event::LinkChanged { any: true }, BootMillis(0));
-            assert_eq!(
-                core.step(answer(theirs, FLOOR), BootMillis(1)),
-                ask("b"),
-                "{theirs:?}"
-            );
+            let doubt = Action::Doubt {
+                server: "a".into(),
+                time: theirs,
+            };
+            assert_eq!(core.step(answer(theirs, FLOOR), BootMillis(1)), doubt);
+            assert_eq!(core.step(Event::Tick, BootMillis(1)), ask("b"));
         }
     }
 

@@ -77,12 +77,15 @@ impl Driver {
                         Err(error) => Event::Failed(format!("{server}: {error}")),
                     };
                     if let Event::Failed(reason) = &event {
-                        if self.state.last_error.as_ref() != Some(reason) {
-                            log::warn!("no time from {reason}");
-                        }
-                        self.state.last_error = Some(reason.clone());
+                        self.complain(reason);
                         file.publish(&self.state)?;
                     }
+                }
+                Action::Doubt { server, time } => {
+                    let told = system::display(time);
+                    self.complain(&format!("{server}: {told} cannot be right"));
+                    file.publish(&self.state)?;
+                    event = Event::Tick;
                 }
                 Action::Set {
                     time,
@@ -98,6 +101,14 @@ impl Driver {
                     event = self.wait(until, watcher, &mut links).await?;
                 }
             }
+        }
+    }
+
+    /// Tells a reason once, not with each try.
+    fn complain(&mut self, reason: &str) {
+        if self.state.last_error.as_deref() != Some(reason) {
+            log::warn!("no time from {reason}");
+            self.state.last_error = Some(reason.to_owned());
         }
     }
 

@@ -7,6 +7,10 @@ use std::{
     time::Duration,
 };
 
+/// 2100-01-01, in seconds since 1970. A later time is a card's flipped bit: believed, it would make
+/// every server look wrong for ever.
+const NO_LATER: u64 = 4_102_444_800;
+
 /// A file holding seconds since 1970.
 pub(crate) struct SavedTime {
     path: PathBuf,
@@ -31,7 +35,8 @@ impl SavedTime {
     pub(crate) fn read(&self) -> Duration {
         let seconds = fs::read_to_string(&self.path)
             .ok()
-            .and_then(|text| text.trim().parse().ok());
+            .and_then(|text| text.trim().parse().ok())
+            .filter(|seconds| *seconds < NO_LATER);
         Duration::from_secs(seconds.unwrap_or(0))
     }
 
@@ -64,8 +69,11 @@ mod tests {
             .write(Duration::from_millis(1_800_000_000_900))
             .unwrap();
         assert_eq!(saved.read(), Duration::from_secs(1_800_000_000));
-        fs::write(home.path().join("time"), b"\xff\x00").unwrap();
-        assert_eq!(saved.read(), Duration::ZERO);
+        let garbage: [&[u8]; 4] = [b"", b"\xff\x00", b"4102444800\n", b"18446744073709551615\n"];
+        for garbage in garbage {
+            fs::write(home.path().join("time"), garbage).unwrap();
+            assert_eq!(saved.read(), Duration::ZERO, "{garbage:?}");
+        }
     }
 
     #[test]
