@@ -174,7 +174,7 @@ impl Engine {
         if let Some(signal) = with!(self, now, lcp, trigger(Trigger::Down)) {
             self.lcp_signal(signal, now);
         }
-        self.finish(Reason::LowerDown);
+        self.finish(Reason::LowerDown, now);
     }
 
     fn tick(&mut self, now: u64) {
@@ -194,7 +194,11 @@ impl Engine {
         if let Some(signal) = with!(self, now, ipv6cp, tick()) {
             self.ipv6cp_signal(signal);
         }
-        if self.echoes.deadline().is_some_and(|deadline| deadline <= now) {
+        if self
+            .echoes
+            .deadline()
+            .is_some_and(|deadline| deadline <= now)
+        {
             let (id, magic) = (self.lcp.next_id(), self.lcp.layer.magic());
             if let Some(unanswered) = self.echoes.tick(id, magic, now, &mut self.out) {
                 self.end(Reason::EchoTimeout { unanswered }, now);
@@ -222,14 +226,18 @@ impl Engine {
         match signal {
             Signal::Up => self.lcp_up(now),
             Signal::Down => self.lcp_down(now),
-            Signal::Finished(ending) => self.finish(match (ending, self.lcp.farewell()) {
-                (Ending::Rejected, _) => {
-                    Reason::Refused { protocol: Protocol::LCP, option: None }
-                }
-                (_, Some(words)) => Reason::PeerTerminated(words.clone()),
-                (Ending::Silence, None) => Reason::NegotiationTimeout { phase: self.phase },
-                (Ending::Terminated, None) => Reason::Closed,
-            }),
+            Signal::Finished(ending) => {
+                let reason = match (ending, self.lcp.farewell()) {
+                    (Ending::Rejected, _) => Reason::Refused {
+                        protocol: Protocol::LCP,
+                        option: None,
+                    },
+                    (_, Some(words)) => Reason::PeerTerminated(words.clone()),
+                    (Ending::Silence, None) => Reason::NegotiationTimeout { phase: self.phase },
+                    (Ending::Terminated, None) => Reason::Closed,
+                };
+                self.finish(reason, now);
+            }
         }
     }
 
@@ -238,8 +246,10 @@ impl Engine {
         self.out.news(Output::LcpOpened(self.lcp.layer.agreed()));
         self.echoes.start(now);
         let (demanded, required) = (self.lcp.layer.demanded(), self.lcp.layer.required());
-        self.authenticatee.begin(demanded, &self.config.credentials, now, &mut self.out);
-        self.authenticator.begin(required, &mut self.random, now, &mut self.out);
+        self.authenticatee
+            .begin(demanded, &self.config.credentials, now, &mut self.out);
+        self.authenticator
+            .begin(required, &mut self.random, now, &mut self.out);
         self.enter_network(now);
     }
 
@@ -250,11 +260,18 @@ impl Engine {
             _ => Phase::Establish,
         };
         self.limit = match self.phase {
-            Phase::Establish => Some(now + self.config.negotiation_limit),
+            // A peer that begins anew before the link was up gets no more time by it.
+            Phase::Establish => self.limit.or(Some(now + self.config.negotiation_limit)),
             _ => None,
         };
         if self.lcp.state() == State::Stopping && self.reason.is_none() {
-            self.reason = self.lcp.farewell().cloned().map(Reason::PeerTerminated);
+            self.reason = Some(match self.lcp.farewell() {
+                Some(words) => Reason::PeerTerminated(words.clone()),
+                None => Reason::Refused {
+                    protocol: Protocol::LCP,
+                    option: None,
+                },
+            });
         }
         self.authenticatee.reset();
         self.authenticator.reset();
@@ -311,7 +328,8 @@ impl Engine {
             },
             Signal::Down => {
                 if self.phase == Phase::Network {
-                    self.limit = Some(now + self.config.negotiation_limit);
+                    self.limit
+                        .get_or_insert(now + self.config.negotiation_limit);
                 }
                 self.out.news(Output::Ipv4Down);
             }
@@ -319,7 +337,10 @@ impl Engine {
                 let protocol = Protocol::IPCP;
                 let reason = match ending {
                     Ending::Silence => Reason::NegotiationTimeout { phase: self.phase },
-                    Ending::Rejected => Reason::Refused { protocol, option: None },
+                    Ending::Rejected => Reason::Refused {
+                        protocol,
+                        option: None,
+                    },
                     Ending::Terminated => Reason::NetworkClosed { protocol },
                 };
                 self.end(reason, now);
@@ -345,11 +366,15 @@ impl Engine {
         }
         match self.lcp.state() {
             State::Closing | State::Stopping => self.phase = Phase::Terminate,
-            _ => self.finish(reason),
+            _ => self.finish(reason, now),
         }
     }
 
-    fn finish(&mut self, reason: Reason) {
+    fn finish(&mut self, reason: Reason, now: u64) {
+        if self.lcp.state() == State::Stopped {
+            // There the peer could begin a link that nobody asked for. Closing says nothing more.
+            with!(self, now, lcp, trigger(Trigger::Close));
+        }
         self.limit = None;
         self.phase = Phase::Dead;
         if core::mem::take(&mut self.live) {

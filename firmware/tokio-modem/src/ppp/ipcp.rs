@@ -15,8 +15,7 @@ const PRIMARY_DNS: u8 = 129;
 const SECONDARY_DNS: u8 = 131;
 
 /// What sticks offer as resolvers before the network told them the real ones.
-const PLACEHOLDERS: [Ipv4Addr; 2] =
-    [Ipv4Addr::new(10, 11, 12, 13), Ipv4Addr::new(10, 11, 12, 14)];
+const PLACEHOLDERS: [Ipv4Addr; 2] = [Ipv4Addr::new(10, 11, 12, 13), Ipv4Addr::new(10, 11, 12, 14)];
 /// Requests for real resolvers before the link goes up without; a context that is not active
 /// after ten seconds has other troubles than its resolver.
 const PLACEHOLDER_TRIES: u8 = 10;
@@ -63,10 +62,19 @@ impl Ipcp {
     /// Where the peer agreed to our having no address.
     pub(super) fn agreed(&self) -> Result<Ipv4, Reason> {
         if !is_usable(self.address) {
-            return Err(Reason::Refused { protocol: Protocol::IPCP, option: Some(ADDRESS) });
+            return Err(Reason::Refused {
+                protocol: Protocol::IPCP,
+                option: Some(ADDRESS),
+            });
         }
-        let dns = self.dns.map(|dns| dns.filter(|address| !address.is_unspecified()));
-        Ok(Ipv4 { local: self.address, peer: self.peer, dns })
+        let dns = self
+            .dns
+            .map(|dns| dns.filter(|address| !address.is_unspecified()));
+        Ok(Ipv4 {
+            local: self.address,
+            peer: self.peer,
+            dns,
+        })
     }
 
     fn judge_dns(&self, which: usize, asked: Ipv4Addr, naks: &mut Body, kind: u8) -> Opinion {
@@ -82,8 +90,12 @@ impl Ipcp {
     }
 
     fn naked_dns(&mut self, which: usize, offered: Ipv4Addr) {
-        let Some(dns) = self.dns.get_mut(which).filter(|dns| dns.is_some()) else { return };
-        if PLACEHOLDERS.contains(&offered) {
+        let Some(dns) = self.dns.get_mut(which).filter(|dns| dns.is_some()) else {
+            return;
+        };
+        // No address for us yet means no context yet, and no resolvers known.
+        let too_early = !is_usable(offered) && !is_usable(self.address);
+        if PLACEHOLDERS.contains(&offered) || too_early {
             self.placeholder_seen = true;
             return;
         }
@@ -116,7 +128,10 @@ impl Layer for Ipcp {
     const PROTOCOL: Protocol = Protocol::IPCP;
 
     fn restart(&mut self, _random: &mut Random) {
-        self.address = self.offer.as_ref().map_or(Ipv4Addr::UNSPECIFIED, |offer| offer.local);
+        self.address = self
+            .offer
+            .as_ref()
+            .map_or(Ipv4Addr::UNSPECIFIED, |offer| offer.local);
         self.dns = [self.ask_dns.then_some(Ipv4Addr::UNSPECIFIED); 2];
         self.placeholder_tries = 0;
     }
@@ -140,7 +155,9 @@ impl Layer for Ipcp {
         naks: &mut Body,
         _random: &mut Random,
     ) -> Opinion {
-        let Some(asked) = parse_address(option.value) else { return Opinion::Reject };
+        let Some(asked) = parse_address(option.value) else {
+            return Opinion::Reject;
+        };
         if let Some(which) = dns_index(option.kind) {
             return self.judge_dns(which, asked, naks, option.kind);
         }
@@ -161,7 +178,9 @@ impl Layer for Ipcp {
     }
 
     fn naked(&mut self, option: ConfigOption<'_>, _random: &mut Random) {
-        let Some(offered) = parse_address(option.value) else { return };
+        let Some(offered) = parse_address(option.value) else {
+            return;
+        };
         if option.kind == ADDRESS && self.offer.is_none() && is_usable(offered) {
             self.moved |= self.address != offered;
             self.address = offered;
@@ -172,7 +191,10 @@ impl Layer for Ipcp {
 
     fn rejected(&mut self, option: ConfigOption<'_>) {
         if option.kind == ADDRESS {
-            self.fault = Some(Reason::Refused { protocol: Protocol::IPCP, option: Some(ADDRESS) });
+            self.fault = Some(Reason::Refused {
+                protocol: Protocol::IPCP,
+                option: Some(ADDRESS),
+            });
         } else if let Some(dns) = dns_index(option.kind).and_then(|which| self.dns.get_mut(which)) {
             self.moved |= dns.is_some();
             *dns = None;

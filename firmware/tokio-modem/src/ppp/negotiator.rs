@@ -54,12 +54,7 @@ pub(super) trait Layer {
     /// The peer's options will follow, all of them.
     fn begin_peer(&mut self);
     /// Judges one of them; a Nak's replacement goes to `naks`.
-    fn judge(
-        &mut self,
-        option: ConfigOption<'_>,
-        naks: &mut Body,
-        random: &mut Random,
-    ) -> Opinion;
+    fn judge(&mut self, option: ConfigOption<'_>, naks: &mut Body, random: &mut Random) -> Opinion;
     /// The peer wants another value for one of our options.
     fn naked(&mut self, option: ConfigOption<'_>, random: &mut Random);
     /// The peer does not take one of our options.
@@ -183,13 +178,25 @@ impl<L: Layer> Negotiator<L> {
             return None;
         }
         self.deadline = None;
-        let trigger = if self.tries_left > 0 { Trigger::Timeout } else { Trigger::LastTimeout };
+        let trigger = if self.tries_left > 0 {
+            Trigger::Timeout
+        } else {
+            Trigger::LastTimeout
+        };
         self.step(trigger, None, cx)
     }
 
     /// Takes in an Echo-Request; the answer goes out if the table says so.
     pub(super) fn echo(&mut self, id: u8, data: &[u8], cx: &mut Context<'_>) -> Option<Signal> {
-        self.step(Trigger::Echo, Some(Answer { code: code::ECHO_REPLY, id, data }), cx)
+        self.step(
+            Trigger::Echo,
+            Some(Answer {
+                code: code::ECHO_REPLY,
+                id,
+                data,
+            }),
+            cx,
+        )
     }
 
     /// Takes in any packet of the codes that all these protocols have.
@@ -198,7 +205,11 @@ impl<L: Layer> Negotiator<L> {
         packet: &Packet<'_>,
         cx: &mut Context<'_>,
     ) -> Result<Option<Signal>, Malformed> {
-        let bare = Answer { code: code::TERMINATE_ACK, id: packet.id, data: &[] };
+        let bare = Answer {
+            code: code::TERMINATE_ACK,
+            id: packet.id,
+            data: &[],
+        };
         Ok(match packet.code {
             code::CONFIGURE_REQUEST => self.configure_request(packet, &packet.options()?, cx),
             code::CONFIGURE_ACK => {
@@ -229,7 +240,10 @@ impl<L: Layer> Negotiator<L> {
             code::TERMINATE_ACK => self.step(Trigger::TerminateAck, None, cx),
             code::CODE_REJECT => match packet.data.first() {
                 None => {
-                    let fault = Fault::Truncated { expected: HEADER_LEN, got: 0 };
+                    let fault = Fault::Truncated {
+                        expected: HEADER_LEN,
+                        got: 0,
+                    };
                     return Err(packet.fault(0, fault));
                 }
                 Some(code::CONFIGURE_REQUEST..=code::CODE_REJECT) => {
@@ -243,7 +257,11 @@ impl<L: Layer> Negotiator<L> {
                 let data = packet.whole.get(..room).unwrap_or(packet.whole);
                 self.step(
                     Trigger::UnknownCode,
-                    Some(Answer { code: code::CODE_REJECT, id, data }),
+                    Some(Answer {
+                        code: code::CODE_REJECT,
+                        id,
+                        data,
+                    }),
                     cx,
                 )
             }
@@ -269,7 +287,9 @@ impl<L: Layer> Negotiator<L> {
         }
         self.naks_received = self.naks_received.saturating_add(1);
         if self.naks_received >= MAX_NAKS_RECEIVED {
-            self.fault = Some(Reason::NoAgreement { protocol: L::PROTOCOL });
+            self.fault = Some(Reason::NoAgreement {
+                protocol: L::PROTOCOL,
+            });
         }
     }
 
@@ -280,7 +300,11 @@ impl<L: Layer> Negotiator<L> {
         cx: &mut Context<'_>,
     ) -> Option<Signal> {
         if matches!(self.state, State::Closed | State::Closing | State::Stopping) {
-            let answer = Answer { code: code::TERMINATE_ACK, id: packet.id, data: &[] };
+            let answer = Answer {
+                code: code::TERMINATE_ACK,
+                id: packet.id,
+                data: &[],
+            };
             return self.step(Trigger::GoodRequest, Some(answer), cx);
         }
         let (mut naks, mut rejects) = (Body::new(), Body::new());
@@ -306,7 +330,15 @@ impl<L: Layer> Negotiator<L> {
             code::CONFIGURE_ACK => Trigger::GoodRequest,
             _ => Trigger::BadRequest,
         };
-        let signal = self.step(trigger, Some(Answer { code, id: packet.id, data }), cx);
+        let signal = self.step(
+            trigger,
+            Some(Answer {
+                code,
+                id: packet.id,
+                data,
+            }),
+            cx,
+        );
         if code == code::CONFIGURE_NAK {
             self.naks_sent = self.naks_sent.saturating_add(1);
         }
@@ -326,7 +358,11 @@ impl<L: Layer> Negotiator<L> {
         let from = core::mem::replace(&mut self.state, step.next);
         let does = |action| step.actions.has(action);
         if does(Actions::IRC) {
-            self.tries_left = if does(Actions::STR) { MAX_TERMINATE } else { MAX_CONFIGURE };
+            self.tries_left = if does(Actions::STR) {
+                MAX_TERMINATE
+            } else {
+                MAX_CONFIGURE
+            };
         }
         if does(Actions::ZRC) {
             self.tries_left = 0;
@@ -342,13 +378,15 @@ impl<L: Layer> Negotiator<L> {
         }
         if let Some(answer) = answer {
             if does(Actions::STA) {
-                cx.out.packet(L::PROTOCOL, code::TERMINATE_ACK, answer.id, &[]);
+                cx.out
+                    .packet(L::PROTOCOL, code::TERMINATE_ACK, answer.id, &[]);
             } else if does(Actions::SCA)
                 || does(Actions::SCN)
                 || does(Actions::SCJ)
                 || does(Actions::SER)
             {
-                cx.out.packet(L::PROTOCOL, answer.code, answer.id, &[answer.data]);
+                cx.out
+                    .packet(L::PROTOCOL, answer.code, answer.id, &[answer.data]);
             }
         }
         if !matches!(
@@ -360,6 +398,7 @@ impl<L: Layer> Negotiator<L> {
         if does(Actions::TLU) {
             self.naks_sent = 0;
             self.naks_received = 0;
+            self.farewell = None;
             Some(Signal::Up)
         } else if does(Actions::TLD) {
             Some(Signal::Down)
@@ -395,7 +434,12 @@ impl<L: Layer> Negotiator<L> {
             self.layer.request(&mut self.request);
             self.answered = false;
         }
-        cx.out.packet(L::PROTOCOL, code::CONFIGURE_REQUEST, self.request_id, &[&self.request]);
+        cx.out.packet(
+            L::PROTOCOL,
+            code::CONFIGURE_REQUEST,
+            self.request_id,
+            &[&self.request],
+        );
         self.arm(cx.now);
     }
 

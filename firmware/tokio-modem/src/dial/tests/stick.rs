@@ -143,12 +143,11 @@ impl Stick {
             if command.starts_with("AT+CPMS?")
                 && let Some((_, outlives)) = &mut self.flood
             {
-                match outlives.checked_sub(1) {
-                    Some(left) => *outlives = left,
-                    None => {
-                        self.flood = None;
-                        self.arrivals.retain(|(at, _)| *at <= now);
-                    }
+                if let Some(left) = outlives.checked_sub(1) {
+                    *outlives = left;
+                } else {
+                    self.flood = None;
+                    self.arrivals.retain(|(at, _)| *at <= now);
                 }
             }
             let said = self.answer(&command);

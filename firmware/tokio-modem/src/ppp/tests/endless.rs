@@ -1,0 +1,226 @@
+//! Peers with which there is no end by itself: each ends in bounded time with its reason.
+
+use super::{
+    stick::{offer, stick},
+    *,
+};
+
+/// The limit of a negotiation and a goodbye.
+const BOUND_MS: u64 = 60_000 + 6_100;
+
+/// Runs against a peer for ten minutes: when and why it ended.
+fn outcome(config: Config, peer: impl FnMut(&[u8]) -> Vec<Vec<u8>>) -> (u64, Reason) {
+    let mut link = Link::new(config, peer);
+    link.run(600_000);
+    let (at, reason) = link.near.end().expect("an end");
+    assert!(at <= BOUND_MS, "{reason} at {at} ms");
+    assert_eq!(link.near.engine.phase(), Phase::Dead);
+    assert_eq!(link.near.engine.next_deadline(), None, "it is at rest");
+    assert!(link.sent.len() < 2_000, "{} frames", link.sent.len());
+    (at, reason.clone())
+}
+
+#[test]
+fn silence_from_the_start() {
+    let (at, reason) = outcome(client(), |_: &[u8]| Vec::new());
+    assert_eq!(
+        reason,
+        Reason::NegotiationTimeout {
+            phase: Phase::Establish
+        }
+    );
+    assert_eq!(at, 30_000, "ten requests, three seconds each");
+}
+
+#[test]
+fn silence_at_ipcp() {
+    let peer = stick(&[], |heard| (heard.protocol == IPCP).then(Vec::new));
+    let (at, reason) = outcome(client(), peer);
+    assert_eq!(
+        reason,
+        Reason::NegotiationTimeout {
+            phase: Phase::Network
+        }
+    );
+    assert!((30_000..32_000).contains(&at), "at {at} ms");
+}
+
+#[test]
+fn a_peer_that_answers_but_never_asks() {
+    for silent in [LCP, IPCP] {
+        let peer = stick(&[], move |heard| {
+            (heard.protocol == silent && heard.code == code::CONFIGURE_REQUEST)
+                .then(|| [heard.answer(code::CONFIGURE_ACK, &heard.data)].into())
+        });
+        let (_, reason) = outcome(
+            Config {
+                dns: false,
+                ..client()
+            },
+            peer,
+        );
+        let phase = if silent == LCP {
+            Phase::Establish
+        } else {
+            Phase::Network
+        };
+        assert_eq!(reason, Reason::NegotiationTimeout { phase });
+    }
+}
+
+#[test]
+fn naks_for_ever() {
+    let lcp = |heard: &Heard| {
+        let magic = heard.option(5).map(|magic| [&[5, 6][..], magic].concat());
+        let nak = magic.unwrap_or_else(|| [1, 4, 5, 0].to_vec());
+        heard
+            .is(LCP, code::CONFIGURE_REQUEST)
+            .then(|| [heard.answer(code::CONFIGURE_NAK, &nak)].into())
+    };
+    let (_, reason) = outcome(client(), stick(&[], lcp));
+    assert_eq!(
+        reason,
+        Reason::NoAgreement {
+            protocol: Protocol::LCP
+        }
+    );
+
+    // Another address each time, or the same that is not agreed to.
+    for moves in [true, false] {
+        let mut last = 0;
+        let peer = stick(&[], move |heard| {
+            last += u8::from(moves);
+            let data = offer(Ipv4Addr::new(10, 0, 0, last), DNS);
+            heard
+                .is(IPCP, code::CONFIGURE_REQUEST)
+                .then(|| [heard.answer(code::CONFIGURE_NAK, &data)].into())
+        });
+        let (_, reason) = outcome(client(), peer);
+        assert_eq!(
+            reason,
+            Reason::NoAgreement {
+                protocol: Protocol::IPCP
+            }
+        );
+    }
+}
+
+#[test]
+fn everything_is_rejected() {
+    for protocol in [LCP, IPCP] {
+        let peer = stick(&[], move |heard| {
+            heard
+                .is(protocol, code::CONFIGURE_REQUEST)
+                .then(|| [heard.answer(code::CONFIGURE_REJECT, &heard.data)].into())
+        });
+        let (_, reason) = outcome(client(), peer);
+        let expected = match protocol {
+            // Nothing is left to reject, and it is rejected.
+            LCP => Reason::NoAgreement {
+                protocol: Protocol::LCP,
+            },
+            _ => Reason::Refused {
+                protocol: Protocol::IPCP,
+                option: Some(3),
+            },
+        };
+        assert_eq!(reason, expected);
+    }
+}
+
+#[test]
+fn a_looped_line_is_known_by_its_magic() {
+    let (at, reason) = outcome(client(), |frame: &[u8]| [frame.to_vec()].into());
+    assert_eq!(reason, Reason::LoopDetected);
+    assert!(at < 30_000, "at {at} ms");
+}
+
+#[test]
+fn a_line_that_loops_later_is_known_by_its_echoes() {
+    let mut looped = stick(&[], |heard| {
+        let echo = heard.is(LCP, code::ECHO_REQUEST);
+        let back = packet(LCP, heard.code, heard.id, &heard.data);
+        echo.then(|| [back].into())
+    });
+    let mut link = Link::new(client(), &mut looped);
+    link.run(300_000);
+    assert_eq!(link.near.end().unwrap().1, &Reason::LoopDetected);
+}
+
+#[test]
+fn a_peer_that_insists_on_what_we_cannot_take() {
+    // Multilink, and an authentication that nobody knows; each answer is asked with anew.
+    for options in [&[17, 4, 5, 0xdc][..], &[3, 4, 0xc2, 0x27]] {
+        let config = Config {
+            allow_pap: false,
+            ..client()
+        };
+        let mut id = 0;
+        let peer = stick(&[], move |heard| {
+            if heard.protocol != LCP || heard.code > code::CONFIGURE_REJECT {
+                return None;
+            }
+            id += u8::from(id < 200);
+            let mut said = [packet(LCP, code::CONFIGURE_REQUEST, id, options)].to_vec();
+            if heard.code == code::CONFIGURE_REQUEST {
+                said.push(heard.answer(code::CONFIGURE_ACK, &heard.data));
+            }
+            Some(said)
+        });
+        let mut link = Link::new(config, peer);
+        link.run(600_000);
+        let (at, reason) = link.near.end().expect("an end");
+        assert!(at <= BOUND_MS, "at {at} ms");
+        assert_eq!(
+            reason,
+            &Reason::NegotiationTimeout {
+                phase: Phase::Establish
+            }
+        );
+        let naks = link.count(LCP, code::CONFIGURE_NAK);
+        assert!(naks <= 5, "{naks} Naks, then Rejects");
+    }
+}
+
+/// LCP opens and is begun anew, over and over.
+#[test]
+fn a_peer_that_always_begins_anew() {
+    let mut id = 0;
+    let peer = stick(&[], move |heard| {
+        if heard.is(IPCP, code::CONFIGURE_REQUEST) {
+            id = 1 + id % 200;
+            return Some([packet(LCP, code::CONFIGURE_REQUEST, id, &[])].into());
+        }
+        (heard.is(LCP, code::CONFIGURE_REQUEST) && id > 0)
+            .then(|| [heard.answer(code::CONFIGURE_ACK, &heard.data)].into())
+    });
+    // A round takes a few delays of the line: the bound is time, not rounds.
+    let mut link = Link::new(client(), peer);
+    link.run(600_000);
+    let (at, reason) = link.near.end().expect("an end");
+    assert!(at <= BOUND_MS, "at {at} ms");
+    assert!(
+        matches!(reason, Reason::NegotiationTimeout { .. }),
+        "{reason}"
+    );
+}
+
+#[test]
+fn a_limit_of_its_own_is_kept() {
+    let config = Config {
+        negotiation_limit: 5_000,
+        ..client()
+    };
+    let (at, reason) = outcome(config, |_: &[u8]| Vec::new());
+    assert_eq!(
+        reason,
+        Reason::NegotiationTimeout {
+            phase: Phase::Establish
+        }
+    );
+    assert_eq!(
+        at,
+        5_000 + 6_000,
+        "the limit, and two goodbyes without answer"
+    );
+}

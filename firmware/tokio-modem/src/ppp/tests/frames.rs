@@ -1,0 +1,142 @@
+//! Frames that cannot be read: counted, with the place.
+
+use super::{stick::plain, *};
+
+fn fed(frame: &[u8]) -> Counters {
+    let mut link = Link::new(client(), plain(&[]));
+    link.run(5_000);
+    let before = link.near.engine.counters().malformed;
+    link.inject(frame.to_vec());
+    link.run(5_100);
+    assert_eq!(link.near.end(), None);
+    let counters = *link.near.engine.counters();
+    assert!(counters.malformed - before <= 1);
+    counters
+}
+
+#[test]
+fn malformed_frames_are_counted_with_their_place() {
+    let lcp = Some(Protocol::LCP);
+    let ipcp = Some(Protocol::IPCP);
+    let truncated = |expected, got| Fault::Truncated { expected, got };
+    let long = [&[0xc0, 0x21][..], &[0; MAX_INFORMATION + 1]].concat();
+    let cases: &[(&[u8], Option<Protocol>, usize, Fault)] = &[
+        (&[], None, 0, truncated(2, 0)),
+        (&[0xc0], None, 0, truncated(2, 1)),
+        (&long, None, 0, Fault::Oversized(MAX_FRAME + 1)),
+        (&[0xc0, 0x21], lcp, 2, truncated(4, 0)),
+        (&[0xc0, 0x21, 1, 1, 0], lcp, 2, truncated(4, 3)),
+        (&[0xc0, 0x21, 1, 1, 0, 3], lcp, 4, Fault::Length(3)),
+        (&[0xc0, 0x21, 1, 1, 0, 9, 1, 4], lcp, 4, truncated(9, 6)),
+        (&[0xc0, 0x21, 1, 1, 0, 5, 1], lcp, 6, truncated(2, 1)),
+        (&[0xc0, 0x21, 1, 1, 0, 6, 1, 1], lcp, 7, Fault::Length(1)),
+        (
+            &[0xc0, 0x21, 1, 1, 0, 12, 8, 2, 1, 9, 0, 0, 0, 0],
+            lcp,
+            9,
+            truncated(9, 6),
+        ),
+        (&[0xc0, 0x21, 3, 1, 0, 6, 1, 0], lcp, 7, Fault::Length(0)),
+        (&[0xc0, 0x21, 9, 1, 0, 6, 0, 0], lcp, 6, truncated(4, 2)),
+        (&[0xc0, 0x21, 8, 1, 0, 5, 0x80], lcp, 6, truncated(2, 1)),
+        (&[0xc0, 0x21, 7, 1, 0, 4], lcp, 6, truncated(4, 0)),
+        (&[0x80, 0x21, 1, 1, 0, 7, 3, 6, 0], ipcp, 7, truncated(6, 3)),
+    ];
+    for (frame, protocol, offset, fault) in cases {
+        let expected = Malformed {
+            protocol: *protocol,
+            offset: *offset,
+            fault: *fault,
+        };
+        let counters = fed(frame);
+        assert_eq!(counters.malformed, 1, "{frame:x?}");
+        assert_eq!(counters.last_malformed, Some(expected), "{frame:x?}");
+    }
+}
+
+#[test]
+fn padding_behind_a_packet_is_no_fault() {
+    let mut echo = packet(LCP, code::ECHO_REQUEST, 1, &[0; 4]);
+    echo.extend_from_slice(&[0xff; 20]);
+    assert_eq!(fed(&echo).malformed, 0);
+}
+
+#[test]
+fn an_ack_that_is_no_copy_of_the_request_is_not_taken() {
+    let mut end = End::up(client(), 1);
+    let asked = Heard::read(&end.drain(0)[0]);
+    let mut other = asked.data.clone();
+    other[0] ^= 1;
+    end.handle(Event::Frame(&asked.answer(code::CONFIGURE_ACK, &other)), 1);
+    let malformed = end.engine.counters().last_malformed.unwrap();
+    assert_eq!(malformed.fault, Fault::ForeignAck);
+    end.handle(
+        Event::Frame(&packet(LCP, code::CONFIGURE_REQUEST, 1, &[])),
+        1,
+    );
+    assert_eq!(end.lcp(), None);
+    end.handle(
+        Event::Frame(&asked.answer(code::CONFIGURE_ACK, &asked.data)),
+        2,
+    );
+    assert!(end.lcp().is_some());
+}
+
+#[test]
+fn answers_to_older_requests_are_discarded() {
+    let mut end = End::up(client(), 1);
+    let asked = Heard::read(&end.drain(0)[0]);
+    let stale = packet(
+        LCP,
+        code::CONFIGURE_ACK,
+        asked.id.wrapping_sub(1),
+        &asked.data,
+    );
+    end.handle(Event::Frame(&stale), 1);
+    assert_eq!(end.engine.counters().discarded, 1);
+    let reject = asked.answer(code::CONFIGURE_REJECT, &[8, 2]);
+    assert_eq!(
+        end.handle(Event::Frame(&reject), 1).len(),
+        1,
+        "a new request"
+    );
+    assert_eq!(
+        end.handle(Event::Frame(&reject), 1).len(),
+        0,
+        "a copy of the answer"
+    );
+    assert_eq!(end.engine.counters().discarded, 2);
+}
+
+#[test]
+fn nothing_but_lcp_is_heard_before_lcp_is_open() {
+    let mut end = End::up(client(), 1);
+    end.drain(0);
+    for protocol in [PAP, CHAP, IPCP, IPV6CP, CCP, 0x0021, 0x0057] {
+        let said = end.handle(Event::Frame(&packet(protocol, 1, 1, &[0; 8])), 1);
+        assert!(said.is_empty(), "{protocol:#x}");
+    }
+    assert_eq!(end.engine.counters().discarded, 7);
+    assert_eq!(end.engine.counters().protocols_rejected, 0);
+}
+
+#[test]
+fn every_fault_is_one_line() {
+    for (fault, shown) in [
+        (
+            Fault::Truncated {
+                expected: 4,
+                got: 2,
+            },
+            "expected 4 bytes, got 2",
+        ),
+        (Fault::Oversized(2000), "frame of 2000 bytes is too long"),
+        (Fault::Length(1), "length field says 1"),
+        (
+            Fault::ForeignAck,
+            "acknowledged options differ from the request",
+        ),
+    ] {
+        assert_eq!(format!("{fault}"), shown);
+    }
+}
