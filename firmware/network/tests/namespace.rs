@@ -6,6 +6,15 @@
 //!
 //! Each is a network namespace; a second mount namespace gives the device a `/run` of its own.
 //! Needs root, `ip` (iproute2) and `dnsmasq`.
+// What clippy allows in tests by itself it does not see in a test with its own main.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+// A `World` in hand says that the namespaces stand, used or not.
+#![allow(clippy::unused_self, clippy::needless_pass_by_value)]
 
 mod harness;
 
@@ -27,9 +36,8 @@ fn main() {
         // The program is its own service and its own correspondents in the namespaces.
         Some("service") => {
             init_log();
-            if let Err(error) = run() {
-                log::error!("{error}");
-            }
+            let Err(error) = run();
+            log::error!("{error}");
             std::process::exit(1);
         }
         Some("connect") => harness::connect(&words[2], &words[3]),
@@ -104,7 +112,7 @@ fn scenario(report: &mut Report) {
     report.equal(
         "table of the carrier",
         table.trim(),
-        "unreachable default metric 4000000000",
+        "unreachable default proto 251 metric 4000000000",
     );
     let rules = output("ip", &["rule"]);
     report.contains("rule", &rules, "1001:\tfrom all fwmark 0x1 lookup 101");
@@ -300,22 +308,29 @@ fn fixed(report: &mut Report, world: &World) {
 }
 
 fn config() -> NetworkConfig {
+    let allow = ["192.168.88.20/32", "192.168.90.77/24", "10.20.55.0/20"];
     NetworkConfig {
         lan: Lan {
             hostname: Some("testberry".into()),
             ..Lan::default()
         },
         firewall: Firewall {
-            allow: Some(vec![Cidr {
-                address: LAN_HOST,
-                prefix: 32,
-            }]),
-            forward: vec![Forward {
-                protocol: Protocol::Tcp,
-                port: 8080,
-                to: LAN_HOST,
-                to_port: Some(80),
-            }],
+            // Prefixes that the filter compares in each of its ways.
+            allow: Some(allow.map(|net: &str| net.parse().unwrap()).to_vec()),
+            forward: vec![
+                Forward {
+                    protocol: Protocol::Tcp,
+                    port: 8080,
+                    to: LAN_HOST,
+                    to_port: Some(80),
+                },
+                Forward {
+                    protocol: Protocol::Udp,
+                    port: 51820,
+                    to: LAN_HOST,
+                    to_port: None,
+                },
+            ],
         },
     }
 }

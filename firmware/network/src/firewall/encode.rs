@@ -1,7 +1,7 @@
 //! Rules as the expressions the kernel runs: each loads a value into register 1 and compares it,
 //! or acts on it. The numbers are those of `linux/netfilter/nf_tables.h`.
 
-use failberry_config::Protocol;
+use failberry_config::{Cidr, Protocol};
 use netlink_packet_core::DefaultNla;
 use netlink_packet_netfilter::nftables::{
     Bitwise, Cmp, DataAttribute, Expressions, Immediate, Meta, MetaKey, Operator, Payload,
@@ -53,22 +53,7 @@ fn matching(condition: &Match, out: &mut Vec<Expressions>) {
         Match::In(name) => out.extend([load_meta(MetaKey::Iifname), equal(&padded(name))]),
         Match::Out(name) => out.extend([load_meta(MetaKey::Oifname), equal(&padded(name))]),
         Match::Ipv4 => family(NFPROTO_IPV4, out),
-        Match::Source(net) => {
-            family(NFPROTO_IPV4, out);
-            let address = net.address.octets();
-            // The source address stands 12 bytes into the IPv4 header.
-            if net.prefix.is_multiple_of(8) && net.prefix > 0 {
-                let octets = usize::from(net.prefix / 8);
-                out.push(load_payload(Base::Network, 12, u32::from(net.prefix / 8)));
-                out.push(equal(address.get(..octets).unwrap_or(&address)));
-            } else {
-                let mask = u32::MAX
-                    .checked_shl(32 - u32::from(net.prefix))
-                    .unwrap_or(0);
-                out.push(load_payload(Base::Network, 12, 4));
-                out.extend([and(&mask.to_be_bytes()), equal(&address)]);
-            }
-        }
+        Match::Source(net) => source(net, out),
         Match::NotOurs => {
             /// `RTN_LOCAL`.
             const LOCAL: u32 = 2;
@@ -154,6 +139,23 @@ fn matching(condition: &Match, out: &mut Vec<Expressions>) {
             ]);
         }
         Match::Limit { rate, burst } => out.push(limit(rate, burst)),
+    }
+}
+
+fn source(net: Cidr, out: &mut Vec<Expressions>) {
+    family(NFPROTO_IPV4, out);
+    let address = net.address.octets();
+    // The source address stands 12 bytes into the IPv4 header.
+    if net.prefix.is_multiple_of(8) && net.prefix > 0 {
+        let octets = usize::from(net.prefix / 8);
+        out.push(load_payload(Base::Network, 12, u32::from(net.prefix / 8)));
+        out.push(equal(address.get(..octets).unwrap_or(&address)));
+    } else {
+        let mask = u32::MAX
+            .checked_shl(32 - u32::from(net.prefix))
+            .unwrap_or(0);
+        out.push(load_payload(Base::Network, 12, 4));
+        out.extend([and(&mask.to_be_bytes()), equal(&address)]);
     }
 }
 

@@ -4,6 +4,8 @@ mod apply;
 mod conntrack;
 mod encode;
 mod policy;
+#[cfg(test)]
+mod tests;
 mod text;
 
 use std::net::Ipv4Addr;

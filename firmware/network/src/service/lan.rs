@@ -205,7 +205,7 @@ impl LanSide {
             .hostname
             .clone()
             .unwrap_or_else(|| HOSTNAME.into());
-        let lease = self.former_lease();
+        let lease = self.former_lease(now);
         if let Some(lease) = &lease {
             log::info!("{LAN}: going on with {}/{}", lease.address, lease.prefix);
         }
@@ -281,13 +281,13 @@ impl LanSide {
         }
     }
 
-    /// The lease that an earlier life of this service left; whether it still holds is the
-    /// client's to see.
-    fn former_lease(&self) -> Option<Lease> {
+    /// The lease that an earlier life of this service left, where it has not ended since.
+    fn former_lease(&self, now: BootMillis) -> Option<Lease> {
         let text = fs::read(&self.lease_file).ok()?;
         serde_json::from_slice(&text)
             .inspect_err(|error| log::warn!("{}: {error}", self.lease_file.display()))
             .ok()
+            .filter(|lease: &Lease| lease.ends_at().is_none_or(|end| now < end))
     }
 
     fn send(&mut self, message: &Message, to: Destination) {

@@ -22,7 +22,7 @@ use super::ROUTER;
 const PATIENCE: i64 = 3;
 
 /// Connects and waits for the greeting: the way there and the way back.
-pub fn connect(from: &str, to: &str) -> ! {
+pub(crate) fn connect(from: &str, to: &str) -> ! {
     let from = SocketAddrV4::new(from.parse().unwrap(), 0);
     let to: SocketAddrV4 = to.parse().unwrap();
     let socket = socket(
@@ -44,7 +44,7 @@ pub fn connect(from: &str, to: &str) -> ! {
 }
 
 /// Greets every caller and prints who it was.
-pub fn listen(at: &str) -> ! {
+pub(crate) fn listen(at: &str) -> ! {
     let listener = TcpListener::bind(at).unwrap();
     println!("listening");
     for stream in listener.incoming() {
@@ -56,7 +56,7 @@ pub fn listen(at: &str) -> ! {
 }
 
 /// Says nonsense where only a DHCP server is heard.
-pub fn garbage() -> ! {
+pub(crate) fn garbage() -> ! {
     let socket = socket(
         AddressFamily::Inet,
         SockType::Datagram,
@@ -80,13 +80,13 @@ pub fn garbage() -> ! {
 }
 
 /// A [`listen`]er.
-pub struct Listening {
+pub(crate) struct Listening {
     child: Child,
     lines: BufReader<ChildStdout>,
 }
 
 impl Listening {
-    pub fn start(mut command: Command) -> Self {
+    pub(crate) fn start(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap());
         let mut listening = Self { child, lines };
@@ -95,7 +95,7 @@ impl Listening {
     }
 
     /// Who called, of those not yet asked for.
-    pub fn peer(&mut self) -> Ipv4Addr {
+    pub(crate) fn peer(&mut self) -> Ipv4Addr {
         self.line().parse().unwrap()
     }
 

@@ -22,28 +22,28 @@ use nix::{
     unistd::geteuid,
 };
 
-pub use correspondents::{Listening, connect, garbage, listen};
-pub use report::Report;
-pub use running::Running;
+pub(crate) use correspondents::{Listening, connect, garbage, listen};
+pub(crate) use report::Report;
+pub(crate) use running::Running;
 
-pub const ROUTER: Ipv4Addr = Ipv4Addr::new(192, 168, 88, 1);
+pub(crate) const ROUTER: Ipv4Addr = Ipv4Addr::new(192, 168, 88, 1);
 /// A host on the LAN; it lives in the router's namespace too.
-pub const LAN_HOST: Ipv4Addr = Ipv4Addr::new(192, 168, 88, 20);
+pub(crate) const LAN_HOST: Ipv4Addr = Ipv4Addr::new(192, 168, 88, 20);
 /// A host behind the router, as far as the device can tell.
-pub const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 9);
-pub const CARRIER: Ipv4Addr = Ipv4Addr::new(10, 64, 64, 64);
-pub const OURS_AT_CARRIER: Ipv4Addr = Ipv4Addr::new(10, 112, 7, 5);
+pub(crate) const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 9);
+pub(crate) const CARRIER: Ipv4Addr = Ipv4Addr::new(10, 64, 64, 64);
+pub(crate) const OURS_AT_CARRIER: Ipv4Addr = Ipv4Addr::new(10, 112, 7, 5);
 /// A host behind the carrier.
-pub const INTERNET: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 7);
+pub(crate) const INTERNET: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 7);
 
 /// Ample for what takes milliseconds, on a machine that builds something else meanwhile.
-pub const BOUND: Duration = Duration::from_secs(30);
+pub(crate) const BOUND: Duration = Duration::from_secs(30);
 
 const LEASES: &str = "/run/dnsmasq.leases";
 const SERVER_LOG: &str = "/run/dnsmasq.log";
 
 /// What must be there and is not.
-pub fn missing() -> Vec<&'static str> {
+pub(crate) fn missing() -> Vec<&'static str> {
     let mut missing = Vec::new();
     if !geteuid().is_root() {
         missing.push("root");
@@ -62,18 +62,17 @@ pub fn missing() -> Vec<&'static str> {
 }
 
 /// What a command that must succeed prints.
-pub fn output(program: &str, arguments: &[&str]) -> String {
+pub(crate) fn output(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).output();
     let output = output.unwrap_or_else(|error| panic!("{program}: {error}"));
     assert!(
         output.status.success(),
         "{program} {arguments:?}: {output:?}"
     );
-    // `ip` leaves blanks at the ends of its lines, and says things twice over.
     String::from_utf8(output.stdout).unwrap()
 }
 
-pub fn succeeds(program: &str, arguments: &[&str]) -> bool {
+pub(crate) fn succeeds(program: &str, arguments: &[&str]) -> bool {
     Command::new(program)
         .args(arguments)
         .output()
@@ -95,13 +94,13 @@ fn ourselves(namespace: &str, words: &[&str]) -> Command {
 }
 
 /// The namespaces; this process is in the device's.
-pub struct World {
+pub(crate) struct World {
     watcher: Watcher,
     server: Child,
 }
 
 impl World {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS).unwrap();
         let none = None::<&str>;
         mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).unwrap();
@@ -132,11 +131,11 @@ impl World {
         }
     }
 
-    pub fn start(&self) -> Running {
+    pub(crate) fn start(&self) -> Running {
         Running::start(ourselves("device", &["service"]))
     }
 
-    pub fn plug_lan(&self) {
+    pub(crate) fn plug_lan(&self) {
         let pid = std::process::id().to_string();
         let device = [
             "-n", "router", "link", "set", "spare", "netns", &pid, "name", "eth0",
@@ -144,37 +143,30 @@ impl World {
         output("ip", &device);
     }
 
-    pub fn add_carrier(&self) {
-        let add = [
-            "link", "add", "ppp0", "type", "veth", "peer", "name", "far", "netns", "carrier",
-        ];
-        output("ip", &add);
+    /// Point to point: nobody asks for Ethernet addresses, so both ends must have the same.
+    pub(crate) fn add_carrier(&self) {
+        const BOTH: &str = "02:00:00:00:00:01";
+        let add = "link add ppp0 type veth peer name far netns carrier";
+        output("ip", &add.split(' ').collect::<Vec<_>>());
+        output(
+            "ip",
+            &["link", "set", "ppp0", "arp", "off", "address", BOTH],
+        );
         let carrier = |words: &[&str]| output("ip", &[&["-n", "carrier"], words].concat());
+        carrier(&["link", "set", "far", "arp", "off", "address", BOTH]);
         carrier(&["addr", "add", "10.64.64.64/32", "dev", "far"]);
         carrier(&["addr", "add", "198.51.100.7/32", "dev", "lo"]);
         carrier(&["link", "set", "far", "up"]);
         carrier(&["route", "add", "10.112.7.5/32", "dev", "far"]);
-        // On a real link nobody asks for Ethernet addresses.
-        output(
-            "ip",
-            &[
-                "netns",
-                "exec",
-                "carrier",
-                "sysctl",
-                "-qw",
-                "net.ipv4.conf.far.proxy_arp=1",
-            ],
-        );
     }
 
-    pub fn cable(&self, plugged: bool) {
+    pub(crate) fn cable(&self, plugged: bool) {
         let way = if plugged { "up" } else { "down" };
         output("ip", &["-n", "router", "link", "set", "lan0", way]);
     }
 
     /// The service's state once it is as wanted.
-    pub fn wait(&self, wanted: impl Fn(&NetworkState) -> bool) -> NetworkState {
+    pub(crate) fn wait(&self, wanted: impl Fn(&NetworkState) -> bool) -> NetworkState {
         let end = Instant::now() + BOUND;
         loop {
             self.watcher.drain();
@@ -193,12 +185,12 @@ impl World {
         }
     }
 
-    pub fn leases(&self) -> String {
+    pub(crate) fn leases(&self) -> String {
         fs::read_to_string(LEASES).unwrap()
     }
 
     /// Whether the server has granted `address` so many times, or does so within the bound.
-    pub fn granted(&self, address: Ipv4Addr, times: usize) -> bool {
+    pub(crate) fn granted(&self, address: Ipv4Addr, times: usize) -> bool {
         let line = format!("DHCPACK(lan0) {address}");
         let enough = || {
             fs::read_to_string(SERVER_LOG)
@@ -215,11 +207,11 @@ impl World {
         enough()
     }
 
-    pub fn resolv(&self) -> String {
+    pub(crate) fn resolv(&self) -> String {
         fs::read_to_string(failberry_network::resolv::PATH).unwrap()
     }
 
-    pub fn garbage(&self) {
+    pub(crate) fn garbage(&self) {
         assert!(
             ourselves("router", &["garbage"])
                 .status()
@@ -228,7 +220,7 @@ impl World {
         );
     }
 
-    pub fn connects(&self, namespace: &str, from: Ipv4Addr, to: &str) -> bool {
+    pub(crate) fn connects(&self, namespace: &str, from: Ipv4Addr, to: &str) -> bool {
         let from = from.to_string();
         // The router sends what is for the carrier's side by way of the device.
         if namespace == "router" {
@@ -255,7 +247,7 @@ impl World {
             .success()
     }
 
-    pub fn listen(&self, namespace: &str, at: &str) -> Listening {
+    pub(crate) fn listen(&self, namespace: &str, at: &str) -> Listening {
         Listening::start(ourselves(namespace, &["listen", at]))
     }
 }

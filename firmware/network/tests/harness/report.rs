@@ -3,17 +3,17 @@
 use std::fmt::Debug;
 
 #[derive(Default)]
-pub struct Report {
+pub(crate) struct Report {
     passed: u32,
     failed: u32,
 }
 
 impl Report {
-    pub fn check(&mut self, name: &str, holds: bool) {
+    pub(crate) fn check(&mut self, name: &str, holds: bool) {
         self.count(name, holds.then_some(()).ok_or("does not hold"));
     }
 
-    pub fn equal<T: PartialEq + Debug>(&mut self, name: &str, got: T, expected: T) {
+    pub(crate) fn equal<T: PartialEq + Debug>(&mut self, name: &str, got: T, expected: T) {
         let outcome = if got == expected {
             Ok(())
         } else {
@@ -22,7 +22,7 @@ impl Report {
         self.count(name, outcome);
     }
 
-    pub fn contains(&mut self, name: &str, text: &str, part: &str) {
+    pub(crate) fn contains(&mut self, name: &str, text: &str, part: &str) {
         let outcome = if text.contains(part) {
             Ok(())
         } else {
@@ -32,7 +32,7 @@ impl Report {
     }
 
     /// Prints the sums and ends the program.
-    pub fn finish(self) -> ! {
+    pub(crate) fn finish(self) -> ! {
         println!("{} passed, {} failed", self.passed, self.failed);
         std::process::exit(i32::from(self.failed > 0))
     }

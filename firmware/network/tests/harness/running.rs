@@ -11,14 +11,14 @@ use std::{
 
 use super::BOUND;
 
-pub struct Running {
+pub(crate) struct Running {
     child: Child,
     lines: Receiver<String>,
     seen: Vec<String>,
 }
 
 impl Running {
-    pub fn start(mut command: Command) -> Self {
+    pub(crate) fn start(mut command: Command) -> Self {
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let (sender, lines) = channel();
@@ -38,7 +38,7 @@ impl Running {
     }
 
     /// Whether it has logged `text`, or does so within the bound.
-    pub fn logged(&mut self, text: &str) -> bool {
+    pub(crate) fn logged(&mut self, text: &str) -> bool {
         let end = Instant::now() + BOUND;
         while !self.seen.iter().any(|line| line.contains(text)) {
             match self
@@ -52,7 +52,7 @@ impl Running {
         true
     }
 
-    pub fn uid(&self) -> u32 {
+    pub(crate) fn uid(&self) -> u32 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let line = status
             .lines()
@@ -62,7 +62,7 @@ impl Running {
     }
 
     /// Ends it as a crash would.
-    pub fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
