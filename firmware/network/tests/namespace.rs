@@ -151,11 +151,15 @@ fn scenario(report: &mut Report) {
     cable(report, &world, &mut service, leased);
     restart(report, &world, service, leased);
     fixed(report, &world);
+    if guarded {
+        unguarded(report, &world);
+    }
 }
 
 /// The carrier link comes, carries, and goes.
 fn carrier(report: &mut Report, world: &World, leased: Ipv4Addr) {
-    world.plug_carrier();
+    world.add_carrier();
+    world.carrier_is_up(OURS_AT_CARRIER);
     let state = world.wait(|state| state.default_via.as_deref() == Some("ppp0"));
     report.check("both links at once", state.lan.is_some());
     let addresses = output("ip", &["-4", "-o", "addr", "show", "dev", "ppp0"]);
@@ -213,6 +217,19 @@ fn carrier(report: &mut Report, world: &World, leased: Ipv4Addr) {
     );
     report.equal("under our address on the LAN", camera.peer(), leased);
 
+    let tracked = || fs::read_to_string("/proc/net/nf_conntrack").unwrap_or_default();
+    world.carrier_is_up(Ipv4Addr::new(10, 112, 7, 6));
+    world.wait_until("another address at the carrier", || {
+        output("ip", &["-4", "-o", "addr", "show", "dev", "ppp0"]).contains("10.112.7.6 peer")
+    });
+    world.wait_until("connections by the old address forgotten", || {
+        !tracked().contains("10.112.7.5")
+    });
+    let addresses = output("ip", &["-4", "-o", "addr", "show", "dev", "ppp0"]);
+    report.equal("the old address is gone", addresses.lines().count(), 1);
+    let table = output("ip", &["route", "show", "table", "102"]);
+    report.contains("answers from the new one", &table, "src 10.112.7.6");
+
     StateFile::new().publish(&UplinkState::default()).unwrap();
     let state = world.wait(|state| state.default_via.as_deref() == Some("eth0"));
     report.check("the wire takes over", state.lan.is_some());
@@ -247,7 +264,7 @@ fn restart(report: &mut Report, world: &World, service: Running, leased: Ipv4Add
         output("ip", &["route", "show", "table", "all"]),
         before.clone(),
     );
-    fs::remove_file("/run/failberry/network/state.json").unwrap();
+    world.forget();
     let mut service = world.start();
     let state = world.wait(|state| state.lan.is_some() && state.default_via.is_some());
     report.check(
@@ -279,7 +296,7 @@ fn fixed(report: &mut Report, world: &World) {
         hostname: None,
     };
     write_config(Service::Network, &config).unwrap();
-    fs::remove_file("/run/failberry/network/state.json").unwrap();
+    world.forget();
     let mut service = world.start();
     report.check(
         "static",
@@ -304,6 +321,42 @@ fn fixed(report: &mut Report, world: &World) {
         world.resolv(),
         "nameserver 192.168.88.4\n".into(),
     );
+    service.kill();
+}
+
+/// Another program owns the table, so that the kernel refuses ours until it ends.
+fn unguarded(report: &mut Report, world: &World) {
+    write_config(Service::Network, &config()).unwrap();
+    let owner = world.occupy_table();
+    world.forget();
+    let mut service = world.start();
+    report.check(
+        "no firewall is told",
+        service.logged("no firewall, so no forwarding"),
+    );
+    world.carrier_is_up(OURS_AT_CARRIER);
+    let state = world.wait(|state| state.lan.is_some() && state.default_via.is_some());
+    report.check(
+        "state without a firewall",
+        !state.firewall && state.last_error.is_some(),
+    );
+    report.equal(
+        "reachable by the wire alone",
+        state.default_via,
+        Some("eth0".into()),
+    );
+    let forwarding = fs::read_to_string("/proc/sys/net/ipv4/ip_forward").unwrap();
+    report.equal("no forwarding", forwarding.trim(), "0");
+    let addresses = output("ip", &["-4", "-o", "addr", "show", "dev", "ppp0"]);
+    report.equal("nothing to reach from the carrier", addresses.as_str(), "");
+    drop(owner);
+    let state = world.wait(|state| state.default_via.as_deref() == Some("ppp0"));
+    report.check(
+        "stands once it can",
+        state.firewall && state.last_error.is_none(),
+    );
+    let forwarding = fs::read_to_string("/proc/sys/net/ipv4/ip_forward").unwrap();
+    report.equal("forwarding again", forwarding.trim(), "1");
     service.kill();
 }
 
@@ -336,12 +389,11 @@ fn config() -> NetworkConfig {
 }
 
 impl World {
-    /// A stand-in for the PPP interface, and word that it is open.
-    fn plug_carrier(&self) {
-        self.add_carrier();
+    /// Word from `uplink` that its link is open, with this address.
+    fn carrier_is_up(&self, local: Ipv4Addr) {
         let link = Link {
             interface: "ppp0".into(),
-            local: OURS_AT_CARRIER,
+            local,
             peer: Some(CARRIER),
             dns: vec![Ipv4Addr::new(10, 64, 64, 1)],
             mtu: 1400,

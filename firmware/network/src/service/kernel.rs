@@ -7,41 +7,73 @@ use crate::{
     plan::{Plan, diff, diff_routes},
 };
 
+/// What a round could not do: told by its first part, and no hindrance to the others.
+#[derive(Default)]
+pub(super) struct Failures(Option<NetlinkError>);
+
+impl Failures {
+    /// What `outcome` gives, where it gives something.
+    pub(super) fn note<T>(&mut self, outcome: Result<T, NetlinkError>) -> Option<T> {
+        match outcome {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.0.get_or_insert(error);
+                None
+            }
+        }
+    }
+
+    pub(super) const fn none(&self) -> bool {
+        self.0.is_none()
+    }
+
+    pub(super) fn result(self) -> Result<(), NetlinkError> {
+        self.0.map_or(Ok(()), Err)
+    }
+}
+
 /// Changes what differs from `plan`; addresses of interfaces other than `ours` are left alone.
 /// Tells whether addresses changed.
 pub(super) fn settle(
     netlink: &mut Netlink,
     plan: &Plan,
     ours: &[u32],
-) -> Result<bool, NetlinkError> {
-    let mut present = addresses::list(netlink)?;
-    present.retain(|address| ours.contains(&address.interface));
-    let change = diff(&plan.addresses, &present);
-    for address in &change.remove {
-        gone_is_fine(addresses::remove(netlink, address))?;
+    failures: &mut Failures,
+) -> bool {
+    let mut moved = false;
+    if let Some(mut present) = failures.note(addresses::list(netlink)) {
+        present.retain(|address| ours.contains(&address.interface));
+        let change = diff(&plan.addresses, &present);
+        for address in &change.remove {
+            failures.note(gone_is_fine(addresses::remove(netlink, address)));
+        }
+        for address in &change.add {
+            failures.note(addresses::add(netlink, address));
+        }
+        moved = !change.is_empty();
     }
-    for address in &change.add {
-        addresses::add(netlink, address)?;
-    }
-    let moved = !change.is_empty();
 
     // Only now: with an address the kernel takes away the routes from it.
-    let change = diff_routes(&plan.routes, &routes::list(netlink)?);
-    for route in &change.remove {
-        gone_is_fine(routes::remove(netlink, route))?;
-    }
-    for route in &change.add {
-        routes::add(netlink, route)?;
+    if let Some(present) = failures.note(routes::list(netlink)) {
+        let change = diff_routes(&plan.routes, &present);
+        for route in &change.remove {
+            failures.note(gone_is_fine(routes::remove(netlink, route)));
+        }
+        for route in &change.add {
+            failures.note(routes::add(netlink, route));
+        }
     }
 
-    let change = diff(&plan.rules, &rules::list(netlink)?);
-    for rule in &change.remove {
-        gone_is_fine(rules::remove(netlink, rule))?;
+    if let Some(present) = failures.note(rules::list(netlink)) {
+        let change = diff(&plan.rules, &present);
+        for rule in &change.remove {
+            failures.note(gone_is_fine(rules::remove(netlink, rule)));
+        }
+        for rule in &change.add {
+            failures.note(rules::add(netlink, rule));
+        }
     }
-    for rule in &change.add {
-        rules::add(netlink, rule)?;
-    }
-    Ok(moved)
+    moved
 }
 
 /// What went with its interface meanwhile needs no removal.

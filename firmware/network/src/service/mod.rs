@@ -26,6 +26,7 @@ use crate::{
 };
 
 use guard::Guard;
+use kernel::Failures;
 use lan::LanSide;
 use wait::{Wake, wait};
 
@@ -64,6 +65,7 @@ pub fn run() -> ServiceResult {
         resolv: None,
         prepared: Vec::new(),
         foreign: None,
+        stale: false,
         retry: None,
     };
     smol::block_on(driver.run(&link_watch, &uplink_watch))
@@ -80,6 +82,8 @@ struct Driver {
     prepared: Vec<u32>,
     /// The uplink's interface where it is not ours to route by.
     foreign: Option<String>,
+    /// Whether connections are tracked by addresses that have changed since.
+    stale: bool,
     retry: Option<BootMillis>,
 }
 
@@ -146,6 +150,7 @@ impl Driver {
     }
 
     fn round(&mut self, now: BootMillis) -> Result<(), NetlinkError> {
+        let mut failures = Failures::default();
         let present = links::list(&mut self.netlink)?;
         let named = |name: &str| present.iter().find(|link| link.name == name);
         self.prepare(&present);
@@ -154,10 +159,11 @@ impl Driver {
             .filter_map(named)
             .filter(|link| !link.up)
         {
-            links::set_up(&mut self.netlink, link)?;
+            failures.note(links::set_up(&mut self.netlink, link));
         }
         self.lan.see(named(LAN), now);
-        let carrier = self.carrier(named(CARRIER))?;
+        let carrier = self.carrier(named(CARRIER));
+        let carrier = failures.note(carrier).flatten();
         let plan = Plan::new(&Links {
             lan: self.lan.plan(),
             carrier,
@@ -167,11 +173,15 @@ impl Driver {
             .filter_map(named)
             .map(|link| link.index)
             .collect();
-        if kernel::settle(&mut self.netlink, &plan, &ours)? {
-            firewall::flush_connections()?;
+        self.stale |= kernel::settle(&mut self.netlink, &plan, &ours, &mut failures);
+        if self.stale && failures.note(firewall::flush_connections()).is_some() {
+            self.stale = false;
         }
-        self.tell(&plan);
-        Ok(())
+        // Others take the default route told for one that stands.
+        if failures.none() {
+            self.tell(&plan);
+        }
+        failures.result()
     }
 
     /// Sets the parameters of interfaces that are new.

@@ -6,6 +6,7 @@ mod running;
 
 use std::{
     fs,
+    io::Write,
     net::Ipv4Addr,
     os::fd::AsFd,
     path::Path,
@@ -192,19 +193,37 @@ impl World {
     /// Whether the server has granted `address` so many times, or does so within the bound.
     pub(crate) fn granted(&self, address: Ipv4Addr, times: usize) -> bool {
         let line = format!("DHCPACK(lan0) {address}");
-        let enough = || {
+        comes_true(|| {
             fs::read_to_string(SERVER_LOG)
                 .unwrap()
                 .matches(&line)
                 .count()
                 >= times
-        };
-        let end = Instant::now() + BOUND;
-        // The file is another program's; there is no event to wait for but its growth.
-        while !enough() && Instant::now() < end {
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        enough()
+        })
+    }
+
+    /// Waits for what the kernel tells nobody about.
+    pub(crate) fn wait_until(&self, what: &str, holds: impl Fn() -> bool) {
+        assert!(comes_true(holds), "not within {BOUND:?}: {what}");
+    }
+
+    /// Forgets what a former life of the service told.
+    pub(crate) fn forget(&self) {
+        fs::remove_file("/run/failberry/network/state.json").unwrap();
+    }
+
+    /// Another program that owns the service's table while the value lives.
+    pub(crate) fn occupy_table(&self) -> Owner {
+        succeeds("nft", &["delete", "table", "inet", "failberry"]);
+        let mut nft = Command::new("nft");
+        let mut nft = nft.arg("-i").stdin(Stdio::piped()).spawn().unwrap();
+        let stdin = nft.stdin.as_mut().unwrap();
+        stdin
+            .write_all(b"add table inet failberry { flags owner; }\n")
+            .unwrap();
+        let owned = || output("nft", &["list", "tables"]).contains("failberry");
+        self.wait_until("nft owns the table", owned);
+        Owner(nft)
     }
 
     pub(crate) fn resolv(&self) -> String {
@@ -252,6 +271,28 @@ impl World {
     }
 }
 
+/// See [`World::occupy_table`].
+pub(crate) struct Owner(Child);
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// For what has no event to wait for: another program's file, the kernel's tables.
+fn comes_true(holds: impl Fn() -> bool) -> bool {
+    let end = Instant::now() + BOUND;
+    while !holds() {
+        if Instant::now() > end {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    true
+}
+
 impl Drop for World {
     fn drop(&mut self) {
         let _ = self.server.kill();
@@ -283,10 +324,9 @@ fn dnsmasq() -> Child {
         .arg(format!("--dhcp-leasefile={LEASES}"))
         .arg(format!("--log-facility={SERVER_LOG}"));
     let child = command.spawn().unwrap();
-    let end = Instant::now() + BOUND;
-    while !Path::new(SERVER_LOG).exists() {
-        assert!(Instant::now() < end, "dnsmasq does not start");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    assert!(
+        comes_true(|| Path::new(SERVER_LOG).exists()),
+        "dnsmasq does not start"
+    );
     child
 }
