@@ -115,7 +115,24 @@ impl NtpTimestampGenerator for SystemStamp {
 mod tests {
     use std::{net, thread};
 
+    use failberry_bench::internet::Ntp;
+
     use super::*;
+
+    #[test]
+    fn an_independent_server_and_this_client_agree_to_the_tenth_of_a_second() {
+        let socket = net::UdpSocket::bind(("127.0.0.1", 0)).unwrap();
+        let port = socket.local_addr().unwrap().port();
+        let ntp = Ntp::serve(socket);
+        for ahead_ms in [0, 86_400_000, -250] {
+            ntp.set_offset(ahead_ms);
+            let reading = smol::block_on(exchange("127.0.0.1", port)).unwrap();
+            let millis = |time: Duration| i64::try_from(time.as_millis()).unwrap();
+            let ahead = millis(reading.theirs) - millis(reading.ours);
+            assert!((ahead - ahead_ms).abs() < 100, "{ahead}, not {ahead_ms}");
+        }
+        assert_eq!((ntp.answered().len(), ntp.refused()), (3, 0));
+    }
 
     /// A server that answers one request with `stratum` and a time of its own.
     fn server(stratum: u8, seconds_1900: u32) -> u16 {
