@@ -203,6 +203,19 @@ fn a_late_result_does_not_pass_for_the_next_ones() {
 }
 
 #[test]
+fn once_caught_up_a_result_needs_no_echo() {
+    let mut engine = Engine::new();
+    start(&mut engine, "AT", Answer::Nothing, 0);
+    assert_eq!(hear(&mut engine, b"AT\r").0, []);
+    assert_eq!(engine.tick(TIMEOUT_MS), Some(Event::TimedOut));
+    for said in ["ATE0\r\r\nOK\r\n", "\r\nOK\r\n"] {
+        start(&mut engine, "ATE0", Answer::Nothing, 0);
+        let (events, _) = hear(&mut engine, said.as_bytes());
+        assert_eq!(events, [Event::Result(Final::Ok)]);
+    }
+}
+
+#[test]
 fn a_result_without_a_command_is_counted() {
     let mut engine = Engine::new();
     assert_eq!(hear(&mut engine, b"OK\r\nERROR\r\nwhat\r\n").0, []);

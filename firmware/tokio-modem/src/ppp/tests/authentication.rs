@@ -84,6 +84,23 @@ fn a_chap_response_is_the_digest_of_rfc_1994() {
 }
 
 #[test]
+fn a_verdict_on_something_else_is_discarded() {
+    for verdict in [2, 3] {
+        let peer = stick(ASK_PAP, move |heard| {
+            heard.is(PAP, 1).then(|| {
+                let stray = packet(PAP, verdict, heard.id.wrapping_sub(1), &[0]);
+                [stray, packet(CHAP, 3, heard.id, &[])].into()
+            })
+        });
+        let mut link = Link::new(client(), peer);
+        link.run(2_000);
+        assert_eq!(link.near.engine.phase(), Phase::Authenticate);
+        assert_eq!(link.near.engine.counters().discarded, 2);
+        assert_eq!(link.near.end(), None);
+    }
+}
+
+#[test]
 fn lost_verdicts_are_asked_for_again() {
     for (lcp, protocol, code) in [(ASK_PAP, PAP, 1), (ASK_CHAP, CHAP, 2)] {
         let (mut answers, mut asked) = (0, false);

@@ -109,6 +109,27 @@ fn answers_to_older_requests_are_discarded() {
 }
 
 #[test]
+fn a_copy_of_an_ack_does_not_begin_anew() {
+    let mut end = End::up(client(), 1);
+    let asked = Heard::read(&end.drain(0)[0]);
+    let ack = asked.answer(code::CONFIGURE_ACK, &asked.data);
+    for _ in 0..2 {
+        assert!(
+            end.handle(Event::Frame(&ack), 1).is_empty(),
+            "before LCP is open"
+        );
+    }
+    end.handle(
+        Event::Frame(&packet(LCP, code::CONFIGURE_REQUEST, 1, &[])),
+        1,
+    );
+    assert!(end.lcp().is_some());
+    assert!(end.handle(Event::Frame(&ack), 1).is_empty(), "and after");
+    assert!(!end.has(&Output::LcpDown));
+    assert_eq!(end.engine.counters().discarded, 2);
+}
+
+#[test]
 fn nothing_but_lcp_is_heard_before_lcp_is_open() {
     let mut end = End::up(client(), 1);
     end.drain(0);

@@ -51,6 +51,26 @@ fn echoes_without_answer_end_the_link_where_wanted() {
 }
 
 #[test]
+fn an_answer_makes_up_for_those_that_were_lost() {
+    let config = Config {
+        echo: Some(Echo {
+            interval: 10_000,
+            limit: Some(3),
+        }),
+        ..client()
+    };
+    let mut asked = 0;
+    let peer = stick(&[], move |heard| {
+        asked += u32::from(heard.is(LCP, code::ECHO_REQUEST));
+        (heard.is(LCP, code::ECHO_REQUEST) && asked % 3 != 0).then(Vec::new)
+    });
+    let mut link = up_with(config, peer);
+    link.run(600_000);
+    assert_eq!(link.near.end(), None);
+    assert!(link.near.has(&Output::EchoUnanswered(2)));
+}
+
+#[test]
 fn a_peer_that_rejects_echoes_is_asked_no_more() {
     let mut link = up(stick(&[], |heard| {
         let back = [&[heard.code, heard.id, 0, 8][..], &heard.data].concat();

@@ -79,28 +79,42 @@ fn placeholder_resolvers_are_never_used() {
 
 #[test]
 fn requests_that_the_network_is_not_ready_for_are_paced() {
-    let mut asked = 0;
-    let peer = stick(&[], move |heard| {
-        asked += u32::from(heard.is(IPCP, code::CONFIGURE_REQUEST));
-        (heard.is(IPCP, code::CONFIGURE_REQUEST) && asked <= 8)
-            .then(|| [heard.answer(code::CONFIGURE_NAK, &offer(NOTHING, [NOTHING; 2]))].into())
-    });
-    let mut link = Link::new(client(), peer);
-    link.run(30_000);
-    assert_eq!(link.near.ipv4().unwrap().local, CLIENT);
-    let times: Vec<u64> = link
-        .sent
-        .iter()
-        .filter(|(_, one)| one.is(IPCP, code::CONFIGURE_REQUEST))
-        .map(|(at, _)| *at)
-        .collect();
-    assert!(
-        times
-            .windows(2)
-            .take(7)
-            .all(|pair| pair[1] - pair[0] >= 1_000),
-        "{times:?}"
-    );
+    for dns in [true, false] {
+        let mut asked = 0;
+        let peer = stick(&[], move |heard| {
+            if !heard.is(IPCP, code::CONFIGURE_REQUEST) {
+                return None;
+            }
+            asked += 1;
+            let ready = asked > 8;
+            let wanted = match (ready, dns) {
+                (false, _) => offer(NOTHING, [NOTHING; 2]),
+                (true, true) => offer(CLIENT, DNS),
+                (true, false) => [&[3, 6][..], &CLIENT.octets()].concat(),
+            };
+            let good = ready && heard.data == wanted;
+            let code = if good {
+                code::CONFIGURE_ACK
+            } else {
+                code::CONFIGURE_NAK
+            };
+            let answer = heard.answer(code, &wanted);
+            Some([answer, packet(IPCP, code::CONFIGURE_REQUEST, 1, &[])].into())
+        });
+        let mut link = Link::new(Config { dns, ..client() }, peer);
+        link.run(30_000);
+        let expected = if dns { DNS.map(Some) } else { [None; 2] };
+        let ipv4 = link.near.ipv4().unwrap();
+        assert_eq!((ipv4.local, ipv4.dns), (CLIENT, expected));
+        let times: Vec<u64> = link
+            .sent
+            .iter()
+            .filter(|(_, one)| one.is(IPCP, code::CONFIGURE_REQUEST))
+            .map(|(at, _)| *at)
+            .collect();
+        let mut pairs = times.windows(2).take(7);
+        assert!(pairs.all(|pair| pair[1] - pair[0] >= 1_000), "{times:?}");
+    }
 }
 
 #[test]
@@ -279,5 +293,40 @@ fn ipv4_goes_on_where_ipv6_fails() {
             before,
             "it is at rest"
         );
+    }
+}
+
+#[test]
+fn an_interface_identifier_of_nobody_or_of_ours_is_not_taken() {
+    let mut end = End::up(
+        Config {
+            ipv6: true,
+            ..client()
+        },
+        1,
+    );
+    let mut peer = plain(&[]);
+    let mut ours = None;
+    // All but IPv6CP is agreed at once.
+    let mut frames = end.drain(0);
+    while let Some(frame) = frames.pop() {
+        let heard = Heard::read(&frame);
+        if heard.is(IPV6CP, code::CONFIGURE_REQUEST) {
+            ours = Some(heard.data);
+            continue;
+        }
+        for said in peer(&frame) {
+            frames.extend(end.handle(Event::Frame(&said), 0));
+        }
+    }
+    let ours = ours.expect("IPv6CP was begun");
+    for bad in [&[1, 10, 0, 0, 0, 0, 0, 0, 0, 0][..], &ours] {
+        let said = end.handle(Event::Frame(&packet(IPV6CP, 1, 1, bad)), 1);
+        let nak = Heard::read(&said[0]);
+        assert_eq!(nak.code, code::CONFIGURE_NAK);
+        let other = nak.option(1).unwrap();
+        assert!(other != [0; 8] && other != &ours[2..], "{other:x?}");
+        let said = end.handle(Event::Frame(&packet(IPV6CP, 1, 2, &nak.data)), 1);
+        assert_eq!(Heard::read(&said[0]).code, code::CONFIGURE_ACK);
     }
 }
