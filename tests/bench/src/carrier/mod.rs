@@ -1,1 +1,25 @@
-//! Being written.
+//! The mobile carrier: a small virtual machine with a real pppd that answers the stick's calls.
+//!
+//! Owns the machine (Linux with PPP, because this host's kernel may have none), the line on which
+//! the stick calls, and pppd's log. Takes in a call as bytes on a Unix socket and settings for
+//! the next call; gives out what pppd agreed and how calls ended. Packets of a call go by the
+//! machine's uplink to the internet of [`crate::net`].
+//!
+//! ```text
+//! stick ── line (Unix socket) ── exchange ── link (virtio-serial) ── guest ── pty ── pppd
+//!                                                                      └── eth0 ── tap "carrier"
+//! ```
+
+mod error;
+mod exchange;
+pub mod guest;
+mod initramfs;
+mod link;
+mod machine;
+mod service;
+mod settings;
+mod state;
+
+pub use error::CarrierError;
+pub use service::Carrier;
+pub use settings::{Auth, CarrierSettings};

@@ -1,1 +1,31 @@
-//! Being written.
+//! The network around the box: a house with a router whose wired line is dead, and an internet
+//! behind the mobile carrier.
+//!
+//! Owns three network namespaces, the interfaces in them and the servers (dnsmasq) that run
+//! there. Takes in a prefix for their names; gives out the namespaces, the names of the taps for
+//! the emulated machines, and the DHCP leases of the house. Nothing outside the namespaces changes,
+//! and everything goes away with the [`World`], or with the next one of the same prefix.
+//!
+//! ```text
+//! {prefix}-lan        {prefix}-router                        {prefix}-net
+//! 192.168.88.10 ───── br0 192.168.88.1 ──tap "pi"      tap "carrier"── 198.51.100.2
+//! ```
+
+mod error;
+mod internet;
+mod kept;
+mod leases;
+mod namespace;
+mod router;
+mod tool;
+mod world;
+
+pub use error::NetError;
+pub(crate) use internet::CARRIER_ADDRESS;
+pub use internet::{CARRIER_TAP, INTERNET_ADDRESS, SUBSCRIBERS};
+pub(crate) use kept::Kept;
+pub use leases::Lease;
+pub use namespace::Namespace;
+pub use router::{LAN_HOST, PI_TAP, ROUTER_ADDRESS};
+use tool::dying_with_us;
+pub use world::World;

@@ -1,0 +1,54 @@
+//! Telling the kernel's PPP interface to drop its packets: control frames go past this switch, so
+//! that PPP does not notice.
+
+use std::{fs::OpenOptions, os::fd::AsRawFd};
+
+use super::{GuestError, at};
+
+/// The only interface there is: `ppp0`.
+const UNIT: i32 = 0;
+
+/// Protocol number of IPv4 in PPP.
+const PPP_IP: i32 = 0x21;
+
+/// Lets the packets pass, or drops them; `enum NPmode` of the kernel.
+pub(super) fn drop_packets(on: bool) -> Result<(), GuestError> {
+    let path = "/dev/ppp";
+    let device = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(path)
+        .map_err(at(path))?;
+    ffi::attach(device.as_raw_fd(), UNIT).map_err(at("PPPIOCATTACH"))?;
+    let mode = ffi::Mode {
+        protocol: PPP_IP,
+        mode: i32::from(on),
+    };
+    ffi::set_mode(device.as_raw_fd(), &mode).map_err(at("PPPIOCSNPMODE"))
+}
+
+#[allow(unsafe_code, reason = "ioctls")]
+mod ffi {
+    use std::os::fd::RawFd;
+
+    /// `struct npioctl`.
+    #[repr(C)]
+    pub(super) struct Mode {
+        pub(super) protocol: i32,
+        /// 0 passes, 1 drops without a word.
+        pub(super) mode: i32,
+    }
+
+    nix::ioctl_write_ptr!(pppiocattach, b't', 61, i32);
+    nix::ioctl_write_ptr!(pppiocsnpmode, b't', 75, Mode);
+
+    pub(super) fn attach(fd: RawFd, unit: i32) -> nix::Result<()> {
+        // SAFETY: the kernel reads one int from the pointer, which lives during the call.
+        unsafe { pppiocattach(fd, &raw const unit) }.map(drop)
+    }
+
+    pub(super) fn set_mode(fd: RawFd, mode: &Mode) -> nix::Result<()> {
+        // SAFETY: the kernel reads one `npioctl` from the pointer, which lives during the call.
+        unsafe { pppiocsnpmode(fd, mode) }.map(drop)
+    }
+}

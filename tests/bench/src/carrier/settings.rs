@@ -1,0 +1,119 @@
+//! How the carrier answers a call, in pppd's words.
+
+use std::net::Ipv4Addr;
+
+use serde::{Deserialize, Serialize};
+
+use super::CarrierError;
+use crate::net::INTERNET_ADDRESS;
+
+/// The name by which pppd finds its own line in the secrets files.
+const SERVER: &str = "carrier";
+
+/// What the carrier demands from a subscriber.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Auth {
+    /// Nothing.
+    #[default]
+    None,
+    /// User and password in clear text.
+    Pap,
+    /// Proof of the password by MD5.
+    Chap,
+}
+
+/// How a call is answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CarrierSettings {
+    /// What the subscriber must pass.
+    pub auth: Auth,
+    /// The subscriber's name.
+    pub user: String,
+    /// The subscriber's password.
+    pub password: String,
+    /// The carrier's own address.
+    pub local: Ipv4Addr,
+    /// The subscriber's address.
+    pub remote: Ipv4Addr,
+    /// Resolvers told to the subscriber; pppd tells two at most.
+    pub dns: Vec<Ipv4Addr>,
+    /// Seconds between LCP echo requests of the carrier; `None` for none.
+    pub echo_interval: Option<u32>,
+    /// Further options of pppd, such as `+ipv6`, `mtu 1400`, `noaccomp`: one word each.
+    pub options: Vec<String>,
+}
+
+impl Default for CarrierSettings {
+    fn default() -> Self {
+        Self {
+            auth: Auth::None,
+            user: "failberry".into(),
+            password: "secret".into(),
+            local: Ipv4Addr::new(10, 64, 64, 64),
+            remote: Ipv4Addr::new(203, 0, 113, 17),
+            dns: vec![INTERNET_ADDRESS],
+            echo_interval: None,
+            options: Vec::new(),
+        }
+    }
+}
+
+impl CarrierSettings {
+    /// Says whether the settings can be written in pppd's files.
+    pub(super) fn check(&self) -> Result<(), CarrierError> {
+        for (setting, text) in [("user", &self.user), ("password", &self.password)] {
+            let bad = |character: &char| matches!(character, '"' | '\\') || character.is_control();
+            if let Some(character) = text.chars().find(bad) {
+                return Err(CarrierError::Setting { setting, character });
+            }
+        }
+        Ok(())
+    }
+
+    /// The command line of pppd for a call on the given tty.
+    pub(super) fn arguments(&self, tty: &str) -> Vec<String> {
+        let mut words: Vec<String> = [tty, "nodetach", "debug", "local", "nolock", "novj", "noccp"]
+            .map(str::to_owned)
+            .into();
+        words.extend(["name".to_owned(), SERVER.to_owned()]);
+        words.extend(match self.auth {
+            Auth::None => vec!["noauth".to_owned()],
+            Auth::Pap => ["require-pap", "refuse-chap"].map(str::to_owned).into(),
+            Auth::Chap => ["require-chap", "refuse-pap"].map(str::to_owned).into(),
+        });
+        for dns in &self.dns {
+            words.extend(["ms-dns".to_owned(), dns.to_string()]);
+        }
+        if let Some(seconds) = self.echo_interval {
+            words.extend(["lcp-echo-interval".to_owned(), seconds.to_string()]);
+            words.extend(["lcp-echo-failure", "3"].map(str::to_owned));
+        }
+        words.push(format!("{}:{}", self.local, self.remote));
+        words.extend(self.options.iter().cloned());
+        words
+    }
+
+    /// The content of pppd's secrets files: client, server, secret, addresses allowed.
+    pub(super) fn secrets(&self) -> String {
+        format!("\"{}\" {SERVER} \"{}\" *\n", self.user, self.password)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_break_the_secrets_file_is_refused() {
+        let settings = CarrierSettings {
+            password: "a\"b".into(),
+            ..CarrierSettings::default()
+        };
+        let error = settings.check().unwrap_err();
+        assert!(
+            error.to_string().starts_with("password has a character"),
+            "{error}"
+        );
+        CarrierSettings::default().check().unwrap();
+    }
+}

@@ -1,0 +1,144 @@
+//! What is known about the calls, and waiting for it to change.
+
+use std::{
+    net::Ipv4Addr,
+    path::PathBuf,
+    sync::{Condvar, Mutex, MutexGuard, PoisonError, mpsc::SyncSender},
+    time::{Duration, Instant},
+};
+
+use super::{CarrierError, CarrierSettings, link::FromGuest};
+
+/// A log longer than this loses its beginning: the end is what tests look at.
+const MAX_LOG: usize = 1024 * 1024;
+
+/// All that is known.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    /// For the next call.
+    pub(super) settings: CarrierSettings,
+    pub(super) ready: bool,
+    /// The machine or its link ended.
+    pub(super) gone: bool,
+    /// Calls so far, the present one included; also the number of the last one.
+    pub(super) calls: u32,
+    /// The way to the caller, while there is a call.
+    pub(super) caller: Option<SyncSender<Vec<u8>>>,
+    /// The subscriber's address, while IPCP is open.
+    pub(super) up: Option<Ipv4Addr>,
+    /// How pppd ended the last time.
+    pub(super) status: Option<i32>,
+    pub(super) blackhole: bool,
+    /// What the guest could not do, since the last command.
+    pub(super) problem: Option<String>,
+    log: String,
+}
+
+/// The same, shared.
+#[derive(Debug, Default)]
+pub(super) struct State {
+    known: Mutex<Known>,
+    changed: Condvar,
+    /// Told where the machine has gone.
+    pub(super) console: PathBuf,
+}
+
+impl State {
+    pub(super) fn new(settings: CarrierSettings, console: PathBuf) -> Self {
+        let known = Mutex::new(Known {
+            settings,
+            ..Known::default()
+        });
+        Self {
+            known,
+            changed: Condvar::new(),
+            console,
+        }
+    }
+
+    /// Looks at what is known, or changes it.
+    pub(super) fn with<T>(&self, f: impl FnOnce(&mut Known) -> T) -> T {
+        let value = f(&mut self.lock());
+        self.changed.notify_all();
+        value
+    }
+
+    /// Takes in what the guest says.
+    pub(super) fn take(&self, event: FromGuest) {
+        self.with(|known| match event {
+            FromGuest::Ready => known.ready = true,
+            FromGuest::Log(line) => known.append(&line),
+            FromGuest::Up { call, remote, .. } if call == known.calls => known.up = Some(remote),
+            FromGuest::Down { call, status } if call == known.calls => {
+                known.up = None;
+                known.caller = None;
+                known.status = status;
+            }
+            FromGuest::Up { .. } | FromGuest::Down { .. } => {}
+            FromGuest::Blackhole(on) => known.blackhole = on,
+            FromGuest::Problem(message) => known.problem = Some(message),
+        });
+    }
+
+    /// Waits until `f` finds what it looks for, or why it will not come.
+    pub(super) fn wait<T>(
+        &self,
+        what: &'static str,
+        bound: Duration,
+        f: impl Fn(&Known) -> Option<Result<T, CarrierError>>,
+    ) -> Result<T, CarrierError> {
+        let end = Instant::now() + bound;
+        let mut known = self.lock();
+        loop {
+            if let Some(found) = f(&known) {
+                return found;
+            }
+            if known.gone {
+                return Err(CarrierError::Gone {
+                    console: self.console.clone(),
+                });
+            }
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(CarrierError::Late {
+                    what,
+                    bound,
+                    log: known.log.clone(),
+                });
+            }
+            known = self
+                .changed
+                .wait_timeout(known, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+    }
+
+    pub(super) fn log(&self) -> String {
+        self.lock().log.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        // Every change is one assignment: a thread that died in between left nothing half done.
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    /// The guest's complaint as an outcome for [`State::wait`].
+    pub(super) fn complaint<T>(&self) -> Option<Result<T, CarrierError>> {
+        let message = self.problem.clone()?;
+        Some(Err(CarrierError::Guest { message }))
+    }
+
+    fn append(&mut self, line: &str) {
+        self.log.push_str(line);
+        self.log.push('\n');
+        if self.log.len() > MAX_LOG {
+            let half = self.log.len() / 2;
+            let cut = self.log.bytes().skip(half).position(|byte| byte == b'\n');
+            self.log
+                .drain(..cut.map_or(self.log.len(), |at| half + at + 1));
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! The internet behind the carrier: one address for all its services, and a resolver that knows it.
+
+use std::{net::Ipv4Addr, path::Path, process::Stdio};
+
+use super::{Kept, Namespace, NetError};
+
+/// The address of everything in the internet: resolver, names below `failberry.test`, services.
+pub const INTERNET_ADDRESS: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 2);
+
+/// The carrier's address towards the internet.
+pub(crate) const CARRIER_ADDRESS: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);
+
+/// The tap in the internet's namespace that is the carrier's uplink.
+pub const CARRIER_TAP: &str = "carrier";
+
+/// The network from which the carrier gives its subscribers addresses.
+pub const SUBSCRIBERS: &str = "203.0.113.0/24";
+
+/// Makes the interface towards the carrier.
+pub(super) fn lay_out(internet: &Namespace) -> Result<(), NetError> {
+    internet.ip(&format!(
+        "tuntap add dev {CARRIER_TAP} mode tap\n\
+         address add {INTERNET_ADDRESS}/24 dev {CARRIER_TAP}\n\
+         link set dev {CARRIER_TAP} up\n\
+         route add {SUBSCRIBERS} via {CARRIER_ADDRESS}\n"
+    ))
+}
+
+/// Starts the resolver.
+pub(super) fn serve(internet: &Namespace, dir: &Path) -> Result<Kept, NetError> {
+    let log = std::fs::File::create(dir.join("internet.log")).map_err(NetError::file(dir))?;
+    let mut command = internet.command("dnsmasq");
+    command
+        .args([
+            "--keep-in-foreground",
+            "--conf-file=/dev/null",
+            "--user=root",
+            "--pid-file=",
+        ])
+        .args([
+            "--log-facility=-",
+            "--log-queries",
+            "--no-hosts",
+            "--no-resolv",
+        ])
+        .arg(format!("--listen-address={INTERNET_ADDRESS}"))
+        .arg("--bind-interfaces")
+        .arg(format!("--address=/failberry.test/{INTERNET_ADDRESS}"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log);
+    Kept::spawn(command).map_err(|source| NetError::ToolMissing {
+        tool: "setpriv".into(),
+        source,
+    })
+}

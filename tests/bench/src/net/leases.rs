@@ -1,0 +1,109 @@
+//! The DHCP leases of the house, from the file that dnsmasq keeps.
+
+use std::{
+    net::Ipv4Addr,
+    os::fd::AsFd,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use nix::{
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+    sys::inotify::{AddWatchFlags, InitFlags, Inotify},
+};
+
+use super::NetError;
+
+/// The file in the world's directory.
+pub(super) const FILE: &str = "leases";
+
+/// An address that somebody in the house has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// The holder's Ethernet address, in the usual notation.
+    pub mac: String,
+    /// The address.
+    pub address: Ipv4Addr,
+    /// The name that the holder gave itself.
+    pub name: Option<String>,
+}
+
+impl Lease {
+    fn parse(line: &str) -> Result<Self, NetError> {
+        let mut fields = line.split(' ').skip(1);
+        let (Some(mac), Some(address), Some(name)) = (fields.next(), fields.next(), fields.next())
+        else {
+            return Err(NetError::LeaseLine {
+                line: line.to_owned(),
+            });
+        };
+        Ok(Self {
+            mac: mac.to_owned(),
+            address: address.parse().map_err(|source| NetError::LeaseAddress {
+                line: line.to_owned(),
+                source,
+            })?,
+            name: (name != "*").then(|| name.to_owned()),
+        })
+    }
+}
+
+/// The leases that stand in the file now.
+pub(super) fn read(dir: &Path) -> Result<Vec<Lease>, NetError> {
+    let path = dir.join(FILE);
+    match std::fs::read_to_string(&path) {
+        // dnsmasq writes in place: a last line without its end is still being written.
+        Ok(text) => text
+            .split_inclusive('\n')
+            .filter_map(|line| line.strip_suffix('\n'))
+            .map(Lease::parse)
+            .collect(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(NetError::file(path)(error)),
+    }
+}
+
+/// Waits until there is a lease.
+pub(super) fn wait(dir: &Path, bound: Duration) -> Result<Lease, NetError> {
+    let end = Instant::now() + bound;
+    let watch = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)
+        .map_err(NetError::system("inotify"))?;
+    watch
+        .add_watch(
+            dir,
+            AddWatchFlags::IN_MODIFY | AddWatchFlags::IN_CREATE | AddWatchFlags::IN_MOVED_TO,
+        )
+        .map_err(NetError::system("inotify"))?;
+    loop {
+        if let Some(lease) = read(dir)?.into_iter().next() {
+            return Ok(lease);
+        }
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(NetError::NoLease { bound });
+        }
+        let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+        poll(
+            &mut [PollFd::new(watch.as_fd(), PollFlags::POLLIN)],
+            timeout,
+        )
+        .map_err(NetError::system("poll"))?;
+        // Which file it was is of no interest: the leases are read again.
+        let _ = watch.read_events();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_read_and_a_broken_one_named() {
+        let lease =
+            Lease::parse("1764093600 b8:27:eb:01:02:03 192.168.88.57 failberry 01:b8").unwrap();
+        assert_eq!(lease.address, Ipv4Addr::new(192, 168, 88, 57));
+        assert_eq!(lease.name.as_deref(), Some("failberry"));
+        assert!(Lease::parse("1764093600 b8:27:eb:01:02:03").is_err());
+        assert!(Lease::parse("1764093600 b8:27:eb:01:02:03 192.168.88.570 * *").is_err());
+    }
+}

@@ -1,0 +1,47 @@
+//! Running the programs that make the network.
+
+use std::{
+    io::Write,
+    process::{Command, Stdio},
+};
+
+use super::NetError;
+
+fn name_of(command: &Command) -> String {
+    command.get_program().to_string_lossy().into_owned()
+}
+
+/// Runs a program with `input` on its standard input and gives what it said.
+pub(super) fn run(command: &mut Command, input: &str) -> Result<String, NetError> {
+    let tool = name_of(command);
+    let missing = |source| NetError::ToolMissing {
+        tool: tool.clone(),
+        source,
+    };
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(missing)?;
+    if let Some(mut pipe) = child.stdin.take() {
+        // A program that stops reading says why by its exit status.
+        let _ = pipe.write_all(input.as_bytes());
+    }
+    let output = child.wait_with_output().map_err(NetError::file(&tool))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    Err(NetError::Tool {
+        tool,
+        status: output.status,
+        stderr: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+    })
+}
+
+/// A program that the kernel kills when the thread that started it ends, by whatever end; see [`super::Kept`].
+pub(super) fn dying_with_us(program: &str) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", "--", program]);
+    command
+}

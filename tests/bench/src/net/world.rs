@@ -1,0 +1,143 @@
+//! All of it together.
+
+use std::{
+    fs::{File, create_dir_all, remove_file},
+    net::Ipv4Addr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use nix::{
+    errno::Errno,
+    fcntl::{Flock, FlockArg},
+};
+
+use super::{CARRIER_TAP, Kept, Lease, Namespace, NetError, PI_TAP, internet, leases, router};
+
+/// The network around the box.
+#[derive(Debug)]
+pub struct World {
+    // Before the namespaces in which they run.
+    servers: Vec<Kept>,
+    router: Namespace,
+    lan: Namespace,
+    internet: Namespace,
+    dir: PathBuf,
+    // Last, because values are dropped in this order: the names are ours until all is gone.
+    _lock: Flock<File>,
+}
+
+impl World {
+    /// Makes the network; leases last an hour. The names of its namespaces begin with `prefix`.
+    ///
+    /// # Errors
+    /// When another living run has the same prefix, or a part cannot be made, which takes root.
+    pub fn create(prefix: &str) -> Result<Self, NetError> {
+        Self::with_lease_time(prefix, "1h")
+    }
+
+    /// The same with a lease time as dnsmasq knows it (`2m` is the shortest).
+    ///
+    /// # Errors
+    /// As [`Self::create`].
+    pub fn with_lease_time(prefix: &str, lease_time: &str) -> Result<Self, NetError> {
+        let dir = std::env::temp_dir().join("failberry-bench").join(prefix);
+        create_dir_all(&dir).map_err(NetError::file(&dir))?;
+        let lock = lock(prefix, &dir)?;
+        // A lease of an earlier run would be taken for the box's.
+        let old = dir.join(leases::FILE);
+        match remove_file(&old) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(NetError::file(old)(error));
+            }
+            _ => {}
+        }
+        let mut world = Self {
+            servers: Vec::new(),
+            router: Namespace::create(format!("{prefix}-router"))?,
+            lan: Namespace::create(format!("{prefix}-lan"))?,
+            internet: Namespace::create(format!("{prefix}-net"))?,
+            dir,
+            _lock: lock,
+        };
+        router::lay_out(&world.router, &world.lan)?;
+        internet::lay_out(&world.internet)?;
+        world
+            .servers
+            .push(router::serve(&world.router, &world.dir, lease_time)?);
+        world
+            .servers
+            .push(internet::serve(&world.internet, &world.dir)?);
+        Ok(world)
+    }
+
+    /// The router of the house: `br0` with the tap "pi", DHCP server and resolver.
+    pub fn router(&self) -> &Namespace {
+        &self.router
+    }
+
+    /// A host in the house, 192.168.88.10.
+    pub fn lan(&self) -> &Namespace {
+        &self.lan
+    }
+
+    /// The internet: tap "carrier" with 198.51.100.2, and the resolver there.
+    pub fn internet(&self) -> &Namespace {
+        &self.internet
+    }
+
+    /// The tap in [`Self::router`] for the Pi's `eth0`.
+    pub fn pi_tap(&self) -> &'static str {
+        PI_TAP
+    }
+
+    /// The tap in [`Self::internet`] for the carrier.
+    pub fn carrier_tap(&self) -> &'static str {
+        CARRIER_TAP
+    }
+
+    /// Where the servers keep their logs and the leases.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The DHCP leases given so far.
+    ///
+    /// # Errors
+    /// When the lease file is not as expected.
+    pub fn leases(&self) -> Result<Vec<Lease>, NetError> {
+        leases::read(&self.dir)
+    }
+
+    /// Waits until somebody in the house has got an address, and tells it.
+    ///
+    /// # Errors
+    /// When nobody has within `bound`.
+    pub fn wait_lease(&self, bound: Duration) -> Result<Ipv4Addr, NetError> {
+        leases::wait(&self.dir, bound).map(|lease| lease.address)
+    }
+
+    /// Makes the Pi the router's way to the internet, as the owner does for the dead line.
+    ///
+    /// # Errors
+    /// When the route cannot be set.
+    pub fn route_through(&self, pi: Ipv4Addr) -> Result<(), NetError> {
+        self.router
+            .ip(&format!("route replace default via {pi} dev br0\n"))
+    }
+}
+
+fn lock(prefix: &str, dir: &Path) -> Result<Flock<File>, NetError> {
+    let path = dir.join("lock");
+    let file = File::create(&path).map_err(NetError::file(&path))?;
+    Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, error)| match error {
+        Errno::EWOULDBLOCK => NetError::InUse {
+            prefix: prefix.to_owned(),
+            lock: path,
+        },
+        source => NetError::System {
+            what: "flock",
+            source,
+        },
+    })
+}
