@@ -4,7 +4,10 @@
 //! the internet side and the emulated boards. Takes in a card image or a userland; gives out a
 //! running box that can be watched and disturbed.
 
+pub mod board;
 pub mod carrier;
 pub mod internet;
 pub mod net;
+pub mod probe;
+pub mod scene;
 pub mod stick;

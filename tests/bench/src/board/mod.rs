@@ -55,7 +55,7 @@ impl Machine {
         }
     }
 
-    fn arguments(&self, world: &World, usb: &Path) -> Vec<String> {
+    fn arguments(&self, world: &World, usb: &Path, spare: &Path) -> Vec<String> {
         let text = |path: &Path| path.display().to_string();
         let mut all: Vec<String> = Vec::new();
         let mut add = |words: &[&str]| all.extend(words.iter().map(|word| (*word).to_owned()));
@@ -63,7 +63,9 @@ impl Machine {
             "tap,id=lan,ifname={},script=no,downscript=no",
             world.pi_tap()
         );
-        let stick = format!("socket,id=stick,path={},server=on,wait=off", text(usb));
+        let socket =
+            |id, path| format!("socket,id={id},path={},server=on,wait=off", text(path));
+        let [stick, spare] = [socket("stick", usb), socket("spare", spare)];
         match self {
             Self::Rpi2 {
                 u_boot,
@@ -78,7 +80,8 @@ impl Machine {
                 // As on the board: Ethernet is the hub's first port, the sockets are the others.
                 add(&["-device", "usb-hub,id=hub,port=1,ports=4,port-power=on"]);
                 add(&["-device", "usb-net,netdev=lan,port=1.1,mac=b8:27:eb:fb:00:02"]);
-                add(&["-device", "usb-redir,chardev=stick,port=1.2"]);
+                add(&["-chardev", &spare, "-device", "usb-redir,chardev=stick,port=1.2"]);
+                add(&["-device", "usb-redir,chardev=spare,port=1.3"]);
             }
             Self::Virt {
                 kernel,
@@ -94,7 +97,8 @@ impl Machine {
                 add(&["-device", "virtio-net-pci,netdev=lan,mac=b8:27:eb:fb:00:02"]);
                 add(&["-device", "qemu-xhci,id=usb"]);
                 add(&["-device", "usb-hub,id=hub,bus=usb.0,port=1,ports=4,port-power=on"]);
-                add(&["-device", "usb-redir,chardev=stick,bus=usb.0,port=1.2"]);
+                add(&["-chardev", &spare, "-device", "usb-redir,chardev=stick,bus=usb.0,port=1.2"]);
+                add(&["-device", "usb-redir,chardev=spare,bus=usb.0,port=1.3"]);
             }
         }
         all
@@ -110,6 +114,7 @@ pub struct Board {
     /// Its serial console.
     pub console: Console,
     usb: PathBuf,
+    spare: PathBuf,
     machine: Machine,
     _qemu: qemu::Qemu,
 }
@@ -121,14 +126,16 @@ impl Board {
     /// QEMU cannot be started.
     pub fn boot(machine: Machine, world: &World, directory: &Path) -> Result<Self, BoardError> {
         let usb = directory.join("usb.sock");
+        let spare = directory.join("spare.sock");
         let socket = directory.join("console.sock");
-        let arguments = machine.arguments(world, &usb);
+        let arguments = machine.arguments(world, &usb, &spare);
         let (qemu, stream) =
             qemu::start(world.router(), &arguments, &socket, &directory.join("qemu.log"))?;
         let console = Console::listen(stream, &directory.join("console.log"))?;
         Ok(Self {
             console,
             usb,
+            spare,
             machine,
             _qemu: qemu,
         })
@@ -137,6 +144,11 @@ impl Board {
     /// The socket on which the board's second USB socket waits for a stick.
     pub fn usb(&self) -> &Path {
         &self.usb
+    }
+
+    /// The socket on which its third USB socket waits for another.
+    pub fn spare_usb(&self) -> &Path {
+        &self.spare
     }
 
     /// What was booted.

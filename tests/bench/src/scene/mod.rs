@@ -61,6 +61,7 @@ impl Setting {
 pub struct Scene {
     /// The stick, while it is plugged in.
     pub stick: Option<Stick>,
+    squatter: Option<Stick>,
     /// The box.
     pub board: Board,
     /// The internet side's services.
@@ -102,6 +103,7 @@ impl Scene {
         let board = Board::boot(machine, &world, directory)?;
         let mut scene = Self {
             stick: None,
+            squatter: None,
             board,
             services,
             carrier,
@@ -124,14 +126,30 @@ impl Scene {
     pub fn plug(&mut self, sim: Sim) -> Result<(), SceneError> {
         let options = Options {
             sim,
-            mode: Mode::Modem,
             ..Options::new(
-                self.board.usb().to_owned(),
-                self.carrier.line().to_owned(),
+                self.board.usb(),
+                self.carrier.line(),
                 self.board.machine().transport(),
             )
         };
         self.stick = Some(Stick::plug(options)?);
+        Ok(())
+    }
+
+    /// Plugs a modem of another make into the third socket, where it stays: it takes tty numbers.
+    ///
+    /// # Errors
+    /// The board's USB bus does not take it.
+    pub fn plug_squatter(&mut self) -> Result<(), SceneError> {
+        let options = Options {
+            mode: Mode::Foreign,
+            ..Options::new(
+                self.board.spare_usb(),
+                self.carrier.line(),
+                self.board.machine().transport(),
+            )
+        };
+        self.squatter = Some(Stick::plug(options)?);
         Ok(())
     }
 

@@ -69,7 +69,7 @@ pub(super) fn machine(kind: Kind, directory: &Path, settings: &str) -> Result<Ma
     Ok(match kind {
         Kind::Rpi2 => Machine::Rpi2 {
             u_boot: existing(made.join("u-boot.uimage"))?,
-            device_tree: existing(made.join("qemu.dtb"))?,
+            device_tree: existing(parts.join("board.dtb"))?,
             card,
         },
         Kind::Virt => Machine::Virt {

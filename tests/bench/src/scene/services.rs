@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    net::{Ipv4Addr, TcpListener, UdpSocket},
+    net::{TcpListener, UdpSocket},
 };
 
 use super::{
@@ -11,11 +11,8 @@ use super::{
 };
 use crate::{
     internet::{Authority, Keys, Ntp, Route53, Web},
-    net::World,
+    net::{INTERNET_ADDRESS, World},
 };
-
-/// Where all of them are.
-pub const ADDRESS: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 2);
 
 /// What the page says.
 const PAGE: &str = "You have reached the internet.\n";
@@ -36,10 +33,10 @@ impl Services {
     /// Starts them in the internet's namespace.
     pub(super) fn start(world: &World) -> Result<Self, SceneError> {
         let tcp = |port| {
-            let listener = world.internet().run(move || TcpListener::bind((ADDRESS, port)));
-            listener.map_err(SceneError::io(format!("{ADDRESS}:{port}")))
+            let listener = world.internet().run(move || TcpListener::bind((INTERNET_ADDRESS, port)));
+            listener.map_err(SceneError::io(format!("{INTERNET_ADDRESS}:{port}")))
         };
-        let time: io::Result<_> = world.internet().run(|| UdpSocket::bind((ADDRESS, 123)));
+        let time: io::Result<_> = world.internet().run(|| UdpSocket::bind((INTERNET_ADDRESS, 123)));
         let authority = Authority::new();
         let keys = Keys {
             access_key_id: KEY_ID.into(),

@@ -5,9 +5,9 @@ pub const NAME: &str = "gsm.failberry.test";
 /// Its hosted zone.
 pub const ZONE: &str = "Z0FAILBERRYPI";
 /// Where the test's Route 53 is.
-pub const ROUTE53_HOST: &str = "route53.failberry.test";
+pub(super) const ROUTE53_HOST: &str = "route53.failberry.test";
 /// Where the time is.
-pub const TIME_HOST: &str = "ntp.failberry.test";
+pub(super) const TIME_HOST: &str = "ntp.failberry.test";
 /// The key that the test's Route 53 knows.
 pub const KEY_ID: &str = "AKIAFAILBERRYPITEST";
 /// Its secret.

@@ -9,7 +9,7 @@ use super::{
     Mode, Options, Transport,
     cdrom::CdRom,
     modem::{Action, Phone, Port},
-    usb::{CDROM, Device, Event, MODEM, MODEM_INTERFACE},
+    usb::{CDROM, Device, Event, FOREIGN, MODEM, MODEM_INTERFACE},
     wire::Frame,
 };
 
@@ -290,6 +290,7 @@ impl Machine {
         let layout = match mode {
             Mode::Modem => &MODEM,
             Mode::CdRom => &CDROM,
+            Mode::Foreign => &FOREIGN,
         };
         self.mode = mode;
         let mut device = Device::attach(layout, self.transport);
@@ -304,7 +305,7 @@ impl Machine {
         self.hang_up();
         self.cdrom = CdRom::default();
         self.ports = match self.mode {
-            Mode::Modem => (0..=MODEM_INTERFACE)
+            Mode::Modem | Mode::Foreign => (0..=MODEM_INTERFACE)
                 .map(|interface| Port::new(interface == MODEM_INTERFACE))
                 .collect(),
             Mode::CdRom => Vec::new(),
@@ -325,7 +326,7 @@ impl Machine {
     /// Moves what can be moved between the bus and the function.
     fn settle(&mut self, now: u64) {
         match self.mode {
-            Mode::Modem => self.settle_ports(now),
+            Mode::Modem | Mode::Foreign => self.settle_ports(now),
             Mode::CdRom => self.settle_cdrom(now),
         }
         let Bus::On(device) = &mut self.bus else {

@@ -17,6 +17,19 @@ pub struct Options {
     pub sim: Sim,
 }
 
+impl Options {
+    /// A stick in modem mode with an open SIM.
+    pub fn new(redir: impl Into<PathBuf>, line: impl Into<PathBuf>, transport: Transport) -> Self {
+        Self {
+            redir: redir.into(),
+            line: line.into(),
+            transport,
+            mode: Mode::Modem,
+            sim: Sim::Ready,
+        }
+    }
+}
+
 /// How bytes travel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transport {
@@ -34,6 +47,9 @@ pub enum Mode {
     Modem,
     /// The CD-ROM with the vendor's software, until it is ejected.
     CdRom,
+    /// Serial ports of another make, whose driver is the same and which the box does not know: it
+    /// takes tty numbers away.
+    Foreign,
 }
 
 /// Its SIM.

@@ -49,8 +49,9 @@ pub(crate) fn run() -> Result<(), Box<dyn Error>> {
             Ok(Wish::Quit) | Err(RecvTimeoutError::Disconnected) => break,
             Err(RecvTimeoutError::Timeout) => {}
         }
-        if !told && let Some(address) = scene.world.leases().first() {
-            scene.world.route_through(*address)?;
+        if !told && let Some(lease) = scene.world.leases()?.first() {
+            let address = lease.address;
+            scene.world.route_through(address)?;
             say(&format!(
                 "the router leased {address} to the box and sends the LAN's packets there; its \
                  status: ip netns exec {PREFIX}-lan curl http://{address}:9001/"

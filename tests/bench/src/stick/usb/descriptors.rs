@@ -59,33 +59,43 @@ const fn bulk(address: u8) -> Endpoint {
 
 const VENDOR_SPECIFIC: [u8; 3] = [0xff, 0xff, 0xff];
 
+/// Three serial ports, the last of them with the interrupt endpoint that only modems have.
+const PORTS: &[Interface] = &[
+    Interface {
+        class: VENDOR_SPECIFIC,
+        endpoints: &[bulk(0x81), bulk(0x01)],
+    },
+    Interface {
+        class: VENDOR_SPECIFIC,
+        endpoints: &[bulk(0x82), bulk(0x02)],
+    },
+    Interface {
+        class: VENDOR_SPECIFIC,
+        endpoints: &[
+            Endpoint {
+                address: 0x84,
+                kind: Kind::Interrupt,
+                max_packet: 16,
+                interval: 10,
+            },
+            bulk(0x83),
+            bulk(0x03),
+        ],
+    },
+];
+
 /// Modem mode: diagnostics, commands, modem.
 pub(in super::super) static MODEM: Layout = Layout {
     vendor: 0x19d2,
     product: 0x2003,
-    interfaces: &[
-        Interface {
-            class: VENDOR_SPECIFIC,
-            endpoints: &[bulk(0x81), bulk(0x01)],
-        },
-        Interface {
-            class: VENDOR_SPECIFIC,
-            endpoints: &[bulk(0x82), bulk(0x02)],
-        },
-        Interface {
-            class: VENDOR_SPECIFIC,
-            endpoints: &[
-                Endpoint {
-                    address: 0x84,
-                    kind: Kind::Interrupt,
-                    max_packet: 16,
-                    interval: 10,
-                },
-                bulk(0x83),
-                bulk(0x03),
-            ],
-        },
-    ],
+    interfaces: PORTS,
+};
+
+/// An Option COLT: met by the same driver, unknown to the box.
+pub(in super::super) static FOREIGN: Layout = Layout {
+    vendor: 0x0af0,
+    product: 0x5000,
+    interfaces: PORTS,
 };
 
 /// CD-ROM mode: mass storage, SCSI transparent, bulk only.

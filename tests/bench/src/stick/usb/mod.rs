@@ -8,5 +8,5 @@ mod descriptors;
 mod device;
 mod pipe;
 
-pub(super) use descriptors::{CDROM, MODEM, MODEM_INTERFACE};
+pub(super) use descriptors::{CDROM, FOREIGN, MODEM, MODEM_INTERFACE};
 pub(super) use device::{Device, Event};
