@@ -8,9 +8,11 @@
 )]
 
 use std::{
+    io::{BufRead, BufReader},
     net::{Ipv4Addr, UdpSocket},
-    process::Command,
-    time::Duration,
+    path::Path,
+    process::{Command, Stdio},
+    time::{Duration, Instant},
 };
 
 use failberry_bench::net::{INTERNET_ADDRESS, LAN_HOST, NetError, World};
@@ -19,28 +21,57 @@ const BOUND: Duration = Duration::from_secs(10);
 
 #[test]
 fn what_a_killed_run_left_goes_and_a_living_one_is_respected() {
-    let ip = |arguments: &[&str]| Command::new("ip").args(arguments).status().unwrap();
-    assert!(ip(&["netns", "add", "fbleft-router"]).success());
-    let mut left = Command::new("ip")
-        .args(["netns", "exec", "fbleft-router", "cat"])
-        .stdin(std::process::Stdio::piped())
+    let mut run = Command::new(std::env::current_exe().unwrap())
+        .args([
+            "--ignored",
+            "--exact",
+            "a_run_that_is_killed",
+            "--nocapture",
+        ])
+        .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let world = World::create("fbleft").unwrap();
-    // Killed: its input is still open.
-    assert!(!left.wait().unwrap().success());
-
+    let mut said = BufReader::new(run.stdout.take().unwrap()).lines();
+    assert!(said.any(|line| line.unwrap().contains(HOLDING)));
+    assert_ne!(processes("fbleft-router"), "");
     let error = World::create("fbleft").unwrap_err();
     assert!(matches!(error, NetError::InUse { .. }), "{error}");
-    drop(world);
-    for part in ["router", "lan", "net"] {
+
+    run.kill().unwrap();
+    run.wait().unwrap();
+    // The kernel kills the servers, as soon as it comes to that.
+    let end = Instant::now() + BOUND;
+    while ["router", "net"].map(|part| processes(&format!("fbleft-{part}"))) != ["", ""] {
         assert!(
-            !std::path::Path::new("/run/netns")
-                .join(format!("fbleft-{part}"))
-                .exists()
+            Instant::now() < end,
+            "servers outlive the run that started them"
         );
+        std::thread::yield_now();
     }
-    World::create("fbleft").unwrap();
+    drop(World::create("fbleft").unwrap());
+    for part in ["router", "lan", "net"] {
+        let handle = Path::new("/run/netns").join(format!("fbleft-{part}"));
+        assert!(!handle.exists(), "{} is still there", handle.display());
+    }
+}
+
+/// What the run that is going to be killed says when it is there.
+const HOLDING: &str = "holding a world";
+
+#[test]
+#[ignore = "started, and killed, by the test above"]
+fn a_run_that_is_killed() {
+    let _world = World::create("fbleft").unwrap();
+    println!("{HOLDING}");
+    std::thread::park();
+}
+
+fn processes(namespace: &str) -> String {
+    let output = Command::new("ip")
+        .args(["netns", "pids", namespace])
+        .output()
+        .unwrap();
+    String::from_utf8(output.stdout).unwrap()
 }
 
 #[test]

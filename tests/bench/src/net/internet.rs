@@ -13,17 +13,19 @@ pub(crate) const CARRIER_ADDRESS: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);
 /// The tap in the internet's namespace that is the carrier's uplink.
 pub const CARRIER_TAP: &str = "carrier";
 
-/// The network from which the carrier gives its subscribers addresses.
-pub const SUBSCRIBERS: &str = "203.0.113.0/24";
+/// The networks from which the carrier gives its subscribers addresses: a public one, and those
+/// that stand for a carrier's address translation. Answers find their way to all of them.
+pub const SUBSCRIBERS: [&str; 3] = ["203.0.113.0/24", "100.64.0.0/10", "10.0.0.0/8"];
 
 /// Makes the interface towards the carrier.
 pub(super) fn lay_out(internet: &Namespace) -> Result<(), NetError> {
     internet.ip(&format!(
         "tuntap add dev {CARRIER_TAP} mode tap\n\
          address add {INTERNET_ADDRESS}/24 dev {CARRIER_TAP}\n\
-         link set dev {CARRIER_TAP} up\n\
-         route add {SUBSCRIBERS} via {CARRIER_ADDRESS}\n"
-    ))
+         link set dev {CARRIER_TAP} up\n"
+    ))?;
+    let route = |network| internet.ip(&format!("route add {network} via {CARRIER_ADDRESS}\n"));
+    SUBSCRIBERS.into_iter().try_for_each(route)
 }
 
 /// Starts the resolver.
@@ -35,6 +37,7 @@ pub(super) fn serve(internet: &Namespace, dir: &Path) -> Result<Kept, NetError> 
             "--keep-in-foreground",
             "--conf-file=/dev/null",
             "--user=root",
+            "--group=root",
             "--pid-file=",
         ])
         .args([

@@ -48,6 +48,7 @@ pub(super) fn serve(router: &Namespace, dir: &Path, lease_time: &str) -> Result<
             "--keep-in-foreground",
             "--conf-file=/dev/null",
             "--user=root",
+            "--group=root",
             "--pid-file=",
         ])
         .args(["--log-facility=-", "--log-dhcp", "--log-queries"])
