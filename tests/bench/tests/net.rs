@@ -108,7 +108,7 @@ fn the_router_gives_addresses_and_the_internet_names() {
     );
 }
 
-/// Asks with repeats, because the server may only just be starting.
+/// Asks with repeats, because datagrams may get lost.
 fn ask(
     socket: &UdpSocket,
     question: &[u8],

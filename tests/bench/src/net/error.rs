@@ -48,6 +48,14 @@ pub enum NetError {
         /// What it said.
         source: nix::Error,
     },
+    /// A server did not get ready.
+    #[error("dnsmasq does not serve within {bound:?}; it said: {log}")]
+    NotServing {
+        /// How long was waited.
+        bound: Duration,
+        /// Its log.
+        log: String,
+    },
     /// A line of the lease file is not as dnsmasq writes it.
     #[error("lease file: expected \"expiry MAC address name id\", got {line:?}")]
     LeaseLine {

@@ -1,8 +1,8 @@
 //! The internet behind the carrier: one address for all its services, and a resolver that knows it.
 
-use std::{net::Ipv4Addr, path::Path, process::Stdio};
+use std::{net::Ipv4Addr, path::Path};
 
-use super::{Kept, Namespace, NetError};
+use super::{Kept, Namespace, NetError, server};
 
 /// The address of everything in the internet: resolver, names below `failberry.test`, services.
 pub const INTERNET_ADDRESS: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 2);
@@ -30,32 +30,9 @@ pub(super) fn lay_out(internet: &Namespace) -> Result<(), NetError> {
 
 /// Starts the resolver.
 pub(super) fn serve(internet: &Namespace, dir: &Path) -> Result<Kept, NetError> {
-    let log = std::fs::File::create(dir.join("internet.log")).map_err(NetError::file(dir))?;
-    let mut command = internet.command("dnsmasq");
-    command
-        .args([
-            "--keep-in-foreground",
-            "--conf-file=/dev/null",
-            "--user=root",
-            "--group=root",
-            "--pid-file=",
-        ])
-        .args([
-            "--log-facility=-",
-            "--log-queries",
-            "--no-hosts",
-            "--no-resolv",
-        ])
-        .arg(format!("--listen-address={INTERNET_ADDRESS}"))
-        .arg("--bind-interfaces")
-        .arg(format!("--address=/failberry.test/{INTERNET_ADDRESS}"))
-        // Its own domain: a question for an IPv6 address gets "none" instead of a refusal.
-        .arg("--local=/failberry.test/")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(log);
-    Kept::spawn(command).map_err(|source| NetError::ToolMissing {
-        tool: "setpriv".into(),
-        source,
-    })
+    let arguments = [
+        format!("--listen-address={INTERNET_ADDRESS}"),
+        format!("--address=/failberry.test/{INTERNET_ADDRESS}"),
+    ];
+    server::start(internet, dir, "internet.log", &arguments)
 }

@@ -1,18 +1,8 @@
 //! The DHCP leases of the house, from the file that dnsmasq keeps.
 
-use std::{
-    net::Ipv4Addr,
-    os::fd::AsFd,
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::{net::Ipv4Addr, path::Path, time::Duration};
 
-use nix::{
-    poll::{PollFd, PollFlags, PollTimeout, poll},
-    sys::inotify::{AddWatchFlags, InitFlags, Inotify},
-};
-
-use super::NetError;
+use super::{NetError, watch};
 
 /// The file in the world's directory.
 pub(super) const FILE: &str = "leases";
@@ -65,32 +55,8 @@ pub(super) fn read(dir: &Path) -> Result<Vec<Lease>, NetError> {
 
 /// Waits until there is a lease.
 pub(super) fn wait(dir: &Path, bound: Duration) -> Result<Lease, NetError> {
-    let end = Instant::now() + bound;
-    let watch = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)
-        .map_err(NetError::system("inotify"))?;
-    watch
-        .add_watch(
-            dir,
-            AddWatchFlags::IN_MODIFY | AddWatchFlags::IN_CREATE | AddWatchFlags::IN_MOVED_TO,
-        )
-        .map_err(NetError::system("inotify"))?;
-    loop {
-        if let Some(lease) = read(dir)?.into_iter().next() {
-            return Ok(lease);
-        }
-        let left = end.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(NetError::NoLease { bound });
-        }
-        let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
-        poll(
-            &mut [PollFd::new(watch.as_fd(), PollFlags::POLLIN)],
-            timeout,
-        )
-        .map_err(NetError::system("poll"))?;
-        // Which file it was is of no interest: the leases are read again.
-        let _ = watch.read_events();
-    }
+    watch::until(dir, bound, || Ok(read(dir)?.into_iter().next()))?
+        .ok_or(NetError::NoLease { bound })
 }
 
 #[cfg(test)]

@@ -17,7 +17,9 @@ mod kept;
 mod leases;
 mod namespace;
 mod router;
+mod server;
 mod tool;
+mod watch;
 mod world;
 
 pub use error::NetError;

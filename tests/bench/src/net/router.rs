@@ -1,8 +1,8 @@
 //! The house: a router whose wired line is dead, with its DHCP server and resolver, and one host.
 
-use std::{net::Ipv4Addr, path::Path, process::Stdio};
+use std::{net::Ipv4Addr, path::Path};
 
-use super::{Kept, Namespace, NetError, internet::INTERNET_ADDRESS};
+use super::{Kept, Namespace, NetError, internet::INTERNET_ADDRESS, server};
 
 /// The router's address in the house.
 pub const ROUTER_ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 168, 88, 1);
@@ -41,38 +41,15 @@ pub(super) fn lay_out(router: &Namespace, lan: &Namespace) -> Result<(), NetErro
 /// Starts the router's DHCP server. As its resolver it forwards to the internet's, by whatever
 /// default route the router has at the time.
 pub(super) fn serve(router: &Namespace, dir: &Path, lease_time: &str) -> Result<Kept, NetError> {
-    let log = std::fs::File::create(dir.join("router.log")).map_err(NetError::file(dir))?;
-    let mut command = router.command("dnsmasq");
-    command
-        .args([
-            "--keep-in-foreground",
-            "--conf-file=/dev/null",
-            "--user=root",
-            "--group=root",
-            "--pid-file=",
-        ])
-        .args(["--log-facility=-", "--log-dhcp", "--log-queries"])
-        .args(["--no-hosts", "--no-resolv"])
-        .arg(format!("--server={INTERNET_ADDRESS}"))
-        .args([
-            "--interface=br0",
-            "--bind-interfaces",
-            "--dhcp-authoritative",
-        ])
+    let leases = dir.join(super::leases::FILE);
+    let arguments = [
+        format!("--server={INTERNET_ADDRESS}"),
+        "--interface=br0".into(),
+        "--dhcp-authoritative".into(),
         // Without this it looks for 3 s whether the first address is taken.
-        .arg("--no-ping")
-        .arg(format!(
-            "--dhcp-range=192.168.88.50,192.168.88.99,{lease_time}"
-        ))
-        .arg(format!(
-            "--dhcp-leasefile={}",
-            dir.join(super::leases::FILE).display()
-        ))
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(log);
-    Kept::spawn(command).map_err(|source| NetError::ToolMissing {
-        tool: "setpriv".into(),
-        source,
-    })
+        "--no-ping".into(),
+        format!("--dhcp-range=192.168.88.50,192.168.88.99,{lease_time}"),
+        format!("--dhcp-leasefile={}", leases.display()),
+    ];
+    server::start(router, dir, "router.log", &arguments)
 }
