@@ -79,6 +79,37 @@ fn scenario(report: &mut Report) {
         service.uid() == Service::Network.uid(),
     );
     world.plug_lan();
+    let leased = lease(report, &world, &mut service, guarded);
+
+    world.garbage();
+    report.check(
+        "garbage is told and survived",
+        service.logged("DHCP answer ignored"),
+    );
+
+    if guarded && nft {
+        let listed = output("nft", &["list", "table", "inet", "failberry"]);
+        report.equal("ruleset as nft lists it", listed, filter.to_string());
+    } else {
+        println!("skipped: ruleset as nft lists it: needs nft and a kernel with nf_tables");
+    }
+    if guarded {
+        carrier(report, &world, leased);
+    } else {
+        println!("skipped: carrier link: this kernel has no nf_tables");
+    }
+    cable(report, &world, &mut service, leased);
+    restart(report, &world, service, leased);
+    fixed(report, &world);
+    if guarded && nft {
+        unguarded(report, &world);
+    } else {
+        println!("skipped: a firewall that is refused: needs nft and a kernel with nf_tables");
+    }
+}
+
+/// The address comes, with all that belongs to it.
+fn lease(report: &mut Report, world: &World, service: &mut Running, guarded: bool) -> Ipv4Addr {
     let state = world.wait(|state| state.lan.is_some());
     let lan = state.lan.clone().expect("no lease");
     let leased = lan.address;
@@ -139,32 +170,7 @@ fn scenario(report: &mut Report) {
         forwarding.trim(),
         if guarded { "1" } else { "0" },
     );
-
-    world.garbage();
-    report.check(
-        "garbage is told and survived",
-        service.logged("DHCP answer ignored"),
-    );
-
-    if guarded && nft {
-        let listed = output("nft", &["list", "table", "inet", "failberry"]);
-        report.equal("ruleset as nft lists it", listed, filter.to_string());
-    } else {
-        println!("skipped: ruleset as nft lists it: needs nft and a kernel with nf_tables");
-    }
-    if guarded {
-        carrier(report, &world, leased);
-    } else {
-        println!("skipped: carrier link: this kernel has no nf_tables");
-    }
-    cable(report, &world, &mut service, leased);
-    restart(report, &world, service, leased);
-    fixed(report, &world);
-    if guarded && nft {
-        unguarded(report, &world);
-    } else {
-        println!("skipped: a firewall that is refused: needs nft and a kernel with nf_tables");
-    }
+    leased
 }
 
 /// The carrier link comes, carries, and goes.
