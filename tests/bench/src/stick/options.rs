@@ -36,7 +36,8 @@ pub enum Transport {
     /// As on a real bus. For xHCI.
     Bulk,
     /// As interrupt packets, which QEMU's dwc2 needs: it aborts on bulk packets that are taken
-    /// back. The guest sees bulk endpoints all the same.
+    /// back. The guest sees bulk endpoints all the same. Another device, such as the board's
+    /// Ethernet, must stay on the hub: an empty hub suspends, and the guest hangs in its resume.
     Interrupt,
 }
 
