@@ -203,7 +203,7 @@ impl Machine {
     /// Bytes on the modem port out of nowhere.
     pub(super) fn inject(&mut self, bytes: &[u8], now: u64) {
         if let Bus::On(device) = &mut self.bus
-            && self.mode == Mode::Modem
+            && self.mode != Mode::CdRom
         {
             device.write(MODEM_INTERFACE, bytes);
         }
@@ -390,7 +390,7 @@ impl Machine {
                     let mode = if self.phone.autorun {
                         Mode::CdRom
                     } else {
-                        Mode::Modem
+                        self.mode
                     };
                     self.restart = Some((now.saturating_add(LEAVE_MS), mode));
                 }

@@ -250,3 +250,16 @@ fn unplugged_is_for_good() {
             .any(|p| matches!(p, Packet::DeviceConnect { .. }))
     );
 }
+
+#[test]
+fn a_stick_of_another_make_keeps_its_make() {
+    let mut host = Host::new(Mode::Foreign);
+    host.machine.inject(b"noise", host.now);
+    assert!(host.read().0.ends_with("noise"));
+    host.write(b"AT+CFUN=1,1\r");
+    let packets = host.pass(LEAVE_MS + AWAY_MS);
+    let connected = packets
+        .iter()
+        .any(|packet| matches!(packet, Packet::DeviceConnect { vendor, .. } if *vendor != 0x19d2));
+    assert!(connected, "{packets:?}");
+}
