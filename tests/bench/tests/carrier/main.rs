@@ -34,6 +34,7 @@ fn pppd_answers_calls_of_the_engine() {
     a_wrong_password_is_refused(&carrier);
     a_call_that_says_nothing_is_hung_up(&carrier);
     assert_eq!(carrier.calls(), 11);
+    a_carrier_that_dies_drops_the_line(carrier);
 }
 
 fn config(password: &str) -> Config {
@@ -171,4 +172,12 @@ fn a_call_that_says_nothing_is_hung_up(carrier: &Carrier) {
     subscriber.run_until("IPCP of the next call", |it| it.ipv4.is_some());
     subscriber.hang_up();
     carrier.wait_down(BOUND).unwrap();
+}
+
+fn a_carrier_that_dies_drops_the_line(carrier: Carrier) {
+    let mut subscriber = Subscriber::call(carrier.line(), config("secret"));
+    subscriber.run_until("IPCP", |it| it.ipv4.is_some());
+    drop(carrier);
+    subscriber.run_until("the line's end", |it| it.line_closed);
+    assert_eq!(subscriber.finished, Some(Reason::LowerDown));
 }

@@ -170,8 +170,17 @@ impl Server {
                 if let Some(call) = &mut self.call {
                     call.up = true;
                 }
-                if self.blackhole {
-                    unit::drop_packets(true)?;
+                let dropping = self.blackhole;
+                let prepared = unit::lengthen_queue().and_then(|()| {
+                    if dropping {
+                        unit::drop_packets(true)
+                    } else {
+                        Ok(())
+                    }
+                });
+                // It fails only where the interface has gone again.
+                if let Err(error) = prepared {
+                    self.say(FromGuest::Log(format!("carrier: {error}")))?;
                 }
                 self.say(FromGuest::Up {
                     call: number,

@@ -1,15 +1,28 @@
-//! Telling the kernel's PPP interface to drop its packets: control frames go past this switch, so
-//! that PPP does not notice.
+//! The kernel's PPP interface: its queue, and the switch that drops its packets. Control frames go
+//! past this switch, so that PPP does not notice.
 
-use std::{fs::OpenOptions, os::fd::AsRawFd};
+use std::{
+    fs::{self, OpenOptions},
+    os::fd::AsRawFd,
+};
 
 use super::{GuestError, at};
 
 /// The only interface there is: `ppp0`.
 const UNIT: i32 = 0;
 
+/// Packets that wait for a slow line, as at a base station; the kernel's own three are lost in any
+/// burst.
+const QUEUE: &str = "100";
+
 /// Protocol number of IPv4 in PPP.
 const PPP_IP: i32 = 0x21;
+
+/// Gives the interface a longer queue.
+pub(super) fn lengthen_queue() -> Result<(), GuestError> {
+    let path = format!("/sys/class/net/ppp{UNIT}/tx_queue_len");
+    fs::write(&path, QUEUE).map_err(at(path))
+}
 
 /// Lets the packets pass, or drops them; `enum NPmode` of the kernel.
 pub(super) fn drop_packets(on: bool) -> Result<(), GuestError> {
