@@ -39,7 +39,7 @@ pub struct CarrierSettings {
     pub dns: Vec<Ipv4Addr>,
     /// Seconds between LCP echo requests of the carrier; `None` for none.
     pub echo_interval: Option<u32>,
-    /// Further options of pppd, such as `+ipv6`, `mtu 1400`, `noaccomp`: one word each.
+    /// Further options of pppd, a word each: `"noaccomp"`, or `"mru"` and `"576"`.
     pub options: Vec<String>,
 }
 
