@@ -43,6 +43,7 @@ unit: setup ## unit and property tests
 	$(CARGO) test --workspace --all-features --exclude failberry-system-tests
 
 system: cards ## the product, booted and used
+	$(CARGO) build --quiet --package failberry-bench --bins
 	$(CARGO) test --package failberry-system-tests
 
 test: lint unit firmware-arm64 system ## everything that is tested

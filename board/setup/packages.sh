@@ -11,7 +11,7 @@ uboot=(bc bison flex python3 patch bzip2 xz-utils device-tree-compiler libssl-de
 image=(curl ca-certificates git kmod zstd xz-utils e2fsprogs mtools dosfstools fdisk bmap-tools)
 # The network around the box in the tests.
 bench=(dnsmasq-base iproute2)
-checks=(shellcheck)
+checks=(shellcheck nftables)
 # Debian 12's own QEMU is too old to run the stick on the emulated Pi's USB bus: 10.0 comes from backports.
 qemu=(qemu-system-arm qemu-system-x86 qemu-utils)
 

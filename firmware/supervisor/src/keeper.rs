@@ -12,7 +12,7 @@ use crate::backoff::Backoff;
 /// longer for a card that died.
 const STORAGE_BOUND: u64 = 20_000;
 
-/// `uplink` hangs up politely within this, `network` gives its lease back.
+/// `uplink` ends its call in agreement with the peer within this.
 const TERM_BOUND: u64 = 5_000;
 
 /// A process killed in a sleeping driver may never end.

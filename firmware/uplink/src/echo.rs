@@ -55,8 +55,9 @@ mod tests {
     #[test]
     fn a_stick_that_falls_silent_is_dead_after_a_minute() {
         let mut watch = EchoWatch::new(STEP, 0);
-        let dead: Vec<bool> =
-            (1..=4).map(|count| watch.unanswered(count, (100 + u64::from(count)) * STEP)).collect();
+        let dead: Vec<bool> = (1..=4)
+            .map(|count| watch.unanswered(count, (100 + u64::from(count)) * STEP))
+            .collect();
         assert_eq!(dead, [false, false, false, true]);
     }
 

@@ -96,7 +96,11 @@ impl Dialler {
                     Action::Exit => return Ok(()),
                 }
             }
-            event = if look { self.look() } else { self.next().await? };
+            event = if look {
+                self.look()
+            } else {
+                self.next().await?
+            };
         }
     }
 
@@ -163,7 +167,8 @@ impl Dialler {
 
 /// What to dial with, or why nothing can be dialled, in words.
 fn recipe(carrier: Option<Carrier>) -> Result<Recipe, String> {
-    let carrier = carrier.ok_or("failberrypi.toml has no [carrier] table with the carrier's apn")?;
+    let carrier =
+        carrier.ok_or("failberrypi.toml has no [carrier] table with the carrier's apn")?;
     let pin = carrier.pin.as_ref().map(failberry_config::Secret::reveal);
     let settings = Settings::new(&carrier.apn, &carrier.dial, pin)
         .map_err(|error| format!("failberrypi.toml, table [carrier]: {error}"))?;
@@ -177,7 +182,9 @@ fn recipe(carrier: Option<Carrier>) -> Result<Recipe, String> {
 fn describe_bus() {
     match failberry_usb::list() {
         Ok(devices) if devices.is_empty() => log::info!("USB: nothing on the bus"),
-        Ok(devices) => devices.iter().for_each(|device| log::info!("USB: {device}")),
+        Ok(devices) => devices
+            .iter()
+            .for_each(|device| log::info!("USB: {device}")),
         Err(error) => log::warn!("USB: the bus cannot be listed: {error}"),
     }
 }

@@ -28,12 +28,7 @@ pub struct Answer {
 ///
 /// # Errors
 /// The connection's, or an answer that is no HTTP.
-pub fn get(
-    namespace: &Namespace,
-    to: Ipv4Addr,
-    port: u16,
-    path: &str,
-) -> io::Result<Answer> {
+pub fn get(namespace: &Namespace, to: Ipv4Addr, port: u16, path: &str) -> io::Result<Answer> {
     let request = format!("GET {path} HTTP/1.1\r\nHost: {to}\r\nConnection: close\r\n\r\n");
     let answer = exchange(namespace, to, port, request.as_bytes())?;
     parse(&String::from_utf8_lossy(&answer)).ok_or_else(|| {
@@ -103,12 +98,7 @@ pub enum Door {
 ///
 /// # Errors
 /// Where it is neither open nor closed, for instance without a route.
-pub fn knock(
-    namespace: &Namespace,
-    to: Ipv4Addr,
-    port: u16,
-    bound: Duration,
-) -> io::Result<Door> {
+pub fn knock(namespace: &Namespace, to: Ipv4Addr, port: u16, bound: Duration) -> io::Result<Door> {
     namespace.run(|| match connect(to, port, bound) {
         Ok(_) => Ok(Door::Open),
         Err(error) => match error.kind() {

@@ -19,13 +19,25 @@ pub fn play(suite: &mut Suite) {
         run.step("port 9000 answers the LAN", steps::health_on_the_lan);
         run.step("dials and agrees with pppd", steps::dials);
         run.step("the AT dialogue is the one designed", dialogue);
-        run.step("a LAN host reaches the internet, masqueraded", steps::masquerades);
-        run.step("port 9000 answers the internet", steps::health_from_the_internet);
+        run.step(
+            "a LAN host reaches the internet, masqueraded",
+            steps::masquerades,
+        );
+        run.step(
+            "port 9000 answers the internet",
+            steps::health_from_the_internet,
+        );
         run.step("other ports do not answer", steps::other_ports_are_silent);
-        run.step("the DNS record is set, signature checked", steps::sets_the_record);
+        run.step(
+            "the DNS record is set, signature checked",
+            steps::sets_the_record,
+        );
         run.step("the status page tells all of it", tells);
         run.step("the peer ends the call; it is dialled again", redials);
-        run.step("stick pulled out and put in under other ttys; the link comes back", replugs);
+        run.step(
+            "stick pulled out and put in under other ttys; the link comes back",
+            replugs,
+        );
         run.step("a LAN host reaches the internet again", steps::masquerades);
     });
 }
@@ -40,7 +52,13 @@ fn starts(scene: &mut Scene) -> Outcome {
 fn dialogue(scene: &mut Scene) -> Outcome {
     let commands = scene.stick.as_ref().ok_or("no stick")?.commands();
     let mut rest = commands.iter();
-    for expected in ["ATZ", "AT+CPMS?", "AT+CPIN?", "AT+CREG?", "AT+CGDCONT=1,\"IP\",\"internet\""] {
+    for expected in [
+        "ATZ",
+        "AT+CPMS?",
+        "AT+CPIN?",
+        "AT+CREG?",
+        "AT+CGDCONT=1,\"IP\",\"internet\"",
+    ] {
         if !rest.any(|command| command == expected) {
             return Err(format!("expected {expected} in this order, got {commands:?}").into());
         }
@@ -51,11 +69,25 @@ fn dialogue(scene: &mut Scene) -> Outcome {
 fn tells(scene: &mut Scene) -> Outcome {
     let status = status(scene)?;
     expect("phase", Some("up"), status["uplink"]["phase"].as_str())?;
-    expect("firewall", Some(true), status["network"]["firewall"].as_bool())?;
-    expect("default route", Some("ppp0"), status["network"]["default_via"].as_str())?;
+    expect(
+        "firewall",
+        Some(true),
+        status["network"]["firewall"].as_bool(),
+    )?;
+    expect(
+        "default route",
+        Some("ppp0"),
+        status["network"]["default_via"].as_str(),
+    )?;
     expect("clock", Some(true), status["clock"]["synced"].as_bool())?;
-    expect("address published", Some("203.0.113.17"), status["dyndns"]["published"].as_str())?;
-    let services = status["supervisor"]["services"].as_array().ok_or("no services")?;
+    expect(
+        "address published",
+        Some("203.0.113.17"),
+        status["dyndns"]["published"].as_str(),
+    )?;
+    let services = status["supervisor"]["services"]
+        .as_array()
+        .ok_or("no services")?;
     for service in services {
         if service["pid"].is_null() && service["service"] != "storage" {
             return Err(format!("expected every service to run, got {service}").into());
@@ -69,28 +101,49 @@ fn redials(scene: &mut Scene) -> Outcome {
     let mark = scene.board.console.mark();
     scene.carrier.terminate_call()?;
     scene.carrier.wait_down(scene.bound(10))?;
-    scene.board.console.wait_from(mark, "carrier link is down", scene.bound(10))?;
+    scene
+        .board
+        .console
+        .wait_from(mark, "carrier link is down", scene.bound(10))?;
     scene.carrier.wait_up(scene.bound(30))?;
-    scene.board.console.wait_from(mark, "carrier link is up", scene.bound(10))?;
+    scene
+        .board
+        .console
+        .wait_from(mark, "carrier link is up", scene.bound(10))?;
     Ok(())
 }
 
 fn replugs(scene: &mut Scene) -> Outcome {
-    let before = scene.board.console.wait("modem port ttyUSB", scene.bound(1))?;
+    let before = scene
+        .board
+        .console
+        .wait("modem port ttyUSB", scene.bound(1))?;
     let mark = scene.board.console.mark();
     scene.unplug()?;
-    scene.board.console.wait_from(mark, "stick is gone", scene.bound(10))?;
+    scene
+        .board
+        .console
+        .wait_from(mark, "stick is gone", scene.bound(10))?;
     scene.carrier.wait_down(scene.bound(10))?;
     // Another device of the same driver takes the numbers that the stick had. The kernel takes
     // devices one after another, so that its ports are there before the stick's.
     scene.plug_squatter()?;
     scene.plug(Sim::Ready)?;
-    let after = scene.board.console.wait_from(mark, "modem port ttyUSB", scene.bound(20))?;
-    let port = |line: &str| line.rsplit_once("modem port ").map(|(_, port)| port.to_owned());
+    let after = scene
+        .board
+        .console
+        .wait_from(mark, "modem port ttyUSB", scene.bound(20))?;
+    let port = |line: &str| {
+        line.rsplit_once("modem port ")
+            .map(|(_, port)| port.to_owned())
+    };
     if port(&before) == port(&after) {
         return Err(format!("expected another tty than in {before:?}, got {after:?}").into());
     }
     scene.carrier.wait_up(scene.bound(30))?;
-    scene.board.console.wait_from(mark, "carrier link is up", scene.bound(10))?;
+    scene
+        .board
+        .console
+        .wait_from(mark, "carrier link is up", scene.bound(10))?;
     Ok(())
 }

@@ -40,25 +40,43 @@ pub fn play(suite: &mut Suite) {
             Ok(())
         });
         run.step("eth0 leases an address all the same", steps::lease);
-        run.step("a stick put in again does not get it a second time", |scene| {
-            let mark = scene.board.console.mark();
-            let before = scene.stick.as_ref().map(failberry_bench::stick::Stick::commands);
-            expect("PINs sent", 1, pins(&before.unwrap_or_default()))?;
-            scene.unplug()?;
-            scene.plug(Sim::Pin {
-                pin: "2468".into(),
-                tries: 2,
-            })?;
-            scene.board.console.wait_from(mark, "blocked:", scene.bound(30))?;
-            let after = scene.stick.as_ref().map(failberry_bench::stick::Stick::commands);
-            expect("PINs sent", 0, pins(&after.unwrap_or_default()))
-        });
-        run.step("port 9000 answers the LAN all the same", steps::health_on_the_lan);
+        run.step(
+            "a stick put in again does not get it a second time",
+            |scene| {
+                let mark = scene.board.console.mark();
+                let before = scene
+                    .stick
+                    .as_ref()
+                    .map(failberry_bench::stick::Stick::commands);
+                expect("PINs sent", 1, pins(&before.unwrap_or_default()))?;
+                scene.unplug()?;
+                scene.plug(Sim::Pin {
+                    pin: "2468".into(),
+                    tries: 2,
+                })?;
+                scene
+                    .board
+                    .console
+                    .wait_from(mark, "blocked:", scene.bound(30))?;
+                let after = scene
+                    .stick
+                    .as_ref()
+                    .map(failberry_bench::stick::Stick::commands);
+                expect("PINs sent", 0, pins(&after.unwrap_or_default()))
+            },
+        );
+        run.step(
+            "port 9000 answers the LAN all the same",
+            steps::health_on_the_lan,
+        );
     });
 }
 
 fn pins(commands: &[String]) -> usize {
-    commands.iter().filter(|command| command.starts_with("AT+CPIN=")).count()
+    commands
+        .iter()
+        .filter(|command| command.starts_with("AT+CPIN="))
+        .count()
 }
 
 fn entered_once(scene: &Scene) -> Outcome {
@@ -67,5 +85,9 @@ fn entered_once(scene: &Scene) -> Outcome {
 }
 
 fn not_told(scene: &mut Scene) -> Outcome {
-    expect("console lines with the PIN", 0, scene.board.console.lines_with("2468").len())
+    expect(
+        "console lines with the PIN",
+        0,
+        scene.board.console.lines_with("2468").len(),
+    )
 }

@@ -11,14 +11,26 @@ use crate::{Suite, steps, suite::Outcome};
 pub fn play(suite: &mut Suite) {
     suite.scene("shipped", &Setting::new("fbs", Kind::Rpi2), |run| {
         run.step("U-Boot checks slot A and starts it", boots);
-        run.step("the card is found and its settings are read", reads_the_card);
+        run.step(
+            "the card is found and its settings are read",
+            reads_the_card,
+        );
         run.step("eth0 leases an address", steps::lease);
         run.step("port 9000 answers the LAN", steps::health_on_the_lan);
         run.step("dials and agrees with pppd", steps::dials);
-        run.step("a LAN host reaches the internet, masqueraded", steps::masquerades);
-        run.step("port 9000 answers the internet", steps::health_from_the_internet);
+        run.step(
+            "a LAN host reaches the internet, masqueraded",
+            steps::masquerades,
+        );
+        run.step(
+            "port 9000 answers the internet",
+            steps::health_from_the_internet,
+        );
         run.step("other ports do not answer", steps::other_ports_are_silent);
-        run.step("the DNS record is set, signature checked", steps::sets_the_record);
+        run.step(
+            "the DNS record is set, signature checked",
+            steps::sets_the_record,
+        );
         run.step("stick pulled out and put in; the link comes back", replugs);
         run.step("a LAN host reaches the internet again", steps::masquerades);
     });
@@ -35,17 +47,26 @@ fn boots(scene: &mut Scene) -> Outcome {
 }
 
 fn reads_the_card(scene: &mut Scene) -> Outcome {
-    scene.board.console.wait("failberrypi.toml", scene.bound(30))?;
+    scene
+        .board
+        .console
+        .wait("failberrypi.toml", scene.bound(30))?;
     Ok(())
 }
 
 fn replugs(scene: &mut Scene) -> Outcome {
     let mark = scene.board.console.mark();
     scene.unplug()?;
-    scene.board.console.wait_from(mark, "stick is gone", scene.bound(10))?;
+    scene
+        .board
+        .console
+        .wait_from(mark, "stick is gone", scene.bound(10))?;
     scene.carrier.wait_down(scene.bound(10))?;
     scene.plug(Sim::Ready)?;
     scene.carrier.wait_up(scene.bound(40))?;
-    scene.board.console.wait_from(mark, "carrier link is up", scene.bound(10))?;
+    scene
+        .board
+        .console
+        .wait_from(mark, "carrier link is up", scene.bound(10))?;
     Ok(())
 }

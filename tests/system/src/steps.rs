@@ -54,7 +54,10 @@ pub(crate) fn dials(scene: &mut Scene) -> Outcome {
     stick.wait_command("ATD*99#", scene.bound(60))?;
     let up = scene.carrier.wait_up(scene.bound(30))?;
     expect("the carrier's peer", CARRIER_ADDRESS, up)?;
-    scene.board.console.wait("carrier link is up", scene.bound(10))?;
+    scene
+        .board
+        .console
+        .wait("carrier link is up", scene.bound(10))?;
     Ok(())
 }
 
@@ -64,8 +67,14 @@ pub(crate) fn masquerades(scene: &mut Scene) -> Outcome {
     let answer = probe::get_within(scene.world.lan(), PAGE_HOST, 80, "/house", scene.bound(20))?;
     expect("status of the page", 200, answer.status)?;
     let requests = scene.services.web.requests();
-    let request = requests.get(before).ok_or("the page's server saw no request")?;
-    expect("who asked for the page", CARRIER_ADDRESS.to_string(), request.0.ip().to_string())?;
+    let request = requests
+        .get(before)
+        .ok_or("the page's server saw no request")?;
+    expect(
+        "who asked for the page",
+        CARRIER_ADDRESS.to_string(),
+        request.0.ip().to_string(),
+    )?;
     expect("what was asked for", "/house", request.1.as_str())
 }
 
@@ -81,8 +90,18 @@ pub(crate) fn other_ports_are_silent(scene: &mut Scene) -> Outcome {
     let lan_address = address(scene)?;
     let (lan, internet) = (scene.world.lan(), scene.world.internet());
     for (who, from, to, port) in [
-        ("a closed port from the internet", internet, CARRIER_ADDRESS, CLOSED),
-        ("the status page from the internet", internet, CARRIER_ADDRESS, STATUS),
+        (
+            "a closed port from the internet",
+            internet,
+            CARRIER_ADDRESS,
+            CLOSED,
+        ),
+        (
+            "the status page from the internet",
+            internet,
+            CARRIER_ADDRESS,
+            STATUS,
+        ),
         ("a closed port from the LAN", lan, lan_address, CLOSED),
     ] {
         expect(who, Door::Silent, probe::knock(from, to, port, SILENCE)?)?;
@@ -96,10 +115,16 @@ pub(crate) fn other_ports_are_silent(scene: &mut Scene) -> Outcome {
 
 /// The record follows the carrier address; Route 53 has checked the signature for itself.
 pub(crate) fn sets_the_record(scene: &mut Scene) -> Outcome {
-    let change = scene.services.route53.wait_change(CARRIER_ADDRESS, scene.bound(60))?;
+    let change = scene
+        .services
+        .route53
+        .wait_change(CARRIER_ADDRESS, scene.bound(60))?;
     expect("the record", NAME, change.name.trim_end_matches('.'))?;
     expect("its type", "A", change.kind.as_str())?;
-    scene.board.console.wait("is now 203.0.113.17", scene.bound(5))?;
+    scene
+        .board
+        .console
+        .wait("is now 203.0.113.17", scene.bound(5))?;
     Ok(())
 }
 

@@ -39,8 +39,17 @@ impl Suite {
     }
 
     /// Sets up a scene and plays `steps` in it.
-    pub fn scene(&mut self, name: &'static str, setting: &Setting, steps: impl FnOnce(&mut Run<'_>)) {
-        if self.filter.as_ref().is_some_and(|filter| !name.contains(filter)) {
+    pub fn scene(
+        &mut self,
+        name: &'static str,
+        setting: &Setting,
+        steps: impl FnOnce(&mut Run<'_>),
+    ) {
+        if self
+            .filter
+            .as_ref()
+            .is_some_and(|filter| !name.contains(filter))
+        {
             return;
         }
         println!("\nscene {name}");

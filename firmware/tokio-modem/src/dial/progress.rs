@@ -37,7 +37,9 @@ impl fmt::Display for Progress {
         match self {
             Self::Step(step) => write!(f, "{step}"),
             Self::Escaping => f.write_str("no answer to AT, leaving a call that may be open"),
-            Self::Quieten { attempt } => write!(f, "the stick chatters, stopping it, try {attempt}"),
+            Self::Quieten { attempt } => {
+                write!(f, "the stick chatters, stopping it, try {attempt}")
+            }
             Self::PinAccepted => f.write_str("SIM PIN accepted"),
             Self::Model(model) => write!(f, "model {model}"),
             Self::Signal(signal) => write!(f, "signal {signal}"),

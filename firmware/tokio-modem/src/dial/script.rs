@@ -45,7 +45,9 @@ pub(super) fn answer(step: Step, profile: &'static Profile) -> Answer {
         Step::Quieten => profile
             .quieting
             .as_ref()
-            .map_or(Answer::Nothing, |quieting| Answer::Prefixed(quieting.answer)),
+            .map_or(Answer::Nothing, |quieting| {
+                Answer::Prefixed(quieting.answer)
+            }),
         Step::SimState => Answer::Prefixed("+CPIN:"),
         Step::PinTries => Answer::Prefixed("+ZPINPUK:"),
         Step::Model => Answer::Bare("+CGMM:"),

@@ -136,6 +136,9 @@ mod tests {
     fn the_pin_does_not_show() {
         let settings = Settings::new("internet", "*99***1#", Some("2468")).unwrap();
         let shown = std::format!("{settings:?}");
-        assert!(!shown.contains("2468") && shown.contains("given"), "{shown}");
+        assert!(
+            !shown.contains("2468") && shown.contains("given"),
+            "{shown}"
+        );
     }
 }

@@ -109,7 +109,9 @@ impl Sim {
     /// Whether the PIN may be sent, as far as is known of the tries left.
     pub(super) fn may_enter(&self) -> Result<(), DialError> {
         match self.tries {
-            Some(PinTries { pin: left @ 0..=1, .. }) => Err(Blocked::PinLastTry { left }.into()),
+            Some(PinTries {
+                pin: left @ 0..=1, ..
+            }) => Err(Blocked::PinLastTry { left }.into()),
             _ => Ok(()),
         }
     }

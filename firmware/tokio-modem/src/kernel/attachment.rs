@@ -41,7 +41,10 @@ impl KernelError {
         move |errno| match errno {
             // What the tty says after a hang-up, and the channel after it lost its tty.
             Errno::EIO | Errno::ENXIO | Errno::ENODEV => Self::Gone,
-            errno => Self::Request { action, source: errno.into() },
+            errno => Self::Request {
+                action,
+                source: errno.into(),
+            },
         }
     }
 
@@ -91,7 +94,12 @@ impl Attachment {
             .map_err(KernelError::request("make a network interface"))?;
         ioctl::connect(channel.as_fd(), number)
             .map_err(KernelError::request("connect channel and interface"))?;
-        let attachment = Self { unit, channel, _line: line, number };
+        let attachment = Self {
+            unit,
+            channel,
+            _line: line,
+            number,
+        };
         attachment.pass_ipv4(false)?;
         attachment.pass_ipv6(false)?;
         Ok(attachment)
@@ -148,7 +156,11 @@ impl Attachment {
     fn pass(&self, protocol: Protocol, pass: bool) -> Result<(), KernelError> {
         let mode = ioctl::NetworkMode {
             protocol: protocol.0.into(),
-            mode: if pass { ioctl::NPMODE_PASS } else { ioctl::NPMODE_DROP },
+            mode: if pass {
+                ioctl::NPMODE_PASS
+            } else {
+                ioctl::NPMODE_DROP
+            },
         };
         ioctl::set_network_mode(self.unit.as_fd(), mode)
             .map_err(KernelError::request("open or shut the interface for IP"))
@@ -200,7 +212,10 @@ impl Attachment {
 fn frame_error(action: &'static str, error: io::Error) -> KernelError {
     match error.raw_os_error().map(Errno::from_raw) {
         Some(errno) => KernelError::request(action)(errno),
-        None => KernelError::Request { action, source: error },
+        None => KernelError::Request {
+            action,
+            source: error,
+        },
     }
 }
 
@@ -229,10 +244,12 @@ struct Line {
 
 impl Line {
     fn take(tty: BorrowedFd<'_>) -> Result<Self, KernelError> {
-        let tty = tty.try_clone_to_owned().map_err(|source| KernelError::Request {
-            action: "duplicate the tty's descriptor",
-            source,
-        })?;
+        let tty = tty
+            .try_clone_to_owned()
+            .map_err(|source| KernelError::Request {
+                action: "duplicate the tty's descriptor",
+                source,
+            })?;
         let former = ioctl::line_discipline(tty.as_fd())
             .map_err(KernelError::request("read the line discipline"))?;
         ioctl::set_line_discipline(tty.as_fd(), ioctl::N_PPP)

@@ -31,7 +31,10 @@ pub(super) struct NetworkMode {
     pub(super) mode: c_int,
 }
 
-const _: () = assert!(size_of::<NetworkMode>() == 8, "struct npioctl is two 32-bit words");
+const _: () = assert!(
+    size_of::<NetworkMode>() == 8,
+    "struct npioctl is two 32-bit words"
+);
 const _: () = assert!(size_of::<c_int>() == 4, "the kernel's int has 32 bits");
 
 const TIOCSETD: u32 = 0x5423;
@@ -165,7 +168,10 @@ mod tests {
             (PPPIOCATTCHAN, request_code_write!(b't', 56, int)),
             (PPPIOCCONNECT, request_code_write!(b't', 58, int)),
             (PPPIOCNEWUNIT, request_code_readwrite!(b't', 62, int)),
-            (PPPIOCSNPMODE, request_code_write!(b't', 75, size_of::<NetworkMode>())),
+            (
+                PPPIOCSNPMODE,
+                request_code_write!(b't', 75, size_of::<NetworkMode>()),
+            ),
             (PPPIOCSMRU, request_code_write!(b't', 82, int)),
             (PPPIOCSRASYNCMAP, request_code_write!(b't', 84, int)),
             (PPPIOCSASYNCMAP, request_code_write!(b't', 87, int)),

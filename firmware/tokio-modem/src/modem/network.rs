@@ -226,7 +226,13 @@ mod tests {
         ] {
             assert_eq!(Signal::parse(line).unwrap().dbm(), dbm, "{line}");
         }
-        for line in ["+CSQ: ", "+CSQ: 32,0", "+CSQ: -1,0", "+CSQ: 300,0", "CSQ: 1"] {
+        for line in [
+            "+CSQ: ",
+            "+CSQ: 32,0",
+            "+CSQ: -1,0",
+            "+CSQ: 300,0",
+            "CSQ: 1",
+        ] {
             let error = Signal::parse(line).unwrap_err().to_string();
             assert!(error.contains(line), "{error}");
         }
@@ -248,7 +254,13 @@ mod tests {
         ] {
             assert_eq!(Registration::parse(line).unwrap(), state, "{line}");
         }
-        for line in ["+CREG:", "+CREG: x,1", "+CREG: 0,x", "+CREG: 0,", "+CEREG: 0,1"] {
+        for line in [
+            "+CREG:",
+            "+CREG: x,1",
+            "+CREG: 0,x",
+            "+CREG: 0,",
+            "+CEREG: 0,1",
+        ] {
             assert!(Registration::parse(line).is_err(), "{line}");
         }
     }
@@ -280,7 +292,11 @@ mod tests {
             ("+ZPAS: \"No Service\"", false),
             ("+ZPAS: \"HSDPA\"", true),
         ] {
-            assert_eq!(Service::parse(line).unwrap().has_packets(), packets, "{line}");
+            assert_eq!(
+                Service::parse(line).unwrap().has_packets(),
+                packets,
+                "{line}"
+            );
         }
         assert!(Service::parse("+ZPAS:").is_err());
     }

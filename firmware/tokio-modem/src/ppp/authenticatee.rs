@@ -45,7 +45,12 @@ enum Stage {
 
 impl Authenticatee {
     pub(super) fn new() -> Self {
-        Self { stage: Stage::Idle, id: 0, deadline: None, tries_left: 0 }
+        Self {
+            stage: Stage::Idle,
+            id: 0,
+            deadline: None,
+            tries_left: 0,
+        }
     }
 
     pub(super) fn begin(
@@ -57,7 +62,12 @@ impl Authenticatee {
     ) {
         self.tries_left = MAX_CONFIGURE;
         match protocol {
-            None => *self = Self { id: self.id, ..Self::new() },
+            None => {
+                *self = Self {
+                    id: self.id,
+                    ..Self::new()
+                }
+            }
             Some(AuthProtocol::Pap) => {
                 self.stage = Stage::Asking;
                 self.ask(credentials, now, out);
@@ -71,7 +81,10 @@ impl Authenticatee {
 
     /// Forgets everything: the link below is gone.
     pub(super) fn reset(&mut self) {
-        *self = Self { id: self.id, ..Self::new() };
+        *self = Self {
+            id: self.id,
+            ..Self::new()
+        };
     }
 
     pub(super) fn is_done(&self) -> bool {

@@ -42,7 +42,11 @@ impl Authenticator {
         now: u64,
         out: &mut Outbox,
     ) {
-        *self = Self { protocol, id: self.id, ..Self::new() };
+        *self = Self {
+            protocol,
+            id: self.id,
+            ..Self::new()
+        };
         match protocol {
             None => {}
             Some(AuthProtocol::Pap) => self.deadline = Some(now + FIRST_PACKET),
@@ -59,7 +63,10 @@ impl Authenticator {
 
     /// Forgets everything: the link below is gone.
     pub(super) fn reset(&mut self) {
-        *self = Self { id: self.id, ..Self::new() };
+        *self = Self {
+            id: self.id,
+            ..Self::new()
+        };
     }
 
     pub(super) fn is_done(&self) -> bool {

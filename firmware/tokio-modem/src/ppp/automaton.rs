@@ -115,12 +115,21 @@ impl State {
 
 type Cell = Option<Step>;
 
-#[expect(clippy::unnecessary_wraps, reason = "it makes cells, of which some are empty")]
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "it makes cells, of which some are empty"
+)]
 const fn go(next: State) -> Cell {
-    Some(Step { actions: Actions::NONE, next })
+    Some(Step {
+        actions: Actions::NONE,
+        next,
+    })
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "it makes cells, of which some are empty")]
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "it makes cells, of which some are empty"
+)]
 const fn act(actions: Actions, next: State) -> Cell {
     Some(Step { actions, next })
 }
@@ -143,7 +152,18 @@ const TABLE: [[Cell; 10]; 16] = {
     let no: Cell = None;
     [
         // Up
-        [go(Closed), act(IRC_SCR, ReqSent), no, no, no, no, no, no, no, no],
+        [
+            go(Closed),
+            act(IRC_SCR, ReqSent),
+            no,
+            no,
+            no,
+            no,
+            no,
+            no,
+            no,
+            no,
+        ],
         // Down
         [
             no,

@@ -25,13 +25,7 @@ pub(super) fn response(id: u8, secret: &[u8], challenge: &[u8]) -> [u8; VALUE_LE
 }
 
 /// Sends a challenge or a response: a value and a name.
-pub(super) fn send_value(
-    out: &mut Outbox,
-    code: u8,
-    id: u8,
-    value: &[u8; VALUE_LEN],
-    name: &[u8],
-) {
+pub(super) fn send_value(out: &mut Outbox, code: u8, id: u8, value: &[u8; VALUE_LEN], name: &[u8]) {
     let length = u8::try_from(value.len()).unwrap_or(u8::MAX);
     out.packet(Protocol::CHAP, code, id, &[&[length], value, name]);
 }
@@ -39,12 +33,25 @@ pub(super) fn send_value(
 /// Reads a challenge or a response: value and name.
 pub(super) fn parse_value<'a>(packet: &Packet<'a>) -> Result<(&'a [u8], &'a [u8]), Malformed> {
     let Some((length, rest)) = packet.data.split_first() else {
-        return Err(packet.fault(0, Fault::Truncated { expected: 1, got: 0 }));
+        return Err(packet.fault(
+            0,
+            Fault::Truncated {
+                expected: 1,
+                got: 0,
+            },
+        ));
     };
     let expected = usize::from(*length);
     if expected == 0 {
         return Err(packet.fault(0, Fault::Length(0)));
     }
-    rest.split_at_checked(expected)
-        .ok_or_else(|| packet.fault(0, Fault::Truncated { expected, got: rest.len() }))
+    rest.split_at_checked(expected).ok_or_else(|| {
+        packet.fault(
+            0,
+            Fault::Truncated {
+                expected,
+                got: rest.len(),
+            },
+        )
+    })
 }

@@ -71,7 +71,10 @@ pub struct Echo {
 
 impl Default for Echo {
     fn default() -> Self {
-        Self { interval: 15_000, limit: None }
+        Self {
+            interval: 15_000,
+            limit: None,
+        }
     }
 }
 
@@ -160,7 +163,10 @@ impl Credentials {
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Credentials")
-            .field("user", &core::str::from_utf8(&self.user).unwrap_or("not UTF-8"))
+            .field(
+                "user",
+                &core::str::from_utf8(&self.user).unwrap_or("not UTF-8"),
+            )
             .finish_non_exhaustive()
     }
 }

@@ -16,7 +16,12 @@ pub(super) struct Echoes {
 
 impl Echoes {
     pub(super) fn new(config: Option<Echo>) -> Self {
-        Self { config, next: None, waiting_for: None, unanswered: 0 }
+        Self {
+            config,
+            next: None,
+            waiting_for: None,
+            unanswered: 0,
+        }
     }
 
     /// LCP opened.
@@ -47,13 +52,7 @@ impl Echoes {
     }
 
     /// The number of requests without answer, where it reached the limit.
-    pub(super) fn tick(
-        &mut self,
-        id: u8,
-        magic: u32,
-        now: u64,
-        out: &mut Outbox,
-    ) -> Option<u32> {
+    pub(super) fn tick(&mut self, id: u8, magic: u32, now: u64, out: &mut Outbox) -> Option<u32> {
         let echo = self.config?;
         if self.next.is_none_or(|next| next > now) {
             return None;
@@ -66,7 +65,12 @@ impl Echoes {
                 return Some(self.unanswered);
             }
         }
-        out.packet(Protocol::LCP, code::ECHO_REQUEST, id, &[&magic.to_be_bytes()]);
+        out.packet(
+            Protocol::LCP,
+            code::ECHO_REQUEST,
+            id,
+            &[&magic.to_be_bytes()],
+        );
         self.waiting_for = Some(id);
         self.next = Some(now + echo.interval);
         None

@@ -56,7 +56,8 @@ impl Engine {
         let room = usize::from(self.lcp.layer.agreed().send.mru).saturating_sub(6);
         let back = information.get(..room).unwrap_or(information);
         let number = protocol.0.to_be_bytes();
-        self.out.packet(Protocol::LCP, code::PROTOCOL_REJECT, id, &[&number, back]);
+        self.out
+            .packet(Protocol::LCP, code::PROTOCOL_REJECT, id, &[&number, back]);
         self.out.counters.protocols_rejected += 1;
     }
 
@@ -83,7 +84,10 @@ impl Engine {
             }
             code::DISCARD_REQUEST => None,
             code::CODE_REJECT
-                if matches!(packet.data.first(), Some(&(code::ECHO_REQUEST | code::ECHO_REPLY))) =>
+                if matches!(
+                    packet.data.first(),
+                    Some(&(code::ECHO_REQUEST | code::ECHO_REPLY))
+                ) =>
             {
                 self.echoes.give_up();
                 with!(self, now, lcp, trigger(Trigger::BearableReject))
@@ -101,7 +105,10 @@ impl Engine {
 
     fn heard_magic(&mut self, packet: &Packet<'_>) -> Result<(), Malformed> {
         let Some((magic, _)) = packet.data.split_first_chunk() else {
-            let fault = Fault::Truncated { expected: 4, got: packet.data.len() };
+            let fault = Fault::Truncated {
+                expected: 4,
+                got: packet.data.len(),
+            };
             return Err(packet.fault(0, fault));
         };
         self.lcp.layer.heard_magic(u32::from_be_bytes(*magic));
@@ -110,7 +117,10 @@ impl Engine {
 
     fn protocol_rejected(&mut self, packet: &Packet<'_>, now: u64) -> Result<(), Malformed> {
         let Some((number, _)) = packet.data.split_first_chunk() else {
-            let fault = Fault::Truncated { expected: 2, got: packet.data.len() };
+            let fault = Fault::Truncated {
+                expected: 2,
+                got: packet.data.len(),
+            };
             return Err(packet.fault(0, fault));
         };
         if self.lcp.state() != State::Opened {
@@ -124,10 +134,22 @@ impl Engine {
                 }
             }
             protocol @ (Protocol::PAP | Protocol::CHAP) => {
-                self.end(Reason::Refused { protocol, option: None }, now);
+                self.end(
+                    Reason::Refused {
+                        protocol,
+                        option: None,
+                    },
+                    now,
+                );
             }
             Protocol::IPCP => {
-                self.end(Reason::Refused { protocol: Protocol::IPCP, option: None }, now);
+                self.end(
+                    Reason::Refused {
+                        protocol: Protocol::IPCP,
+                        option: None,
+                    },
+                    now,
+                );
             }
             Protocol::IPV6CP => {
                 if let Some(signal) = with!(self, now, ipv6cp, trigger(Trigger::FatalReject)) {
@@ -149,9 +171,11 @@ impl Engine {
         );
         let credentials = &self.config.credentials;
         let verdict = if for_authenticator {
-            self.authenticator.receive(packet, credentials, &mut self.out)?
+            self.authenticator
+                .receive(packet, credentials, &mut self.out)?
         } else {
-            self.authenticatee.receive(packet, credentials, now, &mut self.out)?
+            self.authenticatee
+                .receive(packet, credentials, now, &mut self.out)?
         };
         if let Some(verdict) = verdict {
             self.verdict(verdict, now);

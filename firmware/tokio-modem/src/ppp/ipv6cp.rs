@@ -26,7 +26,10 @@ pub(super) struct Ipv6cp {
 impl Ipv6cp {
     /// What was agreed, once IPv6CP is open.
     pub(super) fn agreed(&self) -> Ipv6 {
-        Ipv6 { local: link_local(self.ours), peer: self.peer.map(link_local) }
+        Ipv6 {
+            local: link_local(self.ours),
+            peer: self.peer.map(link_local),
+        }
     }
 }
 
@@ -58,12 +61,7 @@ impl Layer for Ipv6cp {
         self.peer = None;
     }
 
-    fn judge(
-        &mut self,
-        option: ConfigOption<'_>,
-        naks: &mut Body,
-        random: &mut Random,
-    ) -> Opinion {
+    fn judge(&mut self, option: ConfigOption<'_>, naks: &mut Body, random: &mut Random) -> Opinion {
         match (option.kind, parse(option.value)) {
             (INTERFACE_ID, Some(id)) if id == 0 || id == self.ours => {
                 put_option(naks, INTERFACE_ID, &draw(random).to_be_bytes());
@@ -87,7 +85,10 @@ impl Layer for Ipv6cp {
 
     fn rejected(&mut self, option: ConfigOption<'_>) {
         let option = Some(option.kind);
-        self.fault = Some(Reason::Refused { protocol: Protocol::IPV6CP, option });
+        self.fault = Some(Reason::Refused {
+            protocol: Protocol::IPV6CP,
+            option,
+        });
     }
 
     fn take_fault(&mut self) -> Option<Reason> {

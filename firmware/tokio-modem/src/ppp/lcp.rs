@@ -84,7 +84,11 @@ impl Lcp {
             acfc: self.ours.acfc,
             magic: self.magic,
         };
-        LcpOptions { receive, send: self.peer, auth: self.demanded.or(self.ours.auth) }
+        LcpOptions {
+            receive,
+            send: self.peer,
+            auth: self.demanded.or(self.ours.auth),
+        }
     }
 
     /// Our magic number as the echo packets carry it: 0 without one.
@@ -194,12 +198,7 @@ impl Layer for Lcp {
         self.demanded = None;
     }
 
-    fn judge(
-        &mut self,
-        option: ConfigOption<'_>,
-        naks: &mut Body,
-        random: &mut Random,
-    ) -> Opinion {
+    fn judge(&mut self, option: ConfigOption<'_>, naks: &mut Body, random: &mut Random) -> Opinion {
         match (option.kind, option.value) {
             (MRU, &[high, low]) => {
                 let mru = u16::from_be_bytes([high, low]);
@@ -273,7 +272,10 @@ impl Layer for Lcp {
             PFC => self.ours.pfc = false,
             ACFC => self.ours.acfc = false,
             AUTH if self.ours.auth.is_some() => {
-                self.fault = Some(Reason::Refused { protocol: Protocol::LCP, option: Some(AUTH) });
+                self.fault = Some(Reason::Refused {
+                    protocol: Protocol::LCP,
+                    option: Some(AUTH),
+                });
             }
             _ => {}
         }

@@ -42,9 +42,9 @@ mod protocol;
 mod random;
 mod reason;
 mod report;
-mod text;
 #[cfg(test)]
 mod tests;
+mod text;
 
 pub use config::{AuthProtocol, Config, Credentials, CredentialsError, Echo, Offer, Role};
 pub use counters::{Counters, Fault, Malformed};

@@ -29,7 +29,11 @@ pub enum Via {
 
 impl Via {
     fn of(protocol: Protocol) -> Self {
-        if protocol.0 >= 0xc000 { Self::Channel } else { Self::Unit }
+        if protocol.0 >= 0xc000 {
+            Self::Channel
+        } else {
+            Self::Unit
+        }
     }
 }
 
@@ -60,7 +64,11 @@ pub enum Output<'a> {
 
 #[derive(Clone, Debug)]
 enum Item {
-    Frame { start: usize, end: usize, via: Via },
+    Frame {
+        start: usize,
+        end: usize,
+        via: Via,
+    },
     /// Anything that is not a frame.
     News(Output<'static>),
 }
@@ -93,7 +101,11 @@ impl Outbox {
             self.counters.lost_outputs += 1;
             return;
         }
-        let item = Item::Frame { start, end: self.arena.len(), via: Via::of(protocol) };
+        let item = Item::Frame {
+            start,
+            end: self.arena.len(),
+            via: Via::of(protocol),
+        };
         if self.queue.push_back(item).is_ok() {
             self.counters.sent += 1;
         }
@@ -102,7 +114,9 @@ impl Outbox {
     fn write(&mut self, protocol: Protocol, code: u8, id: u8, parts: &[&[u8]]) -> Option<()> {
         let length = HEADER_LEN + parts.iter().map(|part| part.len()).sum::<usize>();
         let length = u16::try_from(length).ok()?;
-        self.arena.extend_from_slice(&protocol.0.to_be_bytes()).ok()?;
+        self.arena
+            .extend_from_slice(&protocol.0.to_be_bytes())
+            .ok()?;
         self.arena.extend_from_slice(&[code, id]).ok()?;
         self.arena.extend_from_slice(&length.to_be_bytes()).ok()?;
         for part in parts {

@@ -32,9 +32,16 @@ pub(super) mod code {
 
 /// Splits a frame into protocol number and information field.
 pub(super) fn split_protocol(frame: &[u8]) -> Result<(Protocol, &[u8]), Malformed> {
-    let malformed = |fault| Malformed { protocol: None, offset: 0, fault };
+    let malformed = |fault| Malformed {
+        protocol: None,
+        offset: 0,
+        fault,
+    };
     let Some((number, information)) = frame.split_first_chunk::<PROTOCOL_LEN>() else {
-        return Err(malformed(Fault::Truncated { expected: PROTOCOL_LEN, got: frame.len() }));
+        return Err(malformed(Fault::Truncated {
+            expected: PROTOCOL_LEN,
+            got: frame.len(),
+        }));
     };
     if information.len() > MAX_INFORMATION {
         return Err(malformed(Fault::Oversized(frame.len())));
@@ -56,9 +63,16 @@ pub(super) struct Packet<'a> {
 impl<'a> Packet<'a> {
     /// Reads a packet; bytes behind its length are padding.
     pub(super) fn parse(protocol: Protocol, information: &'a [u8]) -> Result<Self, Malformed> {
-        let malformed = |offset, fault| Malformed { protocol: Some(protocol), offset, fault };
+        let malformed = |offset, fault| Malformed {
+            protocol: Some(protocol),
+            offset,
+            fault,
+        };
         let Some(([code, id, high, low], _)) = information.split_first_chunk::<HEADER_LEN>() else {
-            let fault = Fault::Truncated { expected: HEADER_LEN, got: information.len() };
+            let fault = Fault::Truncated {
+                expected: HEADER_LEN,
+                got: information.len(),
+            };
             return Err(malformed(PROTOCOL_LEN, fault));
         };
         let length = usize::from(u16::from_be_bytes([*high, *low]));
@@ -67,11 +81,20 @@ impl<'a> Packet<'a> {
             return Err(malformed(length_offset, Fault::Length(length)));
         }
         let Some((whole, _padding)) = information.split_at_checked(length) else {
-            let fault = Fault::Truncated { expected: length, got: information.len() };
+            let fault = Fault::Truncated {
+                expected: length,
+                got: information.len(),
+            };
             return Err(malformed(length_offset, fault));
         };
         let data = whole.get(HEADER_LEN..).unwrap_or_default();
-        Ok(Self { protocol, code: *code, id: *id, data, whole })
+        Ok(Self {
+            protocol,
+            code: *code,
+            id: *id,
+            data,
+            whole,
+        })
     }
 
     /// A fault at `offset` in the data.
@@ -91,7 +114,10 @@ impl<'a> Packet<'a> {
             let length = match rest {
                 [_, length, ..] => usize::from(*length),
                 short => {
-                    let fault = Fault::Truncated { expected: 2, got: short.len() };
+                    let fault = Fault::Truncated {
+                        expected: 2,
+                        got: short.len(),
+                    };
                     return Err(self.fault(offset, fault));
                 }
             };
@@ -99,7 +125,10 @@ impl<'a> Packet<'a> {
                 return Err(self.fault(offset + 1, Fault::Length(length)));
             }
             let Some((_, behind)) = rest.split_at_checked(length) else {
-                let fault = Fault::Truncated { expected: length, got: rest.len() };
+                let fault = Fault::Truncated {
+                    expected: length,
+                    got: rest.len(),
+                };
                 return Err(self.fault(offset + 1, fault));
             };
             rest = behind;
@@ -138,14 +167,20 @@ impl<'a> Iterator for Options<'a> {
         };
         let (whole, rest) = self.0.split_at_checked(length)?;
         self.0 = rest;
-        Some(ConfigOption { kind, value: whole.get(2..)?, whole })
+        Some(ConfigOption {
+            kind,
+            value: whole.get(2..)?,
+            whole,
+        })
     }
 }
 
 /// Appends an option; one that does not fit is left out.
 pub(super) fn put_option<const N: usize>(out: &mut heapless::Vec<u8, N>, kind: u8, value: &[u8]) {
     let length = value.len() + 2;
-    let Ok(length_octet) = u8::try_from(length) else { return };
+    let Ok(length_octet) = u8::try_from(length) else {
+        return;
+    };
     if out.capacity() - out.len() >= length {
         let fits = out.push(kind).is_ok()
             && out.push(length_octet).is_ok()

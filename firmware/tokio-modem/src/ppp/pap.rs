@@ -14,7 +14,12 @@ pub(super) const NAK: u8 = 3;
 pub(super) fn send_request(out: &mut Outbox, id: u8, user: &[u8], password: &[u8]) {
     let length = |field: &[u8]| [u8::try_from(field.len()).unwrap_or(u8::MAX)];
     let (user_len, password_len) = (length(user), length(password));
-    out.packet(Protocol::PAP, REQUEST, id, &[&user_len, user, &password_len, password]);
+    out.packet(
+        Protocol::PAP,
+        REQUEST,
+        id,
+        &[&user_len, user, &password_len, password],
+    );
 }
 
 /// Sends a verdict without words.
@@ -37,15 +42,25 @@ pub(super) fn message(packet: &Packet<'_>) -> Text {
     })
 }
 
-fn parse_field<'a>(
-    packet: &Packet<'a>,
-    data: &'a [u8],
-) -> Result<(&'a [u8], &'a [u8]), Malformed> {
+fn parse_field<'a>(packet: &Packet<'a>, data: &'a [u8]) -> Result<(&'a [u8], &'a [u8]), Malformed> {
     let offset = packet.data.len() - data.len();
     let Some((length, rest)) = data.split_first() else {
-        return Err(packet.fault(offset, Fault::Truncated { expected: 1, got: 0 }));
+        return Err(packet.fault(
+            offset,
+            Fault::Truncated {
+                expected: 1,
+                got: 0,
+            },
+        ));
     };
     let expected = usize::from(*length);
-    rest.split_at_checked(expected)
-        .ok_or_else(|| packet.fault(offset, Fault::Truncated { expected, got: rest.len() }))
+    rest.split_at_checked(expected).ok_or_else(|| {
+        packet.fault(
+            offset,
+            Fault::Truncated {
+                expected,
+                got: rest.len(),
+            },
+        )
+    })
 }

@@ -39,7 +39,13 @@ pub struct Direction {
 
 impl Default for Direction {
     fn default() -> Self {
-        Self { mru: 1500, accm: u32::MAX, pfc: false, acfc: false, magic: None }
+        Self {
+            mru: 1500,
+            accm: u32::MAX,
+            pfc: false,
+            acfc: false,
+            magic: None,
+        }
     }
 }
 

@@ -16,7 +16,11 @@ impl Text {
     pub(super) fn sanitise(bytes: &[u8]) -> Self {
         let mut text = String::new();
         for &byte in bytes.iter().take(TEXT_LEN) {
-            let shown = if byte == b' ' || byte.is_ascii_graphic() { char::from(byte) } else { '.' };
+            let shown = if byte == b' ' || byte.is_ascii_graphic() {
+                char::from(byte)
+            } else {
+                '.'
+            };
             if text.push(shown).is_err() {
                 break;
             }

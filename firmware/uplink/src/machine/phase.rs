@@ -51,7 +51,10 @@ impl Phase {
 
     /// Whether the stick has said `CONNECT`.
     pub(super) const fn is_ppp(&self) -> bool {
-        matches!(self, Self::Negotiating | Self::Up { .. } | Self::Renegotiating { .. })
+        matches!(
+            self,
+            Self::Negotiating | Self::Up { .. } | Self::Renegotiating { .. }
+        )
     }
 
     /// The phase as the other services see it.

@@ -79,12 +79,7 @@ impl Console {
     ///
     /// # Errors
     /// As [`Console::wait`].
-    pub fn wait_from(
-        &self,
-        mark: Mark,
-        text: &str,
-        bound: Duration,
-    ) -> Result<String, BoardError> {
+    pub fn wait_from(&self, mark: Mark, text: &str, bound: Duration) -> Result<String, BoardError> {
         let until = Instant::now() + bound;
         let mut seen = mark.0;
         let mut heard = lock(&self.heard.0);

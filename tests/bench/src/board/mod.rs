@@ -63,8 +63,7 @@ impl Machine {
             "tap,id=lan,ifname={},script=no,downscript=no",
             world.pi_tap()
         );
-        let socket =
-            |id, path| format!("socket,id={id},path={},server=on,wait=off", text(path));
+        let socket = |id, path| format!("socket,id={id},path={},server=on,wait=off", text(path));
         let [stick, spare] = [socket("stick", usb), socket("spare", spare)];
         match self {
             Self::Rpi2 {
@@ -79,8 +78,16 @@ impl Machine {
                 add(&["-netdev", &tap, "-chardev", &stick]);
                 // As on the board: Ethernet is the hub's first port, the sockets are the others.
                 add(&["-device", "usb-hub,id=hub,port=1,ports=4,port-power=on"]);
-                add(&["-device", "usb-net,netdev=lan,port=1.1,mac=b8:27:eb:fb:00:02"]);
-                add(&["-chardev", &spare, "-device", "usb-redir,chardev=stick,port=1.2"]);
+                add(&[
+                    "-device",
+                    "usb-net,netdev=lan,port=1.1,mac=b8:27:eb:fb:00:02",
+                ]);
+                add(&[
+                    "-chardev",
+                    &spare,
+                    "-device",
+                    "usb-redir,chardev=stick,port=1.2",
+                ]);
                 add(&["-device", "usb-redir,chardev=spare,port=1.3"]);
             }
             Self::Virt {
@@ -90,14 +97,29 @@ impl Machine {
             } => {
                 let card = format!("file={},if=none,id=card,format=raw", text(card));
                 add(&["-machine", "virt,highmem=off", "-cpu", "cortex-a15"]);
-                add(&["-m", "512", "-kernel", &text(kernel), "-initrd", &text(userland)]);
+                add(&[
+                    "-m",
+                    "512",
+                    "-kernel",
+                    &text(kernel),
+                    "-initrd",
+                    &text(userland),
+                ]);
                 add(&["-append", VIRT_COMMAND_LINE]);
                 add(&["-drive", &card, "-device", "virtio-blk-pci,drive=card"]);
                 add(&["-netdev", &tap, "-chardev", &stick]);
                 add(&["-device", "virtio-net-pci,netdev=lan,mac=b8:27:eb:fb:00:02"]);
                 add(&["-device", "qemu-xhci,id=usb"]);
-                add(&["-device", "usb-hub,id=hub,bus=usb.0,port=1,ports=4,port-power=on"]);
-                add(&["-chardev", &spare, "-device", "usb-redir,chardev=stick,bus=usb.0,port=1.2"]);
+                add(&[
+                    "-device",
+                    "usb-hub,id=hub,bus=usb.0,port=1,ports=4,port-power=on",
+                ]);
+                add(&[
+                    "-chardev",
+                    &spare,
+                    "-device",
+                    "usb-redir,chardev=stick,bus=usb.0,port=1.2",
+                ]);
                 add(&["-device", "usb-redir,chardev=spare,bus=usb.0,port=1.3"]);
             }
         }
@@ -129,8 +151,12 @@ impl Board {
         let spare = directory.join("spare.sock");
         let socket = directory.join("console.sock");
         let arguments = machine.arguments(world, &usb, &spare);
-        let (qemu, stream) =
-            qemu::start(world.router(), &arguments, &socket, &directory.join("qemu.log"))?;
+        let (qemu, stream) = qemu::start(
+            world.router(),
+            &arguments,
+            &socket,
+            &directory.join("qemu.log"),
+        )?;
         let console = Console::listen(stream, &directory.join("console.log"))?;
         Ok(Self {
             console,

@@ -41,7 +41,14 @@ pub(super) fn start(
         // It must not outlive whoever started it, however that ends.
         .command("setpriv")
         .args(["--pdeathsig", "KILL", PROGRAM])
-        .args(["-display", "none", "-nodefaults", "-no-user-config", "-monitor", "none"])
+        .args([
+            "-display",
+            "none",
+            "-nodefaults",
+            "-no-user-config",
+            "-monitor",
+            "none",
+        ])
         .args(["-chardev", &serial, "-serial", "chardev:console"])
         .args(arguments)
         .stdin(Stdio::null())

@@ -158,7 +158,10 @@ impl Scene {
     /// # Errors
     /// The bus did not let go of it.
     pub fn unplug(&mut self) -> Result<(), SceneError> {
-        self.stick.take().map_or(Ok(()), Stick::unplug).map_err(Into::into)
+        self.stick
+            .take()
+            .map_or(Ok(()), Stick::unplug)
+            .map_err(Into::into)
     }
 
     /// `seconds` on `virt`, more on a slower board.

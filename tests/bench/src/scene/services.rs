@@ -33,10 +33,14 @@ impl Services {
     /// Starts them in the internet's namespace.
     pub(super) fn start(world: &World) -> Result<Self, SceneError> {
         let tcp = |port| {
-            let listener = world.internet().run(move || TcpListener::bind((INTERNET_ADDRESS, port)));
+            let listener = world
+                .internet()
+                .run(move || TcpListener::bind((INTERNET_ADDRESS, port)));
             listener.map_err(SceneError::io(format!("{INTERNET_ADDRESS}:{port}")))
         };
-        let time: io::Result<_> = world.internet().run(|| UdpSocket::bind((INTERNET_ADDRESS, 123)));
+        let time: io::Result<_> = world
+            .internet()
+            .run(|| UdpSocket::bind((INTERNET_ADDRESS, 123)));
         let authority = Authority::new();
         let keys = Keys {
             access_key_id: KEY_ID.into(),

@@ -41,9 +41,10 @@ impl Settings {
     /// The file, trusting `authority` for Route 53.
     pub fn text(&self, authority: &str) -> String {
         let pin = self.pin.as_ref().map(|pin| format!("pin = \"{pin}\"\n"));
-        let login = self.login.as_ref().map(|(user, password)| {
-            format!("user = \"{user}\"\npassword = \"{password}\"\n")
-        });
+        let login = self
+            .login
+            .as_ref()
+            .map(|(user, password)| format!("user = \"{user}\"\npassword = \"{password}\"\n"));
         format!(
             "[carrier]\napn = \"internet\"\n{}{}\n\
              [dyndns]\nname = \"{NAME}\"\nzone = \"{ZONE}\"\n\

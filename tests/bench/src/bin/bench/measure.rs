@@ -37,9 +37,18 @@ fn sizes() -> Outcome<Vec<(&'static str, String)>> {
         .find(|name| name.ends_with(".img.xz"))
         .ok_or("no .img.xz in out/")?;
     Ok(vec![
-        ("binary (armv7, static)", mib(size("firmware/armv7/failberry")?)),
-        ("root file system, packed", mib(size("rpi2/userland.cpio.zst")?)),
-        ("slot (kernel, device tree, root)", mib(size("rpi2/slot.fit")?)),
+        (
+            "binary (armv7, static)",
+            mib(size("firmware/armv7/failberry")?),
+        ),
+        (
+            "root file system, packed",
+            mib(size("rpi2/userland.cpio.zst")?),
+        ),
+        (
+            "slot (kernel, device tree, root)",
+            mib(size("rpi2/slot.fit")?),
+        ),
         ("card image", mib(size("rpi2/card.img")?)),
         ("card image, packed", mib(size(&packed)?)),
     ])
@@ -68,18 +77,29 @@ fn times(scene: &Scene) -> Outcome<Vec<(&'static str, String)>> {
     if health.status != 200 {
         return Err(format!("expected 200 on port 9000, got {health:?}").into());
     }
-    let line = scene.board.console.wait("answering on port 9000", scene.bound(1))?;
+    let line = scene
+        .board
+        .console
+        .wait("answering on port 9000", scene.bound(1))?;
     // The port is of no use before there is an address.
-    let lease = figures.get(1).map(|(_, value)| value.clone()).unwrap_or_default();
+    let lease = figures
+        .get(1)
+        .map(|(_, value)| value.clone())
+        .unwrap_or_default();
     let lease: f64 = lease.trim_end_matches(" s").parse()?;
     let answering = guest_seconds(&line)?.max(lease);
-    figures.push(("kernel start to port 9000 answering", format!("{answering:.1} s")));
+    figures.push((
+        "kernel start to port 9000 answering",
+        format!("{answering:.1} s"),
+    ));
     Ok(figures)
 }
 
 /// The kernel's time stamp, `[   12.345678]`.
 fn guest_seconds(line: &str) -> Outcome<f64> {
-    let stamp = line.split_once('[').and_then(|(_, rest)| rest.split_once(']'));
+    let stamp = line
+        .split_once('[')
+        .and_then(|(_, rest)| rest.split_once(']'));
     let (seconds, _) = stamp.ok_or_else(|| format!("expected a time stamp in {line:?}"))?;
     Ok(seconds.trim().parse()?)
 }
@@ -90,7 +110,10 @@ fn memory(scene: &Scene) -> Outcome<Vec<(&'static str, String)>> {
     let status: Value = serde_json::from_str(&page.body)?;
     let figure = |name: &str| {
         let kib = status["supervisor"][name].as_u64().unwrap_or_default();
-        format!("{:.1} MiB", f64::from(u32::try_from(kib).unwrap_or(u32::MAX)) / 1024.0)
+        format!(
+            "{:.1} MiB",
+            f64::from(u32::try_from(kib).unwrap_or(u32::MAX)) / 1024.0
+        )
     };
     Ok(vec![
         ("memory of our processes (PSS)", figure("pss_kib")),

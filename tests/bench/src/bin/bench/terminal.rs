@@ -151,6 +151,9 @@ mod tests {
         let text = |bytes: &[u8]| Wish::Type(bytes.to_vec());
         assert_eq!(keys.press(b"ls\x1d"), [text(b"ls")]);
         assert_eq!(keys.press(b"ux\x1d\x1d"), [Wish::Unplug, text(b"x\x1d")]);
-        assert_eq!(keys.press(b"\x1d?\x1dp\x1dq"), [Wish::Help, Wish::Plug, Wish::Quit]);
+        assert_eq!(
+            keys.press(b"\x1d?\x1dp\x1dq"),
+            [Wish::Help, Wish::Plug, Wish::Quit]
+        );
     }
 }
