@@ -10,4 +10,5 @@ pub mod internet;
 pub mod net;
 pub mod probe;
 pub mod scene;
+pub mod status;
 pub mod stick;

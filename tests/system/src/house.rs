@@ -68,31 +68,22 @@ fn dialogue(scene: &mut Scene) -> Outcome {
 
 fn tells(scene: &mut Scene) -> Outcome {
     let status = status(scene)?;
-    expect("phase", Some("up"), status["uplink"]["phase"].as_str())?;
-    expect(
-        "firewall",
-        Some(true),
-        status["network"]["firewall"].as_bool(),
-    )?;
-    expect(
-        "default route",
-        Some("ppp0"),
-        status["network"]["default_via"].as_str(),
-    )?;
-    expect("clock", Some(true), status["clock"]["synced"].as_bool())?;
-    expect(
-        "address published",
-        Some("203.0.113.17"),
-        status["dyndns"]["published"].as_str(),
-    )?;
-    let services = status["supervisor"]["services"]
-        .as_array()
-        .ok_or("no services")?;
-    for service in services {
-        if service["pid"].is_null() && service["service"] != "storage" {
-            return Err(format!("expected every service to run, got {service}").into());
-        }
-        expect("starts", Some(1), service["starts"].as_u64())?;
+    for (place, expected) in [
+        ("/uplink/phase", "up"),
+        ("/network/default_via", "ppp0"),
+        ("/dyndns/published", "203.0.113.17"),
+    ] {
+        expect(place, Some(expected), status.text(place))?;
+    }
+    for place in ["/network/firewall", "/clock/synced", "/health/listening"] {
+        expect(place, true, status.is(place))?;
+    }
+    let services = status.count("/supervisor/services");
+    // Five that run, and the one that has read the card.
+    expect("services", 6, services)?;
+    for index in 0..services {
+        let place = format!("/supervisor/services/{index}/starts");
+        expect(&place, 1, status.number(&place))?;
     }
     Ok(())
 }

@@ -84,7 +84,7 @@ fn waits_for_a_stick(scene: &mut Scene) -> Outcome {
 fn odd_requests(scene: &mut Scene) -> Outcome {
     let to = address(scene)?;
     let lan = scene.world.lan();
-    let long = [b"GET /".as_slice(), &[b'a'; 65536]].concat();
+    let long = [b"GET /".as_slice(), &vec![b'a'; 65536]].concat();
     let noise: Vec<u8> = (0..=255).cycle().take(5000).collect();
     for odd in [
         b"\r\n\r\n\r\n".as_slice(),
@@ -100,7 +100,7 @@ fn odd_requests(scene: &mut Scene) -> Outcome {
     let until = Instant::now() + scene.bound(30);
     loop {
         steps::health_on_the_lan(scene)?;
-        let malformed = status(scene)?["health"]["malformed"].as_u64().unwrap_or(0);
+        let malformed = status(scene)?.number("/health/malformed");
         if malformed >= 4 {
             return Ok(());
         }
@@ -167,7 +167,7 @@ fn noise_in_the_call(scene: &mut Scene) -> Outcome {
         .board
         .console
         .wait_from(mark, "carrier link is up", scene.bound(30))?;
-    let counted = status(scene)?["uplink"]["bad_input"].as_u64().unwrap_or(0);
+    let counted = status(scene)?.number("/uplink/bad_input");
     // The over-long line, the one of bytes that no line has, the frame.
     if counted < 3 {
         return Err(format!("expected at least 3 lines and frames counted, got {counted}").into());

@@ -5,8 +5,8 @@ use std::{net::Ipv4Addr, time::Duration};
 use failberry_bench::{
     probe::{self, Door},
     scene::{NAME, Scene},
+    status::{self, Status},
 };
-use serde_json::Value;
 
 use crate::suite::{Outcome, expect};
 
@@ -18,9 +18,6 @@ pub(crate) const PAGE_HOST: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 2);
 
 /// Answered by the box to anybody.
 pub(crate) const HEALTH: u16 = 9000;
-
-/// Answered to the LAN.
-pub(crate) const STATUS: u16 = 9001;
 
 /// A port that nothing listens on.
 const CLOSED: u16 = 22;
@@ -100,7 +97,7 @@ pub(crate) fn other_ports_are_silent(scene: &mut Scene) -> Outcome {
             "the status page from the internet",
             internet,
             CARRIER_ADDRESS,
-            STATUS,
+            status::PORT,
         ),
         ("a closed port from the LAN", lan, lan_address, CLOSED),
     ] {
@@ -109,7 +106,7 @@ pub(crate) fn other_ports_are_silent(scene: &mut Scene) -> Outcome {
     expect(
         "the status page from the LAN",
         Door::Open,
-        probe::knock(lan, lan_address, STATUS, scene.bound(5))?,
+        probe::knock(lan, lan_address, status::PORT, scene.bound(5))?,
     )
 }
 
@@ -129,9 +126,7 @@ pub(crate) fn sets_the_record(scene: &mut Scene) -> Outcome {
 }
 
 /// What the box tells of itself to the LAN.
-pub(crate) fn status(scene: &Scene) -> Outcome<Value> {
+pub(crate) fn status(scene: &Scene) -> Outcome<Status> {
     let to = address(scene)?;
-    let page = probe::get_within(scene.world.lan(), to, STATUS, "/status", scene.bound(10))?;
-    expect("status of the status page", 200, page.status)?;
-    Ok(serde_json::from_str(&page.body)?)
+    Ok(Status::ask(scene.world.lan(), to, scene.bound(10))?)
 }

@@ -112,6 +112,7 @@ impl Run<'_> {
 }
 
 /// Fails with what was expected and what was there.
+#[allow(clippy::needless_pass_by_value)] // as `assert_eq!` takes them
 pub(crate) fn expect<T: PartialEq + std::fmt::Debug>(what: &str, expected: T, got: T) -> Outcome {
     if expected == got {
         Ok(())

@@ -5,8 +5,8 @@ use std::{error::Error, fs, io::Write as _, time::Duration};
 use failberry_bench::{
     probe,
     scene::{Kind, Scene, Setting, repository},
+    status::Status,
 };
-use serde_json::Value;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
@@ -106,17 +106,16 @@ fn guest_seconds(line: &str) -> Outcome<f64> {
 
 fn memory(scene: &Scene) -> Outcome<Vec<(&'static str, String)>> {
     let address = scene.world.wait_lease(Duration::from_secs(5))?;
-    let page = probe::get(scene.world.lan(), address, 9001, "/status")?;
-    let status: Value = serde_json::from_str(&page.body)?;
-    let figure = |name: &str| {
-        let kib = status["supervisor"][name].as_u64().unwrap_or_default();
-        format!(
-            "{:.1} MiB",
-            f64::from(u32::try_from(kib).unwrap_or(u32::MAX)) / 1024.0
-        )
+    let status = Status::ask(scene.world.lan(), address, Duration::from_secs(30))?;
+    let figure = |place: &str| {
+        let kib = u32::try_from(status.number(place)).unwrap_or(u32::MAX);
+        format!("{:.1} MiB", f64::from(kib) / 1024.0)
     };
     Ok(vec![
-        ("memory of our processes (PSS)", figure("pss_kib")),
-        ("memory in use in all", figure("used_kib")),
+        (
+            "memory of our processes (PSS)",
+            figure("/supervisor/pss_kib"),
+        ),
+        ("memory in use in all", figure("/supervisor/used_kib")),
     ])
 }
