@@ -40,7 +40,7 @@ lint: setup ## rustfmt, clippy, shellcheck, cargo-deny
 	@board/deny.sh
 
 unit: setup ## unit and property tests
-	$(CARGO) test --workspace --all-features --exclude failberry-system-tests
+	$(CARGO) test --workspace --all-features --exclude failberry-system-tests --no-fail-fast
 
 system: cards ## the product, booted and used
 	$(CARGO) build --quiet --package failberry-bench --bins

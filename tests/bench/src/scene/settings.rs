@@ -71,7 +71,7 @@ mod tests {
             more: "[lan]\nhostname = \"box\"\n".into(),
             ..Settings::default()
         };
-        let text = settings.text("-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n");
+        let text = settings.text(crate::internet::Authority::new().pem());
         let parsed = failberry_config::parse_bytes(text.as_bytes());
         assert!(parsed.problems.is_empty(), "{:?}", parsed.problems);
         let dyndns = parsed.config.dyndns.unwrap();
