@@ -9,6 +9,8 @@ export FAILBERRY_CACHE
 CARGO := cargo --locked
 ASSEMBLE = $(CARGO) run --quiet --package failberry-image --
 BENCH = $(CARGO) run --quiet --package failberry-bench --bin bench --
+# Whoever starts a carrier needs the program that is its guest.
+BENCH_PROGRAMS = $(CARGO) build --package failberry-bench --bins
 
 .PHONY: help setup firmware firmware-arm64 cards image run test test-all unit system bench lint deny
 
@@ -31,6 +33,7 @@ image: cards ## out/failberrypi-rpi2-<version>.img.xz with .sha256 and .bmap
 	@$(ASSEMBLE) release --board rpi2 --image out/rpi2/card.img
 
 run: cards ## boot the card image in an emulated Pi 2B with an emulated stick; the console is yours
+	@$(BENCH_PROGRAMS)
 	@$(BENCH) run
 
 lint: setup ## rustfmt, clippy, shellcheck, cargo-deny
@@ -43,7 +46,7 @@ unit: setup ## unit and property tests
 	$(CARGO) test --workspace --all-features --exclude failberry-system-tests --no-fail-fast
 
 system: cards ## the product, booted and used
-	$(CARGO) build --quiet --package failberry-bench --bins
+	$(BENCH_PROGRAMS)
 	$(CARGO) test --package failberry-system-tests
 
 test: lint unit firmware-arm64 system ## everything that is tested
@@ -52,4 +55,5 @@ test-all: test ## `make test` and what takes longer
 	$(CARGO) test --package failberry-system-tests -- --all
 
 bench: image ## the figures of the README, measured on the built image
+	@$(BENCH_PROGRAMS)
 	@$(BENCH) measure
