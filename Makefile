@@ -44,6 +44,7 @@ lint: setup ## rustfmt, clippy, shellcheck, cargo-deny
 
 unit: setup ## unit and property tests
 	$(CARGO) test --workspace --all-features --exclude failberry-system-tests --no-fail-fast
+	$(CARGO) test --package failberry-image --test setup -- --ignored
 
 system: cards ## the product, booted and used
 	$(BENCH_PROGRAMS)

@@ -110,8 +110,12 @@ impl Modules {
         })
     }
 
-    /// The module as the kernel takes it, unpacked where it is packed.
+    /// The module as the kernel takes it: unpacked where it is packed, and without a signature.
     pub fn content(&self, name: &str) -> Result<Vec<u8>> {
+        self.packaged(name).map(unsigned)
+    }
+
+    fn packaged(&self, name: &str) -> Result<Vec<u8>> {
         let path = self.directory.join(&self.find(name, "modules.dep")?.0);
         let unpacker = match path.extension().and_then(|it| it.to_str()) {
             Some("xz") => "xz",
@@ -125,6 +129,24 @@ impl Modules {
                 .arg(&path),
         )
     }
+}
+
+/// How a signed module ends (`include/linux/module_signature.h`).
+const SIGNED: &[u8] = b"~Module signature appended~\n";
+
+/// `struct module_signature`: before the mark, and behind the signature whose length it ends with.
+const SIGNATURE_INFO: usize = 12;
+
+/// Takes a module's signature away. The slot's SHA-256 covers every module already; checking an
+/// RSA signature for each as well takes most of the time that the modules need to load.
+fn unsigned(mut module: Vec<u8>) -> Vec<u8> {
+    let signature = module.strip_suffix(SIGNED).and_then(|signed| {
+        let (signed, info) = signed.split_at_checked(signed.len().checked_sub(SIGNATURE_INFO)?)?;
+        let length = info.last_chunk().copied().map(u32::from_be_bytes)?;
+        signed.len().checked_sub(usize::try_from(length).ok()?)
+    });
+    module.truncate(signature.unwrap_or(module.len()));
+    module
 }
 
 /// Name of a module from its path. The kernel takes `-` and `_` for the same.
@@ -154,6 +176,19 @@ mod tests {
         fs::write(directory.path().join("modules.builtin"), builtin).unwrap();
         let modules = Modules::read(directory.path()).unwrap();
         (directory, modules)
+    }
+
+    #[test]
+    fn a_signature_is_taken_away_and_nothing_else() {
+        let signed = |length: u32, signature: &[u8]| {
+            let info = [&[0; 8][..], &length.to_be_bytes()].concat();
+            [b"ELF code", signature, &info, SIGNED].concat()
+        };
+        assert_eq!(unsigned(signed(5, b"PKCS7")), b"ELF code");
+        assert_eq!(unsigned(b"ELF code".to_vec()), b"ELF code");
+        assert_eq!(unsigned(SIGNED.to_vec()), SIGNED);
+        let lying = signed(5000, b"PKCS7");
+        assert_eq!(unsigned(lying.clone()), lying);
     }
 
     #[test]

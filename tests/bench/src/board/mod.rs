@@ -33,6 +33,8 @@ pub enum Machine {
         kernel: PathBuf,
         /// The userland.
         userland: PathBuf,
+        /// The part of the kernel's command line that is the same on all boards.
+        kernel_args: String,
         /// The card, as a virtio disk; written to.
         card: PathBuf,
     },
@@ -93,6 +95,7 @@ impl Machine {
             Self::Virt {
                 kernel,
                 userland,
+                kernel_args,
                 card,
             } => {
                 let card = format!("file={},if=none,id=card,format=raw", text(card));
@@ -105,7 +108,7 @@ impl Machine {
                     "-initrd",
                     &text(userland),
                 ]);
-                add(&["-append", VIRT_COMMAND_LINE]);
+                add(&["-append", &format!("{VIRT_ARGS} {kernel_args}")]);
                 add(&["-drive", &card, "-device", "virtio-blk-pci,drive=card"]);
                 add(&["-netdev", &tap, "-chardev", &stick]);
                 add(&["-device", "virtio-net-pci,netdev=lan,mac=b8:27:eb:fb:00:02"]);
@@ -127,9 +130,8 @@ impl Machine {
     }
 }
 
-/// What U-Boot's environment tells the kernel on the real board.
-const VIRT_COMMAND_LINE: &str = "console=ttyAMA0,115200 printk.devkmsg=on loglevel=6 panic=10 \
-     failberry.board=virt failberry.card=vda failberry.slot=a";
+/// What stands for U-Boot's `board_args` on `virt`; the rest is as the real board has it.
+const VIRT_ARGS: &str = "failberry.board=virt failberry.card=vda failberry.slot=a";
 
 /// A running board.
 pub struct Board {

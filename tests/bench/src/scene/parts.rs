@@ -75,9 +75,24 @@ pub(super) fn machine(kind: Kind, directory: &Path, settings: &str) -> Result<Ma
         Kind::Virt => Machine::Virt {
             kernel: existing(parts.join("zImage"))?,
             userland: existing(made.join("userland.cpio.zst"))?,
+            kernel_args: kernel_args()?,
             card,
         },
     })
+}
+
+/// What U-Boot's environment tells the kernel on the real board, whatever the board.
+fn kernel_args() -> Result<String, SceneError> {
+    let path = repository().join("board/rpi2/uboot.env");
+    let text = fs::read_to_string(&path).map_err(SceneError::io(path.display()))?;
+    let variables = failberry_image::environment::variables(&text)?;
+    let of = |name: &str| {
+        variables
+            .iter()
+            .find_map(|variable| variable.strip_prefix(name))
+    };
+    let words = ["console_args=", "quick_args="].into_iter().filter_map(of);
+    Ok(words.collect::<Vec<_>>().join(" "))
 }
 
 fn existing(path: PathBuf) -> Result<PathBuf, SceneError> {
