@@ -16,6 +16,7 @@ mod settings;
 mod sim;
 mod step;
 mod sync;
+mod veil;
 
 pub use dialer::{Dialer, Output, Rate};
 pub use error::{Blocked, DialError};

@@ -32,7 +32,7 @@ impl Dialer {
             Event::TimedOut => self.miss(now),
             Event::Result(result) => {
                 self.timeouts = 0;
-                self.finish(&result, now);
+                self.finish(&self.settings.veiled(result), now);
             }
         }
     }
@@ -40,6 +40,8 @@ impl Dialer {
     /// A line of the answer.
     fn hear(&mut self, line: &str) {
         match self.step {
+            // Words of these are told as they came.
+            Step::SimState | Step::Model | Step::Operator if self.settings.pin_is_in(line) => {}
             Step::SimState => self.sim.hear_state(line),
             Step::PinTries => self.sim.hear_tries(line),
             Step::Registration | Step::PacketRegistration => self.registration.hear(line),

@@ -184,3 +184,49 @@ fn an_echo_torn_by_chatter_shows_no_pin() {
         assert_eq!(stick.count("AT+CPIN="), 1);
     }
 }
+
+#[test]
+fn an_echo_that_comes_late_shows_no_pin() {
+    // The first `OK` was an older command's; the echo follows when nobody waits for it any more.
+    let late = "AT+CP\r\n40718263\"\r\n";
+    for (command, said) in [
+        ("AT+CGMM", "40718263\"\r\nOK"),
+        ("AT+CGMM", "+CGMM: MF180 40718263\"\r\nOK"),
+        ("AT+COPS?", "+COPS: 0,0,\"40718263\"\r\nOK"),
+        ("AT+CGDCONT", "+CME ERROR: =\"40718263\""),
+        ("AT+CGDCONT", "+CMS ERROR: =\"40718263\""),
+        ("ATD", "CONNECT 40718263"),
+        ("ATD", "+CME ERROR: 40718263"),
+    ] {
+        let mut stick = Stick::locked().on("AT+CPIN=", ["OK"]).on(command, [said]);
+        stick.echo = false;
+        stick.say(2_000, late.as_bytes());
+        // The PIN in an output would be found by the runner.
+        let outcome = dial(&mut stick);
+        assert_eq!(stick.count("AT+CPIN="), 1);
+        assert_eq!(
+            outcome.end.is_ok(),
+            !said.contains("ERROR"),
+            "{:?}",
+            outcome.end
+        );
+    }
+    let mut stick = Stick::new().on("AT+CPIN?", ["+CPIN: 40718263\r\n\r\nOK"]);
+    assert!(matches!(
+        dial(&mut stick).error(),
+        DialError::Unexpected { .. }
+    ));
+}
+
+#[test]
+fn a_short_pin_hides_no_location() {
+    let mut stick = Stick::locked()
+        .on("AT+CPIN=", ["OK"])
+        .on("AT+CREG?", ["+CREG: 2,1,\"1234\",\"00C3\"\r\n\r\nOK"]);
+    let outcome = dial_with(mf180(), settings(Some("1234")), &mut stick);
+    assert!(
+        outcome
+            .progress
+            .contains(&Progress::Registration(crate::modem::Registration::Home))
+    );
+}
