@@ -8,7 +8,7 @@ use std::{
 use tokio_modem::{
     at::{Answer, Command, Engine as At},
     dial::{Dialer, Output as Dialled, Settings},
-    modem::profile_for,
+    modem::{Creg, Listing, MessageForm, Operator, Query, Signal, Ussd, UssdRequest, profile_for},
     ppp::{Config, Engine as Ppp, Event, Offer, Output, Role},
 };
 
@@ -81,6 +81,29 @@ fn at_lines_cost_no_memory() {
             }
         }
         assert_eq!(events, 3_000);
+    });
+    assert_eq!(asked, 0);
+}
+
+#[test]
+fn answers_and_messages_cost_no_memory() {
+    let stick = profile_for(0x12d1, 0x1003).unwrap();
+    let pdu = "07917283010010F5040BC87238880900F10000993092516195800AE8329BFD4697D9EC37";
+    let asked = allocations(|| {
+        for _ in 0..100 {
+            assert!(Signal::command(stick).is_some() && Signal::parse("+CSQ: 17,99").is_ok());
+            assert!(Creg::parse("+CREG: 2,1,\"1A2B\",\"00C3\",2").is_ok());
+            assert!(Operator::parse("+COPS: what").is_err());
+            let request = UssdRequest::new("*100#", stick).unwrap();
+            let mut text = heapless::String::<128>::new();
+            core::fmt::write(&mut text, format_args!("{request}")).unwrap();
+            assert_eq!(text, "AT+CUSD=1,\"AA180C3602\",15");
+            let balance = Ussd::parse("+CUSD: 0,\"04110430043B0430043D0441\",72").unwrap();
+            assert_eq!(balance.text, "Баланс");
+            let mut listing = Listing::new(MessageForm::Pdu);
+            assert_eq!(listing.hear("+CMGL: 3,0,,27"), Ok(None));
+            assert!(listing.hear(pdu).unwrap().is_some());
+        }
     });
     assert_eq!(asked, 0);
 }

@@ -2,33 +2,85 @@
 
 use proptest::prelude::*;
 use tokio_modem::{
-    at::Fault,
+    at::{Answer, COMMAND_MAX, Fault},
     modem::{
-        CmeError, Operator, PROFILES, PinTries, Registration, Service, Signal, SimState, identity,
-        imei, imsi,
+        Attachment, Autorun, AutorunOff, AutorunOn, CallEnd, Cereg, Cgreg, CmeError, Context, Creg,
+        Function, GENERIC, Iccid, Imei, Imsi, Listing, Manufacturer, MessageForm, Model,
+        NetworkMode, Operator, PROFILES, PinTries, Query, RadioSignal, Registration, Revision,
+        Service, Signal, SimState, Storage, SystemInfo, Ussd, identity, imei, imsi,
     },
 };
 
+/// Calls a macro with every type that can be asked for.
+macro_rules! every_query {
+    ($each:ident) => {
+        $each!(
+            Attachment,
+            Autorun,
+            AutorunOff,
+            AutorunOn,
+            CallEnd,
+            Cereg,
+            Cgreg,
+            Context,
+            Creg,
+            Function,
+            Iccid,
+            Imei,
+            Imsi,
+            Manufacturer,
+            Model,
+            NetworkMode,
+            Option<Operator>,
+            PinTries,
+            RadioSignal,
+            Revision,
+            Service,
+            Signal,
+            SimState,
+            Storage,
+            SystemInfo
+        )
+    };
+}
+
 /// Lines from nearly right to garbage.
 fn line() -> impl Strategy<Value = String> {
-    let name = prop_oneof![
-        Just("+CSQ"),
-        Just("+CREG"),
-        Just("+CGREG"),
-        Just("+COPS"),
-        Just("+ZPAS"),
-        Just("+CPIN"),
-        Just("+ZPINPUK"),
-        Just("+CGMM"),
-        Just("+CGSN"),
-        Just("+CIMI"),
-        Just(""),
-    ];
+    let name = proptest::sample::select(vec![
+        "+CSQ",
+        "+CREG",
+        "+CGREG",
+        "+CEREG",
+        "+COPS",
+        "+ZPAS",
+        "+CPIN",
+        "+ZPINPUK",
+        "^CPIN",
+        "+QPINC",
+        "+CPINC",
+        "+CGMM",
+        "+CGSN",
+        "+CIMI",
+        "+CCID",
+        "+CGDCONT",
+        "+CGATT",
+        "+CFUN",
+        "+CPMS",
+        "+CEER",
+        "+ZRSSI",
+        "+ZSNT",
+        "^SYSINFO",
+        "+CUSD",
+        "+CMGL",
+        "+CMGR",
+        "Close autorun state result(0:FAIL 1:SUCCESS)",
+        "",
+    ]);
     let field = prop_oneof![
         "[0-9]{0,6}",
         "\"[^\"]{0,60}\"?",
-        "[A-F0-9]{4}",
-        "READY|SIM PIN|SIM PUK",
+        "([A-F0-9]{4}){1,20}",
+        "READY|SIM PIN|SIM PUK|REC READ",
         "\\PC{0,80}",
     ];
     prop_oneof![
@@ -58,18 +110,30 @@ proptest! {
         if let Ok(signal) = Signal::parse(&line) {
             prop_assert!(signal.dbm().is_none_or(|dbm| (-113..=-51).contains(&dbm)));
         }
-        shown(Signal::parse(&line));
+        macro_rules! each {
+            ($($type:ty),+) => { $(shown(<$type as Query>::parse(&line));)+ };
+        }
+        every_query!(each);
         shown(Registration::parse(&line));
-        shown(Operator::parse(&line));
-        shown(Service::parse(&line));
-        shown(SimState::parse(&line));
-        shown(PinTries::parse(&line));
+        shown(Ussd::parse(&line));
         shown(identity(&line));
         shown(imei(&line));
         shown(imsi(&line));
         if let Some(tokio_modem::at::Final::Cme(fault)) = tokio_modem::at::Final::parse(&line) {
             prop_assert!(!CmeError::from(&fault).to_string().is_empty());
         }
+    }
+
+    #[test]
+    fn any_lines_are_messages_or_errors(lines in proptest::collection::vec(line(), 0..8), pdu in any::<bool>()) {
+        let form = if pdu { MessageForm::Pdu } else { MessageForm::Text };
+        let mut listing = Listing::new(form);
+        for line in &lines {
+            if let Err(error) = listing.hear(line) {
+                prop_assert!(error.to_string().contains("expected "), "{error}");
+            }
+        }
+        listing.finish();
     }
 
     #[test]
@@ -89,16 +153,38 @@ proptest! {
     }
 }
 
+fn check(command: &str) {
+    assert!(
+        command.starts_with("AT") && command.len() <= COMMAND_MAX,
+        "{command}"
+    );
+    assert!(
+        command.bytes().all(|byte| (b' '..=b'~').contains(&byte)),
+        "{command}"
+    );
+}
+
 #[test]
 fn every_stick_has_commands_that_can_be_sent() {
-    for profile in PROFILES {
-        let commands = profile.init.iter().copied().chain(profile.pin_tries);
-        for command in commands.chain(profile.quieting.as_ref().map(|quieting| quieting.command)) {
-            assert!(command.starts_with("AT") && command.len() <= tokio_modem::at::COMMAND_MAX);
+    for profile in PROFILES.iter().chain([&GENERIC]) {
+        profile.init.iter().copied().for_each(check);
+        profile
+            .quieting
+            .iter()
+            .for_each(|quieting| check(quieting.command));
+        macro_rules! each {
+            ($($type:ty),+) => { [$(<$type as Query>::command(profile)),+] };
+        }
+        for command in every_query!(each).into_iter().flatten() {
+            check(command.text);
             assert!(
-                command.bytes().all(|byte| (b' '..=b'~').contains(&byte)),
-                "{command}"
+                (1_000..=60_000).contains(&command.timeout_ms),
+                "{command:?}"
             );
+            let (Answer::Prefixed(name) | Answer::Bare(name)) = command.answer else {
+                panic!("{command:?} has no answer");
+            };
+            assert!(!name.is_empty(), "{command:?}");
         }
     }
 }

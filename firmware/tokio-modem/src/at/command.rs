@@ -14,12 +14,14 @@ pub enum Answer {
     Prefixed(&'static str),
     /// Lines as they are, with or without this prefix: `MF180` or `+CGMM: MF180`.
     Bare(&'static str),
+    /// Lines that start so, and after the first of them any line: messages in text mode.
+    Text(&'static str),
     /// `CONNECT` and the end of command mode, or why there is no call.
     Call,
 }
 
 /// One command.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct Command<'a> {
     /// From `AT` on, without the carriage return.
     pub text: &'a str,

@@ -46,6 +46,8 @@ struct Running {
     answer: Answer,
     deadline: u64,
     echoed: bool,
+    /// The first line of an [`Answer::Text`] came.
+    headed: bool,
 }
 
 #[derive(Default)]
@@ -96,6 +98,7 @@ impl Engine {
             answer: command.answer,
             deadline: now.saturating_add(command.timeout_ms),
             echoed: false,
+            headed: false,
         });
         Ok(running.wire.as_bytes())
     }
@@ -190,17 +193,25 @@ impl Engine {
         if let Some(result) = Final::parse(&line) {
             return self.finish(result, line, end);
         }
-        if let Some(running) = &self.running {
+        if let Some(running) = &mut self.running {
             let belongs = match running.answer {
                 Answer::Prefixed(prefix) => line.starts_with(prefix),
                 Answer::Bare(prefix) => line.starts_with(prefix) || is_bare(&line),
+                Answer::Text(prefix) => {
+                    running.headed |= line.starts_with(prefix);
+                    running.headed && (line.starts_with(prefix) || !is_unsolicited(&line))
+                }
                 Answer::Nothing | Answer::Call => false,
             };
             if belongs {
                 return Some(Event::Information(line));
             }
         }
-        if is_unsolicited(&line) {
+        let is_torn_echo = self
+            .running
+            .as_ref()
+            .is_some_and(|running| running.wire.trim().ends_with(line.as_str()));
+        if is_unsolicited(&line) && !is_torn_echo {
             return Some(Event::Unsolicited(line));
         }
         count(&mut self.counters.unmatched);
@@ -232,16 +243,14 @@ impl Engine {
     }
 }
 
-/// The form of every unsolicited line known: `RING`, `+NAME:…`, `^NAME:…`. An echo with its start
-/// lost does not have it.
+/// The form of every unsolicited line known: `RING`, `+NAME:…`, `^NAME:…`, and `+ZEND` alone. An
+/// echo with its start lost has it only where it has no arguments.
 fn is_unsolicited(line: &str) -> bool {
-    line == "RING"
-        || line
-            .strip_prefix(['+', '^'])
-            .and_then(|rest| rest.split_once(':'))
-            .is_some_and(|(name, _)| {
-                !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
-            })
+    let Some(rest) = line.strip_prefix(['+', '^']) else {
+        return line == "RING";
+    };
+    let (name, _) = rest.split_once(':').unwrap_or((rest, ""));
+    !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
 /// Text that stands for itself, as models and serial numbers do. Commands echoed late do not.

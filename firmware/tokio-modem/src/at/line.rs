@@ -4,8 +4,12 @@ use heapless::String;
 
 use super::counters::{Counters, count};
 
-/// Longest line that is kept. The longest answer asked for is `+COPS?`, well under 100.
-pub const LINE_MAX: usize = 192;
+/// Longest line that is kept: a USSD answer of 182 characters, each as four hexadecimal digits,
+/// and what stands around it.
+pub const LINE_MAX: usize = 768;
+
+/// How the one line starts whose text may have line ends (3GPP 27.007, 7.15).
+const USSD: &str = "+CUSD:";
 
 /// One line without its end.
 pub type Line = String<LINE_MAX>;
@@ -59,6 +63,13 @@ pub(super) struct Assembler {
 impl Assembler {
     /// Takes one byte; gives out a line when this byte ends one worth reading.
     pub(super) fn push(&mut self, byte: u8, counters: &mut Counters) -> Option<(Line, End)> {
+        if matches!(byte, b'\r' | b'\n') && self.is_open_text() {
+            let again = self.line.ends_with('\n');
+            if !again && self.line.push('\n').is_err() {
+                self.quality = Quality::Overlong;
+            }
+            return None;
+        }
         let end = match byte {
             b'\r' => End::Return,
             b'\n' => End::Feed,
@@ -90,6 +101,14 @@ impl Assembler {
                 None
             }
         }
+    }
+
+    /// Carriers put line ends into USSD texts, and sticks hand them on: the line goes on until the
+    /// quote is closed, or until it is too long.
+    fn is_open_text(&self) -> bool {
+        self.quality == Quality::Good
+            && self.line.starts_with(USSD)
+            && self.line.bytes().filter(|byte| *byte == b'"').count() % 2 == 1
     }
 
     /// What comes next may be the rest of something else: it is read from the next line on.

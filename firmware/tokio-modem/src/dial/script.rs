@@ -49,7 +49,9 @@ pub(super) fn answer(step: Step, profile: &'static Profile) -> Answer {
                 Answer::Prefixed(quieting.answer)
             }),
         Step::SimState => Answer::Prefixed("+CPIN:"),
-        Step::PinTries => Answer::Prefixed("+ZPINPUK:"),
+        Step::PinTries => profile.pin_tries.map_or(Answer::Nothing, |question| {
+            Answer::Prefixed(question.answer)
+        }),
         Step::Model => Answer::Bare("+CGMM:"),
         Step::Signal => Answer::Prefixed("+CSQ:"),
         Step::Registration => Answer::Prefixed("+CREG:"),
@@ -80,7 +82,7 @@ pub(super) fn command(
             None => return Ok(None),
         },
         Step::PinTries => match profile.pin_tries {
-            Some(command) => text.write_str(command)?,
+            Some(question) => text.write_str(question.command)?,
             None => return Ok(None),
         },
         Step::EnterPin => match &settings.pin {

@@ -69,7 +69,7 @@ impl fmt::Display for Step {
         f.write_str(match self {
             Self::Synchronise => "synchronise (AT)",
             Self::Initialise => "initialise (ATZ)",
-            Self::Quieten => "stop chatter (AT+CPMS?)",
+            Self::Quieten => "stop chatter",
             Self::SimState => "ask the SIM (AT+CPIN?)",
             Self::PinTries => "ask PIN tries left",
             Self::EnterPin => "enter the SIM PIN (AT+CPIN=)",

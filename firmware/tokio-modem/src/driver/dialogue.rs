@@ -26,7 +26,7 @@ pub const EARLY_MAX: usize = 256;
 
 /// How long the stick may take a command's bytes. One that takes none is not told from one that
 /// does not answer: what revives it is the same, and the dialler has it.
-const WRITE_LIMIT: Duration = Duration::from_secs(1);
+pub(super) const WRITE_LIMIT: Duration = Duration::from_secs(1);
 
 /// A tty that carries PPP.
 #[derive(Debug)]
@@ -130,7 +130,7 @@ pub(super) async fn run<P: Port>(
 }
 
 /// Reads at least one byte; a tty that hung up has none to give.
-async fn read_some(port: &impl Port, buffer: &mut [u8]) -> io::Result<usize> {
+pub(super) async fn read_some(port: &impl Port, buffer: &mut [u8]) -> io::Result<usize> {
     loop {
         match port.read(buffer).await {
             Ok(0) => return Err(nix::errno::Errno::EIO.into()),
@@ -140,7 +140,7 @@ async fn read_some(port: &impl Port, buffer: &mut [u8]) -> io::Result<usize> {
     }
 }
 
-async fn write_all(port: &impl Port, mut bytes: &[u8]) -> io::Result<()> {
+pub(super) async fn write_all(port: &impl Port, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         match port.write(bytes).await {
             Ok(length) => bytes = bytes.get(length..).unwrap_or_default(),

@@ -14,7 +14,7 @@ use ::smol::{
 };
 
 use super::{
-    DriverError, Online,
+    DriverError, Online, SessionError,
     dialogue::{self, Port},
 };
 use crate::{
@@ -38,6 +38,21 @@ pub async fn dial(
         source,
     })?;
     dialogue::run(port, profile, settings, told).await
+}
+
+/// A session with a stick under smol.
+pub type Session = super::Session<Async<File>>;
+
+/// Opens a session with the stick behind `tty`, an [opened](super::open) port that carries no call.
+///
+/// # Errors
+/// The stick does not answer.
+pub async fn session(tty: OwnedFd, profile: &'static Profile) -> Result<Session, SessionError> {
+    Session::begin(
+        Async::new(File::from(tty)).map_err(SessionError::Io)?,
+        profile,
+    )
+    .await
 }
 
 impl Port for Async<File> {

@@ -39,7 +39,7 @@ const RUNTIMES: &[(&str, Dial)] = &[
 ];
 
 /// An executor of many threads takes it too.
-fn sendable<T: Send>(future: T) -> T {
+pub(super) fn sendable<T: Send>(future: T) -> T {
     future
 }
 
@@ -52,7 +52,7 @@ const EARLY: &[u8] = b"\x7e\xff\x7d\x23\xc0\x21\x7d\x21";
 
 /// What the stick does when it hears a command.
 #[derive(Clone, Copy)]
-enum Reply {
+pub(super) enum Reply {
     Say(&'static [u8]),
     /// Goes away.
     Leave,
@@ -71,7 +71,7 @@ fn healthy(command: &str) -> Reply {
 }
 
 /// A port with a stick behind it, which hears commands until it leaves or the port is closed.
-struct Stick {
+pub(super) struct Stick {
     path: PathBuf,
     // Keeps the master from seeing a hang-up before the port is opened.
     slave: OwnedFd,
@@ -79,7 +79,7 @@ struct Stick {
 }
 
 impl Stick {
-    fn plug_in(reply: fn(&str) -> Reply) -> Self {
+    pub(super) fn plug_in(reply: fn(&str) -> Reply) -> Self {
         let pty = openpty(None, None).unwrap();
         let path = format!("/proc/self/fd/{}", pty.slave.as_raw_fd());
         let path = fs::read_link(path).unwrap();
@@ -92,7 +92,7 @@ impl Stick {
         }
     }
 
-    fn open(self) -> (OwnedFd, JoinHandle<Vec<String>>) {
+    pub(super) fn open(self) -> (OwnedFd, JoinHandle<Vec<String>>) {
         let tty = open(&self.path).unwrap();
         drop(self.slave);
         (tty, self.thread)

@@ -14,7 +14,7 @@ use ::tokio::{
 };
 
 use super::{
-    DriverError, Online,
+    DriverError, Online, SessionError,
     dialogue::{self, Port},
 };
 use crate::{
@@ -48,6 +48,20 @@ fn register(tty: File) -> io::Result<AsyncFd<File>> {
     // SAFETY: a `File` owns its descriptor, and this one is neither replaced nor closed before it
     // is taken out or dropped together with its registration.
     Ok(unsafe { AsyncFd::register(tty) }?)
+}
+
+/// A session with a stick under tokio.
+pub type Session = super::Session<AsyncFd<File>>;
+
+/// Opens a session with the stick behind `tty`, an [opened](super::open) port that carries no call.
+///
+/// # Errors
+/// The stick does not answer.
+///
+/// # Panics
+/// Outside a runtime with I/O and time enabled.
+pub async fn session(tty: OwnedFd, profile: &'static Profile) -> Result<Session, SessionError> {
+    Session::begin(register(tty.into()).map_err(SessionError::Io)?, profile).await
 }
 
 impl Port for AsyncFd<File> {

@@ -2,11 +2,18 @@
 
 use heapless::String;
 
-use super::reply::ReplyError;
-use crate::at::{Text, text};
+use super::{
+    Profile, Query,
+    query::{SLOW_MS, bare, query},
+    reply::ReplyError,
+};
+use crate::at::{Answer, Command, Text, text};
 
 /// The digits of an IMEI or IMSI, at most 16.
 pub type Digits = String<16>;
+
+/// Longest serial number of a SIM (ITU-T E.118), with the filler of its last octet.
+const ICCID_MAX: usize = 20;
 
 /// From an answer to `+CGMI`, `+CGMM` or `+CGMR`: the text, with or without its name before it.
 ///
@@ -43,6 +50,108 @@ pub fn imsi(line: &str) -> Result<Digits, ReplyError> {
         .ok_or_else(|| ReplyError::new("an IMSI of 6 to 15 digits", line))
 }
 
+macro_rules! name {
+    ($(#[$doc:meta])* $type:ident, $command:literal, $answer:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub struct $type(pub Text);
+
+        impl $type {
+            /// From the answer, with or without its name before it.
+            ///
+            /// # Errors
+            /// Nothing is left.
+            pub fn parse(line: &str) -> Result<Self, ReplyError> {
+                identity(line).map(Self)
+            }
+        }
+
+        query!($type, bare($command, $answer));
+    };
+}
+
+name!(
+    /// `+CGMI`: who made the stick (3GPP 27.007, 5.1).
+    Manufacturer, "AT+CGMI", "+CGMI:"
+);
+name!(
+    /// `+CGMM`: its model (3GPP 27.007, 5.2).
+    Model, "AT+CGMM", "+CGMM:"
+);
+name!(
+    /// `+CGMR`: its firmware (3GPP 27.007, 5.3).
+    Revision, "AT+CGMR", "+CGMR:"
+);
+
+/// `+CGSN`: the serial number of the stick, 14 to 16 digits (3GPP 27.007, 5.4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Imei(pub Digits);
+
+impl Imei {
+    /// From the answer, with or without its name before it.
+    ///
+    /// # Errors
+    /// The line has another form.
+    pub fn parse(line: &str) -> Result<Self, ReplyError> {
+        imei(line).map(Self)
+    }
+}
+
+query!(Imei, bare("AT+CGSN", "+CGSN:"));
+
+/// `+CIMI`: the subscriber number of the SIM, 6 to 15 digits (3GPP 27.007, 5.6).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Imsi(pub Digits);
+
+impl Imsi {
+    /// From the answer, with or without its name before it.
+    ///
+    /// # Errors
+    /// The line has another form.
+    pub fn parse(line: &str) -> Result<Self, ReplyError> {
+        imsi(line).map(Self)
+    }
+}
+
+query!(Imsi, bare("AT+CIMI", "+CIMI:"));
+
+/// The serial number of the SIM, 18 to 20 digits. Every maker has a command of his own for it; the
+/// [`Profile`] names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Iccid(pub String<ICCID_MAX>);
+
+impl Iccid {
+    /// From `+CCID: …`, `+ZGETICCID: …`, `^ICCID: …` and the like, or the digits alone.
+    ///
+    /// # Errors
+    /// The line has another form.
+    pub fn parse(line: &str) -> Result<Self, ReplyError> {
+        let named = line.rsplit_once("CID:").map(|(_, value)| value);
+        let value = named.unwrap_or(line).trim().trim_matches('"');
+        let digits = value.trim_end_matches(['F', 'f']);
+        let is_number = digits.len() >= 18 && digits.bytes().all(|byte| byte.is_ascii_digit());
+        String::try_from(digits)
+            .ok()
+            .filter(|_| is_number)
+            .map(Self)
+            .ok_or_else(|| ReplyError::new("a SIM's number of 18 to 20 digits", line))
+    }
+}
+
+impl Query for Iccid {
+    fn command(profile: &Profile) -> Option<Command<'static>> {
+        Some(Command {
+            text: profile.iccid.command,
+            answer: Answer::Bare(profile.iccid.answer),
+            timeout_ms: SLOW_MS,
+        })
+    }
+
+    fn parse(line: &str) -> Result<Self, ReplyError> {
+        Self::parse(line)
+    }
+}
+
 fn digits(line: &str, name: &str, least: usize) -> Option<Digits> {
     let value = line.strip_prefix(name).unwrap_or(line);
     let value = value.trim().trim_matches('"');
@@ -74,5 +183,31 @@ mod tests {
             assert!(imei(line).is_err(), "{line}");
         }
         assert!(imsi("2500212345678901").is_err());
+    }
+
+    #[test]
+    fn the_number_of_the_sim_in_every_form() {
+        for line in [
+            "+CCID: \"89701983875679234987\"",
+            "+ZGETICCID: 89701983875679234987",
+            "^ICCID: 89701983875679234987",
+            "!ICCID: 89701983875679234987",
+            "89701983875679234987",
+        ] {
+            assert_eq!(
+                Iccid::parse(line).unwrap().0,
+                "89701983875679234987",
+                "{line}"
+            );
+        }
+        assert_eq!(Iccid::parse("8970198387567923498F").unwrap().0.len(), 19);
+        for line in [
+            "+CCID:",
+            "8970",
+            "897019838756792349871",
+            "+CCID: \"8970198387567923498X\"",
+        ] {
+            assert!(Iccid::parse(line).is_err(), "{line}");
+        }
     }
 }

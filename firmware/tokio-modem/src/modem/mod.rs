@@ -1,19 +1,61 @@
-//! What sticks there are, and what their answers mean.
+//! What sticks there are, what they can be asked and told, and what their answers mean.
 //!
-//! Owns the table of sticks ([`PROFILES`]) and the typed answers. Takes in the ids of a USB device
-//! and the lines of an answer; gives out ports to use, commands to send and values. A new stick is
-//! a new row of the table.
+//! Owns the table of sticks ([`PROFILES`]), the commands and the typed answers. Takes in the ids of
+//! a USB device and the lines of an answer; gives out ports to use, commands to send and values.
+//! A new stick is a new row of the table.
+//!
+//! What implements [`Query`] can be asked for, what implements [`Order`] can be told:
+//!
+//! | About | Asked for | Told |
+//! |---|---|---|
+//! | the stick | [`Manufacturer`], [`Model`], [`Revision`], [`Imei`], [`Function`] | [`Function`], [`Restart`] |
+//! | the SIM | [`SimState`], [`PinTries`], [`Imsi`], [`Iccid`] | [`EnterPin`], [`Unblock`] |
+//! | the network | [`Signal`], [`Creg`], [`Cgreg`], [`Cereg`], `Option<`[`Operator`]`>` | [`SetReports`], [`SelectOperator`] |
+//! | packets | [`Context`], [`Attachment`], [`CallEnd`] | [`Context`], [`Attachment`] |
+//! | messages | [`Storage`], [`Listing`] | [`UseStorage`], [`MessageForm`], [`DeleteMessage`] |
+//! | USSD | [`Ussd`] | [`UssdRequest`], [`UssdCancel`] |
+//! | ZTE | [`Service`], [`RadioSignal`], [`NetworkMode`], [`Autorun`], [`AutorunOff`], [`AutorunOn`] | [`NetworkMode`], [`OperatingMode`] |
+//! | Huawei | [`SystemInfo`] | |
 
+mod context;
+mod equipment;
 mod fault;
+mod huawei;
 mod identity;
-mod network;
+mod operator;
 mod profile;
+mod query;
+mod registration;
 mod reply;
+mod signal;
 mod sim;
+mod sms;
+mod table;
+mod text;
+mod ussd;
+mod zte;
 
+pub use context::{APN_MAX, Attachment, Context, ContextError, PacketKind};
+pub use equipment::{CallEnd, Function, Restart, Storage, UseStorage};
 pub use fault::CmeError;
-pub use identity::{Digits, identity, imei, imsi};
-pub use network::{Operator, Registration, Service, Signal, Technology};
-pub use profile::{GENERIC, PROFILES, Port, Profile, Quieting, profile_for};
+pub use huawei::{ServiceStatus, SystemInfo};
+pub use identity::{
+    Digits, Iccid, Imei, Imsi, Manufacturer, Model, Revision, identity, imei, imsi,
+};
+pub use operator::{Operator, SelectOperator, Technology};
+pub use profile::{Port, Profile, Question, Quieting, profile_for};
+pub use query::{Order, Query};
+pub use registration::{
+    Cereg, Cgreg, Creg, Location, NetworkState, Registration, Reports, SetReports,
+};
 pub use reply::ReplyError;
-pub use sim::{PinTries, SimState};
+pub use signal::Signal;
+pub use sim::{CodeError, EnterPin, PinTries, SimState, Unblock};
+pub use sms::{
+    DeleteMessage, ListMessages, Listing, Message, MessageError, MessageForm, MessageStatus, Part,
+    PduError, ReadMessage, Timestamp,
+};
+pub use table::{GENERIC, PROFILES};
+pub use text::{PROSE_MAX, Prose};
+pub use ussd::{Ussd, UssdCancel, UssdCodeError, UssdCoding, UssdRequest, UssdState};
+pub use zte::{Autorun, AutorunOff, AutorunOn, NetworkMode, OperatingMode, RadioSignal, Service};

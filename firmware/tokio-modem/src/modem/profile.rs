@@ -1,4 +1,6 @@
-//! The table of sticks.
+//! What is known about a kind of stick.
+
+use super::{PROFILES, UssdCoding};
 
 /// What is special about a kind of stick.
 #[derive(Debug, PartialEq, Eq)]
@@ -17,8 +19,23 @@ pub struct Profile {
     pub init: &'static [&'static str],
     /// How to stop the stick's chatter.
     pub quieting: Option<Quieting>,
-    /// Command that asks how many PIN tries are left.
-    pub pin_tries: Option<&'static str>,
+    /// How many PIN tries are left.
+    pub pin_tries: Option<Question>,
+    /// The serial number of the SIM.
+    pub iccid: Question,
+    /// How it wants USSD codes.
+    pub ussd: UssdCoding,
+    /// `bInterfaceNumber` of a network port that looks like a serial one and speaks QMI.
+    pub qmi_interface: Option<u8>,
+}
+
+/// A question that makers word differently.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// The question.
+    pub command: &'static str,
+    /// How its answer starts.
+    pub answer: &'static str,
 }
 
 /// Chatter that fills the stick's own buffers until it crashes, and the command that stops it.
@@ -41,56 +58,6 @@ pub struct Port {
     pub endpoints: u8,
 }
 
-const ZTE: u16 = 0x19d2;
-
-/// Reset to the stored profile; then results in words, echo, no automatic answer, carrier detect
-/// as it is, hang up when DTR drops, data calls.
-const INIT: &[&str] = &["ATZ", "ATQ0 V1 E1 S0=0 &C1 &D2 +FCLASS=0"];
-
-/// The same without fax classes, which not every maker knows.
-const GENERIC_INIT: &[&str] = &["ATZ", "ATQ0 V1 E1 S0=0 &C1 &D2"];
-
-/// ZTE sticks tell the SIM's message state without end until message storage is asked for.
-const ZTE_QUIETING: Quieting = Quieting {
-    flood: "+ZUSIMR:",
-    command: "AT+CPMS?",
-    answer: "+CPMS:",
-};
-
-const fn zte(name: &'static str, product: u16, modem: u8, at: u8) -> Profile {
-    Profile {
-        name,
-        vendor: ZTE,
-        product,
-        modem_interface: modem,
-        at_interface: Some(at),
-        init: INIT,
-        quieting: Some(ZTE_QUIETING),
-        pin_tries: Some("AT+ZPINPUK=?"),
-    }
-}
-
-/// All sticks known.
-pub static PROFILES: &[Profile] = &[
-    zte("ZTE MF180/MF190/MF100", 0x2003, 3, 1),
-    zte("ZTE MF180", 0x0117, 2, 1),
-    zte("ZTE MF180/MF626/MF636", 0x0031, 3, 1),
-    zte("ZTE MF110", 0x0124, 4, 1),
-    zte("ZTE MF192", 0x1515, 0, 2),
-];
-
-/// For a stick that is not in the table: nothing but the standard.
-pub static GENERIC: Profile = Profile {
-    name: "generic modem",
-    vendor: 0,
-    product: 0,
-    modem_interface: 0,
-    at_interface: None,
-    init: GENERIC_INIT,
-    quieting: None,
-    pin_tries: None,
-};
-
 /// The row for a stick in modem mode.
 pub fn profile_for(vendor: u16, product: u16) -> Option<&'static Profile> {
     PROFILES
@@ -104,11 +71,15 @@ impl Profile {
     /// in the table, else the last. One product id is used by sticks with different layouts, so
     /// what the descriptors say comes first.
     pub fn choose_interface(&self, ports: &[Port]) -> Option<u8> {
-        let mut with_interrupt = ports.iter().filter(|port| port.endpoints == 3);
+        let ports = || {
+            let serial = |port: &&Port| Some(port.interface) != self.qmi_interface;
+            ports.iter().filter(serial)
+        };
+        let mut with_interrupt = ports().filter(|port| port.endpoints == 3);
         if let (Some(only), None) = (with_interrupt.next(), with_interrupt.next()) {
             return Some(only.interface);
         }
-        let interfaces = || ports.iter().map(|port| port.interface);
+        let interfaces = || ports().map(|port| port.interface);
         interfaces()
             .find(|interface| *interface == self.modem_interface)
             .or_else(|| interfaces().max())
@@ -152,5 +123,15 @@ mod tests {
         for (ports, expected) in cases {
             assert_eq!(stick.choose_interface(ports), *expected, "{ports:?}");
         }
+    }
+
+    #[test]
+    fn a_port_that_speaks_qmi_is_not_dialled_on() {
+        // Interfaces 1 to 4 of an EC25 all have an interrupt endpoint.
+        let ports = [port(0, 2), port(1, 3), port(2, 3), port(3, 3), port(4, 3)];
+        let ec25 = profile_for(0x2c7c, 0x0125).unwrap();
+        assert_eq!(ec25.choose_interface(&ports), Some(3));
+        assert_eq!(ec25.choose_interface(&[port(0, 2), port(4, 3)]), Some(0));
+        assert_eq!(ec25.choose_interface(&[port(4, 3)]), None);
     }
 }

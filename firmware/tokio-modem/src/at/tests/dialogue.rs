@@ -285,3 +285,156 @@ fn a_long_text_is_cut_with_dots() {
     let cut = text(&"ä".repeat(TEXT_MAX));
     assert!(cut.ends_with("ä...") && cut.len() <= TEXT_MAX, "{cut}");
 }
+
+#[test]
+fn a_flood_passes_by_and_the_answer_is_found() {
+    let flood = "\r\n+ZUSIMR:2\r\n".repeat(5_000);
+    let said = std::format!("{flood}AT+CSQ\r{flood}\r\n+CSQ: 3,99\r\n{flood}\r\nOK\r\n{flood}");
+    let events = ask("AT+CSQ", CSQ, &said);
+    assert_eq!(events.len(), 20_002);
+    let asked: Vec<_> = events
+        .into_iter()
+        .filter(|event| !matches!(event, Event::Unsolicited(_)))
+        .collect();
+    let expected = [
+        Event::Information(line("+CSQ: 3,99")),
+        Event::Result(Final::Ok),
+    ];
+    assert_eq!(asked, expected);
+}
+
+#[test]
+fn unsolicited_lines_of_all_makers_are_told_apart() {
+    for said in [
+        "RING",
+        "+CRING: GPRS \"IP\"",
+        "+CREG: 1,\"1A2B\",\"00C3\"",
+        "+CMTI: \"SM\",3",
+        "+ZUSIMR:2",
+        "+ZDONR: \"Carrier\",250,2,\"CS_PS\",\"ROAM_OFF\"",
+        "+ZPASR: \"UMTS\"",
+        "+ZPSTM: 0,0",
+        "+ZEND",
+        "^RSSI:19",
+        "^MODE:5,4",
+        "^BOOT:1234567,0,0,0,75",
+        "^DSFLOWRPT:00000001,00000000,00000000",
+    ] {
+        let events = ask("AT+CSQ", CSQ, &std::format!("\r\n{said}\r\n\r\nOK\r\n"));
+        let unsolicited = Event::Unsolicited(line(said));
+        assert_eq!(events, [unsolicited, Event::Result(Final::Ok)], "{said}");
+    }
+}
+
+#[test]
+fn an_echo_with_its_start_lost_is_no_news() {
+    let mut engine = Engine::new();
+    start(&mut engine, "AT+CSQ", CSQ, 0);
+    assert_eq!(hear(&mut engine, b"+CSQ\r\r\n").0, []);
+    assert_eq!(engine.counters().unmatched, 1);
+}
+
+#[test]
+fn a_call_is_left_and_taken_up_again() {
+    let mut engine = Engine::new();
+    start(&mut engine, "ATD*99#", Answer::Call, 0);
+    hear(&mut engine, b"ATD*99#\r\r\nCONNECT 7200000\r\n");
+    for _ in 0..2 {
+        // The stick was told `+++`, and a frame was on its way.
+        let (events, frame) = hear(&mut engine, b"~\xff}#\xc0!");
+        assert_eq!((events, frame), (std::vec![], &b"~\xff}#\xc0!"[..]));
+        engine.leave_data();
+        assert_eq!(
+            hear(&mut engine, b"}&~\r\nOK\r\n").0,
+            [],
+            "the OK of an escape is nobody's"
+        );
+        start(&mut engine, "AT+CSQ", CSQ, 0);
+        let (events, _) = hear(&mut engine, b"AT+CSQ\r\r\n+CSQ: 3,99\r\n\r\nOK\r\n");
+        assert_eq!(events.len(), 2);
+        start(&mut engine, "ATO", Answer::Call, 0);
+        let (events, _) = hear(&mut engine, b"ATO\r\r\nCONNECT\r\n");
+        assert_eq!(events, [Event::Result(Final::Connect(text("")))]);
+        assert!(engine.is_data());
+    }
+    engine.leave_data();
+    // The carrier was lost: news, for no call is being set up.
+    let (events, _) = hear(&mut engine, b"\xc0!~\r\nNO CARRIER\r\n");
+    assert_eq!(events, [Event::Unsolicited(line("NO CARRIER"))]);
+}
+
+#[test]
+fn garbage_costs_the_line_it_is_in_and_no_more() {
+    let said = b"\x00\x91\xfe\x55AT+C\xffSQ\r\r\n+CSQ: 3\x80,99\r\n\r\n+CSQ: 4,99\r\n\r\nO\x07K\r\n\r\nOK\r\n";
+    let mut engine = Engine::new();
+    start(&mut engine, "AT+CSQ", CSQ, 0);
+    let (events, _) = hear(&mut engine, said);
+    let expected = [
+        Event::Information(line("+CSQ: 4,99")),
+        Event::Result(Final::Ok),
+    ];
+    assert_eq!(events, expected);
+    assert_eq!(engine.counters().noisy, 3);
+}
+
+#[test]
+fn messages_as_text_have_any_lines() {
+    let said = "AT+CMGL=\"ALL\"\r\r\nstray\r\n+CMGL: 1,\"REC READ\",\"+316\",,\r\nATTENTION: 1 = 2\r\n\
+                a line\r\n+CMTI: \"SM\",3\r\n+CMGL: 2,\"REC READ\",\"+316\",,\r\nmore\r\n\r\nOK\r\n";
+    let events = ask("AT+CMGL=\"ALL\"", Answer::Text("+CMGL:"), said);
+    let told: Vec<_> = events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Information(line) => Some(line.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "+CMGL: 1,\"REC READ\",\"+316\",,",
+            "ATTENTION: 1 = 2",
+            "a line",
+            "+CMGL: 2,\"REC READ\",\"+316\",,",
+            "more",
+        ]
+    );
+    assert!(events.contains(&Event::Unsolicited(line("+CMTI: \"SM\",3"))));
+    assert_eq!(events.last(), Some(&Event::Result(Final::Ok)));
+}
+
+#[test]
+fn a_ussd_text_goes_on_to_its_quote() {
+    let mut engine = Engine::new();
+    let (events, _) = hear(
+        &mut engine,
+        b"\r\n+CUSD: 1,\"Balance\r\n\r\n12.50\n1 more\",15\r\nRING\r\n",
+    );
+    assert_eq!(
+        events,
+        [
+            Event::Unsolicited(line("+CUSD: 1,\"Balance\n12.50\n1 more\",15")),
+            Event::Unsolicited(line("RING")),
+        ]
+    );
+    // One that never ends costs as much as the longest line, and the line after it.
+    let endless = std::format!("+CUSD: 1,\"{}", "word\r\n".repeat(LINE_MAX));
+    assert_eq!(hear(&mut engine, endless.as_bytes()).0, []);
+    assert_eq!(engine.counters().overlong, 1);
+    start(&mut engine, "AT", Answer::Nothing, 0);
+    assert_eq!(
+        hear(&mut engine, b"AT\r\r\nOK\r\n").0,
+        [Event::Result(Final::Ok)]
+    );
+}
+
+#[test]
+fn the_longest_ussd_text_is_kept() {
+    let digits = "0431".repeat(182);
+    let long = std::format!("+CUSD: 0,\"{digits}\",72");
+    let (events, _) = hear(
+        &mut Engine::new(),
+        std::format!("\r\n{long}\r\n").as_bytes(),
+    );
+    assert_eq!(events, [Event::Unsolicited(line(&long))]);
+}

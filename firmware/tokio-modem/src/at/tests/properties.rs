@@ -16,6 +16,8 @@ fn speech() -> impl Strategy<Value = Vec<u8>> {
         Just(b"+CSQ: 17,99\r\n".to_vec()),
         Just(b"+ZUSIMR:2\r\n".to_vec()),
         Just(b"+CME ERROR: SIM busy\r\n".to_vec()),
+        Just(b"+CUSD: 0,\"a\r\nb\",15\r\n".to_vec()),
+        Just(b"+CUSD: 0,\"".to_vec()),
         Just(b"CONNECT 7200000\r\n".to_vec()),
         Just(b"CONNECT\r".to_vec()),
         Just(b"NO CARRIER\r\n".to_vec()),
@@ -33,6 +35,7 @@ fn events(bytes: &[u8], cuts: &[usize]) -> (Vec<Event>, Vec<u8>, Counters) {
         Answer::Prefixed("+CSQ:"),
         Answer::Call,
         Answer::Bare("+CGMM:"),
+        Answer::Text("+CSQ:"),
     ]
     .into_iter()
     .cycle();

@@ -29,7 +29,7 @@ fn a_healthy_stick_connects_and_everything_is_told() {
         [
             "synchronise (AT)",
             "initialise (ATZ)",
-            "stop chatter (AT+CPMS?)",
+            "stop chatter",
             "ask the SIM (AT+CPIN?)",
             "ask the model (AT+CGMM)",
             "model MF180",
