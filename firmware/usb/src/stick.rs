@@ -17,8 +17,8 @@ use crate::{
 
 /// ZTE: even a product that no table knows is a stick.
 const VENDOR_ZTE: u16 = 0x19d2;
-/// The kernel's driver for the serial ports of such sticks.
-const SERIAL_DRIVER: &str = "option";
+/// The kernel's drivers for the serial ports of such sticks: of most, and of Sierra's.
+const SERIAL_DRIVERS: [&str; 3] = ["option", "qcserial", "sierra"];
 /// `bInterfaceClass`: vendor specific, as are all modem ports of these sticks.
 const CLASS_VENDOR: u16 = 0xff;
 /// `bInterfaceClass`: mass storage.
@@ -229,7 +229,7 @@ impl Interface {
         let free_or_serial = self
             .driver
             .as_deref()
-            .is_none_or(|name| name == SERIAL_DRIVER);
+            .is_none_or(|name| SERIAL_DRIVERS.contains(&name));
         match look {
             Look::Complete => self.class == CLASS_VENDOR && free_or_serial,
             Look::Settled => self.tty.is_some(),

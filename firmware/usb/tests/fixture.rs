@@ -150,6 +150,49 @@ fn ready(presence: Presence) -> Stick {
 }
 
 #[test]
+fn sticks_of_other_makers_are_found_by_their_rows() {
+    let tree = Tree::pi2b();
+    tree.device("1-1.2", 0x12d1, 0x1436, 2);
+    tree.interface("1-1.2", &serial(0, 3, 0));
+    tree.interface("1-1.2", &serial(1, 2, 1));
+    let stick = ready(tree.look());
+    assert_eq!(
+        (stick.profile.name, stick.tty.as_str()),
+        ("Huawei E173/E1752", "ttyUSB0")
+    );
+    tree.unplug("1-1.2");
+    // All but the first have an interrupt endpoint; the last is the network's.
+    tree.device("1-1.3", 0x2c7c, 0x0125, 5);
+    tree.interface("1-1.3", &serial(0, 2, 0));
+    for number in 1..=3 {
+        tree.interface("1-1.3", &serial(number, 3, number.into()));
+    }
+    let network = Interface {
+        number: 4,
+        class: 0xff,
+        endpoints: 3,
+        driver: None,
+        tty: None,
+    };
+    tree.interface("1-1.3", &network);
+    assert_eq!(ready(tree.look()).tty, "ttyUSB3");
+    tree.unplug("1-1.3");
+    tree.device("1-1.3", 0x1199, 0x9071, 2);
+    let port = |number, tty| Interface {
+        driver: Some("qcserial"),
+        ..serial(number, 3, tty)
+    };
+    tree.interface("1-1.3", &port(2, 4));
+    tree.interface("1-1.3", &port(3, 5));
+    assert_eq!(ready(tree.look()).tty, "ttyUSB5");
+    // Met by the same driver, but in no row.
+    tree.unplug("1-1.3");
+    tree.device("1-1.3", 0x0af0, 0x5000, 1);
+    tree.interface("1-1.3", &serial(0, 3, 0));
+    assert!(matches!(tree.look(), Presence::Absent));
+}
+
+#[test]
 fn a_board_without_stick_has_none() {
     assert_eq!(Tree::pi2b().look(), Presence::Absent);
     let nothing = TempDir::new().unwrap();
