@@ -2,10 +2,15 @@
 
 use core::ops::Range;
 
-use heapless::Vec;
 use thiserror::Error;
 
-use super::{ADDRESS_CONTROL, Counters, ESCAPE, FLAG, FLIP, fcs::checksum, is_mapped};
+use super::{
+    ADDRESS_CONTROL, Counters, ESCAPE, FLAG, FLIP,
+    buffer::{Buffer, Full, SPARE},
+    fcs::checksum,
+    rewrite::unescape,
+    scan::{Special, WORD},
+};
 use crate::ppp::{Direction, MAX_FRAME};
 
 /// Octets of the checksum.
@@ -13,9 +18,6 @@ const CHECKSUM: usize = 2;
 
 /// Longest frame between flags, without its escapes.
 pub const DECODED_MAX: usize = ADDRESS_CONTROL.len() + MAX_FRAME + CHECKSUM;
-
-/// Room for the first octet of a protocol number that was left out on the line.
-const SPARE: usize = 1;
 
 /// Why a frame was dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -53,13 +55,12 @@ pub struct FrameError {
 }
 
 /// Collects one frame at a time in a buffer that cannot grow.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Decoder {
-    /// The spare octet, if there is any other, and the frame without escapes.
-    buffer: Vec<u8, { SPARE + DECODED_MAX }>,
-    /// Control characters that the peer escapes: one that comes as it is was put in on the way
-    /// (RFC 1662, section 4.2).
-    map: Map,
+    buffer: Buffer,
+    /// Names the control characters that the peer escapes: one that comes as it is was put in on
+    /// the way (RFC 1662, section 4.2).
+    special: Special,
     state: State,
     escaped: bool,
     /// Bytes taken in.
@@ -67,15 +68,6 @@ pub struct Decoder {
     /// Where the frame in the buffer began.
     begin: u64,
     counters: Counters,
-}
-
-#[derive(Debug)]
-struct Map(u32);
-
-impl Default for Map {
-    fn default() -> Self {
-        Self(Direction::default().accm)
-    }
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -88,6 +80,20 @@ enum State {
     Given,
 }
 
+impl Default for Decoder {
+    fn default() -> Self {
+        Self {
+            buffer: Buffer::new(),
+            special: Special::new(Direction::default().accm),
+            state: State::default(),
+            escaped: false,
+            taken: 0,
+            begin: 0,
+            counters: Counters::default(),
+        }
+    }
+}
+
 impl Decoder {
     /// A decoder that has seen nothing, for a peer that escapes every control character.
     pub fn new() -> Self {
@@ -97,7 +103,7 @@ impl Decoder {
     /// Goes by what LCP agreed for frames that the peer sends, from the next byte on. What the
     /// peer may leave out is understood in any case.
     pub fn agree(&mut self, receive: &Direction) {
-        self.map = Map(receive.accm);
+        self.special = Special::new(receive.accm);
     }
 
     /// Takes bytes off the front of `input` up to the end of a frame and gives it out: protocol
@@ -118,7 +124,7 @@ impl Decoder {
                 Ok(range) => {
                     self.state = State::Given;
                     self.counters.good += 1;
-                    Some(Ok(self.buffer.get(range).unwrap_or_default()))
+                    Some(Ok(self.buffer.octets_mut().get(range).unwrap_or_default()))
                 }
                 Err(fault) => {
                     self.counters.bad_frame(fault);
@@ -141,60 +147,103 @@ impl Decoder {
         &self.counters
     }
 
-    /// Takes a run of ordinary octets or a single special one; tells where in the buffer a frame
-    /// is that ended with it.
+    /// Takes some octets; tells where in the buffer a frame is that ended with a flag.
     fn advance(&mut self, input: &mut &[u8]) -> Option<Result<Range<usize>, Fault>> {
-        let length = self.run(input);
-        if length > 0 {
-            let (run, rest) = input.split_at_checked(length)?;
-            self.take(length);
-            *input = rest;
-            return self.append(run).err().map(Err);
+        if self.state == State::Skipping {
+            return self.skip(input);
         }
-        let (&octet, rest) = input.split_first()?;
-        self.take(1);
-        *input = rest;
-        match octet {
-            FLAG => return self.end(),
-            ESCAPE if !self.escaped => self.escaped = true,
-            // Somebody put it in on the way; an escape before it is for what follows it.
-            octet if is_mapped(octet, self.map.0) => {}
-            octet => {
-                self.escaped = false;
-                return self.append(&[octet ^ FLIP]).err().map(Err);
+        if let [FLAG, rest @ ..] = *input {
+            self.taken += 1;
+            *input = rest;
+            return self.end();
+        }
+        match self.take_words(input) {
+            Ok(0) => self.take_octet(input),
+            Ok(_) => None,
+            Err(Full) => Some(Err(Fault::TooLong)),
+        }
+    }
+
+    /// Takes words, and then octets up to a flag, as far as there are but ordinary octets and
+    /// single escapes; tells how many octets.
+    fn take_words(&mut self, input: &mut &[u8]) -> Result<usize, Full> {
+        let special = self.special;
+        let room = self.buffer.room();
+        let (mut at, mut taken) = (0, 0);
+        let mut carry = u64::from(self.escaped);
+        let (words, _) = input.as_chunks::<WORD>();
+        for octets in words {
+            let Some(place) = room.get_mut(at..).and_then(<[u8]>::first_chunk_mut) else {
+                break;
+            };
+            let word = u64::from_le_bytes(*octets);
+            if carry == 0 && special.is_plain(word) {
+                *place = *octets;
+                at += WORD;
+                taken += WORD;
+                continue;
             }
+            let marks = special.marks(word);
+            let after_escape = marks.after_escape(carry);
+            if marks.flags | marks.mapped | (marks.escapes & after_escape) == 0 {
+                at += unescape(place, word, after_escape, marks.escapes);
+                taken += WORD;
+                carry = marks.escapes >> 63;
+                continue;
+            }
+            // The same for what is before a flag.
+            let (flag, marks, others) = marks.before_flag();
+            let after_escape = marks.after_escape(carry);
+            if flag != 0 && marks.mapped | (marks.escapes & after_escape) == 0 {
+                at += unescape(place, word, after_escape, marks.escapes | others);
+                taken += flag.trailing_zeros() as usize / 8;
+                carry = u64::from(after_escape & flag != 0);
+            }
+            break;
+        }
+        self.escaped = carry == 1;
+        self.buffer.grow(at)?;
+        *input = input.get(taken..).unwrap_or_default();
+        self.taken += taken as u64;
+        Ok(taken)
+    }
+
+    /// Takes an octet that is no flag.
+    fn take_octet(&mut self, input: &mut &[u8]) -> Option<Result<Range<usize>, Fault>> {
+        let (&octet, rest) = input.split_first()?;
+        self.taken += 1;
+        *input = rest;
+        if octet == ESCAPE && !self.escaped {
+            self.escaped = true;
+            return None;
+        }
+        if self.special.mapped(octet) == 1 {
+            // Somebody put it in on the way; an escape before it is for what follows it.
+            return None;
+        }
+        let flip = if self.escaped { FLIP } else { 0 };
+        self.escaped = false;
+        match self.buffer.push(&[octet ^ flip]) {
+            Ok(()) => None,
+            Err(Full) => Some(Err(Fault::TooLong)),
+        }
+    }
+
+    /// Takes all up to a flag, which ends a frame that is known to be bad.
+    fn skip(&mut self, input: &mut &[u8]) -> Option<Result<Range<usize>, Fault>> {
+        let flag = input.iter().position(|octet| *octet == FLAG);
+        let length = flag.map_or(input.len(), |at| at + 1);
+        *input = input.get(length..).unwrap_or_default();
+        self.taken += length as u64;
+        if flag.is_some() {
+            self.restart();
         }
         None
     }
 
-    /// How many octets stand for themselves.
-    fn run(&self, input: &[u8]) -> usize {
-        if self.escaped {
-            return 0;
-        }
-        let map = self.map.0;
-        let special = |octet: &u8| matches!(*octet, FLAG | ESCAPE) || is_mapped(*octet, map);
-        input.iter().position(special).unwrap_or(input.len())
-    }
-
-    fn append(&mut self, octets: &[u8]) -> Result<(), Fault> {
-        if self.state == State::Skipping {
-            return Ok(());
-        }
-        let spare: &[u8] = if self.buffer.is_empty() {
-            &[0; SPARE]
-        } else {
-            &[]
-        };
-        self.buffer
-            .extend_from_slice(spare)
-            .and_then(|()| self.buffer.extend_from_slice(octets))
-            .map_err(|_| Fault::TooLong)
-    }
-
     /// A flag came.
     fn end(&mut self) -> Option<Result<Range<usize>, Fault>> {
-        if self.state == State::Skipping || (self.buffer.is_empty() && !self.escaped) {
+        if self.buffer.frame().is_empty() && !self.escaped {
             self.restart();
             return None;
         }
@@ -205,7 +254,7 @@ impl Decoder {
     }
 
     fn check(&mut self) -> Result<Range<usize>, Fault> {
-        let octets = self.buffer.get(SPARE..).unwrap_or_default();
+        let octets = self.buffer.frame();
         let got = octets.len();
         let short = Fault::TooShort { got };
         let (body, sum) = octets.split_last_chunk::<CHECKSUM>().ok_or(short)?;
@@ -229,7 +278,7 @@ impl Decoder {
         }
         // There is an octet before: the control octet, of no use any more, or the spare one.
         let begin = begin - 1;
-        if let Some(octet) = self.buffer.get_mut(begin) {
+        if let Some(octet) = self.buffer.octets_mut().get_mut(begin) {
             *octet = 0;
         }
         Ok(begin..end)
@@ -240,9 +289,5 @@ impl Decoder {
         self.escaped = false;
         self.state = State::Collecting;
         self.begin = self.taken;
-    }
-
-    fn take(&mut self, length: usize) {
-        self.taken += length as u64;
     }
 }

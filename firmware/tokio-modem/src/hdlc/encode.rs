@@ -2,7 +2,12 @@
 
 use thiserror::Error;
 
-use super::{ADDRESS_CONTROL, ESCAPE, FLAG, FLIP, fcs::Sum, is_mapped};
+use super::{
+    ADDRESS_CONTROL, ESCAPE, FLAG, FLIP,
+    fcs::Sum,
+    rewrite::{ESCAPED, escape},
+    scan::{Special, WORD},
+};
 use crate::ppp::{Direction, Protocol};
 
 /// Codes of LCP that must reach a peer in any state (RFC 1662, section 7.2; RFC 1661, section 6.6):
@@ -67,7 +72,7 @@ pub fn encode(frame: &[u8], options: &Direction, out: &mut [u8]) -> Result<usize
     let mut writer = Writer {
         out,
         at: 0,
-        map: options.accm,
+        special: Special::new(options.accm),
     };
     let written = writer
         .put(&[FLAG])
@@ -87,10 +92,11 @@ pub fn encode(frame: &[u8], options: &Direction, out: &mut [u8]) -> Result<usize
 struct Writer<'a> {
     out: &'a mut [u8],
     at: usize,
-    map: u32,
+    special: Special,
 }
 
 impl Writer<'_> {
+    #[inline]
     fn put(&mut self, bytes: &[u8]) -> Option<()> {
         let end = self.at + bytes.len();
         self.out.get_mut(self.at..end)?.copy_from_slice(bytes);
@@ -98,19 +104,32 @@ impl Writer<'_> {
         Some(())
     }
 
-    /// Copies what needs no escape in runs: almost all of a packet.
-    fn put_escaped(&mut self, mut octets: &[u8]) -> Option<()> {
-        loop {
-            let map = self.map;
-            let special = |octet: &u8| matches!(*octet, FLAG | ESCAPE) || is_mapped(*octet, map);
-            let run = octets.iter().position(special).unwrap_or(octets.len());
-            let (run, rest) = octets.split_at_checked(run)?;
-            self.put(run)?;
-            let Some((octet, rest)) = rest.split_first() else {
-                return Some(());
-            };
-            self.put(&[ESCAPE, octet ^ FLIP])?;
-            octets = rest;
+    /// Copies a word that needs no escape as it is: almost all of a packet.
+    fn put_escaped(&mut self, octets: &[u8]) -> Option<()> {
+        let special = self.special;
+        let (words, rest) = octets.as_chunks::<WORD>();
+        for octets in words {
+            let word = u64::from_le_bytes(*octets);
+            if special.is_plain(word) {
+                self.put(octets)?;
+            } else if let Some(room) = self.room() {
+                self.at += escape(room, word, special.marks(word).all());
+            } else {
+                octets.iter().try_for_each(|octet| self.put_octet(*octet))?;
+            }
+        }
+        rest.iter().try_for_each(|octet| self.put_octet(*octet))
+    }
+
+    fn room(&mut self) -> Option<&mut [u8; ESCAPED]> {
+        self.out.get_mut(self.at..)?.first_chunk_mut()
+    }
+
+    fn put_octet(&mut self, octet: u8) -> Option<()> {
+        if self.special.count(octet) == 1 {
+            self.put(&[ESCAPE, octet ^ FLIP])
+        } else {
+            self.put(&[octet])
         }
     }
 }

@@ -5,10 +5,13 @@
 //! a protocol number of two octets and an information field, as
 //! [`ppp::Engine`](crate::ppp::Engine) has it, whatever was left out on the line.
 
+mod buffer;
 mod counters;
 mod decode;
 mod encode;
 mod fcs;
+mod rewrite;
+mod scan;
 
 pub use counters::Counters;
 pub use decode::{DECODED_MAX, Decoder, Fault, FrameError};
@@ -23,11 +26,6 @@ const ESCAPE: u8 = 0x7d;
 const FLIP: u8 = 0x20;
 /// All stations, unnumbered information: the only address and control there are.
 const ADDRESS_CONTROL: [u8; 2] = [0xff, 0x03];
-
-/// An octet below a space that the map names.
-const fn is_mapped(octet: u8, map: u32) -> bool {
-    octet < 0x20 && map >> octet & 1 == 1
-}
 
 #[cfg(test)]
 mod tests;

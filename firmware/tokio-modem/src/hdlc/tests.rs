@@ -1,3 +1,5 @@
+mod naive;
+
 use std::vec::Vec;
 
 use proptest::{collection::vec, prelude::*};
@@ -38,6 +40,11 @@ fn faults(input: &[u8]) -> Vec<(u64, Fault)> {
         .filter_map(Result::err)
         .map(|error| (error.offset, error.fault))
         .collect()
+}
+
+/// An octet below a space that the map names.
+fn is_mapped(octet: u8, map: u32) -> bool {
+    octet < 0x20 && map >> octet & 1 == 1
 }
 
 /// One bit at a time, as the RFC's appendix derives it.
