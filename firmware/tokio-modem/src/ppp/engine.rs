@@ -80,6 +80,8 @@ pub struct Engine {
     /// When the negotiation has taken too long.
     limit: Option<u64>,
     reason: Option<Reason>,
+    /// Whether [`Output::Ipv4Down`] is owed: IPCP may open without an address, and is not told then.
+    told_ipv4: bool,
     /// Whether [`Output::Finished`] is still owed.
     live: bool,
 }
@@ -117,6 +119,7 @@ impl Engine {
             random,
             limit: None,
             reason: None,
+            told_ipv4: false,
             live: false,
             config,
         }
@@ -322,6 +325,7 @@ impl Engine {
             Signal::Up => match self.ipcp.layer.agreed() {
                 Ok(ipv4) => {
                     self.limit = None;
+                    self.told_ipv4 = true;
                     self.out.news(Output::Ipv4Up(ipv4));
                 }
                 Err(reason) => self.end(reason, now),
@@ -331,7 +335,9 @@ impl Engine {
                     self.limit
                         .get_or_insert(now + self.config.negotiation_limit);
                 }
-                self.out.news(Output::Ipv4Down);
+                if core::mem::take(&mut self.told_ipv4) {
+                    self.out.news(Output::Ipv4Down);
+                }
             }
             Signal::Finished(ending) => {
                 let protocol = Protocol::IPCP;

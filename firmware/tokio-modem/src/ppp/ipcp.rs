@@ -166,8 +166,9 @@ impl Layer for Ipcp {
                 put_option(naks, ADDRESS, &offer.peer.octets());
                 Opinion::Nak
             }
-            // A peer that asks us for its address is told that we have none to give.
-            (ADDRESS, None) if asked.is_unspecified() => Opinion::Reject,
+            // A peer that asks us for its address, or has none that a host can have, is told that
+            // we have none to give.
+            (ADDRESS, None) if !is_usable(asked) => Opinion::Reject,
             (ADDRESS, _) => {
                 self.peer = Some(asked);
                 Opinion::Accept

@@ -181,6 +181,33 @@ fn addresses_that_no_host_can_have_are_not_taken() {
             protocol: Protocol::IPCP,
         };
         assert!(*reason == refused || *reason == never, "{bad:?}: {reason}");
+        assert!(!link.near.has(&Output::Ipv4Down), "it was never told up");
+    }
+}
+
+#[test]
+fn an_address_that_no_host_can_have_is_not_the_peers() {
+    for bad in [
+        [0, 0, 0, 0],
+        [127, 0, 0, 1],
+        [224, 0, 0, 1],
+        [255, 255, 255, 255],
+    ] {
+        let request = packet(
+            IPCP,
+            code::CONFIGURE_REQUEST,
+            1,
+            &[&[3, 6][..], &bad].concat(),
+        );
+        let mut link = Link::new(client(), plain(&[]));
+        link.run(5_000);
+        link.inject(request);
+        link.run(6_000);
+        assert_eq!(link.count(IPCP, code::CONFIGURE_REJECT), 1, "{bad:?}");
+        link.inject(packet(IPCP, code::CONFIGURE_REQUEST, 2, &[]));
+        link.run(10_000);
+        let ipv4 = link.near.ipv4().unwrap();
+        assert_eq!((ipv4.local, ipv4.peer), (CLIENT, None), "{bad:?}");
     }
 }
 
