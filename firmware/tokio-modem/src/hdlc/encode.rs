@@ -14,6 +14,9 @@ use crate::ppp::{Direction, Protocol};
 /// from Configure-Request to Code-Reject.
 const LCP_PLAIN_CODES: core::ops::RangeInclusive<u8> = 1..=7;
 
+/// Of what nearly all frames begin with.
+const HEADER_SUM: Sum = Sum::of(&ADDRESS_CONTROL);
+
 /// A frame that cannot be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum EncodeError {
@@ -41,7 +44,8 @@ pub const fn encoded_max(frame: usize) -> usize {
 }
 
 /// Writes `frame`, a protocol number and an information field, between two flags as `options`
-/// allow; gives the number of bytes written. LCP's own negotiation takes no notice of options.
+/// allow; gives the number of bytes written. What is in `out` after them is of no use. LCP's own
+/// negotiation takes no notice of options.
 ///
 /// # Errors
 /// The frame is none, or does not fit; what is in `out` then is of no use.
@@ -63,8 +67,7 @@ pub fn encode(frame: &[u8], options: &Direction, out: &mut [u8]) -> Result<usize
     let skip = usize::from(options.pfc && *first == 0);
     let body = frame.get(skip..).unwrap_or_default();
 
-    let mut sum = Sum::new();
-    sum.add(header);
+    let mut sum = if options.acfc { Sum::new() } else { HEADER_SUM };
     sum.add(body);
     let sum = sum.finish().to_le_bytes();
 
@@ -76,9 +79,9 @@ pub fn encode(frame: &[u8], options: &Direction, out: &mut [u8]) -> Result<usize
     };
     let written = writer
         .put(&[FLAG])
-        .and_then(|()| writer.put_escaped(header))
+        .and_then(|()| writer.put_octets(header))
         .and_then(|()| writer.put_escaped(body))
-        .and_then(|()| writer.put_escaped(&sum))
+        .and_then(|()| writer.put_octets(&sum))
         .and_then(|()| writer.put(&[FLAG]));
     match written {
         Some(()) => Ok(writer.at),
@@ -115,21 +118,24 @@ impl Writer<'_> {
             } else if let Some(room) = self.room() {
                 self.at += escape(room, word, special.marks(word).all());
             } else {
-                octets.iter().try_for_each(|octet| self.put_octet(*octet))?;
+                self.put_octets(octets)?;
             }
         }
-        rest.iter().try_for_each(|octet| self.put_octet(*octet))
+        self.put_octets(rest)
     }
 
     fn room(&mut self) -> Option<&mut [u8; ESCAPED]> {
         self.out.get_mut(self.at..)?.first_chunk_mut()
     }
 
-    fn put_octet(&mut self, octet: u8) -> Option<()> {
-        if self.special.count(octet) == 1 {
-            self.put(&[ESCAPE, octet ^ FLIP])
-        } else {
-            self.put(&[octet])
-        }
+    #[inline]
+    fn put_octets(&mut self, octets: &[u8]) -> Option<()> {
+        octets.iter().try_for_each(|octet| {
+            if self.special.count(*octet) == 1 {
+                self.put(&[ESCAPE, octet ^ FLIP])
+            } else {
+                self.put(&[*octet])
+            }
+        })
     }
 }

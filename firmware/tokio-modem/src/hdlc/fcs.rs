@@ -26,6 +26,17 @@ const GROUP: usize = 8;
 /// `TABLES[n]` has what an octet does to the sum when `n` more octets follow.
 static TABLES: [[u16; 256]; GROUP] = tables();
 
+/// What an octet does to the sum, bit by bit.
+const fn remainder(octet: u8) -> u16 {
+    let mut sum = octet as u16;
+    let mut bit = 0;
+    while bit < 8 {
+        sum = (sum >> 1) ^ if sum & 1 == 1 { POLYNOMIAL } else { 0 };
+        bit += 1;
+    }
+    sum
+}
+
 #[expect(
     clippy::indexing_slicing,
     reason = "all indices are below the arrays' lengths"
@@ -34,13 +45,7 @@ const fn tables() -> [[u16; 256]; GROUP] {
     let mut tables = [[0; 256]; GROUP];
     let mut octet: u8 = 0;
     loop {
-        let mut sum = octet as u16;
-        let mut bit = 0;
-        while bit < 8 {
-            sum = (sum >> 1) ^ if sum & 1 == 1 { POLYNOMIAL } else { 0 };
-            bit += 1;
-        }
-        tables[0][octet as usize] = sum;
+        tables[0][octet as usize] = remainder(octet);
         if octet == u8::MAX {
             break;
         }
@@ -81,6 +86,16 @@ pub(super) struct Sum(u16);
 impl Sum {
     pub(super) const fn new() -> Self {
         Self(INITIAL)
+    }
+
+    /// For a constant: bit by bit.
+    pub(super) const fn of(mut octets: &[u8]) -> Self {
+        let mut sum = INITIAL;
+        while let [octet, rest @ ..] = octets {
+            sum = (sum >> 8) ^ remainder((sum & 0xff) as u8 ^ *octet);
+            octets = rest;
+        }
+        Self(sum)
     }
 
     pub(super) fn add(&mut self, octets: &[u8]) {
