@@ -31,6 +31,19 @@ pub struct Command<'a> {
     pub timeout_ms: u64,
 }
 
+impl Command<'_> {
+    /// Whether it can be sent at all.
+    pub(super) fn check(&self) -> Result<(), StartError> {
+        if !self.text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+            return Err(StartError::NotPrintable);
+        }
+        if self.text.len() > COMMAND_MAX {
+            return Err(StartError::TooLong);
+        }
+        Ok(())
+    }
+}
+
 /// Why a command was not started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum StartError {

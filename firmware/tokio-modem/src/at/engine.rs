@@ -76,13 +76,7 @@ impl Engine {
         if self.running.is_some() {
             return Err(StartError::Busy);
         }
-        if !command
-            .text
-            .bytes()
-            .all(|byte| (b' '..=b'~').contains(&byte))
-        {
-            return Err(StartError::NotPrintable);
-        }
+        command.check()?;
         let mut wire = String::new();
         wire.push_str(command.text)
             .and_then(|()| wire.push('\r'))

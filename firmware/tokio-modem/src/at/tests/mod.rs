@@ -2,6 +2,7 @@
 
 mod dialogue;
 mod properties;
+mod queue;
 
 use std::vec::Vec;
 
