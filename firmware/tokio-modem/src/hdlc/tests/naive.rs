@@ -8,7 +8,9 @@ fn encoded_naively(frame: &[u8], options: &Direction) -> Vec<u8> {
     if !options.acfc {
         body.extend(ADDRESS_CONTROL);
     }
-    let skip = usize::from(options.pfc && frame.starts_with(&[0]));
+    // A protocol 0xff would look like an address.
+    let shortens = options.pfc && frame.starts_with(&[0]) && !frame.starts_with(&[0, 0xff]);
+    let skip = usize::from(shortens);
     body.extend(frame.iter().skip(skip));
     body.extend(bitwise(&body).to_le_bytes());
     let mut wire = vec![FLAG];
