@@ -64,7 +64,8 @@ pub fn encode(frame: &[u8], options: &Direction, out: &mut [u8]) -> Result<usize
             .is_some_and(|code| LCP_PLAIN_CODES.contains(code));
     let options = if is_negotiation { &plain } else { options };
     let header: &[u8] = if options.acfc { &[] } else { &ADDRESS_CONTROL };
-    let skip = usize::from(options.pfc && *first == 0);
+    // Alone, 0xff would pass for the address (RFC 1661, section 6.5).
+    let skip = usize::from(options.pfc && *first == 0 && *second != ADDRESS_CONTROL[0]);
     let body = frame.get(skip..).unwrap_or_default();
 
     let mut sum = if options.acfc { Sum::new() } else { HEADER_SUM };

@@ -112,6 +112,16 @@ fn what_was_agreed_to_be_left_out_is() {
 }
 
 #[test]
+fn a_protocol_is_not_made_to_look_like_an_address() {
+    let frame = [0x00, 0xff, 0x03, 1];
+    let short = options(0, true, true);
+    let wire = encoded(&frame, &short);
+    let mut decoder = Decoder::new();
+    decoder.agree(&short);
+    assert_eq!(decode(&mut decoder, &wire), [Ok(frame.to_vec())]);
+}
+
+#[test]
 fn frames_that_cannot_be_written_are_refused() {
     let mut out = [0; 64];
     let plain = Direction::default();
