@@ -58,3 +58,4 @@ test-all: test ## `make test` and what takes longer
 bench: image ## the figures of the README, measured on the built image
 	@$(BENCH_PROGRAMS)
 	@$(BENCH) measure
+	$(CARGO) bench --quiet --package tokio-modem --bench framing
