@@ -54,8 +54,10 @@ test: lint unit firmware-arm64 system ## everything that is tested
 
 test-all: test ## `make test` and what takes longer
 	$(CARGO) test --package failberry-system-tests -- --all
+	$(CARGO) test --package failberry-interop -- --all
 
 bench: image ## the figures of the README, measured on the built image
 	@$(BENCH_PROGRAMS)
 	@$(BENCH) measure
+	@$(CARGO) run --quiet --package failberry-interop --bin ppp_timing
 	$(CARGO) bench --quiet --package tokio-modem --bench framing

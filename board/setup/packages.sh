@@ -9,8 +9,8 @@ cross=(gcc libc6-dev make pkg-config gcc-arm-linux-gnueabihf libc6-dev-armhf-cro
   gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static)
 uboot=(bc bison flex python3 patch bzip2 xz-utils device-tree-compiler libssl-dev libgnutls28-dev libfdt-dev uuid-dev)
 image=(curl ca-certificates git kmod zstd xz-utils e2fsprogs mtools dosfstools fdisk bmap-tools)
-# The network around the box in the tests.
-bench=(dnsmasq-base iproute2)
+# The network around the box in the tests, and a second PPP to talk to.
+bench=(dnsmasq-base iproute2 slirp hostname util-linux)
 checks=(shellcheck nftables)
 # Debian 12's own QEMU is too old to run the stick on the emulated Pi's USB bus: 10.0 comes from backports.
 qemu=(qemu-system-arm qemu-system-x86 qemu-utils)

@@ -8,6 +8,7 @@ pub mod board;
 pub mod carrier;
 pub mod internet;
 pub mod net;
+pub mod ppp_end;
 pub mod probe;
 pub mod scene;
 pub mod status;

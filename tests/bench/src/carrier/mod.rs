@@ -3,7 +3,8 @@
 //! Owns the machine (Linux with PPP, because this host's kernel may have none), the line on which
 //! the stick calls, and pppd's log. Takes in a call as bytes on a Unix socket and settings for
 //! the next call; gives out what pppd agreed and how calls ended. Packets of a call go by the
-//! machine's uplink to the internet of [`crate::net`].
+//! machine's uplink to the internet of [`crate::net`]. The same machine can be a subscriber
+//! instead, with pppd or with the firmware's engine: the tests compare them.
 //!
 //! ```text
 //! stick ── line (Unix socket) ── exchange ── link (virtio-serial) ── guest ── pty ── pppd
@@ -22,4 +23,4 @@ mod state;
 
 pub use error::CarrierError;
 pub use service::Carrier;
-pub use settings::{Auth, CarrierSettings};
+pub use settings::{Auth, CarrierSettings, Program};

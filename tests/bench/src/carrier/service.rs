@@ -123,6 +123,18 @@ impl Carrier {
         })
     }
 
+    /// Waits until the log of all calls says this for the `times`th time.
+    ///
+    /// # Errors
+    /// When it does not within `bound`, or the machine complains.
+    pub fn wait_log(&self, words: &str, times: usize, bound: Duration) -> Result<(), CarrierError> {
+        self.state.wait("a line of the log", bound, |known| {
+            (known.log().matches(words).count() >= times)
+                .then_some(Ok(()))
+                .or_else(|| known.complaint())
+        })
+    }
+
     /// Ends the call from the carrier's side: pppd sends LCP Terminate, then the line drops.
     ///
     /// # Errors

@@ -22,9 +22,23 @@ pub enum Auth {
     Chap,
 }
 
+/// Who is at the machine's end of a call. Where it is a subscriber, the caller is its carrier.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Program {
+    /// pppd as the carrier.
+    #[default]
+    Pppd,
+    /// pppd as a subscriber: it demands nothing and takes the address that it is given.
+    PppdSubscriber,
+    /// The engine of the firmware as a subscriber, on the machine's kernel PPP.
+    EngineSubscriber,
+}
+
 /// How a call is answered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CarrierSettings {
+    /// Who answers.
+    pub program: Program,
     /// What the subscriber must pass.
     pub auth: Auth,
     /// The subscriber's name.
@@ -39,6 +53,8 @@ pub struct CarrierSettings {
     pub dns: Vec<Ipv4Addr>,
     /// Seconds between LCP echo requests of the carrier; `None` for none.
     pub echo_interval: Option<u32>,
+    /// Whether pppd asks for compression, of packets and of TCP headers.
+    pub compression: bool,
     /// Further options of pppd, a word each: `"noaccomp"`, or `"mru"` and `"576"`.
     pub options: Vec<String>,
 }
@@ -46,6 +62,7 @@ pub struct CarrierSettings {
 impl Default for CarrierSettings {
     fn default() -> Self {
         Self {
+            program: Program::default(),
             auth: Auth::None,
             user: "failberry".into(),
             password: "secret".into(),
@@ -53,6 +70,7 @@ impl Default for CarrierSettings {
             remote: Ipv4Addr::new(203, 0, 113, 17),
             dns: vec![INTERNET_ADDRESS],
             echo_interval: None,
+            compression: false,
             options: Vec::new(),
         }
     }
@@ -72,10 +90,26 @@ impl CarrierSettings {
 
     /// The command line of pppd for a call on the given tty.
     pub(super) fn arguments(&self, tty: &str) -> Vec<String> {
-        let mut words: Vec<String> = [tty, "nodetach", "debug", "local", "nolock", "novj", "noccp"]
+        let mut words: Vec<String> = [tty, "nodetach", "debug", "local", "nolock"]
             .map(str::to_owned)
             .into();
-        words.extend(["name".to_owned(), SERVER.to_owned()]);
+        if !self.compression {
+            words.extend(["novj", "noccp"].map(str::to_owned));
+        }
+        words.extend(match self.program {
+            Program::Pppd => self.carrier(),
+            _ => self.subscriber(),
+        });
+        if let Some(seconds) = self.echo_interval {
+            words.extend(["lcp-echo-interval".to_owned(), seconds.to_string()]);
+            words.extend(["lcp-echo-failure", "3"].map(str::to_owned));
+        }
+        words.extend(self.options.iter().cloned());
+        words
+    }
+
+    fn carrier(&self) -> Vec<String> {
+        let mut words = vec!["name".to_owned(), SERVER.to_owned()];
         words.extend(match self.auth {
             Auth::None => vec!["noauth".to_owned()],
             Auth::Pap => ["require-pap", "refuse-chap"].map(str::to_owned).into(),
@@ -84,12 +118,17 @@ impl CarrierSettings {
         for dns in &self.dns {
             words.extend(["ms-dns".to_owned(), dns.to_string()]);
         }
-        if let Some(seconds) = self.echo_interval {
-            words.extend(["lcp-echo-interval".to_owned(), seconds.to_string()]);
-            words.extend(["lcp-echo-failure", "3"].map(str::to_owned));
-        }
         words.push(format!("{}:{}", self.local, self.remote));
-        words.extend(self.options.iter().cloned());
+        words
+    }
+
+    fn subscriber(&self) -> Vec<String> {
+        let mut words: Vec<String> = ["noauth", "noipdefault", "usepeerdns"]
+            .map(str::to_owned)
+            .into();
+        words.extend(["user".to_owned(), self.user.clone()]);
+        // The secrets are filed under it; the peer's own name may be empty.
+        words.extend(["remotename", SERVER].map(str::to_owned));
         words
     }
 

@@ -131,6 +131,11 @@ impl Known {
         Some(Err(CarrierError::Guest { message }))
     }
 
+    /// pppd's log so far.
+    pub(super) fn log(&self) -> &str {
+        &self.log
+    }
+
     fn append(&mut self, line: &str) {
         self.log.push_str(line);
         self.log.push('\n');

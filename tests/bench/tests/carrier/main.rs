@@ -9,15 +9,14 @@
 )]
 
 mod packet;
-mod subscriber;
 
-use std::{net::Ipv4Addr, time::Duration};
+use std::{net::Ipv4Addr, path::Path, time::Duration};
 
 use failberry_bench::{
     carrier::{Auth, Carrier, CarrierSettings},
     net::{INTERNET_ADDRESS, World},
+    ppp_end::PppEnd,
 };
-use subscriber::Subscriber;
 use tokio_modem::ppp::{Config, Credentials, Echo, Event, Reason};
 
 const BOUND: Duration = Duration::from_secs(30);
@@ -35,6 +34,10 @@ fn pppd_answers_calls_of_the_engine() {
     a_call_that_says_nothing_is_hung_up(&carrier);
     assert_eq!(carrier.calls(), 11);
     a_carrier_that_dies_drops_the_line(carrier);
+}
+
+fn call(line: &Path, config: Config) -> PppEnd {
+    PppEnd::call(line, config).unwrap()
 }
 
 fn config(password: &str) -> Config {
@@ -63,17 +66,23 @@ fn both_ends_agree(carrier: &Carrier) {
             ..CarrierSettings::default()
         };
         carrier.set(settings).unwrap();
-        let mut subscriber = Subscriber::call(carrier.line(), config("secret"));
-        subscriber.run_until("IPCP", |it| it.ipv4.is_some());
+        let mut subscriber = call(carrier.line(), config("secret"));
+        subscriber
+            .run_until("IPCP", |it| it.ipv4.is_some())
+            .unwrap();
         let agreed = subscriber.ipv4.unwrap();
         assert_eq!(agreed.local, remote, "{auth:?} {options:?}");
         assert_eq!(agreed.peer, Some(Ipv4Addr::new(10, 64, 64, 64)));
         assert_eq!(agreed.dns[0], Some(INTERNET_ADDRESS));
         assert_eq!(carrier.wait_up(BOUND).unwrap(), remote);
         subscriber.handle(Event::Close);
-        subscriber.run_until("the end", |it| it.finished.is_some());
+        subscriber
+            .run_until("the end", |it| it.finished.is_some())
+            .unwrap();
         assert_eq!(subscriber.finished, Some(Reason::Closed));
-        subscriber.run_until("the line's end", |it| it.line_closed);
+        subscriber
+            .run_until("the line's end", |it| it.line_closed)
+            .unwrap();
         assert_eq!(
             carrier.wait_down(BOUND).unwrap(),
             Some(16),
@@ -89,24 +98,28 @@ fn packets_pass_until_they_are_dropped(carrier: &Carrier) {
         interval: 500,
         limit: Some(3),
     });
-    let mut subscriber = Subscriber::call(
+    let mut subscriber = call(
         carrier.line(),
         Config {
             echo,
             ..Config::default()
         },
     );
-    subscriber.run_until("IPCP", |it| it.ipv4.is_some());
+    subscriber
+        .run_until("IPCP", |it| it.ipv4.is_some())
+        .unwrap();
     let local = carrier.wait_up(BOUND).unwrap();
     let question = packet::question(local, INTERNET_ADDRESS, "s3.failberry.test");
 
-    subscriber.send(&question);
-    subscriber.run_until("an answer", |it| !it.packets.is_empty());
+    subscriber.send(&question).unwrap();
+    subscriber
+        .run_until("an answer", |it| !it.packets.is_empty())
+        .unwrap();
     let answer = subscriber.packets.pop().unwrap();
     assert!(answer.ends_with(&INTERNET_ADDRESS.octets()), "{answer:?}");
 
     carrier.blackhole(true).unwrap();
-    subscriber.send(&question);
+    subscriber.send(&question).unwrap();
     // Echoes go on: with three of them unanswered the engine would have ended the link.
     assert!(!subscriber.run_for(Duration::from_secs(3), |it| !it.packets.is_empty()));
     assert_eq!(
@@ -115,10 +128,12 @@ fn packets_pass_until_they_are_dropped(carrier: &Carrier) {
     );
 
     carrier.blackhole(false).unwrap();
-    subscriber.send(&question);
-    subscriber.run_until("an answer after the black hole", |it| {
-        !it.packets.is_empty()
-    });
+    subscriber.send(&question).unwrap();
+    subscriber
+        .run_until("an answer after the black hole", |it| {
+            !it.packets.is_empty()
+        })
+        .unwrap();
 
     subscriber.hang_up();
     assert_eq!(
@@ -130,11 +145,15 @@ fn packets_pass_until_they_are_dropped(carrier: &Carrier) {
 }
 
 fn the_carrier_ends_the_call(carrier: &Carrier) {
-    let mut subscriber = Subscriber::call(carrier.line(), Config::default());
-    subscriber.run_until("IPCP", |it| it.ipv4.is_some());
+    let mut subscriber = call(carrier.line(), Config::default());
+    subscriber
+        .run_until("IPCP", |it| it.ipv4.is_some())
+        .unwrap();
     carrier.wait_up(BOUND).unwrap();
     carrier.terminate_call().unwrap();
-    subscriber.run_until("the line's end", |it| it.line_closed);
+    subscriber
+        .run_until("the line's end", |it| it.line_closed)
+        .unwrap();
     let reason = subscriber.finished.unwrap();
     assert!(matches!(reason, Reason::PeerTerminated(_)), "{reason:?}");
     assert_eq!(
@@ -152,11 +171,15 @@ fn a_wrong_password_is_refused(carrier: &Carrier) {
             ..CarrierSettings::default()
         })
         .unwrap();
-    let mut subscriber = Subscriber::call(carrier.line(), config("guess"));
-    subscriber.run_until("the refusal", |it| it.finished.is_some());
+    let mut subscriber = call(carrier.line(), config("guess"));
+    subscriber
+        .run_until("the refusal", |it| it.finished.is_some())
+        .unwrap();
     let reason = subscriber.finished.take().unwrap();
     assert!(matches!(reason, Reason::AuthFailed(_)), "{reason:?}");
-    subscriber.run_until("the line's end", |it| it.line_closed);
+    subscriber
+        .run_until("the line's end", |it| it.line_closed)
+        .unwrap();
     assert_eq!(
         carrier.wait_down(BOUND).unwrap(),
         Some(11),
@@ -168,16 +191,22 @@ fn a_wrong_password_is_refused(carrier: &Carrier) {
 fn a_call_that_says_nothing_is_hung_up(carrier: &Carrier) {
     drop(std::os::unix::net::UnixStream::connect(carrier.line()).unwrap());
     // The call is counted by the thread that answers.
-    let mut subscriber = Subscriber::call(carrier.line(), config("secret"));
-    subscriber.run_until("IPCP of the next call", |it| it.ipv4.is_some());
+    let mut subscriber = call(carrier.line(), config("secret"));
+    subscriber
+        .run_until("IPCP of the next call", |it| it.ipv4.is_some())
+        .unwrap();
     subscriber.hang_up();
     carrier.wait_down(BOUND).unwrap();
 }
 
 fn a_carrier_that_dies_drops_the_line(carrier: Carrier) {
-    let mut subscriber = Subscriber::call(carrier.line(), config("secret"));
-    subscriber.run_until("IPCP", |it| it.ipv4.is_some());
+    let mut subscriber = call(carrier.line(), config("secret"));
+    subscriber
+        .run_until("IPCP", |it| it.ipv4.is_some())
+        .unwrap();
     drop(carrier);
-    subscriber.run_until("the line's end", |it| it.line_closed);
+    subscriber
+        .run_until("the line's end", |it| it.line_closed)
+        .unwrap();
     assert_eq!(subscriber.finished, Some(Reason::LowerDown));
 }

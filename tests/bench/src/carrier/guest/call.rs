@@ -21,7 +21,7 @@ use nix::{
 };
 
 use super::{GuestError, at};
-use crate::carrier::CarrierSettings;
+use crate::carrier::{CarrierSettings, Program};
 
 /// Bytes that may wait for pppd; more than that is lost, as on a line with a full buffer.
 const WAITING: usize = 256 * 1024;
@@ -44,7 +44,7 @@ pub(super) struct Call {
     pub(super) output: PipeReader,
     /// Whether IPCP has been opened.
     pub(super) up: bool,
-    pppd: Child,
+    program: Child,
     text: Vec<u8>,
     local: Option<Ipv4Addr>,
 }
@@ -73,13 +73,25 @@ impl Call {
         }
         let tty = ttyname(&pty.slave).map_err(at("ttyname"))?;
         let (output, input) = io::pipe().map_err(at("pipe"))?;
-        let pppd = Command::new("/usr/sbin/pppd")
-            .args(settings.arguments(&tty.to_string_lossy()))
+        let tty = tty.to_string_lossy();
+        let mut command = match settings.program {
+            Program::Pppd | Program::PppdSubscriber => {
+                let mut pppd = Command::new("/usr/sbin/pppd");
+                pppd.args(settings.arguments(&tty));
+                pppd
+            }
+            Program::EngineSubscriber => {
+                let mut engine = Command::new("/proc/self/exe");
+                engine.args([&tty, settings.user.as_str(), settings.password.as_str()]);
+                engine
+            }
+        };
+        let program = command
             .stdin(Stdio::null())
             .stdout(input.try_clone().map_err(at("pipe"))?)
             .stderr(input)
             .spawn()
-            .map_err(at("pppd"))?;
+            .map_err(at("the program of the call"))?;
         let line = Line {
             master: pty.master.into(),
             _slave: pty.slave,
@@ -91,7 +103,7 @@ impl Call {
             line: Some(line),
             output,
             up: false,
-            pppd,
+            program,
             text: Vec::new(),
             local: None,
         })
@@ -99,8 +111,8 @@ impl Call {
 
     /// Asks pppd to end the call.
     pub(super) fn terminate(&self) -> Result<(), GuestError> {
-        let pid =
-            i32::try_from(self.pppd.id()).map_err(|_| at("pid")(io::Error::from(Errno::ESRCH)))?;
+        let pid = i32::try_from(self.program.id())
+            .map_err(|_| at("pid")(io::Error::from(Errno::ESRCH)))?;
         kill(Pid::from_raw(pid), Signal::SIGTERM).map_err(at("kill"))
     }
 
@@ -133,7 +145,7 @@ impl Call {
 
     /// pppd's exit status, after its output ended.
     pub(super) fn status(&mut self) -> Result<Option<i32>, GuestError> {
-        Ok(self.pppd.wait().map_err(at("pppd"))?.code())
+        Ok(self.program.wait().map_err(at("pppd"))?.code())
     }
 }
 

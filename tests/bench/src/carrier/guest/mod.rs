@@ -5,6 +5,7 @@
 
 mod boot;
 mod call;
+mod engine;
 mod serve;
 mod unit;
 
@@ -34,7 +35,17 @@ fn at<E: Into<std::io::Error>>(what: impl Into<String>) -> impl FnOnce(E) -> Gue
 }
 
 /// All the guest's life. It ends with the machine, whose end tells the host.
+///
+/// With arguments it is no PID 1, but a subscriber on a tty.
 pub fn run() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [tty, user, password] = arguments.as_slice() {
+        let outcome = engine::call(tty, user, password);
+        if let Err(error) = &outcome {
+            println!("{error}");
+        }
+        std::process::exit(i32::from(outcome.is_err()));
+    }
     let outcome = boot::boot().and_then(serve::serve);
     if let Err(error) = outcome {
         eprintln!("carrier: {error}");

@@ -1,0 +1,212 @@
+//! The other end of a call: pppd or slirp, as our carrier or as our subscriber.
+
+use std::{net::Ipv4Addr, path::Path, time::Duration};
+
+use failberry_bench::{
+    carrier::{Auth, Carrier, CarrierSettings, Program},
+    ppp_end::PppEnd,
+};
+use tokio_modem::ppp::{AuthProtocol, Config, Credentials, Offer, Role};
+
+use crate::{
+    Outcome,
+    rows::Case,
+    slirp::{self, Slirp},
+};
+
+const USER: &str = "failberry";
+const PASSWORD: &str = "secret";
+const WRONG_PASSWORD: &str = "guess";
+
+const CARRIER: Ipv4Addr = Ipv4Addr::new(10, 64, 64, 64);
+const SUBSCRIBER: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 17);
+const DNS: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 2);
+
+/// What slirp gives to its subscriber, and its alias for the machine it runs on.
+const SLIRP_SUBSCRIBER: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 15);
+const SLIRP_ALIAS: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);
+
+/// pppd on the emulated machine ends within its own time-outs.
+const END: Duration = Duration::from_secs(30);
+
+/// Who is at the other end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Peer {
+    Pppd,
+    Slirp,
+}
+
+/// Which end we are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    Client,
+    Server,
+}
+
+/// A call that is going on.
+pub(crate) struct Call<'a> {
+    pub(crate) end: PppEnd,
+    other: Other<'a>,
+    side: Side,
+}
+
+enum Other<'a> {
+    Pppd(&'a Carrier),
+    Slirp(Slirp),
+}
+
+/// How the program at the other end should leave.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Left {
+    /// We hung up.
+    Told,
+    /// By itself.
+    Terminated,
+    /// The password was wrong.
+    Refused,
+}
+
+impl<'a> Call<'a> {
+    pub(crate) fn begin(
+        carrier: &'a Carrier,
+        dir: &Path,
+        (side, peer): (Side, Peer),
+        case: &Case,
+    ) -> Outcome<Self> {
+        let config = ours(side, case)?;
+        let (end, other) = match peer {
+            Peer::Pppd => {
+                carrier.set(theirs(side, case))?;
+                let end = PppEnd::call(carrier.line(), config)?;
+                (end, Other::Pppd(carrier))
+            }
+            Peer::Slirp => {
+                let words = case.slirp.ok_or("slirp cannot do this")?;
+                let auth = match (side, case.auth) {
+                    (Side::Client, Some(AuthProtocol::Pap)) => vec!["+pap", "auth"],
+                    (Side::Client, Some(AuthProtocol::ChapMd5)) => vec!["+chap", "auth"],
+                    (Side::Client, None) => Vec::new(),
+                    (Side::Server, _) => vec!["ipcp-accept-local", "ipcp-accept-remote"],
+                };
+                let words = [words, &auth].concat();
+                let (slirp, end) = Slirp::start(dir, &words, (USER, PASSWORD), config)?;
+                (end, Other::Slirp(slirp))
+            }
+        };
+        Ok(Self { end, other, side })
+    }
+
+    /// Our address and the peer's as they should be agreed.
+    pub(crate) fn addresses(&self) -> (Ipv4Addr, Ipv4Addr) {
+        match (&self.other, self.side) {
+            (Other::Pppd(_), Side::Client) => (SUBSCRIBER, CARRIER),
+            (_, Side::Server) => (CARRIER, SUBSCRIBER),
+            (Other::Slirp(_), Side::Client) => (SLIRP_SUBSCRIBER, slirp::ADDRESS),
+        }
+    }
+
+    /// Who answers echo requests.
+    pub(crate) fn echoes(&self) -> Ipv4Addr {
+        match (&self.other, self.side) {
+            (Other::Pppd(_), Side::Client) => CARRIER,
+            (Other::Pppd(_), Side::Server) => SUBSCRIBER,
+            (Other::Slirp(_), _) => SLIRP_ALIAS,
+        }
+    }
+
+    /// Has the other end hang up.
+    pub(crate) fn terminate(&self) -> Outcome {
+        match &self.other {
+            Other::Pppd(carrier) => Ok(carrier.terminate_call()?),
+            Other::Slirp(slirp) => slirp.terminate(),
+        }
+    }
+
+    /// Hangs up, and waits for the end of the call at the other end, where that can be told.
+    pub(crate) fn left(self, how: Left) -> Outcome {
+        // pppd would linger for as long as a line is there.
+        drop(self.end);
+        let Other::Pppd(carrier) = &self.other else {
+            return Ok(());
+        };
+        // pppd's exit codes: terminated by the peer; by a signal; peer, or we, failed to authenticate.
+        let expected = match (how, self.side) {
+            (Left::Told, _) => 16,
+            (Left::Terminated, _) => 5,
+            (Left::Refused, Side::Client) => 11,
+            (Left::Refused, Side::Server) => 19,
+        };
+        let status = carrier.wait_down(END)?;
+        if status == Some(expected) {
+            Ok(())
+        } else {
+            Err(format!("pppd: expected status {expected}, got {status:?}").into())
+        }
+    }
+
+    /// The addresses as pppd sees them.
+    pub(crate) fn confirmed(&self) -> Outcome {
+        let Other::Pppd(carrier) = &self.other else {
+            return Ok(());
+        };
+        let remote = carrier.wait_up(END)?;
+        let expected = match self.side {
+            Side::Client => SUBSCRIBER,
+            Side::Server => CARRIER,
+        };
+        if remote == expected {
+            Ok(())
+        } else {
+            Err(format!("pppd's peer: expected {expected}, got {remote}").into())
+        }
+    }
+}
+
+fn ours(side: Side, case: &Case) -> Outcome<Config> {
+    let wrong = side == Side::Client && case.wrong_password;
+    let password = if wrong { WRONG_PASSWORD } else { PASSWORD };
+    let role = match side {
+        Side::Client => Role::Client,
+        Side::Server => Role::Server(Offer {
+            local: CARRIER,
+            peer: SUBSCRIBER,
+            dns: [Some(DNS), None],
+            auth: case.auth,
+        }),
+    };
+    let mut config = Config {
+        credentials: Credentials::new(USER, password)?,
+        role,
+        ..Config::default()
+    };
+    (case.ours)(&mut config);
+    Ok(config)
+}
+
+fn theirs(side: Side, case: &Case) -> CarrierSettings {
+    let auth = match case.auth {
+        None => Auth::None,
+        Some(AuthProtocol::Pap) => Auth::Pap,
+        Some(AuthProtocol::ChapMd5) => Auth::Chap,
+    };
+    let mut settings = CarrierSettings {
+        user: USER.into(),
+        password: PASSWORD.into(),
+        local: CARRIER,
+        remote: SUBSCRIBER,
+        ..CarrierSettings::default()
+    };
+    match side {
+        Side::Client => settings.auth = auth,
+        Side::Server => {
+            settings.program = Program::PppdSubscriber;
+            if case.wrong_password {
+                settings.password = WRONG_PASSWORD.into();
+            }
+        }
+    }
+    settings.echo_interval = case.their_echo;
+    settings.compression = case.compression;
+    settings.options = case.pppd.iter().map(ToString::to_string).collect();
+    settings
+}
