@@ -84,13 +84,12 @@ impl Assembler {
                 return None;
             }
         };
-        let Self { line, quality } = core::mem::take(self);
-        match quality {
+        let line = match core::mem::take(&mut self.quality) {
             Quality::Good => {
-                let trimmed = line.trim();
-                // It fits: it is a part of `line`.
-                let trimmed = Line::try_from(trimmed).unwrap_or_default();
-                (!trimmed.is_empty()).then_some((trimmed, end))
+                let trimmed = self.line.trim();
+                // It fits: it is a part of the line.
+                let line = || (Line::try_from(trimmed).unwrap_or_default(), end);
+                (!trimmed.is_empty()).then(line)
             }
             Quality::Noisy => {
                 count(&mut counters.noisy);
@@ -100,7 +99,9 @@ impl Assembler {
                 count(&mut counters.overlong);
                 None
             }
-        }
+        };
+        self.line.clear();
+        line
     }
 
     /// Carriers put line ends into USSD texts, and sticks hand them on: the line goes on until the
