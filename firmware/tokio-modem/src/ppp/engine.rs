@@ -89,7 +89,7 @@ pub struct Engine {
 /// Runs a method of one negotiator, lending it the engine's other parts.
 macro_rules! with {
     ($engine:ident, $now:expr, $layer:ident, $method:ident($($argument:expr),*)) => {{
-        let peer_mru = $engine.lcp.layer.agreed().send.mru;
+        let peer_mru = $engine.lcp.layer.peer_mru();
         let mut cx = Context {
             now: $now,
             out: &mut $engine.out,

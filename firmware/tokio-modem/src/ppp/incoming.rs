@@ -53,7 +53,7 @@ impl Engine {
     fn reject_protocol(&mut self, protocol: Protocol, information: &[u8]) {
         let id = self.lcp.next_id();
         // Header and protocol number go before what is sent back.
-        let room = usize::from(self.lcp.layer.agreed().send.mru).saturating_sub(6);
+        let room = usize::from(self.lcp.layer.peer_mru()).saturating_sub(6);
         let back = information.get(..room).unwrap_or(information);
         let number = protocol.0.to_be_bytes();
         self.out

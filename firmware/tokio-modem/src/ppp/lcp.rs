@@ -91,6 +91,11 @@ impl Lcp {
         }
     }
 
+    /// Largest information field for the peer: it may take more, but nothing here is longer.
+    pub(super) fn peer_mru(&self) -> u16 {
+        self.peer.mru.min(DEFAULT_MRU)
+    }
+
     /// Our magic number as the echo packets carry it: 0 without one.
     pub(super) fn magic(&self) -> u32 {
         self.magic.unwrap_or(0)

@@ -83,6 +83,7 @@ pub(super) struct Outbox {
 
 impl Outbox {
     pub(super) fn news(&mut self, news: Output<'static>) {
+        self.reclaim();
         if self.queue.push_back(Item::News(news)).is_err() {
             self.counters.lost_outputs += 1;
         }
@@ -90,9 +91,7 @@ impl Outbox {
 
     /// Queues a packet whose data is the concatenation of `parts`.
     pub(super) fn packet(&mut self, protocol: Protocol, code: u8, id: u8, parts: &[&[u8]]) {
-        if self.queue.is_empty() {
-            self.arena.clear();
-        }
+        self.reclaim();
         let start = self.arena.len();
         if self.queue.len() + NEWS_ROOM > QUEUE_LEN
             || self.write(protocol, code, id, parts).is_none()
@@ -108,6 +107,14 @@ impl Outbox {
         };
         if self.queue.push_back(item).is_ok() {
             self.counters.sent += 1;
+        }
+    }
+
+    /// Makes room again once all is taken. The last frame given out is borrowed from the arena, so
+    /// it is done before the next output of any kind, not after the last.
+    fn reclaim(&mut self) {
+        if self.queue.is_empty() {
+            self.arena.clear();
         }
     }
 

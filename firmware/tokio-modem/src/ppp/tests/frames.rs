@@ -141,6 +141,27 @@ fn nothing_but_lcp_is_heard_before_lcp_is_open() {
     assert_eq!(end.engine.counters().protocols_rejected, 0);
 }
 
+/// A peer may say that it takes more than anybody has to.
+#[test]
+fn a_rejection_is_no_longer_than_any_frame() {
+    let mut link = Link::new(client(), plain(&[1, 4, 0xff, 0xff]));
+    link.run(5_000);
+    link.inject([&[0x80, 0xfd][..], &[0xaa; MAX_INFORMATION]].concat());
+    for protocol in [LCP, IPCP] {
+        link.inject(packet(protocol, 77, 1, &[0xaa; MAX_INFORMATION - 4]));
+    }
+    link.run(6_000);
+    for (protocol, code) in [
+        (LCP, code::PROTOCOL_REJECT),
+        (LCP, code::CODE_REJECT),
+        (IPCP, code::CODE_REJECT),
+    ] {
+        let all = link.sent.iter().map(|(_, one)| one);
+        let one = all.clone().find(|one| one.is(protocol, code)).unwrap();
+        assert_eq!(one.data.len() + 4, MAX_INFORMATION);
+    }
+}
+
 #[test]
 fn every_fault_is_one_line() {
     for (fault, shown) in [
