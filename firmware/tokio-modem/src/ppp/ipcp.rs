@@ -72,7 +72,8 @@ impl Ipcp {
             .map(|dns| dns.filter(|address| !address.is_unspecified()));
         Ok(Ipv4 {
             local: self.address,
-            peer: self.peer,
+            // It serves nothing but a route, and one to ourselves would be wrong.
+            peer: self.peer.filter(|peer| *peer != self.address),
             dns,
         })
     }
@@ -113,11 +114,10 @@ fn dns_index(kind: u8) -> Option<usize> {
     }
 }
 
+/// No host has an address in 0/8 or 127/8, nor one from 224 on: multicast, reserved, broadcast.
 fn is_usable(address: Ipv4Addr) -> bool {
-    !(address.is_unspecified()
-        || address.is_loopback()
-        || address.is_multicast()
-        || address.is_broadcast())
+    let [network, ..] = address.octets();
+    network != 0 && !address.is_loopback() && network < 224
 }
 
 fn parse_address(value: &[u8]) -> Option<Ipv4Addr> {

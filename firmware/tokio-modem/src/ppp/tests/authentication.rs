@@ -142,6 +142,10 @@ fn silence_at_authentication_ends_in_bounded_time() {
         );
         assert!((29_000..32_000).contains(&at), "at {at} ms");
         assert_eq!(link.count(PAP, 1), requests);
+        let mut next = link.dial_again(stick::plain(lcp));
+        next.run(next.now + 5_000);
+        // The plain stick asks for CHAP, and then sends no challenge.
+        assert_eq!(next.near.ipv4().is_some(), lcp == ASK_PAP);
     }
 }
 
@@ -186,4 +190,7 @@ fn a_stick_that_fakes_authentication_and_is_refused_later_says_so() {
     );
     assert!(at < 10_000, "at {at} ms");
     assert_eq!(link.near.ipv4(), None);
+    let mut next = link.dial_again(stick::plain(ASK_PAP));
+    next.run(next.now + 5_000);
+    assert!(next.near.ipv4().is_some(), "the next call opens");
 }

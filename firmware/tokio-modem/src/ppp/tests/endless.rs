@@ -1,14 +1,15 @@
 //! Peers with which there is no end by itself: each ends in bounded time with its reason.
 
 use super::{
-    stick::{offer, stick},
+    stick::{offer, plain, stick},
     *,
 };
 
 /// The limit of a negotiation and a goodbye.
 const BOUND_MS: u64 = 60_000 + 6_100;
 
-/// Runs against a peer for ten minutes: when and why it ended.
+/// Runs against a peer for ten minutes: when and why it ended. The same engine then calls a good
+/// one.
 fn outcome(config: Config, peer: impl FnMut(&[u8]) -> Vec<Vec<u8>>) -> (u64, Reason) {
     let mut link = Link::new(config, peer);
     link.run(600_000);
@@ -17,7 +18,16 @@ fn outcome(config: Config, peer: impl FnMut(&[u8]) -> Vec<Vec<u8>>) -> (u64, Rea
     assert_eq!(link.near.engine.phase(), Phase::Dead);
     assert_eq!(link.near.engine.next_deadline(), None, "it is at rest");
     assert!(link.sent.len() < 2_000, "{} frames", link.sent.len());
-    (at, reason.clone())
+    let reason = reason.clone();
+    redial(link);
+    (at, reason)
+}
+
+fn redial<P: link::Peer>(link: Link<P>) {
+    let mut next = link.dial_again(plain(&[]));
+    next.run(next.now + 5_000);
+    assert!(next.near.ipv4().is_some(), "the next call opens");
+    assert_eq!(next.near.end(), None);
 }
 
 #[test]
@@ -145,6 +155,7 @@ fn a_line_that_loops_later_is_known_by_its_echoes() {
     let mut link = Link::new(client(), &mut looped);
     link.run(300_000);
     assert_eq!(link.near.end().unwrap().1, &Reason::LoopDetected);
+    redial(link);
 }
 
 #[test]
@@ -179,6 +190,7 @@ fn a_peer_that_insists_on_what_we_cannot_take() {
         );
         let naks = link.count(LCP, code::CONFIGURE_NAK);
         assert!(naks <= 5, "{naks} Naks, then Rejects");
+        redial(link);
     }
 }
 
@@ -203,6 +215,62 @@ fn a_peer_that_always_begins_anew() {
         matches!(reason, Reason::NegotiationTimeout { .. }),
         "{reason}"
     );
+    redial(link);
+}
+
+/// A thousand frames a second from the start, of everything that asks for an answer.
+#[test]
+fn a_flood() {
+    let flood = [
+        packet(LCP, code::ECHO_REQUEST, 1, &[0; 1_400]),
+        packet(LCP, code::CONFIGURE_REQUEST, 2, &[17, 4, 5, 0xdc]),
+        packet(LCP, 77, 3, &[0xaa; 1_400]),
+        packet(IPCP, code::CONFIGURE_REQUEST, 4, &[3, 6, 0, 0, 0, 0]),
+        packet(CCP, code::CONFIGURE_REQUEST, 5, &[26, 4, 0, 0]),
+        [&[0xc0, 0x21][..], &[0xff; MAX_INFORMATION + 9]].concat(),
+        [0xc0].to_vec(),
+    ];
+    let mut link = Link::new(client(), plain(&[]));
+    let mut frames = flood.iter().cycle();
+    let mut answers = link.near.drain(0).len();
+    for now in 0..BOUND_MS {
+        answers += link
+            .near
+            .handle(Event::Frame(frames.next().unwrap()), now)
+            .len();
+        answers += link.near.handle(Event::Tick, now).len();
+        link.now = now;
+        if link.near.end().is_some() {
+            break;
+        }
+    }
+    let (at, reason) = link.near.end().expect("an end");
+    assert!(at < BOUND_MS, "at {at} ms");
+    let phase = Phase::Establish;
+    assert_eq!(reason, &Reason::NegotiationTimeout { phase });
+    let heard = usize::try_from(link.near.engine.counters().received).unwrap();
+    assert!(answers <= heard + 40, "{answers} answers to {heard} frames");
+    redial(link);
+}
+
+/// The same flood on a link that is up is borne: no frame gets more than one answer.
+#[test]
+fn a_flood_later() {
+    let mut link = Link::new(client(), plain(&[]));
+    link.run(5_000);
+    assert!(link.near.ipv4().is_some());
+    let reject = packet(CCP, code::CONFIGURE_REQUEST, 5, &[26, 4, 0, 0]);
+    let echo = packet(LCP, code::ECHO_REQUEST, 1, &[0; 1_400]);
+    for _ in 0..5_000 {
+        for frame in [&reject, &echo] {
+            assert_eq!(link.near.handle(Event::Frame(frame), link.now).len(), 1);
+        }
+    }
+    assert_eq!(link.near.end(), None);
+    link.close();
+    link.run(link.now + 7_000);
+    assert_eq!(link.near.end().unwrap().1, &Reason::Closed);
+    redial(link);
 }
 
 #[test]

@@ -153,6 +153,22 @@ impl<P: Peer> Link<P> {
         }
     }
 
+    /// The next call of the same engine, to another peer.
+    pub(super) fn dial_again<Q: Peer>(self, far: Q) -> Link<Q> {
+        let mut near = self.near;
+        near.handle(Event::LowerDown, self.now);
+        near.news.clear();
+        near.engine.handle(Event::Open, self.now);
+        near.engine.handle(Event::LowerUp, self.now);
+        Link {
+            near,
+            far,
+            now: self.now,
+            flight: VecDeque::new(),
+            sent: Vec::new(),
+        }
+    }
+
     /// Lets time pass until then.
     pub(super) fn run(&mut self, until: u64) {
         let (near, far) = (self.near.drain(self.now), self.far.tick(self.now));

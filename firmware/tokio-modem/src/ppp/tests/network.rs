@@ -150,6 +150,8 @@ fn addresses_that_no_host_can_have_are_not_taken() {
         [0, 0, 0, 0],
         [127, 0, 0, 1],
         [224, 0, 0, 1],
+        [240, 0, 0, 1],
+        [0, 0, 0, 9],
         [255, 255, 255, 255],
     ] {
         let peer = stick(&[], move |heard| {
@@ -182,6 +184,56 @@ fn addresses_that_no_host_can_have_are_not_taken() {
         };
         assert!(*reason == refused || *reason == never, "{bad:?}: {reason}");
         assert!(!link.near.has(&Output::Ipv4Down), "it was never told up");
+        let mut next = link.dial_again(plain(&[]));
+        next.run(next.now + 5_000);
+        assert!(next.near.ipv4().is_some(), "the next call opens");
+    }
+}
+
+/// The peer's own address serves nothing but a route: a link without is better than none.
+#[test]
+fn an_address_that_the_peer_cannot_have_is_not_told() {
+    let ours = CLIENT.octets();
+    for bad in [
+        [127, 0, 0, 1],
+        [224, 0, 0, 1],
+        [240, 0, 0, 1],
+        [255, 255, 255, 255],
+        ours,
+    ] {
+        // Before it gave us ours, and after.
+        for early in [true, false] {
+            let mut asked = false;
+            let peer = stick(&[], move |heard| {
+                if heard.is(IPCP, code::CONFIGURE_REJECT) {
+                    return Some([packet(IPCP, code::CONFIGURE_REQUEST, 2, &[])].into());
+                }
+                if !heard.is(IPCP, code::CONFIGURE_REQUEST) {
+                    return None;
+                }
+                let good = heard.option(3) == Some(&CLIENT.octets());
+                let answer = if good {
+                    heard.answer(code::CONFIGURE_ACK, &heard.data)
+                } else {
+                    heard.answer(code::CONFIGURE_NAK, &offer(CLIENT, DNS))
+                };
+                if asked || early == good {
+                    return Some([answer].into());
+                }
+                asked = true;
+                let own = [&[3, 6][..], &bad].concat();
+                let request = packet(IPCP, code::CONFIGURE_REQUEST, 1, &own);
+                Some([request, answer].into())
+            });
+            let mut link = Link::new(client(), peer);
+            link.run(60_000);
+            let expected = Ipv4 {
+                local: CLIENT,
+                peer: None,
+                dns: DNS.map(Some),
+            };
+            assert_eq!(link.near.ipv4(), Some(expected), "{bad:?} {early}");
+        }
     }
 }
 

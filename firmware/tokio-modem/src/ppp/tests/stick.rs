@@ -92,7 +92,13 @@ pub(super) fn stick(
             (LCP, code::ECHO_REQUEST) => [heard.answer(code::ECHO_REPLY, &[0; 4])].into(),
             (PAP, 1) => [heard.answer(2, &[0])].into(),
             (IPCP | IPV6CP, code::CONFIGURE_REQUEST) => {
-                let good = heard.protocol == IPV6CP || heard.data == wanted;
+                let right = |kind, address: Ipv4Addr| {
+                    heard.option(kind).is_none_or(|it| it == address.octets())
+                };
+                let good = heard.protocol == IPV6CP
+                    || (heard.option(3) == Some(&CLIENT.octets())
+                        && right(129, DNS[0])
+                        && right(131, DNS[1]));
                 let mut said = if good {
                     [heard.answer(code::CONFIGURE_ACK, &heard.data)].to_vec()
                 } else {
