@@ -12,7 +12,7 @@ BENCH = $(CARGO) run --quiet --package failberry-bench --bin bench --
 # Whoever starts a carrier needs the program that is its guest.
 BENCH_PROGRAMS = $(CARGO) build --package failberry-bench --bins
 
-.PHONY: help setup firmware firmware-arm64 cards image run test test-all unit system bench lint deny
+.PHONY: help setup firmware firmware-arm64 cards image run test test-all unit system bench fuzz lint deny
 
 help: ## these lines
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,3 +61,10 @@ bench: image ## the figures of the README, measured on the built image
 	@$(BENCH) measure
 	@$(CARGO) run --quiet --package failberry-interop --bin ppp_timing
 	$(CARGO) bench --quiet --package tokio-modem --bench framing
+
+TARGET = all
+SECONDS = 60
+
+# SECONDS is bash's own in the environment of a script.
+fuzz: ## fuzz tokio-modem, each target for SECONDS=60, or only TARGET=hdlc
+	@env --unset=SECONDS board/fuzz.sh $(TARGET) $(SECONDS)
