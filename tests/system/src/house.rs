@@ -1,5 +1,7 @@
 //! The usual house on the fast board: the main job from the lease to the replugged stick.
 
+use failberry_state::Service;
+
 use failberry_bench::{
     scene::{Kind, Scene, Setting},
     stick::Sim,
@@ -79,8 +81,7 @@ fn tells(scene: &mut Scene) -> Outcome {
         expect(place, true, status.is(place))?;
     }
     let services = status.count("/supervisor/services");
-    // Five that run, and the one that has read the card.
-    expect("services", 6, services)?;
+    expect("services", Service::SUPERVISED.len(), services)?;
     for index in 0..services {
         let place = format!("/supervisor/services/{index}/starts");
         expect(&place, 1, status.number(&place))?;
