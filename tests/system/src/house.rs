@@ -1,11 +1,10 @@
 //! The usual house on the fast board: the main job from the lease to the replugged stick.
 
-use failberry_state::Service;
-
 use failberry_bench::{
     scene::{Kind, Scene, Setting},
     stick::Sim,
 };
+use failberry_state::Service;
 
 use crate::{
     Suite,
@@ -17,23 +16,8 @@ use crate::{
 pub fn play(suite: &mut Suite) {
     suite.scene("house", &Setting::new("fbh", Kind::Virt), |run| {
         run.step("PID 1 is ours and starts every service", starts);
-        run.step("eth0 leases an address", steps::lease);
-        run.step("port 9000 answers the LAN", steps::health_on_the_lan);
-        run.step("dials and agrees with pppd", steps::dials);
+        steps::main_job(run);
         run.step("the AT dialogue is the one designed", dialogue);
-        run.step(
-            "a LAN host reaches the internet, masqueraded",
-            steps::masquerades,
-        );
-        run.step(
-            "port 9000 answers the internet",
-            steps::health_from_the_internet,
-        );
-        run.step("other ports do not answer", steps::other_ports_are_silent);
-        run.step(
-            "the DNS record is set, signature checked",
-            steps::sets_the_record,
-        );
         run.step("the status page tells all of it", tells);
         run.step("the peer ends the call; it is dialled again", redials);
         run.step(

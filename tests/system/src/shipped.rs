@@ -15,22 +15,7 @@ pub fn play(suite: &mut Suite) {
             "the card is found and its settings are read",
             reads_the_card,
         );
-        run.step("eth0 leases an address", steps::lease);
-        run.step("port 9000 answers the LAN", steps::health_on_the_lan);
-        run.step("dials and agrees with pppd", steps::dials);
-        run.step(
-            "a LAN host reaches the internet, masqueraded",
-            steps::masquerades,
-        );
-        run.step(
-            "port 9000 answers the internet",
-            steps::health_from_the_internet,
-        );
-        run.step("other ports do not answer", steps::other_ports_are_silent);
-        run.step(
-            "the DNS record is set, signature checked",
-            steps::sets_the_record,
-        );
+        steps::main_job(run);
         run.step("stick pulled out and put in; the link comes back", replugs);
         run.step("a LAN host reaches the internet again", steps::masquerades);
     });

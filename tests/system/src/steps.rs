@@ -8,7 +8,7 @@ use failberry_bench::{
     status::{self, Status},
 };
 
-use crate::suite::{Outcome, expect};
+use crate::suite::{Outcome, Run, expect};
 
 /// The address that the carrier gives.
 pub(crate) const CARRIER_ADDRESS: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 17);
@@ -24,6 +24,22 @@ const CLOSED: u16 = 22;
 
 /// How long nothing must come back: a SYN and its first repetition.
 const SILENCE: Duration = Duration::from_millis(2500);
+
+/// What the box is for, from the lease to the record.
+pub(crate) fn main_job(run: &mut Run<'_>) {
+    let jobs: [(&str, fn(&mut Scene) -> Outcome); 7] = [
+        ("eth0 leases an address", lease),
+        ("port 9000 answers the LAN", health_on_the_lan),
+        ("dials and agrees with pppd", dials),
+        ("a LAN host reaches the internet, masqueraded", masquerades),
+        ("port 9000 answers the internet", health_from_the_internet),
+        ("other ports do not answer", other_ports_are_silent),
+        ("the DNS record is set, signature checked", sets_the_record),
+    ];
+    for (what, job) in jobs {
+        run.step(what, job);
+    }
+}
 
 /// The box leases an address from the router, which then sends the LAN's packets to it.
 pub(crate) fn lease(scene: &mut Scene) -> Outcome {
