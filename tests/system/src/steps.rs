@@ -25,9 +25,12 @@ const CLOSED: u16 = 22;
 /// How long nothing must come back: a SYN and its first repetition.
 const SILENCE: Duration = Duration::from_millis(2500);
 
+/// What is done in a step.
+type Step = fn(&mut Scene) -> Outcome;
+
 /// What the box is for, from the lease to the record.
 pub(crate) fn main_job(run: &mut Run<'_>) {
-    let jobs: [(&str, fn(&mut Scene) -> Outcome); 7] = [
+    let jobs: [(&str, Step); 7] = [
         ("eth0 leases an address", lease),
         ("port 9000 answers the LAN", health_on_the_lan),
         ("dials and agrees with pppd", dials),
