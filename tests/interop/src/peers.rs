@@ -122,13 +122,18 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Hangs up, and waits for the end of the call at the other end, where that can be told.
-    pub(crate) fn left(self, how: Left) -> Outcome {
-        // pppd would linger for as long as a line is there.
-        drop(self.end);
+    /// Waits for the end of the call at the other end, where that can be told.
+    pub(crate) fn left(mut self, how: Left) -> Outcome {
         let Other::Pppd(carrier) = &self.other else {
             return Ok(());
         };
+        if matches!(how, Left::Told) {
+            // pppd would linger for as long as the line is there.
+            drop(self.end);
+        } else {
+            // It ends for a reason of its own, which a hang-up would hide.
+            self.end.run_until("the line's end", |it| it.line_closed)?;
+        }
         // pppd's exit codes: terminated by the peer; by a signal; peer, or we, failed to authenticate.
         let expected = match (how, self.side) {
             (Left::Told, _) => 16,

@@ -235,7 +235,9 @@ pub fn play(table: &mut Table, carrier: &Carrier, dir: &Path) {
     for (peer, peer_name) in [(Peer::Pppd, "pppd"), (Peer::Slirp, "slirp")] {
         for (side, side_name) in [(Side::Client, "client"), (Side::Server, "server")] {
             for case in CASES {
-                if peer == Peer::Slirp && case.slirp.is_none() {
+                // A slirp that proves nothing has no wrong password either.
+                let unheard = side == Side::Server && case.wrong_password;
+                if peer == Peer::Slirp && (case.slirp.is_none() || unheard) {
                     continue;
                 }
                 table.row([side_name, peer_name, case.what], case.quick, || {
@@ -344,6 +346,7 @@ fn hang_up(mut call: Call<'_>) -> Outcome {
         Some(Reason::Closed),
         call.end.finished.clone(),
     )?;
+    expect("broken frames", 0, call.end.broken)?;
     call.left(Left::Told)
 }
 
