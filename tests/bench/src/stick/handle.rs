@@ -129,6 +129,17 @@ impl Stick {
             .change(|machine, now| machine.set_silent(silent, now));
     }
 
+    /// Hangs the stick until its port is reset, as it is when power comes back.
+    pub fn crash(&self) {
+        self.shared.change(Machine::crash);
+    }
+
+    /// Every command that starts so is answered with this line instead, until the stick restarts.
+    pub fn spoil(&self, command_prefix: &str, answer: &str) {
+        self.shared
+            .change(|machine, _| machine.spoil(command_prefix, answer));
+    }
+
     /// There is a call.
     pub fn in_call(&self) -> bool {
         self.shared.lock().machine.in_call()

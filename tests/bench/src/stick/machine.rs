@@ -52,6 +52,8 @@ pub(super) struct Machine {
     restart: Option<(u64, Mode)>,
     unplugging: bool,
     silent: bool,
+    /// A bus reset, as power gives it, ends the silence.
+    wakes_at_reset: bool,
     configured: bool,
     uplink: VecDeque<u8>,
     orders: Vec<Order>,
@@ -73,6 +75,7 @@ impl Machine {
             restart: None,
             unplugging: false,
             silent: false,
+            wakes_at_reset: false,
             configured: false,
             uplink: VecDeque::new(),
             orders: Vec::new(),
@@ -92,6 +95,11 @@ impl Machine {
         };
         match device.handle(frame, now) {
             Some(Event::Reset) => {
+                if std::mem::take(&mut self.wakes_at_reset) {
+                    self.silent = false;
+                    device.freeze(false);
+                    self.phone.power_up(now);
+                }
                 self.configured = false;
                 self.start_function();
             }
@@ -194,10 +202,22 @@ impl Machine {
     /// Whether it hangs: takes bytes and answers nothing.
     pub(super) fn set_silent(&mut self, on: bool, now: u64) {
         self.silent = on;
+        self.wakes_at_reset = false;
         if let Bus::On(device) = &mut self.bus {
             device.freeze(on);
         }
         self.tick(now);
+    }
+
+    /// Hangs until the bus is reset, as it is when power comes back.
+    pub(super) fn crash(&mut self, now: u64) {
+        self.set_silent(true, now);
+        self.wakes_at_reset = true;
+    }
+
+    /// From now on every command that starts so is answered with this line, until a restart.
+    pub(super) fn spoil(&mut self, prefix: &str, answer: &str) {
+        self.phone.spoil(prefix, answer);
     }
 
     /// Bytes on the modem port out of nowhere.

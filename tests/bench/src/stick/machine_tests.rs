@@ -183,6 +183,18 @@ fn a_hung_stick_takes_bytes_and_answers_nothing() {
 }
 
 #[test]
+fn a_crashed_stick_wakes_with_its_power() {
+    let mut host = Host::new(Mode::Modem);
+    host.machine.crash(host.now);
+    host.write(b"AT\r");
+    assert_eq!(host.read().0, "");
+    host.handle(Packet::Reset);
+    host.handle(Packet::SetConfiguration(1));
+    host.write(b"AT\r");
+    assert!(host.read().0.ends_with("OK\r\n"));
+}
+
+#[test]
 fn the_flood_is_bounded_and_stays_out_of_calls() {
     let mut host = Host::new(Mode::Modem);
     host.read();

@@ -32,6 +32,8 @@ pub(in super::super) struct Phone {
     /// Access point names by context.
     contexts: Vec<(u8, String)>,
     faults: Vec<(String, String)>,
+    /// Those that last until a restart.
+    spoilt: Vec<(String, String)>,
 }
 
 /// What became of a PIN.
@@ -58,6 +60,7 @@ impl Phone {
             autorun,
             contexts: Vec::new(),
             faults: Vec::new(),
+            spoilt: Vec::new(),
         };
         phone.power_up(now);
         phone
@@ -66,6 +69,7 @@ impl Phone {
     /// As after a restart; the SIM remembers its tries.
     pub(in super::super) fn power_up(&mut self, now: u64) {
         self.radio = true;
+        self.spoilt.clear();
         self.open_since = matches!(self.sim, Sim::Ready).then_some(now);
         self.flood_at = (!matches!(self.sim, Sim::Absent)).then(|| now.saturating_add(FLOOD_MS));
     }
@@ -76,14 +80,21 @@ impl Phone {
         self.faults.push((prefix, answer.to_owned()));
     }
 
+    /// Every command that starts so is answered with this line, until a restart.
+    pub(in super::super) fn spoil(&mut self, prefix: &str, answer: &str) {
+        let prefix = prefix.to_ascii_uppercase();
+        self.spoilt.push((prefix, answer.to_owned()));
+    }
+
     /// The answer that was ordered for this command.
     pub(super) fn take_fault(&mut self, command: &str) -> Option<String> {
         let command = command.to_ascii_uppercase();
-        let place = self
-            .faults
-            .iter()
-            .position(|(prefix, _)| command.starts_with(prefix))?;
-        Some(self.faults.remove(place).1)
+        let ordered = |(prefix, _): &(String, String)| command.starts_with(prefix);
+        if let Some(place) = self.faults.iter().position(ordered) {
+            return Some(self.faults.remove(place).1);
+        }
+        let lasting = self.spoilt.iter().find(|fault| ordered(fault));
+        lasting.map(|(_, answer)| answer.clone())
     }
 
     /// What is said unasked now.

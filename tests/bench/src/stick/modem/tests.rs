@@ -182,6 +182,17 @@ fn an_ordered_fault_is_answered_once() {
 }
 
 #[test]
+fn a_spoilt_command_stays_so_until_a_restart() {
+    let mut bench = Bench::new(Sim::Ready);
+    bench.phone.spoil("ATD", "NO CARRIER");
+    for _ in 0..3 {
+        assert_eq!(bench.ask("ATD*99#"), "NO CARRIER");
+    }
+    bench.phone.power_up(0);
+    assert_ne!(bench.ask("ATD*99#"), "NO CARRIER");
+}
+
+#[test]
 fn a_restart_is_promised_before_it_comes() {
     let mut bench = Bench::new(Sim::Ready);
     assert_eq!(bench.ask("AT+CFUN=1,1"), "OK");
