@@ -35,12 +35,16 @@ pub struct Console {
 }
 
 impl Console {
-    /// Listens to `stream` until it ends, keeping a copy of it in the file `log`.
+    /// Listens to `stream` until it ends, adding a copy of it to the file `log`.
     ///
     /// # Errors
     /// The log cannot be written.
     pub fn listen(stream: UnixStream, log: &Path) -> Result<Self, BoardError> {
-        let mut log_file = File::create(log).map_err(BoardError::io(log.display()))?;
+        let mut log_file = File::options()
+            .append(true)
+            .create(true)
+            .open(log)
+            .map_err(BoardError::io(log.display()))?;
         let mut source = stream.try_clone().map_err(BoardError::io("console"))?;
         let console = Self {
             heard: Arc::default(),

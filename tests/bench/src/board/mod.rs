@@ -6,12 +6,16 @@
 
 mod console;
 mod error;
+mod monitor;
 mod qemu;
 
 use std::path::{Path, PathBuf};
 
 pub use console::{Console, Mark};
 pub use error::BoardError;
+
+use monitor::Monitor;
+use serde_json::json;
 
 use crate::{net::World, stick::Transport};
 
@@ -140,7 +144,8 @@ pub struct Board {
     usb: PathBuf,
     spare: PathBuf,
     machine: Machine,
-    _qemu: qemu::Qemu,
+    monitor: Monitor,
+    qemu: qemu::Qemu,
 }
 
 impl Board {
@@ -149,24 +154,65 @@ impl Board {
     /// # Errors
     /// QEMU cannot be started.
     pub fn boot(machine: Machine, world: &World, directory: &Path) -> Result<Self, BoardError> {
-        let usb = directory.join("usb.sock");
-        let spare = directory.join("spare.sock");
-        let socket = directory.join("console.sock");
-        let arguments = machine.arguments(world, &usb, &spare);
-        let (qemu, stream) = qemu::start(
-            world.router(),
-            &arguments,
-            &socket,
-            &directory.join("qemu.log"),
-        )?;
+        let [usb, spare, console, monitor] =
+            ["usb.sock", "spare.sock", "console.sock", "monitor.sock"]
+                .map(|name| directory.join(name));
+        let mut arguments = machine.arguments(world, &usb, &spare);
+        let orders = format!("unix:{},server=on,wait=off", monitor.display());
+        arguments.extend(["-qmp".to_owned(), orders]);
+        let log = directory.join("qemu.log");
+        let mut qemu = qemu::start(world.router(), &arguments, &console, &log)?;
+        let stream = qemu.connect(&console)?;
         let console = Console::listen(stream, &directory.join("console.log"))?;
+        let monitor = Monitor::open(qemu.connect(&monitor)?).map_err(BoardError::io("monitor"))?;
         Ok(Self {
             console,
             usb,
             spare,
             machine,
-            _qemu: qemu,
+            monitor,
+            qemu,
         })
+    }
+
+    /// Takes its power away in the middle of whatever it does, and gives it back.
+    ///
+    /// # Errors
+    /// QEMU cannot be started again.
+    pub fn power_cycle(&mut self, world: &World, directory: &Path) -> Result<(), BoardError> {
+        self.qemu.kill();
+        *self = Self::boot(self.machine.clone(), world, directory)?;
+        Ok(())
+    }
+
+    /// Pulls the network cable out, or puts it in again.
+    ///
+    /// # Errors
+    /// QEMU's.
+    pub fn cable(&mut self, plugged: bool) -> Result<(), BoardError> {
+        self.order("set_link", &json!({ "name": "lan", "up": plugged }))
+    }
+
+    /// The card fails: whatever is read from it or written to it from now on is an error.
+    ///
+    /// # Errors
+    /// QEMU's.
+    pub fn lose_card(&mut self) -> Result<(), BoardError> {
+        let line = json!({ "command-line": "drive_del card" });
+        self.order("human-monitor-command", &line)
+    }
+
+    /// Resets the processor, as a watchdog does.
+    ///
+    /// # Errors
+    /// QEMU's.
+    pub fn reset(&mut self) -> Result<(), BoardError> {
+        self.order("system_reset", &json!({}))
+    }
+
+    fn order(&mut self, name: &str, arguments: &serde_json::Value) -> Result<(), BoardError> {
+        let done = self.monitor.order(name, arguments);
+        done.map(drop).map_err(BoardError::io("monitor"))
     }
 
     /// The socket on which the board's second USB socket waits for a stick.

@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File},
     os::unix::net::UnixStream,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Stdio},
     thread,
     time::{Duration, Instant},
@@ -21,15 +21,18 @@ const LISTENING: Duration = Duration::from_secs(20);
 const STEP: Duration = Duration::from_millis(20);
 
 /// A running QEMU; killed when dropped.
-pub(super) struct Qemu(Child);
+pub(super) struct Qemu {
+    child: Child,
+    log: PathBuf,
+}
 
-/// Starts QEMU inside `namespace` and connects to its console, for which it waits.
+/// Starts QEMU inside `namespace`; it waits until somebody connects to `console`.
 pub(super) fn start(
     namespace: &Namespace,
     arguments: &[String],
     console: &Path,
     log: &Path,
-) -> Result<(Qemu, UnixStream), BoardError> {
+) -> Result<Qemu, BoardError> {
     let stderr = File::create(log).map_err(BoardError::io(log.display()))?;
     // A socket left from an earlier run would answer for the new one.
     let _ = fs::remove_file(console);
@@ -41,14 +44,7 @@ pub(super) fn start(
         // It must not outlive whoever started it, however that ends.
         .command("setpriv")
         .args(["--pdeathsig", "KILL", PROGRAM])
-        .args([
-            "-display",
-            "none",
-            "-nodefaults",
-            "-no-user-config",
-            "-monitor",
-            "none",
-        ])
+        .args(["-display", "none", "-nodefaults", "-no-user-config"])
         .args(["-chardev", &serial, "-serial", "chardev:console"])
         .args(arguments)
         .stdin(Stdio::null())
@@ -56,30 +52,44 @@ pub(super) fn start(
         .stderr(stderr)
         .spawn()
         .map_err(BoardError::io(PROGRAM))?;
-    let mut qemu = Qemu(child);
-    let until = Instant::now() + LISTENING;
-    loop {
-        match UnixStream::connect(console) {
-            Ok(stream) => return Ok((qemu, stream)),
-            Err(error) if Instant::now() >= until => {
-                return Err(BoardError::io(console.display())(error));
+    Ok(Qemu {
+        child,
+        log: log.to_owned(),
+    })
+}
+
+impl Qemu {
+    /// Connects to one of its sockets, which it makes while it starts.
+    pub(super) fn connect(&mut self, socket: &Path) -> Result<UnixStream, BoardError> {
+        let until = Instant::now() + LISTENING;
+        loop {
+            match UnixStream::connect(socket) {
+                Ok(stream) => return Ok(stream),
+                Err(error) if Instant::now() >= until => {
+                    return Err(BoardError::io(socket.display())(error));
+                }
+                Err(_) => {}
             }
-            Err(_) => {}
+            if let Some(status) = self.child.try_wait().map_err(BoardError::io(PROGRAM))? {
+                return Err(BoardError::Ended {
+                    status: status.to_string(),
+                    stderr: fs::read_to_string(&self.log).unwrap_or_default(),
+                });
+            }
+            thread::sleep(STEP);
         }
-        if let Some(status) = qemu.0.try_wait().map_err(BoardError::io(PROGRAM))? {
-            return Err(BoardError::Ended {
-                status: status.to_string(),
-                stderr: fs::read_to_string(log).unwrap_or_default(),
-            });
-        }
-        thread::sleep(STEP);
+    }
+
+    /// Ends it at once.
+    pub(super) fn kill(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
 impl Drop for Qemu {
     fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        self.kill();
     }
 }

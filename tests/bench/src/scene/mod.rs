@@ -86,6 +86,10 @@ impl Scene {
         directory: &Path,
         mut said: impl FnMut(&str),
     ) -> Result<Self, SceneError> {
+        // What an earlier run left there would be taken for this one's.
+        if directory.exists() {
+            fs::remove_dir_all(directory).map_err(SceneError::io(directory.display()))?;
+        }
         fs::create_dir_all(directory).map_err(SceneError::io(directory.display()))?;
         said("laying out the network");
         let world = World::create(&setting.prefix)?;
@@ -162,6 +166,18 @@ impl Scene {
             .take()
             .map_or(Ok(()), Stick::unplug)
             .map_err(Into::into)
+    }
+
+    /// Takes the box's power away and gives it back, stick and all; the card stays as it is.
+    ///
+    /// # Errors
+    /// It does not start again.
+    pub fn power_cycle(&mut self, sim: Sim) -> Result<(), SceneError> {
+        self.board.power_cycle(&self.world, &self.directory)?;
+        // Its end of the bus went with the board; there is nothing left to be pulled out of.
+        self.stick = None;
+        self.squatter = None;
+        self.plug(sim)
     }
 
     /// `seconds` on `virt`, more on a slower board.

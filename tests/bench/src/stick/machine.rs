@@ -41,6 +41,23 @@ enum Bus {
     Off,
 }
 
+/// Whether it answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Silence {
+    /// It does.
+    None,
+    /// It takes bytes and answers nothing.
+    Hung,
+    /// The same, until a bus reset such as power brings it.
+    Crashed,
+}
+
+impl Silence {
+    fn is_silent(self) -> bool {
+        self != Self::None
+    }
+}
+
 /// One stick.
 pub(super) struct Machine {
     transport: Transport,
@@ -51,9 +68,7 @@ pub(super) struct Machine {
     cdrom: CdRom,
     restart: Option<(u64, Mode)>,
     unplugging: bool,
-    silent: bool,
-    /// A bus reset, as power gives it, ends the silence.
-    wakes_at_reset: bool,
+    silence: Silence,
     configured: bool,
     uplink: VecDeque<u8>,
     orders: Vec<Order>,
@@ -74,8 +89,7 @@ impl Machine {
             cdrom: CdRom::default(),
             restart: None,
             unplugging: false,
-            silent: false,
-            wakes_at_reset: false,
+            silence: Silence::None,
             configured: false,
             uplink: VecDeque::new(),
             orders: Vec::new(),
@@ -95,8 +109,8 @@ impl Machine {
         };
         match device.handle(frame, now) {
             Some(Event::Reset) => {
-                if std::mem::take(&mut self.wakes_at_reset) {
-                    self.silent = false;
+                if self.silence == Silence::Crashed {
+                    self.silence = Silence::None;
                     device.freeze(false);
                     self.phone.power_up(now);
                 }
@@ -107,7 +121,7 @@ impl Machine {
                 self.configured = configuration != 0;
                 self.start_function();
             }
-            Some(Event::Dtr { interface, on }) if !self.silent => {
+            Some(Event::Dtr { interface, on }) if !self.silence.is_silent() => {
                 if let Some(port) = self.ports.get_mut(usize::from(interface))
                     && port.dtr(on)
                 {
@@ -201,18 +215,20 @@ impl Machine {
 
     /// Whether it hangs: takes bytes and answers nothing.
     pub(super) fn set_silent(&mut self, on: bool, now: u64) {
-        self.silent = on;
-        self.wakes_at_reset = false;
-        if let Bus::On(device) = &mut self.bus {
-            device.freeze(on);
-        }
-        self.tick(now);
+        self.fall_silent(if on { Silence::Hung } else { Silence::None }, now);
     }
 
     /// Hangs until the bus is reset, as it is when power comes back.
     pub(super) fn crash(&mut self, now: u64) {
-        self.set_silent(true, now);
-        self.wakes_at_reset = true;
+        self.fall_silent(Silence::Crashed, now);
+    }
+
+    fn fall_silent(&mut self, silence: Silence, now: u64) {
+        self.silence = silence;
+        if let Bus::On(device) = &mut self.bus {
+            device.freeze(self.silence.is_silent());
+        }
+        self.tick(now);
     }
 
     /// From now on every command that starts so is answered with this line, until a restart.
@@ -280,7 +296,7 @@ impl Machine {
     /// How many bytes of the line are welcome.
     pub(super) fn line_room(&self) -> usize {
         let online = self.ports.iter().any(Port::is_online);
-        if online && !self.silent {
+        if online && !self.silence.is_silent() {
             self.downlink_room()
         } else {
             0
@@ -314,7 +330,7 @@ impl Machine {
         };
         self.mode = mode;
         let mut device = Device::attach(layout, self.transport);
-        device.freeze(self.silent);
+        device.freeze(self.silence.is_silent());
         self.frames.append(&mut device.take_frames());
         self.bus = Bus::On(device);
         self.configured = false;
@@ -369,7 +385,7 @@ impl Machine {
         for interface in 0..=MODEM_INTERFACE {
             self.drain_port(interface, now);
             while let Some(bytes) = self.next_write(interface) {
-                if !self.silent
+                if !self.silence.is_silent()
                     && let Some(port) = self.ports.get_mut(usize::from(interface))
                 {
                     port.receive(&bytes, &mut self.phone, now);
@@ -396,7 +412,7 @@ impl Machine {
         };
         let (output, actions) = (port.take_output(), port.take_actions());
         if let Bus::On(device) = &mut self.bus
-            && !self.silent
+            && !self.silence.is_silent()
         {
             device.write(interface, &output);
         }
@@ -423,7 +439,7 @@ impl Machine {
             return;
         };
         while let Some(bytes) = device.read(0) {
-            if !self.silent {
+            if !self.silence.is_silent() {
                 self.cdrom.receive(&bytes);
             }
         }

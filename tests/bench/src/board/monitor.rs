@@ -1,0 +1,56 @@
+//! QEMU's monitor: what happens to a board without its doing.
+
+use std::{
+    io::{self, BufRead, BufReader, Write},
+    os::unix::net::UnixStream,
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+
+/// QEMU answers at once, unless it hangs.
+const ANSWER: Duration = Duration::from_secs(20);
+
+/// A connection to the monitor (QMP).
+pub(super) struct Monitor {
+    answers: BufReader<UnixStream>,
+    orders: UnixStream,
+}
+
+impl Monitor {
+    /// Gets a connection ready for orders.
+    pub(super) fn open(orders: UnixStream) -> io::Result<Self> {
+        orders.set_read_timeout(Some(ANSWER))?;
+        let mut monitor = Self {
+            answers: BufReader::new(orders.try_clone()?),
+            orders,
+        };
+        monitor.line()?;
+        monitor.order("qmp_capabilities", &json!({}))?;
+        Ok(monitor)
+    }
+
+    /// Gives an order and waits until it is carried out.
+    pub(super) fn order(&mut self, name: &str, arguments: &Value) -> io::Result<Value> {
+        let order = json!({ "execute": name, "arguments": arguments });
+        self.orders.write_all(format!("{order}\n").as_bytes())?;
+        loop {
+            // Events come in between.
+            let mut line = self.line()?;
+            if let Some(error) = line.get("error") {
+                return Err(io::Error::other(format!("{name}: {error}")));
+            }
+            if let Some(result) = line.get_mut("return") {
+                return Ok(result.take());
+            }
+        }
+    }
+
+    fn line(&mut self) -> io::Result<Value> {
+        let mut line = String::new();
+        if self.answers.read_line(&mut line)? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(serde_json::from_str(&line)?)
+    }
+}
