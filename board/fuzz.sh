@@ -40,5 +40,5 @@ for target in "${targets[@]}"; do
   mkdir -p "$found"
   step "fuzzing $target for $seconds s"
   cargo_fuzz run "$target" "$found" "$fuzz/corpus/$target" -- \
-    -max_total_time="$seconds" -max_len=4096 -timeout=10 -rss_limit_mb=1024 -print_final_stats=1
+    -max_total_time="$seconds" -max_len=4096 -timeout=60 -rss_limit_mb=1024 -print_final_stats=1
 done

@@ -55,18 +55,16 @@ pub(super) fn ipv4(ours: &[u8], theirs: &[u8]) -> Ipv4 {
         let octets = value(request, kind)?;
         Some(Ipv4Addr::from(<[u8; 4]>::try_from(octets).unwrap()))
     };
+    let local = address(ours, 3).expect("an address of our own");
     let ipv4 = Ipv4 {
-        local: address(ours, 3).expect("an address of our own"),
-        peer: address(theirs, 3),
+        local,
+        // One that is ours too is as good as none.
+        peer: address(theirs, 3).filter(|peer| *peer != local),
         dns: [129, 131].map(|kind| address(ours, kind).filter(|dns| !dns.is_unspecified())),
     };
     let addresses = [Some(ipv4.local), ipv4.peer].into_iter();
     for address in addresses.chain(ipv4.dns).flatten() {
-        let unusable = address.is_unspecified()
-            || address.is_loopback()
-            || address.is_multicast()
-            || address.is_broadcast();
-        assert!(!unusable, "{ipv4:?}");
+        assert!(matches!(address.octets()[0], 1..127 | 128..224), "{ipv4:?}");
     }
     assert!(
         ipv4.dns
