@@ -12,8 +12,8 @@ use crate::net::Namespace;
 /// Between two tries at a port that may not be open yet.
 const STEP: Duration = Duration::from_millis(100);
 
-/// One try: a lost SYN is sent again after a second, and once more after three.
-const TRY: Duration = Duration::from_secs(5);
+/// One try: a lost SYN is sent again after a second, which is time for two.
+const TRY: Duration = Duration::from_secs(2);
 
 /// An HTTP answer.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 //! Takes in what the build left in `out/`; gives out one line a step, and a failure with what was
 //! expected, what was there, and where the logs are.
 
+pub mod faults;
 pub mod house;
 pub mod mistakes;
 pub mod pin;

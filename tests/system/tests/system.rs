@@ -2,15 +2,17 @@
 
 use std::{env, process::ExitCode};
 
-use failberry_system_tests::{Suite, house, mistakes, pin, shipped};
+use failberry_system_tests::{Suite, faults, house, mistakes, pin, shipped};
 
 fn main() -> ExitCode {
-    // `--all` is for what takes longer than `make test` may; the harness' own flags mean nothing.
+    // What takes longer than `make test` may.
+    let all = env::args().any(|word| word == "--all");
     let filter = env::args().skip(1).find(|word| !word.starts_with('-'));
     let mut suite = Suite::new(filter);
     house::play(&mut suite);
     mistakes::play(&mut suite);
     pin::play(&mut suite);
+    faults::play(&mut suite, all);
     shipped::play(&mut suite);
     if suite.finish() {
         ExitCode::SUCCESS

@@ -128,16 +128,27 @@ impl Scene {
     /// # Errors
     /// The board's USB bus does not take it.
     pub fn plug(&mut self, sim: Sim) -> Result<(), SceneError> {
-        let options = Options {
-            sim,
-            ..Options::new(
-                self.board.usb(),
-                self.carrier.line(),
-                self.board.machine().transport(),
-            )
-        };
-        self.stick = Some(Stick::plug(options)?);
+        self.stick = Some(self.put(self.board.usb(), Mode::Modem, sim)?);
         Ok(())
+    }
+
+    /// Plugs in a stick that shows its CD-ROM first.
+    ///
+    /// # Errors
+    /// The board's USB bus does not take it.
+    pub fn plug_cdrom(&mut self) -> Result<(), SceneError> {
+        self.stick = Some(self.put(self.board.usb(), Mode::CdRom, Sim::Ready)?);
+        Ok(())
+    }
+
+    fn put(&self, socket: &Path, mode: Mode, sim: Sim) -> Result<Stick, SceneError> {
+        let transport = self.board.machine().transport();
+        let options = Options {
+            mode,
+            sim,
+            ..Options::new(socket, self.carrier.line(), transport)
+        };
+        Ok(Stick::plug(options)?)
     }
 
     /// Plugs a modem of another make into the third socket, where it stays: it takes tty numbers.
@@ -145,15 +156,8 @@ impl Scene {
     /// # Errors
     /// The board's USB bus does not take it.
     pub fn plug_squatter(&mut self) -> Result<(), SceneError> {
-        let options = Options {
-            mode: Mode::Foreign,
-            ..Options::new(
-                self.board.spare_usb(),
-                self.carrier.line(),
-                self.board.machine().transport(),
-            )
-        };
-        self.squatter = Some(Stick::plug(options)?);
+        let squatter = self.put(self.board.spare_usb(), Mode::Foreign, Sim::Ready)?;
+        self.squatter = Some(squatter);
         Ok(())
     }
 
