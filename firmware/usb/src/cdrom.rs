@@ -213,10 +213,18 @@ impl Drive {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     fn hex(wrapper: &Wrapper) -> String {
-        wrapper.bytes().iter().map(|b| format!("{b:02x}")).collect()
+        use std::fmt::Write;
+        wrapper
+            .bytes()
+            .iter()
+            .fold(String::new(), |mut text, byte| {
+                write!(text, "{byte:02x}").unwrap();
+                text
+            })
     }
 
     #[test]

@@ -19,17 +19,16 @@ const PAUSE_ON: Duration = Duration::from_millis(500);
 pub fn cycle(board: Board) -> Result<&'static str, PowerError> {
     let sysfs = SysfsPower::default();
     // The kernel's own way keeps its books right, but takes the right to write there.
-    let (way, power): (_, &dyn PortPower) = match sysfs.set_all(board, false) {
-        Ok(()) => ("sysfs", &sysfs),
-        Err(_) => {
-            // What was switched before the failure must not stay off behind the hub's back.
-            let _ = sysfs.set_all(board, true);
-            if let Err(error) = HubPower.set_all(board, false) {
-                let _ = HubPower.set_all(board, true);
-                return Err(error);
-            }
-            ("hub requests", &HubPower)
+    let (way, power): (_, &dyn PortPower) = if sysfs.set_all(board, false).is_ok() {
+        ("sysfs", &sysfs)
+    } else {
+        // What was switched before the failure must not stay off behind the hub's back.
+        let _ = sysfs.set_all(board, true);
+        if let Err(error) = HubPower.set_all(board, false) {
+            let _ = HubPower.set_all(board, true);
+            return Err(error);
         }
+        ("hub requests", &HubPower)
     };
     thread::sleep(OFF);
     let mut left = TRIES_ON;
