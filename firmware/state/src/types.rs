@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{BootMillis, Service};
+use crate::{BootMillis, Service, SupervisorState};
 
 /// A value that is one service's present, and knows whose.
 pub trait State: Serialize + for<'de> Deserialize<'de> + Default {
@@ -74,6 +74,8 @@ pub struct RecoveryStep {
     pub rung: RecoveryRung,
     /// Why, in words.
     pub reason: String,
+    /// How often in a row, for the same reason.
+    pub times: u32,
 }
 
 /// The rungs of the recovery ladder.
@@ -220,39 +222,6 @@ pub struct HealthState {
     pub answered: u64,
     /// Requests that made no sense since start.
     pub malformed: u64,
-}
-
-/// Processes and the system; written by PID 1.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct SupervisorState {
-    /// Version of the firmware.
-    pub version: String,
-    /// Slot it was booted from: `a`, `b`, or empty where the boot loader said nothing.
-    pub slot: String,
-    /// Milliseconds after kernel start when PID 1 began.
-    pub started: BootMillis,
-    /// One entry per service.
-    pub services: Vec<ServiceState>,
-    /// Proportional set size of all our processes in KiB, when last measured.
-    pub pss_kib: u64,
-    /// Memory in use in the whole system in KiB, when last measured.
-    pub used_kib: u64,
-    /// Trouble at boot worth telling: unreadable configuration, missing card.
-    pub warnings: Vec<String>,
-}
-
-/// One supervised process.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ServiceState {
-    /// Which.
-    pub service: Service,
-    /// Process id while it runs.
-    pub pid: Option<i32>,
-    /// Starts since boot.
-    pub starts: u32,
-    /// How it ended last.
-    pub last_exit: Option<String>,
 }
 
 macro_rules! owned_by {
