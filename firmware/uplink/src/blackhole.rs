@@ -62,6 +62,16 @@ impl Watch {
         }
     }
 
+    /// Something else speaks against the link: it is asked whether it lives, used or not.
+    pub fn doubt(&mut self, now_ms: u64) {
+        self.silent_since.get_or_insert(now_ms);
+    }
+
+    /// The questions cannot be sent: silence says nothing then.
+    pub const fn acquit(&mut self) {
+        self.silent_since = None;
+    }
+
     /// When the next look is due.
     pub const fn deadline(&self) -> u64 {
         self.sampled_ms.saturating_add(SAMPLE_MS)
@@ -231,6 +241,24 @@ mod tests {
             let verdict = watch.sample(Packets::default(), now * SAMPLE_MS);
             assert_eq!(verdict, Verdict::Fine);
         }
+    }
+
+    #[test]
+    fn a_link_in_doubt_is_asked_and_its_answer_counts() {
+        let packets = |received, sent| Packets { received, sent };
+        let mut watch = Watch::new(packets(0, 0), 0);
+        watch.doubt(0);
+        for now in 1..=2 {
+            assert_eq!(watch.sample(packets(0, 0), now * SAMPLE_MS), Verdict::Fine);
+        }
+        assert_eq!(watch.sample(packets(0, 0), 3_000), Verdict::Probe(2));
+        assert_eq!(watch.sample(packets(1, 2), 4_000), Verdict::Fine);
+        assert_eq!(watch.sample(packets(1, 2), 60_000), Verdict::Fine);
+        watch.doubt(60_000);
+        watch.acquit();
+        assert_eq!(watch.sample(packets(1, 2), 80_000), Verdict::Fine);
+        watch.doubt(80_000);
+        assert_eq!(watch.sample(packets(1, 9), 92_000), Verdict::Dead(12_000));
     }
 
     #[test]

@@ -9,7 +9,7 @@
 mod attempt;
 mod autorun;
 pub mod blackhole;
-mod echo;
+pub mod echo;
 pub mod ladder;
 mod link;
 pub mod machine;

@@ -42,8 +42,6 @@ enum LinkError {
     Kernel(#[from] KernelError),
     #[error("waiting for the link: {0}")]
     Wait(#[from] io::Error),
-    #[error("the stick answers echo requests no more, {0} in a row")]
-    StickDead(u32),
     #[error("nothing came back over the link for {} s", .0 / 1000)]
     Blackhole(u64),
     #[error("{0}")]
@@ -79,7 +77,6 @@ pub(crate) async fn keep(
 fn ending(error: &LinkError, bad_input: u64) -> Ending {
     let ending = match error {
         LinkError::Finished(reason) => Ending::from(reason),
-        LinkError::StickDead(_) => Ending::new(Trouble::Silent, error.to_string()),
         LinkError::Blackhole(_) => Ending::new(Trouble::Blackhole, error.to_string()),
         LinkError::Credentials(_) | LinkError::Kernel(_) | LinkError::Wait(_) => {
             Ending::new(Trouble::Local, error.to_string())
@@ -187,7 +184,11 @@ impl Call {
         };
         match watch.sample(packets, now()) {
             Verdict::Fine => {}
-            Verdict::Probe(count) => prober.ask(count),
+            Verdict::Probe(count) => {
+                if !prober.ask(count) {
+                    watch.acquit();
+                }
+            }
             Verdict::Dead(silent) => {
                 // The peer may be well and only the network behind it gone: it should know.
                 self.engine.handle(ppp::Event::Close, now());
@@ -263,8 +264,10 @@ impl Call {
                     news(Event::LinkClosed);
                 }
                 Output::EchoUnanswered(count) => {
-                    if self.echo.unanswered(count, now()) {
-                        return Err(LinkError::StickDead(count));
+                    if self.echo.unanswered(count, now())
+                        && let Some((watch, _)) = &mut self.watch
+                    {
+                        watch.doubt(now());
                     }
                 }
                 Output::Finished(reason) => return Err(LinkError::Finished(reason)),

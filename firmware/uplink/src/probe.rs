@@ -43,15 +43,17 @@ impl Prober {
         }
     }
 
-    /// Sends so many questions, to one resolver after the other.
-    pub(crate) fn ask(&mut self, count: u32) {
+    /// Sends so many questions, to one resolver after the other; tells whether it can.
+    pub(crate) fn ask(&mut self, count: u32) -> bool {
         if self.socket.is_none() {
             match self.open() {
                 Ok(socket) => self.socket = Some(socket),
                 Err(error) => log::warn!("cannot ask over {}: {error}", self.interface),
             }
         }
-        let Some(socket) = &self.socket else { return };
+        let Some(socket) = &self.socket else {
+            return false;
+        };
         for _ in 0..count {
             let turn = usize::from(self.asked) % self.targets.len().max(1);
             self.asked = self.asked.wrapping_add(1);
@@ -63,6 +65,7 @@ impl Prober {
         // Room for the next answers; what they say does not matter.
         let mut answer = [0; 64];
         while socket.recv(&mut answer).is_ok() {}
+        true
     }
 
     fn open(&self) -> std::io::Result<UdpSocket> {

@@ -24,6 +24,8 @@ pub enum Trouble {
     Deaf,
     /// It left the bus and does not come back.
     Lost,
+    /// None was seen since the start: nobody knows whether there is one.
+    NeverSeen,
     /// It is on the bus and has no port to dial with.
     Unready,
     /// It fell silent in the middle of a dialogue.
@@ -94,10 +96,11 @@ impl Rung {
 
 impl Trouble {
     /// All, in the order of their numbers.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Silent,
         Self::Deaf,
         Self::Lost,
+        Self::NeverSeen,
         Self::Unready,
         Self::Faulty,
         Self::Refused,
@@ -145,11 +148,11 @@ impl Trouble {
                     ]
                 }
             }
-            // An outage of the carrier looks the same, and lasts hours.
+            // An outage of the carrier looks the same, and lasts hours: half a day to the reboot.
             Self::Carrier => {
                 const {
                     &[
-                        row(Reboot, 120, DAY),
+                        row(Reboot, 1000, DAY),
                         row(PowerCut, 12, HOUR),
                         row(Reset, 6, 10 * MINUTE),
                     ]
@@ -159,14 +162,14 @@ impl Trouble {
             Self::Blackhole => {
                 const {
                     &[
-                        row(Reboot, 24, DAY),
+                        row(Reboot, 240, DAY),
                         row(PowerCut, 5, HOUR),
                         row(Reset, 3, 10 * MINUTE),
                     ]
                 }
             }
-            // A contact may be bad.
-            Self::NoSim => const { &[row(PowerCut, 1, HOUR)] },
+            // A contact may be bad; and a box without a stick must not reboot again and again.
+            Self::NoSim | Self::NeverSeen => const { &[row(PowerCut, 1, HOUR)] },
             Self::Local => const { &[row(Reboot, 10, 6 * HOUR)] },
         }
     }

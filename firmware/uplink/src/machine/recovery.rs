@@ -89,12 +89,21 @@ impl Machine {
     }
 
     pub(super) fn absent_due(&mut self, now: BootMillis, out: &mut Vec<Action>) {
-        let step = self.ladder.fail(Trouble::Lost, None, now.0);
+        let step = self.ladder.fail(self.absence(), None, now.0);
         if step.rung == Rung::Redial {
             self.deadline = Some(now.plus(STILL_ABSENT_MS));
         } else {
             let why = "there is no stick on the bus".into();
             self.climb(step.rung, 0, why, now, out);
+        }
+    }
+
+    /// What kind of trouble it is that there is no stick.
+    const fn absence(&self) -> Trouble {
+        if self.last.is_some() {
+            Trouble::Lost
+        } else {
+            Trouble::NeverSeen
         }
     }
 
@@ -170,7 +179,7 @@ impl Machine {
         }
         let step = match rung {
             Rung::Reset => self.ladder.fail(Trouble::Deaf, None, now.0),
-            _ => self.ladder.fail(Trouble::Lost, None, now.0),
+            _ => self.ladder.fail(self.absence(), None, now.0),
         };
         let why = format!("the stick did not come back within {} s", RETURN_MS / 1000);
         out.push(say(Level::Warn, why.clone()));
