@@ -14,7 +14,7 @@ mod system;
 use std::{net::Ipv4Addr, path::Path, time::Duration};
 
 use failberry_config::ClockConfig;
-use failberry_service::{Capability, Service, ServiceResult, drop_to, read_config};
+use failberry_service::{Capability, Service, ServiceResult, block_on, drop_to, read_config};
 use failberry_state::{
     BootMillis, ClockState, NetworkState, StateFile, UplinkState, Watcher, read,
 };
@@ -48,7 +48,7 @@ pub fn run() -> ServiceResult {
         );
     }
     let core = Core::new(config.time.servers, floor);
-    smol::block_on(
+    block_on(
         Driver {
             core,
             saved,

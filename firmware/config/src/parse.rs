@@ -28,6 +28,7 @@ pub fn parse(text: &str) -> Parsed {
 
     let mut find = |name| section(root, text, name, &mut problems);
     let carrier = find("carrier");
+    let stick = find("stick");
     let lan = find("lan");
     let dyndns = find("dyndns");
     let aws = find("aws");
@@ -36,6 +37,10 @@ pub fn parse(text: &str) -> Parsed {
 
     if let Section::Table(reader) = carrier {
         config.carrier = finish(reader, tables::carrier, &mut problems);
+    }
+    if let Section::Table(reader) = stick {
+        config.stick =
+            finish(reader, |t| Some(tables::stick(t)), &mut problems).unwrap_or_default();
     }
     if let Section::Table(reader) = lan {
         config.lan = finish(reader, |t| Some(tables::lan(t)), &mut problems).unwrap_or_default();

@@ -52,6 +52,22 @@ pub(crate) const PIN: Rule<Secret> = Rule {
     },
 };
 
+/// A place on the USB as the kernel names it: at most six hubs lie on the way (USB 2.0, 4.1.1).
+pub(crate) const USB_PORT: Rule<String> = Rule {
+    expected: "a place on the USB such as 1-1.3",
+    secret: false,
+    read: |text| {
+        let number = |part: &str| {
+            within(part, 1, 3)
+                && !part.starts_with('0')
+                && part.bytes().all(|byte| byte.is_ascii_digit())
+        };
+        let (bus, ports) = text.split_once('-')?;
+        let good = number(bus) && ports.split('.').count() <= 7 && ports.split('.').all(number);
+        good.then(|| text.to_owned())
+    },
+};
+
 /// The Pi's own address.
 pub(crate) const STATIC_ADDRESS: Rule<Cidr> = Rule {
     expected: "an address with its prefix length (8 to 30) such as 192.168.88.2/24",

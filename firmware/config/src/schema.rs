@@ -12,6 +12,8 @@ use crate::{Cidr, Secret};
 pub struct Config {
     /// The mobile carrier and the SIM; without it nothing is dialled.
     pub carrier: Option<Carrier>,
+    /// Which stick, and what may be done to it.
+    pub stick: Stick,
     /// eth0.
     pub lan: Lan,
     /// The DNS name kept at the carrier address; without it none is.
@@ -42,6 +44,17 @@ pub struct Carrier {
     /// SIM PIN, four to eight digits.
     #[serde(default)]
     pub pin: Option<Secret>,
+}
+
+/// `[stick]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Stick {
+    /// Place on the bus of the stick to use where there are several, for instance `1-1.3`; the
+    /// first in order where absent.
+    pub port: Option<String>,
+    /// Leave the stick's CD-ROM as it is, and show it again where it was switched off.
+    pub keep_cdrom: bool,
 }
 
 /// `[lan]`: eth0, by DHCP unless `address` is given.

@@ -2,13 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Aws, Carrier, Config, Dyndns, Firewall, Lan, Time};
+use crate::{Aws, Carrier, Config, Dyndns, Firewall, Lan, Stick, Time};
 
 /// For `uplink`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UplinkConfig {
     /// The carrier; nothing is dialled without it.
     pub carrier: Option<Carrier>,
+    /// The stick.
+    #[serde(default)]
+    pub stick: Stick,
 }
 
 /// For `network`.
@@ -38,6 +41,7 @@ impl From<&Config> for UplinkConfig {
     fn from(config: &Config) -> Self {
         Self {
             carrier: config.carrier.clone(),
+            stick: config.stick.clone(),
         }
     }
 }

@@ -1,8 +1,9 @@
 //! Finding what a person meant by a misspelt key.
 
 /// Every table with its keys.
-const KEYS: [(&str, &[&str]); 6] = [
+const KEYS: [(&str, &[&str]); 7] = [
     ("carrier", &["apn", "dial", "user", "password", "pin"]),
+    ("stick", &["port", "keep_cdrom"]),
     ("lan", &["address", "gateway", "dns", "hostname"]),
     (
         "dyndns",
@@ -30,7 +31,7 @@ pub(crate) fn unknown(key: &str, known: &[&str]) -> String {
 }
 
 /// Names of the tables.
-pub(crate) fn tables() -> [&'static str; 6] {
+pub(crate) fn tables() -> [&'static str; 7] {
     KEYS.map(|(table, _)| table)
 }
 

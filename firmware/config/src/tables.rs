@@ -3,7 +3,7 @@
 use std::{collections::HashSet, net::Ipv4Addr};
 
 use crate::{
-    Aws, Carrier, Cidr, Dyndns, Firewall, Forward, Lan, Protocol, Time,
+    Aws, Carrier, Cidr, Dyndns, Firewall, Forward, Lan, Protocol, Stick, Time,
     reader::Reader,
     rules::{self, in_host_range},
 };
@@ -35,6 +35,13 @@ pub(crate) fn carrier(t: &mut Reader<'_>) -> Option<Carrier> {
         password,
         pin,
     })
+}
+
+pub(crate) fn stick(t: &mut Reader<'_>) -> Stick {
+    Stick {
+        port: t.optional("port", &rules::USB_PORT),
+        keep_cdrom: t.flag("keep_cdrom").unwrap_or_default(),
+    }
 }
 
 pub(crate) fn lan(t: &mut Reader<'_>) -> Lan {

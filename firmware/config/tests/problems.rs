@@ -400,3 +400,31 @@ fn no_text_at_all() {
         assert!(!parse(&text).problems.is_empty());
     }
 }
+
+#[test]
+fn the_place_of_a_stick_is_the_kernels_name_for_it() {
+    for good in ["1-1", "1-1.3", "2-1.4.12"] {
+        let parsed = parse(&format!("[stick]\nport = \"{good}\""));
+        assert_eq!(parsed.problems, [], "{good}");
+        assert_eq!(parsed.config.stick.port.as_deref(), Some(good));
+    }
+    for bad in [
+        "",
+        "1",
+        "1-",
+        "1-0",
+        "-1",
+        "1-1.",
+        "1-1.3/..",
+        "usb1",
+        "1-1.2.3.4.5.6.7.8",
+    ] {
+        let parsed = parse(&format!("[stick]\nport = \"{bad}\"\nkeep_cdrom = true"));
+        assert_eq!(parsed.problems.len(), 1, "{bad}");
+        assert_eq!(parsed.problems.first().unwrap().line, 2);
+        assert!(
+            !parsed.config.stick.keep_cdrom,
+            "the table is left out as a whole"
+        );
+    }
+}

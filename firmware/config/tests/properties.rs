@@ -4,8 +4,8 @@
 use std::net::Ipv4Addr;
 
 use failberry_config::{
-    Aws, Carrier, Cidr, Config, Dyndns, Firewall, Forward, Lan, Protocol, Secret, Time, parse,
-    parse_bytes,
+    Aws, Carrier, Cidr, Config, Dyndns, Firewall, Forward, Lan, Protocol, Secret, Stick, Time,
+    parse, parse_bytes,
 };
 use proptest::{collection::vec, option, prelude::*};
 
@@ -151,19 +151,26 @@ fn firewall() -> impl Strategy<Value = Firewall> {
     })
 }
 
+fn stick() -> impl Strategy<Value = Stick> {
+    let port = option::of("[1-9](-[1-9])(\\.[1-9][0-9]?){0,5}");
+    (port, any::<bool>()).prop_map(|(port, keep_cdrom)| Stick { port, keep_cdrom })
+}
+
 fn config() -> impl Strategy<Value = Config> {
     let time = vec(name(), 1..8).prop_map(|servers| Time { servers });
     (
         option::of(carrier()),
+        stick(),
         lan(),
         option::of(record()),
         firewall(),
         time,
     )
-        .prop_map(|(carrier, lan, record, firewall, time)| {
+        .prop_map(|(carrier, stick, lan, record, firewall, time)| {
             let (dyndns, aws) = record.unzip();
             Config {
                 carrier,
+                stick,
                 lan,
                 dyndns,
                 aws,

@@ -45,6 +45,7 @@ fn every_example_in_it_is_valid() {
     assert_eq!(parsed.problems, []);
     let config = parsed.config;
     assert_eq!(config.carrier.unwrap().apn, "internet");
+    assert_eq!(config.stick.port.as_deref(), Some("1-1.3"));
     assert_eq!(config.lan.address.unwrap().prefix, 24);
     assert_eq!(config.dyndns.unwrap().ttl, 60);
     assert!(config.aws.is_some());

@@ -12,7 +12,7 @@ mod route53;
 use std::time::Duration;
 
 use failberry_config::DyndnsConfig;
-use failberry_service::{Service, ServiceResult, drop_to, read_config};
+use failberry_service::{Service, ServiceResult, block_on, drop_to, read_config};
 use failberry_state::{
     BootMillis, ClockState, DyndnsState, NetworkState, StateFile, UplinkState, Watcher, read,
 };
@@ -33,7 +33,7 @@ pub fn run() -> ServiceResult {
     drop_to(Service::Dyndns, &[])?;
     let Some((record, keys)) = config.record else {
         log::info!("no [dyndns] with [aws] keys in failberrypi.toml, so no name is kept");
-        return smol::block_on(smol::future::pending());
+        return block_on(smol::future::pending());
     };
     let watcher = Async::new(Watcher::new(&[
         Service::Uplink,
@@ -43,7 +43,7 @@ pub fn run() -> ServiceResult {
     let core = Core::new(record.publish_private);
     let name = record.name.clone();
     let zone = Route53::new(record, keys)?;
-    smol::block_on(keep(core, &name, zone, &watcher))
+    block_on(keep(core, &name, zone, &watcher))
 }
 
 async fn keep(

@@ -4,7 +4,7 @@
 
 use std::{env, path::Path, process::ExitCode};
 
-use failberry_service::{Service, ServiceResult, init_log};
+use failberry_service::{Service, ServiceResult, confine, init_log};
 use failberry_supervisor::{storage, unblock_signals};
 
 // A 32-bit time ends in 2038, and breaks libusb's timeouts silently long before.
@@ -59,6 +59,9 @@ fn serve(service: Service) -> ExitCode {
     init_log();
     if let Err(error) = unblock_signals() {
         log::warn!("signals stay blocked: {error}");
+    }
+    for trouble in confine(service) {
+        log::warn!("{trouble}");
     }
     let run: fn() -> ServiceResult = match service {
         Service::Storage => {

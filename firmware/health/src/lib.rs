@@ -18,7 +18,7 @@ use std::{
     rc::Rc,
 };
 
-use failberry_service::{Service, ServiceResult, drop_to};
+use failberry_service::{Service, ServiceResult, block_on, drop_to};
 use failberry_state::{StateFile, directory};
 use smol::LocalExecutor;
 
@@ -48,7 +48,7 @@ pub fn run() -> ServiceResult {
     }
     gate.publish();
     log::info!("answering on port {PUBLIC_PORT}, status for the LAN on port {LAN_PORT}");
-    smol::block_on(executor.run(std::future::pending::<ServiceResult>()))
+    block_on(executor.run(std::future::pending::<ServiceResult>()))
         .map(|never: Infallible| match never {})
 }
 

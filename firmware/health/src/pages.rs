@@ -127,6 +127,7 @@ fn summary() -> String {
             rows.push(("trouble", format!("{who}: {error}")));
         }
     }
+    rows.extend(lives(&supervisor));
     rows.extend(
         supervisor
             .warnings
@@ -141,8 +142,48 @@ fn summary() -> String {
     page
 }
 
+/// What PID 1 has had to do, and how the box's life before this one ended.
+fn lives(state: &SupervisorState) -> Vec<(&'static str, String)> {
+    let mut rows = Vec::new();
+    if let Some(how) = &state.last_boot {
+        let boots = state.boots;
+        rows.push(("last end", format!("{how} (this is boot no. {boots})")));
+    }
+    let words = state.last_words.iter();
+    rows.extend(words.map(|words| ("last words", words.clone())));
+    rows.push(("watchdog", state.watchdog.clone()));
+    for service in &state.services {
+        let name = service.service.name();
+        if service.starts > 1 {
+            let how = service
+                .last_exit
+                .as_deref()
+                .unwrap_or("for an unknown reason");
+            let (starts, hangs) = (service.starts, service.hangs);
+            let mut text = format!("{name} started {starts} times, {hangs} times it hung; {how}");
+            if let Some(words) = &service.last_words {
+                let _ = write!(text, "; its last error: {words}");
+            }
+            rows.push(("trouble", text));
+        } else if service.pid.is_some() && !service.ready {
+            rows.push(("trouble", format!("{name} is starting")));
+        }
+    }
+    if state.reboots_refused > 0 {
+        let text = format!("{} reboots asked for and refused", state.reboots_refused);
+        rows.push(("trouble", text));
+    }
+    if state.oopses > 0 {
+        let text = format!("the kernel has erred, {} times (oops)", state.oopses);
+        rows.push(("trouble", text));
+    }
+    rows
+}
+
 #[cfg(test)]
 mod tests {
+    use failberry_state::{Service, ServiceState};
+
     use super::*;
 
     #[test]
@@ -151,6 +192,54 @@ mod tests {
         for path in ["/status", "/..", "", "*", "//", "/%2e"] {
             assert_eq!(Site::Public.page(path).status, 404, "{path}");
         }
+    }
+
+    #[test]
+    fn a_person_is_told_of_ends_and_hangs() {
+        let service = ServiceState {
+            service: Service::Uplink,
+            pid: Some(7),
+            ready: true,
+            starts: 2,
+            hangs: 1,
+            last_exit: Some("hung and was ended: signal SIGKILL".into()),
+            last_words: Some("no tty".into()),
+        };
+        let starting = ServiceState {
+            service: Service::Clock,
+            ready: false,
+            starts: 1,
+            ..service.clone()
+        };
+        let state = SupervisorState {
+            boots: 5,
+            last_boot: Some("uplink: the stick is dead, after 700 s".into()),
+            last_words: vec!["panicked".into()],
+            watchdog: "on, 15 s".into(),
+            services: vec![service, starting],
+            oopses: 1,
+            ..SupervisorState::default()
+        };
+        let told = lives(&state);
+        let told: Vec<(&str, &str)> = told.iter().map(|(row, text)| (*row, &**text)).collect();
+        assert_eq!(
+            told,
+            [
+                (
+                    "last end",
+                    "uplink: the stick is dead, after 700 s (this is boot no. 5)"
+                ),
+                ("last words", "panicked"),
+                ("watchdog", "on, 15 s"),
+                (
+                    "trouble",
+                    "uplink started 2 times, 1 times it hung; \
+                     hung and was ended: signal SIGKILL; its last error: no tty"
+                ),
+                ("trouble", "clock is starting"),
+                ("trouble", "the kernel has erred, 1 times (oops)"),
+            ]
+        );
     }
 
     #[test]

@@ -1,18 +1,28 @@
-//! What every service process shares: its log lines, its privileges, its configuration, its end.
+//! What every service process shares: its log lines, its signs of life, its privileges and
+//! limits, its configuration, its requests to PID 1, its end.
 //!
 //! Takes in a [`Service`] and the capabilities it must keep; gives out a process that logs one
-//! line per record to its supervisor, runs under its own user id and reads its own configuration.
+//! line per record to its supervisor, runs under its own user id within its own limits and reads
+//! its own configuration.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod alive;
 mod config;
+mod limits;
 mod logger;
 mod privileges;
+mod request;
 
+pub use alive::{HEARTBEAT, block_on};
 pub use config::{ConfigError, read_config, write_config};
 pub use failberry_state::Service;
+pub use limits::confine;
 pub use logger::{init as init_log, parse_line};
 pub use privileges::{Capability, PrivilegeError, drop_to};
+pub use request::{
+    MAX_MESSAGE, REQUESTS, Reply, Request, RequestError, UPDATE_WRITING, ask, ask_under,
+};
 
 /// How a service ends when it cannot go on: told to the log, then restarted by the supervisor.
 pub type ServiceResult = Result<std::convert::Infallible, Box<dyn std::error::Error>>;

@@ -7,12 +7,14 @@
 
 mod file;
 mod service;
+mod supervisor;
 mod time;
 mod types;
 mod watch;
 
 pub use file::{RUN, StateError, StateFile, directory, read, read_under};
 pub use service::Service;
+pub use supervisor::{PastLife, ServiceState, SupervisorState};
 pub use time::BootMillis;
 pub use types::*;
 pub use watch::Watcher;

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{BootMillis, Service};
+use crate::{BootMillis, Service, SupervisorState};
 
 /// A value that is one service's present, and knows whose.
 pub trait State: Serialize + for<'de> Deserialize<'de> + Default {
@@ -36,6 +36,62 @@ pub struct UplinkState {
     pub bad_input: u64,
     /// Why the last attempt or link ended.
     pub last_error: Option<String>,
+    /// Sticks that are plugged in and not used, by their place on the bus.
+    pub unused: Vec<String>,
+    /// What was done about failures, and how often.
+    pub recovery: Recovery,
+}
+
+/// What was done about failures since boot.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Recovery {
+    /// Calls dialled again.
+    pub redials: u32,
+    /// Sticks told to restart (`AT+CFUN=1,1`).
+    pub resets: u32,
+    /// Times the sockets were without power.
+    pub power_cuts: u32,
+    /// Reboots asked for.
+    pub reboots: u32,
+    /// CD-ROMs ejected.
+    pub ejects: u32,
+    /// The latest of them, the oldest first; at most [`HISTORY_MAX`](Self::HISTORY_MAX).
+    pub history: Vec<RecoveryStep>,
+}
+
+impl Recovery {
+    /// More than a person reads, and far less than a state file should hold.
+    pub const HISTORY_MAX: usize = 16;
+}
+
+/// One thing done about a failure.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecoveryStep {
+    /// When.
+    pub at: BootMillis,
+    /// What.
+    pub rung: RecoveryRung,
+    /// Why, in words.
+    pub reason: String,
+    /// How often in a row, for the same reason.
+    pub times: u32,
+}
+
+/// The rungs of the recovery ladder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RecoveryRung {
+    /// Dialling again.
+    Redial,
+    /// The stick's restart.
+    Reset,
+    /// The sockets without power for seconds.
+    PowerCut,
+    /// The board's restart.
+    Reboot,
+    /// The stick's CD-ROM ejected.
+    Eject,
 }
 
 /// Phases of the carrier link.
@@ -57,6 +113,8 @@ pub enum UplinkPhase {
     Up,
     /// Waiting before the next try.
     BackingOff,
+    /// The stick is restarted, its sockets are without power, or the board is to be restarted.
+    Recovering,
     /// Only a person can help: wrong PIN, PUK, no SIM, no configuration.
     Blocked,
 }
@@ -164,39 +222,6 @@ pub struct HealthState {
     pub answered: u64,
     /// Requests that made no sense since start.
     pub malformed: u64,
-}
-
-/// Processes and the system; written by PID 1.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct SupervisorState {
-    /// Version of the firmware.
-    pub version: String,
-    /// Slot it was booted from: `a`, `b`, or empty where the boot loader said nothing.
-    pub slot: String,
-    /// Milliseconds after kernel start when PID 1 began.
-    pub started: BootMillis,
-    /// One entry per service.
-    pub services: Vec<ServiceState>,
-    /// Proportional set size of all our processes in KiB, when last measured.
-    pub pss_kib: u64,
-    /// Memory in use in the whole system in KiB, when last measured.
-    pub used_kib: u64,
-    /// Trouble at boot worth telling: unreadable configuration, missing card.
-    pub warnings: Vec<String>,
-}
-
-/// One supervised process.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ServiceState {
-    /// Which.
-    pub service: Service,
-    /// Process id while it runs.
-    pub pid: Option<i32>,
-    /// Starts since boot.
-    pub starts: u32,
-    /// How it ended last.
-    pub last_exit: Option<String>,
 }
 
 macro_rules! owned_by {

@@ -2,12 +2,14 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
     sync::mpsc,
     thread,
     time::{Duration, SystemTime},
 };
 
-use failberry_state::{BootMillis, RUN, SupervisorState};
+use failberry_service::confine;
+use failberry_state::{BootMillis, RUN, Service, SupervisorState};
 use nix::{
     mount::{MsFlags, mount, umount},
     sys::{
@@ -20,11 +22,15 @@ use nix::{
 };
 
 use crate::{
-    Ending, Kmsg, Settings, cmdline::Cmdline, keep, keeping::make_directories, modules, mounts,
+    Ending, Kmsg, Settings, cmdline::Cmdline, keep, keeping::make_directories, last_words, modules,
+    mounts, storage,
 };
 
 /// Seconds since 1970 when the image was built: no time before it can be right.
 const BUILD_EPOCH: Option<&str> = option_env!("FAILBERRY_BUILD_EPOCH");
+
+/// The first one, which is the chip's.
+const WATCHDOG: &str = "/dev/watchdog0";
 
 /// Time to read the reason on the console before the reboot.
 const LAST_WORDS: Duration = Duration::from_secs(10);
@@ -57,7 +63,7 @@ fn boot_and_keep() -> Result<Ending, Box<dyn std::error::Error>> {
     let started = BootMillis::now();
     let trouble = mounts::all();
     let log = Kmsg::open()?;
-    log.install();
+    last_words::install(&log, Path::new(storage::MEMORY).join(last_words::FILE));
     let cmdline = Cmdline::read();
     let state = SupervisorState {
         version: env!("CARGO_PKG_VERSION").into(),
@@ -70,6 +76,9 @@ fn boot_and_keep() -> Result<Ending, Box<dyn std::error::Error>> {
     for text in trouble {
         log::error!("{text}");
     }
+    for text in confine(Service::Supervisor) {
+        log::warn!("{text}");
+    }
     raise_clock();
     if let Err(error) = make_directories(RUN.as_ref()) {
         log::error!("cannot make the directories below {RUN}: {error}");
@@ -79,7 +88,8 @@ fn boot_and_keep() -> Result<Ending, Box<dyn std::error::Error>> {
         log::warn!("ctrl-alt-del stays a reset: {error}");
     }
     modules::load_all();
-    Ok(keep(Settings::of_the_machine(log, state))?)
+    let watchdog = (!cmdline.no_watchdog).then(|| WATCHDOG.into());
+    Ok(keep(Settings::of_the_machine(log, state, watchdog))?)
 }
 
 fn raise_clock() {

@@ -11,6 +11,9 @@ pub(crate) struct Cmdline {
     pub(crate) slot: Option<char>,
     /// Board, from `failberry.board`.
     pub(crate) board: Option<String>,
+    /// Whether the hardware watchdog is left alone, from `failberry.watchdog=off`: an emulated
+    /// Pi is reset by opening it.
+    pub(crate) no_watchdog: bool,
 }
 
 impl Cmdline {
@@ -34,6 +37,7 @@ impl Cmdline {
                 ("board", name) if is_plain(name) => found.board = Some(name.into()),
                 ("slot", "a") => found.slot = Some('a'),
                 ("slot", "b") => found.slot = Some('b'),
+                ("watchdog", "off") => found.no_watchdog = true,
                 _ => {}
             }
         }
@@ -52,18 +56,20 @@ mod tests {
     #[test]
     fn words_are_found_and_bad_ones_ignored() {
         let seen = Cmdline::parse(
-            "console=ttyAMA0,115200 failberry.card=mmcblk0 failberry.slot=b failberry.board=rpi2\n",
+            "console=ttyAMA0,115200 failberry.card=mmcblk0 failberry.slot=b failberry.board=rpi2 failberry.watchdog=off\n",
         );
         let expected = Cmdline {
             card: Some("mmcblk0".into()),
             slot: Some('b'),
             board: Some("rpi2".into()),
+            no_watchdog: true,
         };
         assert_eq!(seen, expected);
         for text in [
             "",
             "failberry.card=",
             "failberry.card=../sda failberry.slot=c",
+            "failberry.watchdog failberry.watchdog=on watchdog=off",
             "failberry. failberry.=x xfailberry.card=vda",
         ] {
             assert_eq!(Cmdline::parse(text), Cmdline::default(), "{text}");

@@ -2,14 +2,20 @@
 
 use std::{
     fs, io,
-    os::unix::fs::lchown,
+    os::unix::fs::{OpenOptionsExt, lchown},
     path::{Path, PathBuf},
+    thread,
 };
 
 use failberry_state::Service;
+use nix::fcntl::OFlag;
+use tokio_modem::driver::skip_closing_wait;
 
 /// Where the kernel makes them.
 pub(crate) const DEV: &str = "/dev";
+
+/// How the serial ports of sticks are called.
+const SERIAL: &str = "ttyUSB";
 
 /// Patterns of names below /dev, a `*` for one part or the rest of one, and their owners.
 const OWNERS: [(&str, Service); 3] = [
@@ -56,7 +62,27 @@ pub(crate) fn hand_over(dev: &Path, name: &str) {
         // Unplugged again already.
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => log::warn!("cannot give /dev/{name} to {}: {error}", service.name()),
+        Ok(()) if name.starts_with(SERIAL) => close_quickly(dev.join(name)),
         Ok(()) => {}
+    }
+}
+
+/// Lets nobody wait half a minute for the close of a serial port whose stick hangs, which takes
+/// more privilege than its owner has. On a thread: a stick may hang already when it is opened.
+fn close_quickly(port: PathBuf) {
+    let set = move || {
+        let flags = OFlag::O_NOCTTY | OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW;
+        let tty = fs::OpenOptions::new()
+            .read(true)
+            .write(true)
+            .custom_flags(flags.bits())
+            .open(&port)?;
+        skip_closing_wait(&tty)
+    };
+    // Gone again, or a driver without such a setting: closing takes its time then.
+    let start = thread::Builder::new().name("serial port".into());
+    if let Err(error) = start.spawn(move || drop(set())) {
+        log::warn!("cannot have serial ports closed quickly: {error}");
     }
 }
 

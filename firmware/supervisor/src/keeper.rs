@@ -6,7 +6,10 @@
 use failberry_state::{BootMillis, Service, ServiceState};
 use log::Level;
 
-use crate::backoff::Backoff;
+use crate::{
+    backoff::Backoff,
+    pulse::{Pulse, Remedy},
+};
 
 /// Waiting for the card (10 s), reading it and replaying its journal; the services must not wait
 /// longer for a card that died.
@@ -17,6 +20,9 @@ const TERM_BOUND: u64 = 5_000;
 
 /// A process killed in a sleeping driver may never end.
 const KILL_BOUND: u64 = 1_000;
+
+/// A turn that comes later than this after its time was held up together with everybody else.
+const STALL: u64 = 5_000;
 
 /// Memory is measured when start-up is over.
 const MEASURE_AFTER_CHANGE: u64 = 10_000;
@@ -44,6 +50,10 @@ pub(crate) enum Event {
     NotStarted(Service, String),
     /// A process ended, and how.
     Ended(i32, String),
+    /// A process gave a sign of life.
+    Alive(Service),
+    /// Somebody wants a service to be started anew.
+    Restart(Service),
     /// Somebody wants the machine to stop.
     Stop(Ending),
     /// Time passed.
@@ -57,6 +67,8 @@ pub(crate) enum Action {
     Start(Service),
     /// Ask a process to end.
     Terminate(i32),
+    /// End it at once, and let it tell where it was if it can.
+    Abort(i32),
     /// End it.
     Kill(i32),
     /// Everything that needs a writable root is done.
@@ -94,13 +106,25 @@ struct Kept {
     since: BootMillis,
     start_at: Option<BootMillis>,
     backoff: Backoff,
+    pulse: Pulse,
     starts: u32,
+    hangs: u32,
+    /// Whether it is being ended for its silence.
+    hung: bool,
     last_exit: Option<String>,
+}
+
+impl Kept {
+    fn deadline(&self) -> Option<BootMillis> {
+        let pulse = self.pid.and_then(|_| self.pulse.deadline());
+        self.start_at.into_iter().chain(pulse).min()
+    }
 }
 
 /// The services and what is to become of them.
 #[derive(Debug)]
 pub(crate) struct Keeper {
+    patience: u64,
     phase: Phase,
     storage: Option<i32>,
     kept: Vec<Kept>,
@@ -108,17 +132,22 @@ pub(crate) struct Keeper {
 }
 
 impl Keeper {
-    pub(crate) fn new(now: BootMillis) -> Self {
+    /// Services may be silent for `patience` milliseconds.
+    pub(crate) fn new(now: BootMillis, patience: u64) -> Self {
         let kept = Service::SUPERVISED.map(|service| Kept {
             service,
             pid: None,
             since: now,
             start_at: None,
             backoff: Backoff::default(),
+            pulse: Pulse::new(now, patience),
             starts: 0,
+            hangs: 0,
+            hung: false,
             last_exit: None,
         });
         Self {
+            patience,
             phase: Phase::Preparing {
                 until: now.plus(STORAGE_BOUND),
             },
@@ -131,13 +160,18 @@ impl Keeper {
     /// Takes in what happened; gives out what to do, in order.
     pub(crate) fn step(&mut self, event: Event, now: BootMillis) -> Vec<Action> {
         let mut todo = Vec::new();
+        let late = self.deadline().is_some_and(|at| now.since(at) > STALL);
         match event {
             Event::Begin => todo.push(Action::Start(Service::Storage)),
             Event::Started(service, pid) => self.started(service, pid, now, &mut todo),
             Event::NotStarted(service, why) => self.not_started(service, &why, now, &mut todo),
             Event::Ended(pid, how) => self.ended(pid, &how, now, &mut todo),
             Event::Stop(ending) => self.stop(ending, now, &mut todo),
-            Event::Tick => {}
+            Event::Alive(service) => self.alive(service, now, &mut todo),
+            Event::Restart(service) => self.restart(service, now, &mut todo),
+            Event::Tick if late => self.forgive(now),
+            // Only here, when every sign of life that has come is counted.
+            Event::Tick => self.feel_pulses(now, &mut todo),
         }
         self.pass_time(now, &mut todo);
         todo
@@ -147,7 +181,7 @@ impl Keeper {
     pub(crate) fn deadline(&self) -> Option<BootMillis> {
         let phase = match self.phase {
             Phase::Preparing { until } | Phase::Stopping { until, .. } => Some(until),
-            Phase::Keeping => self.kept.iter().filter_map(|kept| kept.start_at).min(),
+            Phase::Keeping => self.kept.iter().filter_map(Kept::deadline).min(),
             Phase::Finished => return None,
         };
         phase.into_iter().chain(self.measure_at).min()
@@ -158,8 +192,11 @@ impl Keeper {
         let state = |kept: &Kept| ServiceState {
             service: kept.service,
             pid: kept.pid,
+            ready: kept.pid.is_some() && kept.pulse.ready(),
             starts: kept.starts,
+            hangs: kept.hangs,
             last_exit: kept.last_exit.clone(),
+            last_words: None,
         };
         self.kept.iter().map(state).collect()
     }
@@ -171,6 +208,12 @@ impl Keeper {
             .or((self.storage == Some(pid)).then_some(Service::Storage))
     }
 
+    /// A service whose process cannot even be killed.
+    pub(crate) fn stuck(&self, now: BootMillis) -> Option<Service> {
+        let stuck = |kept: &&Kept| kept.pid.is_some() && kept.pulse.stuck(now);
+        self.kept.iter().find(stuck).map(|kept| kept.service)
+    }
+
     fn find(&mut self, service: Service) -> Option<&mut Kept> {
         self.kept.iter_mut().find(|kept| kept.service == service)
     }
@@ -178,9 +221,14 @@ impl Keeper {
     fn started(&mut self, service: Service, pid: i32, now: BootMillis, todo: &mut Vec<Action>) {
         if service == Service::Storage {
             self.storage = Some(pid);
-        } else if let Some(kept) = self.find(service) {
+            return;
+        }
+        let patience = self.patience;
+        if let Some(kept) = self.find(service) {
             kept.pid = Some(pid);
             kept.since = now;
+            kept.pulse = Pulse::new(now, patience);
+            kept.hung = false;
             kept.starts = kept.starts.saturating_add(1);
             self.changed(now, todo);
         }
@@ -215,7 +263,12 @@ impl Keeper {
         if let Some(kept) = self.kept.iter_mut().find(|kept| kept.pid == Some(pid)) {
             kept.pid = None;
             let (service, lived) = (kept.service, now.since(kept.since));
-            self.down(service, &format!("ended: {how}"), lived, now, todo);
+            let how = if kept.hung {
+                format!("hung and was ended: {how}")
+            } else {
+                format!("ended: {how}")
+            };
+            self.down(service, &how, lived, now, todo);
         }
         if let Phase::Stopping { ending, .. } = self.phase
             && self.running().next().is_none()
@@ -334,6 +387,63 @@ impl Keeper {
             if self.measure_at.is_some_and(|at| now >= at) {
                 self.measure_at = Some(now.plus(MEASURE_EVERY));
                 todo.extend([Action::Measure, Action::Publish]);
+            }
+        }
+    }
+
+    fn alive(&mut self, service: Service, now: BootMillis, todo: &mut Vec<Action>) {
+        let first = self.find(service).is_some_and(|kept| kept.pulse.beat(now));
+        if first {
+            todo.push(Action::Publish);
+        }
+    }
+
+    fn restart(&mut self, service: Service, now: BootMillis, todo: &mut Vec<Action>) {
+        if !matches!(self.phase, Phase::Keeping) {
+            return;
+        }
+        let Some(kept) = self.find(service) else {
+            return;
+        };
+        match kept.pid {
+            Some(pid) => {
+                kept.pulse.end_within(now, TERM_BOUND);
+                todo.push(Action::Terminate(pid));
+            }
+            None => kept.start_at = Some(now),
+        }
+    }
+
+    fn forgive(&mut self, now: BootMillis) {
+        for kept in &mut self.kept {
+            kept.pulse.forgive(now);
+        }
+    }
+
+    fn feel_pulses(&mut self, now: BootMillis, todo: &mut Vec<Action>) {
+        if !matches!(self.phase, Phase::Keeping) {
+            return;
+        }
+        for kept in &mut self.kept {
+            let (Some(pid), name) = (kept.pid, kept.service.name()) else {
+                continue;
+            };
+            let mut say = |text| todo.push(Action::Say(Level::Warn, text));
+            match kept.pulse.remedy(now) {
+                Some(Remedy::Abort) => {
+                    kept.hung = true;
+                    kept.hangs = kept.hangs.saturating_add(1);
+                    let seconds = self.patience / 1000;
+                    say(format!(
+                        "{name} gave no sign of life for {seconds} s, ending it"
+                    ));
+                    todo.push(Action::Abort(pid));
+                }
+                Some(Remedy::Kill) => {
+                    say(format!("{name} does not end, killing it"));
+                    todo.push(Action::Kill(pid));
+                }
+                None => {}
             }
         }
     }

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use failberry_service::parse_line;
+use failberry_service::{HEARTBEAT, REQUESTS, Reply, Request, UPDATE_WRITING, parse_line};
 use failberry_state::{BootMillis, RUN, Service, StateFile, SupervisorState};
 use nix::{
     errno::Errno,
@@ -23,13 +23,23 @@ use crate::{
     Ending, Kmsg, devices,
     keeper::{Action, Event, Keeper},
     limiter::Limiter,
+    lives::Lives,
     memory, mounts,
     process::{self, Output},
+    requests::{Asked, Asker, Requests},
+    storage,
     uevent::{Heard, Uevents},
+    watchdog::{Turn, Watchdog},
 };
 
 /// Events read before the services have their turn.
 const UEVENTS_A_TURN: usize = 256;
+
+/// Severity of an error as in RFC 5424; what is below is worse.
+const ERROR: u8 = 3;
+
+/// A sign of life comes every 10 s; six missing are no accident, even on a busy board.
+const PATIENCE: u64 = 60_000;
 
 /// What the loop works with.
 #[derive(Debug)]
@@ -42,14 +52,23 @@ pub struct Settings {
     pub log: Kmsg,
     /// What is known before the loop starts.
     pub state: SupervisorState,
+    /// How long a service may give no sign of life, in milliseconds.
+    pub patience: u64,
+    /// The watchdog's device, where it is to be used.
+    pub watchdog: Option<PathBuf>,
+    /// Directory on the card for what the next life is to know.
+    pub memory: PathBuf,
     /// Whether the machine is ours: device nodes are handed over and the root becomes read-only.
     pub machine: bool,
 }
 
 impl Settings {
     /// Those of the real PID 1.
-    pub fn of_the_machine(log: Kmsg, state: SupervisorState) -> Self {
+    pub fn of_the_machine(log: Kmsg, state: SupervisorState, watchdog: Option<PathBuf>) -> Self {
         Self {
+            patience: PATIENCE,
+            watchdog,
+            memory: storage::MEMORY.into(),
             program: "/init".into(),
             run: RUN.into(),
             log,
@@ -91,21 +110,43 @@ struct Loop {
     keeper: Keeper,
     outputs: Vec<Output>,
     limiters: Vec<(Service, Limiter)>,
+    /// The last error each wrote.
+    last_words: Vec<(Service, String)>,
     file: StateFile<SupervisorState>,
+    requests: Option<Requests>,
+    watchdog: Watchdog,
+    lives: Lives,
+    /// Whether there may be more to bury.
+    buried_enough: bool,
+    /// Whether the end has begun.
+    stopping: bool,
     events: VecDeque<Event>,
     ending: Option<Ending>,
 }
 
 impl Loop {
-    fn new(settings: Settings, signals: SignalFd, uevents: Option<Uevents>) -> Self {
+    fn new(mut settings: Settings, signals: SignalFd, uevents: Option<Uevents>) -> Self {
         let now = BootMillis::now();
         let services = Service::SUPERVISED.into_iter().chain([Service::Storage]);
+        let requests = Requests::listen(&settings.run.join(REQUESTS))
+            .inspect_err(|error| log::error!("cannot listen at {REQUESTS}: {error}"))
+            .ok();
+        let keeper = Keeper::new(now, settings.patience);
+        let watchdog = Watchdog::open(settings.watchdog.as_deref(), now);
+        log::info!("hardware watchdog: {}", watchdog.told);
+        settings.state.watchdog.clone_from(&watchdog.told);
         Self {
+            requests,
+            watchdog,
+            lives: Lives::new(&settings.memory),
+            last_words: Vec::new(),
+            buried_enough: true,
+            stopping: false,
             file: StateFile::under(&settings.run),
             settings,
             signals,
             uevents,
-            keeper: Keeper::new(now),
+            keeper,
             outputs: Vec::new(),
             limiters: services
                 .map(|service| (service, Limiter::new(now)))
@@ -128,15 +169,43 @@ impl Loop {
                 }
             }
             if let Some(ending) = self.ending {
+                self.lives.settle();
+                if ending == Ending::PowerOff {
+                    self.watchdog.stop();
+                }
                 return ending;
             }
+            self.guard();
             self.wait();
             // Output before ends: the last line tells why.
             self.read_outputs();
             self.hear_signals();
+            self.hear_requests();
             self.bury();
             self.hear_uevents();
             self.report_dropped();
+        }
+    }
+
+    /// Everything that has the watchdog's rhythm.
+    fn guard(&mut self) {
+        let now = BootMillis::now();
+        self.lives.turn(now);
+        let stuck = self.keeper.stuck(now);
+        match self.watchdog.turn(now, stuck.is_some()) {
+            Turn::NotYet => return,
+            Turn::Done => {}
+            Turn::Withhold => {
+                let name = stuck.map_or("?", Service::name);
+                let text =
+                    format!("{name} cannot even be killed: leaving the machine to the watchdog");
+                log::error!("{text}");
+                self.lives.leave(format!("supervisor: {text}\n"));
+            }
+        }
+        if self.lives.look_at_kernel(&mut self.settings.state) {
+            log::error!("the kernel has erred (oops), see its log; the next life will tell");
+            self.publish();
         }
     }
 
@@ -151,6 +220,10 @@ impl Loop {
             .deadline()
             .into_iter()
             .chain(limits)
+            .chain(self.requests.as_ref().and_then(Requests::deadline))
+            .chain(self.lives.deadline())
+            .chain([self.watchdog.deadline()])
+            .chain((!self.buried_enough).then_some(now))
             .min()
             .map_or(
                 PollTimeout::NONE,
@@ -163,6 +236,7 @@ impl Loop {
         let readable = |fd| PollFd::new(fd, PollFlags::POLLIN);
         let mut fds = vec![readable(self.signals.as_fd())];
         fds.extend(self.uevents.iter().map(|uevents| readable(uevents.as_fd())));
+        fds.extend(self.requests.iter().flat_map(Requests::fds).map(readable));
         fds.extend(self.outputs.iter().map(|output| readable(output.as_fd())));
         match poll(&mut fds, timeout) {
             Ok(_) | Err(Errno::EINTR) => {}
@@ -179,6 +253,7 @@ impl Loop {
         match action {
             Action::Start(service) => self.start(service),
             Action::Terminate(pid) => process::signal(pid, Signal::SIGTERM),
+            Action::Abort(pid) => process::signal(pid, Signal::SIGABRT),
             Action::Kill(pid) => process::signal(pid, Signal::SIGKILL),
             Action::SealRoot => self.prepared(),
             Action::Publish => self.publish(),
@@ -211,6 +286,8 @@ impl Loop {
             .state
             .warnings
             .extend(crate::storage::warnings(&self.settings.run));
+        self.lives
+            .learn(&self.settings.run, &mut self.settings.state);
         if self.settings.machine {
             mounts::seal_root();
         }
@@ -225,29 +302,102 @@ impl Loop {
     }
 
     fn publish(&mut self) {
-        self.settings.state.services = self.keeper.services();
+        let mut services = self.keeper.services();
+        for state in &mut services {
+            let words = self.last_words.iter().find(|(of, _)| *of == state.service);
+            state.last_words = words.map(|(_, text)| text.clone());
+        }
+        self.settings.state.services = services;
         if let Err(error) = self.file.publish(&self.settings.state) {
             log::warn!("cannot tell how the services stand: {error}");
         }
     }
 
     fn read_outputs(&mut self) {
-        let (log, limiters) = (&self.settings.log, &mut self.limiters);
-        self.outputs.retain_mut(|output| {
+        let mut outputs = std::mem::take(&mut self.outputs);
+        outputs.retain_mut(|output| {
             let service = output.service;
-            output.read(|line| pass_on(log, limiters, service, line))
+            output.read(|line| self.pass_on(service, line))
         });
+        self.outputs = outputs;
     }
 
     fn drain(&mut self, service: Service) {
-        let (log, limiters) = (&self.settings.log, &mut self.limiters);
-        for output in self
-            .outputs
+        let mut outputs = std::mem::take(&mut self.outputs);
+        for output in outputs
             .iter_mut()
             .filter(|output| output.service == service)
         {
-            output.drain(|line| pass_on(log, limiters, service, line));
+            output.drain(|line| self.pass_on(service, line));
         }
+        self.outputs = outputs;
+    }
+
+    fn pass_on(&mut self, service: Service, line: &str) {
+        if line == HEARTBEAT {
+            self.events.push_back(Event::Alive(service));
+            return;
+        }
+        let limiter = self.limiters.iter_mut().find(|(of, _)| *of == service);
+        if limiter.is_some_and(|(_, limiter)| limiter.admits(BootMillis::now())) {
+            let (severity, text) = parse_line(line);
+            self.settings.log.say(severity, service.name(), text);
+            if severity <= ERROR {
+                self.last_words.retain(|(of, _)| *of != service);
+                self.last_words.push((service, text.to_owned()));
+            }
+        }
+    }
+
+    fn hear_requests(&mut self) {
+        let now = BootMillis::now();
+        let asked = self.requests.as_mut().map(|requests| requests.hear(now));
+        for asked in asked.into_iter().flatten() {
+            let reply = self.decide(&asked, now);
+            asked.answer(&reply);
+        }
+    }
+
+    fn decide(&mut self, asked: &Asked, now: BootMillis) -> Reply {
+        let who = asked.asker.name();
+        match &asked.request {
+            Request::Restart { service, reason } => {
+                log::warn!("{who} asks for a restart of {}: {reason}", service.name());
+                self.events.push_back(Event::Restart(*service));
+                Reply::Accepted
+            }
+            Request::Reboot { reason } => {
+                let budgeted = asked.asker != Asker::Root;
+                let allowed = if self.settings.run.join(UPDATE_WRITING).exists() {
+                    Err("an update is being written".to_owned())
+                } else if budgeted {
+                    self.lives.allows(now)
+                } else {
+                    Ok(())
+                };
+                match allowed {
+                    Ok(()) => {
+                        log::warn!("{who} asks for a reboot: {reason}");
+                        self.stop(Ending::Reboot, &format!("{who}: {reason}"), budgeted);
+                        Reply::Accepted
+                    }
+                    Err(why) => {
+                        log::warn!("{who} asks for a reboot ({reason}), refused: {why}");
+                        self.lives.refuse(&mut self.settings.state);
+                        self.publish();
+                        Reply::Refused { why }
+                    }
+                }
+            }
+        }
+    }
+
+    fn stop(&mut self, ending: Ending, reason: &str, budgeted: bool) {
+        // The first reason is the one that counts.
+        if !std::mem::replace(&mut self.stopping, true) {
+            self.lives.end(reason, budgeted, BootMillis::now());
+        }
+        self.events.push_back(Event::Stop(ending));
     }
 
     fn hear_signals(&mut self) {
@@ -256,17 +406,29 @@ impl Loop {
                 .ok()
                 .and_then(|number| Signal::try_from(number).ok())
             {
-                Some(Signal::SIGTERM | Signal::SIGINT) => {
-                    self.events.push_back(Event::Stop(Ending::Reboot));
+                Some(signal @ (Signal::SIGTERM | Signal::SIGINT)) => {
+                    self.stop(
+                        Ending::Reboot,
+                        &format!("reboot asked for by {signal}"),
+                        false,
+                    );
                 }
-                Some(Signal::SIGUSR1) => self.events.push_back(Event::Stop(Ending::PowerOff)),
+                Some(signal @ Signal::SIGUSR1) => {
+                    let reason = format!("switched off, asked for by {signal}");
+                    self.stop(Ending::PowerOff, &reason, false);
+                }
                 _ => {}
             }
         }
     }
 
     fn bury(&mut self) {
-        while let Some((pid, how)) = process::bury() {
+        self.buried_enough = false;
+        for _ in 0..process::BURIALS_A_TURN {
+            let Some((pid, how)) = process::bury() else {
+                self.buried_enough = true;
+                return;
+            };
             if let Some(service) = self.keeper.service_of(pid) {
                 self.drain(service);
             }
@@ -294,14 +456,6 @@ impl Loop {
                 log::warn!("{} wrote too much: {dropped} lines dropped", service.name());
             }
         }
-    }
-}
-
-fn pass_on(log: &Kmsg, limiters: &mut [(Service, Limiter)], service: Service, line: &str) {
-    let limiter = limiters.iter_mut().find(|(of, _)| *of == service);
-    if limiter.is_some_and(|(_, limiter)| limiter.admits(BootMillis::now())) {
-        let (severity, text) = parse_line(line);
-        log.say(severity, service.name(), text);
     }
 }
 

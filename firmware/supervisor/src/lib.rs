@@ -1,27 +1,34 @@
 //! PID 1: mounts, modules, device nodes, the services' lives and log lines, reboot; and the
 //! one-shot `storage` that reads the card.
 //!
-//! Takes in the kernel's command line, signals, uevents and the services' output; gives out
-//! running services, the kernel log, and [`failberry_state::SupervisorState`]. Decisions are in
-//! `keeper`, a pure state machine; the rest carries them out and never waits for anybody.
-#![forbid(unsafe_code)]
+//! Takes in the kernel's command line, signals, uevents, the services' output, signs of life and
+//! requests; gives out running services, the kernel log, a petted watchdog, and
+//! [`failberry_state::SupervisorState`]. Decisions are in `keeper` (with `pulse`), `ledger` and
+//! `watchdog`, pure state machines; the rest carries them out and never waits for anybody.
 #![warn(missing_docs)]
 
 mod backoff;
 mod boot;
+mod card_file;
 mod cmdline;
 mod devices;
 mod keeper;
 mod keeping;
 mod kmsg;
+mod last_words;
+mod ledger;
 mod limiter;
 mod lines;
+mod lives;
 mod memory;
 mod modules;
 mod mounts;
 mod process;
+mod pulse;
+mod requests;
 pub mod storage;
 mod uevent;
+mod watchdog;
 
 pub use boot::run;
 pub use keeper::Ending;

@@ -115,6 +115,10 @@ pub(crate) fn signal(pid: i32, signal: Signal) {
     }
 }
 
+/// Ended processes buried before the others have their turn: a service that forks without end
+/// must not keep the watchdog from being petted.
+pub(crate) const BURIALS_A_TURN: usize = 256;
+
 /// Buries one ended process, ours or an orphan; gives out its id and how it ended.
 pub(crate) fn bury() -> Option<(i32, String)> {
     loop {

@@ -1,11 +1,11 @@
 //! The supervisor's loop with real processes: this program supervises itself, as fake services
-//! that end, hang, flood the log and leave orphans.
+//! that end, hang, flood the log and leave orphans; and the memory it hands to its next life.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::{
     env, fs,
     io::{self, BufRead, BufReader, Write},
-    os::fd::AsFd,
+    os::{fd::AsFd, unix::fs::PermissionsExt},
     path::Path,
     process::{Child, Command, Stdio},
     sync::mpsc::{self, Receiver},
@@ -13,20 +13,35 @@ use std::{
     time::{Duration, Instant},
 };
 
+use failberry_service::{HEARTBEAT, Reply, Request, UPDATE_WRITING, ask_under, confine};
 use failberry_state::{Service, SupervisorState, read_under};
-use failberry_supervisor::{Kmsg, Settings, keep, unblock_signals};
+use failberry_supervisor::{Kmsg, Settings, keep, storage, unblock_signals};
 use nix::{
     sys::{
         prctl,
         signal::{SigSet, Signal, kill},
     },
-    unistd::Pid,
+    unistd::{Pid, Uid, geteuid, setuid},
 };
 
 /// Nothing here takes longer, even on a busy machine.
 const BOUND: Duration = Duration::from_secs(40);
 
 const FLOOD: usize = 300;
+
+/// More than the supervisor buries in one turn.
+const STORM: usize = 600;
+
+/// File that says that nobody is deaf to the wish to end.
+const POLITE: &str = "polite";
+
+/// Signs of life come ten times as often.
+const PATIENCE: u64 = 10_000;
+
+const TESTS: [(&str, fn()); 2] = [
+    ("services_are_kept", services_are_kept),
+    ("a_life_is_told_to_the_next", a_life_is_told_to_the_next),
+];
 
 fn main() {
     let arguments: Vec<String> = env::args().collect();
@@ -35,14 +50,22 @@ fn main() {
         ["failberry", service] => fake(service),
         [_, "supervise"] => supervise(),
         [_, "orphan-maker"] => drop(again("orphan").spawn().unwrap()),
+        [_, "ask"] => ask(),
         [_, "orphan"] => println!("<5>orphan {}", std::process::id()),
         // What a test runner asks for.
         words if words.contains(&"--list") => {
             if !words.contains(&"--ignored") {
-                println!("services_are_kept: test");
+                println!("services_are_kept: test\na_life_is_told_to_the_next: test");
             }
         }
-        _ => services_are_kept(),
+        words => {
+            for (name, test) in TESTS {
+                if words.len() < 2 || words.iter().any(|word| name.contains(word)) {
+                    test();
+                    println!("{name} ... ok");
+                }
+            }
+        }
     }
 }
 
@@ -59,6 +82,9 @@ fn supervise() {
     let settings = Settings {
         program: env::current_exe().unwrap(),
         run: ".".into(),
+        patience: PATIENCE,
+        watchdog: Some("watchdog".into()),
+        memory: "memory".into(),
         log,
         state: SupervisorState {
             version: "1.2.3".into(),
@@ -72,14 +98,22 @@ fn supervise() {
 
 fn fake(service: &str) {
     unblock_signals().unwrap();
+    if confine(Service::from_name(service).unwrap()).is_empty() {
+        fs::write(format!("{service}-confined"), "").unwrap();
+    }
     match service {
         "storage" => {
             fs::write("storage/warnings.json", r#"["the card is old"]"#).unwrap();
+            storage::remember(Path::new("."), Path::new("memory")).unwrap();
             println!("<5>card read");
             return;
         }
-        "network" => drop(again("orphan-maker").status().unwrap()),
-        "uplink" => {
+        "network" => {
+            again("orphan-maker").status().unwrap();
+            let storm = format!("i=0; while [ $i -lt {STORM} ]; do true & i=$((i+1)); done");
+            Command::new("sh").args(["-c", &storm]).status().unwrap();
+        }
+        "uplink" if !Path::new(POLITE).exists() => {
             let mut deaf = SigSet::empty();
             deaf.add(Signal::SIGTERM);
             deaf.thread_block().unwrap();
@@ -101,8 +135,17 @@ fn fake(service: &str) {
     }
     println!("up");
     loop {
-        thread::park();
+        println!("{HEARTBEAT}");
+        thread::sleep(Duration::from_millis(PATIENCE / 10));
     }
+}
+
+/// Asks for a reboot as `uplink` would.
+fn ask() {
+    setuid(Uid::from_raw(Service::Uplink.uid())).unwrap();
+    let reason = "the stick is dead".into();
+    let reply = ask_under(Path::new("."), &Request::Reboot { reason });
+    println!("{reply:?}");
 }
 
 struct Supervisor {
@@ -113,9 +156,12 @@ struct Supervisor {
 
 impl Supervisor {
     fn start(run: &Path) -> Self {
-        for directory in ["supervisor", "storage"] {
-            fs::create_dir(run.join(directory)).unwrap();
+        for directory in ["supervisor", "storage", "update"] {
+            fs::create_dir_all(run.join(directory)).unwrap();
         }
+        fs::write(run.join("watchdog"), "").unwrap();
+        // Services reach the socket under their own user ids.
+        fs::set_permissions(run, fs::Permissions::from_mode(0o755)).unwrap();
         let mut process = again("supervise")
             .current_dir(run)
             .stdout(Stdio::piped())
@@ -177,6 +223,31 @@ impl Drop for Supervisor {
     }
 }
 
+/// Waits until `service` has shown that it is well.
+fn expect_ready(run: &Path, service: Service) {
+    let until = Instant::now() + BOUND;
+    let ready = || {
+        let state: SupervisorState = read_under(run).unwrap();
+        let mut services = state.services.into_iter();
+        services.any(|of| of.service == service && of.ready)
+    };
+    while !ready() {
+        assert!(Instant::now() < until, "{service:?} is not ready");
+        thread::yield_now();
+    }
+}
+
+/// Children of `parent` that have ended and are not buried.
+fn zombies(parent: u32) -> usize {
+    let processes = fs::read_dir("/proc").unwrap();
+    let stats =
+        processes.filter_map(|entry| fs::read_to_string(entry.unwrap().path().join("stat")).ok());
+    let expected = format!("Z {parent} ");
+    stats
+        .filter(|stat| stat.rsplit(") ").next().unwrap().starts_with(&expected))
+        .count()
+}
+
 fn state(run: &Path, service: Service) -> (i32, u32) {
     let state: SupervisorState = read_under(run).unwrap();
     let state = state
@@ -214,6 +285,7 @@ fn services_are_kept() {
     supervisor.expect_line("<4>clock: up");
     assert_eq!(state(run.path(), Service::Clock).1, 3);
     assert_eq!(state(run.path(), Service::Network).1, 1);
+    expect_ready(run.path(), Service::Clock);
     let told: SupervisorState = read_under(run.path()).unwrap();
     assert_eq!(told.warnings, ["the card is old"]);
     assert_eq!(told.version, "1.2.3");
@@ -225,6 +297,13 @@ fn services_are_kept() {
         .find_map(|line| line.strip_prefix("<5>network: orphan "))
         .unwrap();
     assert!(!exists(orphan.parse().unwrap()), "{orphan} is not buried");
+
+    // Nor is any of many at once.
+    let until = Instant::now() + BOUND;
+    while zombies(supervisor.process.id()) > 0 {
+        assert!(Instant::now() < until, "not all are buried");
+        thread::yield_now();
+    }
 
     // What is too much is dropped and counted.
     let dropped = supervisor.expect("lines dropped", |line| line.ends_with("lines dropped"));
@@ -240,10 +319,56 @@ fn services_are_kept() {
     );
 
     let (killed, _) = state(run.path(), Service::Health);
+    // Root's alone to give: in some containers nobody can.
+    if run.path().join("health-confined").exists() {
+        let of = |what| fs::read_to_string(format!("/proc/{killed}/{what}")).unwrap();
+        assert_eq!(of("oom_score_adj"), "900\n");
+        let limits = of("limits");
+        let processes = limits
+            .lines()
+            .find(|line| line.starts_with("Max processes"));
+        assert_eq!(processes.unwrap().split_whitespace().nth(3), Some("64"));
+    }
     kill(Pid::from_raw(killed), Signal::SIGKILL).unwrap();
     supervisor.expect_line("<4>supervisor: health ended: signal SIGKILL; starting it again in 1 s");
     supervisor.seen.clear();
     supervisor.expect_line("<4>health: up");
+
+    // One that stands still is found, though it cannot even hear of it; it shows when it is well.
+    let (stopped, _) = state(run.path(), Service::Health);
+    kill(Pid::from_raw(stopped), Signal::SIGSTOP).unwrap();
+    supervisor.expect_line("<4>supervisor: health gave no sign of life for 10 s, ending it");
+    supervisor.expect_line("<4>supervisor: health does not end, killing it");
+    supervisor.expect("health starts again", |line| {
+        line.starts_with("<4>supervisor: health hung and was ended: signal SIGKILL;")
+    });
+    supervisor.seen.clear();
+    supervisor.expect_line("<4>health: up");
+
+    // A restart can be had by asking.
+    let request = Request::Restart {
+        service: Service::Clock,
+        reason: "for a change".into(),
+    };
+    if geteuid().is_root() {
+        assert_eq!(ask_under(run.path(), &request).unwrap(), Reply::Accepted);
+        supervisor.expect_line("<4>supervisor: root asks for a restart of clock: for a change");
+        supervisor.expect("clock ends", |line| {
+            line.starts_with("<4>supervisor: clock ended: signal SIGTERM; starting")
+        });
+        supervisor.seen.clear();
+        supervisor.expect_line("<4>clock: up");
+    }
+    let told: SupervisorState = read_under(run.path()).unwrap();
+    let health = told
+        .services
+        .iter()
+        .find(|of| of.service == Service::Health);
+    assert_eq!(health.unwrap().hangs, 1);
+    let clock = told.services.iter().find(|of| of.service == Service::Clock);
+    let clock = clock.unwrap();
+    assert!(clock.starts >= 3);
+    assert_eq!(clock.last_words.as_deref(), Some("going down"));
 
     // The end: the polite end at once, the deaf one is killed.
     let pids: Vec<i32> = Service::SUPERVISED
@@ -255,5 +380,64 @@ fn services_are_kept() {
     supervisor.expect_line("the end: Reboot");
     assert!(supervisor.process.wait().unwrap().success());
     assert!(!pids.into_iter().any(exists));
-    println!("services_are_kept ... ok");
+    // It was petted while it lived, and bites should the reboot hang.
+    let pets = fs::read_to_string(run.path().join("watchdog")).unwrap();
+    assert!(
+        pets.len() > 1 && pets.chars().all(|pet| pet == '.'),
+        "{pets}"
+    );
+}
+
+/// Three lives with one memory.
+fn a_life_is_told_to_the_next() {
+    let run = tempfile::tempdir().unwrap();
+    fs::write(run.path().join(POLITE), "").unwrap();
+    let told = || read_under::<SupervisorState>(run.path()).unwrap();
+    let start = || {
+        let mut supervisor = Supervisor::start(run.path());
+        supervisor.expect_line("<4>clock: up");
+        supervisor
+    };
+
+    let mut supervisor = start();
+    assert_eq!((told().boots, told().last_boot), (1, None));
+    supervisor.signal(Signal::SIGTERM);
+    supervisor.expect_line("the end: Reboot");
+
+    let mut supervisor = start();
+    let last = told().last_boot.unwrap();
+    assert!(
+        last.starts_with("reboot asked for by SIGTERM, after "),
+        "{last}"
+    );
+    if geteuid().is_root() {
+        // Not in the middle of an update; and root is a person.
+        fs::write(run.path().join(UPDATE_WRITING), "").unwrap();
+        let asker = again("ask").current_dir(run.path()).output().unwrap();
+        let reply = String::from_utf8(asker.stdout).unwrap();
+        assert!(reply.contains("an update is being written"), "{reply}");
+        supervisor.expect("the refusal", |line| line.contains("refused: an update"));
+        assert_eq!(told().reboots_refused, 1);
+        fs::remove_file(run.path().join(UPDATE_WRITING)).unwrap();
+        let reason = "for a change".into();
+        let reply = ask_under(run.path(), &Request::Reboot { reason }).unwrap();
+        assert_eq!(reply, Reply::Accepted);
+        supervisor.expect_line("<4>supervisor: root asks for a reboot: for a change");
+        supervisor.expect_line("the end: Reboot");
+    } else {
+        supervisor.signal(Signal::SIGINT);
+        supervisor.expect_line("the end: Reboot");
+    }
+
+    let mut supervisor = start();
+    assert_eq!((told().boots, told().history.len()), (3, 2));
+    if geteuid().is_root() {
+        let last = told().last_boot.unwrap();
+        assert!(last.starts_with("root: for a change, after "), "{last}");
+    }
+    supervisor.signal(Signal::SIGUSR1);
+    supervisor.expect_line("the end: PowerOff");
+    // Stopped, or it would switch the machine on again.
+    let pets = fs::read_to_string(run.path().join("watchdog")).unwrap();
+    assert!(pets.ends_with('V'), "{pets}");
 }

@@ -1,6 +1,6 @@
 //! One attempt: open the modem port, dial, negotiate, keep the link to its end.
 
-use std::{convert::Infallible, io, pin::Pin, time::Duration};
+use std::{convert::Infallible, io, os::fd::OwnedFd, path::Path, pin::Pin, time::Duration};
 
 use failberry_config::Secret;
 use failberry_state::BootMillis;
@@ -11,11 +11,13 @@ use smol::{
     future::{self, Future, FutureExt},
 };
 use tokio_modem::{
-    dial::{DialError, Settings},
+    dial::{Settings, Step},
     driver::{self, DriverError},
 };
 
 use crate::{
+    autorun::{self, Record},
+    ladder::Trouble,
     link,
     machine::{Ending, Event},
 };
@@ -33,6 +35,7 @@ pub(crate) struct Recipe {
     pub(crate) settings: Settings,
     pub(crate) user: String,
     pub(crate) password: Secret,
+    pub(crate) keep_cdrom: bool,
 }
 
 /// An attempt under way. Letting go of it closes all it has open.
@@ -44,7 +47,12 @@ pub(crate) struct Attempt {
 
 impl Attempt {
     /// Prepares an attempt, which goes on while [`Attempt::next`] is waited for.
-    pub(crate) fn start(mut recipe: Recipe, stick: Stick, spend_pin: bool) -> Self {
+    pub(crate) fn start(
+        mut recipe: Recipe,
+        stick: Stick,
+        spend_pin: bool,
+        had_cdrom: bool,
+    ) -> Self {
         if spend_pin {
             recipe.settings.spend_pin();
         }
@@ -52,7 +60,7 @@ impl Attempt {
         let (tell, news) = channel::unbounded();
         let (stop, stopped) = channel::bounded(1);
         let running = Box::pin(async move {
-            let ending = call(&recipe, &stick, &tell, &stopped).await;
+            let ending = call(&recipe, &stick, had_cdrom, &tell, &stopped).await;
             // The receiver lives exactly as long as this future.
             let _ = tell.send(Event::Ended(ending)).await;
             future::pending().await
@@ -87,13 +95,21 @@ impl Attempt {
 async fn call(
     recipe: &Recipe,
     stick: &Stick,
+    had_cdrom: bool,
     tell: &Sender<Event>,
     stopped: &Receiver<()>,
 ) -> Ending {
     // The channel has no bound and its receiver outlives us: sending cannot fail.
     let news = |event| drop(tell.try_send(event));
-    let path = stick.node();
-    let tty = match patiently(|| driver::open(&path), is_not_ours_yet).await {
+    autorun::settle(
+        stick,
+        had_cdrom,
+        recipe.keep_cdrom,
+        &Record::default(),
+        &news,
+    )
+    .await;
+    let tty = match patiently_opened(&stick.tty).await {
         Ok(tty) => tty,
         Err(error) => return failure(&error),
     };
@@ -109,12 +125,36 @@ async fn call(
 }
 
 fn failure(error: &DriverError) -> Ending {
+    let ending = match error {
+        DriverError::Dial { source, .. } => Ending::from(source),
+        DriverError::Open { source, .. } if may_pass(source) => {
+            Ending::new(Trouble::Local, error.to_string())
+        }
+        // A tty that does not open, or takes no bytes, has a stick behind it that is no more.
+        DriverError::Open { .. }
+        | DriverError::Configure { .. }
+        | DriverError::HungUp {
+            step: Step::Synchronise,
+            ..
+        }
+        | DriverError::Io {
+            step: Step::Synchronise,
+            ..
+        } => Ending::new(Trouble::Silent, error.to_string()),
+        DriverError::HungUp { .. } | DriverError::Io { .. } => {
+            Ending::new(Trouble::Faulty, error.to_string())
+        }
+    };
     Ending {
-        reason: error.to_string(),
-        blocked: error.dial().is_some_and(DialError::is_blocked),
-        pin_spent: error.dial().is_some_and(DialError::pin_spent),
         bad_input: error.counters().total(),
+        ..ending
     }
+}
+
+/// Opens a port of the stick that the kernel has just told of.
+pub(crate) async fn patiently_opened(tty: &str) -> Result<OwnedFd, DriverError> {
+    let path = Path::new("/dev").join(tty);
+    patiently(|| driver::open(&path), is_not_ours_yet).await
 }
 
 fn is_not_ours_yet(error: &DriverError) -> bool {

@@ -2,15 +2,16 @@
 //!
 //! PPP ends inside the stick, so an echo tells of the stick and not of the network. Some sticks
 //! answer none, ever: their silence says nothing. One that did answer, and does no more, has
-//! crashed in its PPP, and nothing else would tell that.
+//! may have crashed in its PPP, or thinks better of answering: worth to ask the network whether
+//! anything comes back, and no reason to end a call by itself.
 
-/// The end after so many in a row: with one in 15 s, a minute. A stick that is only busy answers
+/// Doubt after so many in a row: with one in 15 s, a minute. A stick that is only busy answers
 /// within seconds.
 const LIMIT: u32 = 4;
 
 /// Watches one call.
 #[derive(Debug)]
-pub(crate) struct EchoWatch {
+pub struct EchoWatch {
     interval_ms: u64,
     since_ms: u64,
     answers: bool,
@@ -18,7 +19,7 @@ pub(crate) struct EchoWatch {
 
 impl EchoWatch {
     /// For a call whose LCP opened at `now_ms`, with a request every `interval_ms`.
-    pub(crate) const fn new(interval_ms: u64, now_ms: u64) -> Self {
+    pub const fn new(interval_ms: u64, now_ms: u64) -> Self {
         Self {
             interval_ms,
             since_ms: now_ms,
@@ -26,8 +27,8 @@ impl EchoWatch {
         }
     }
 
-    /// Hears of the `count`th request in a row without answer; tells whether the stick is dead.
-    pub(crate) const fn unanswered(&mut self, count: u32, now_ms: u64) -> bool {
+    /// Hears of the `count`th request in a row without answer; tells whether the stick may be dead.
+    pub const fn unanswered(&mut self, count: u32, now_ms: u64) -> bool {
         // One that never answers is told of from the first request on, which is missed after two
         // intervals; later, or again, can only be because others were answered.
         let late = now_ms.saturating_sub(self.since_ms) >= 3 * self.interval_ms;

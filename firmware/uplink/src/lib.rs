@@ -7,10 +7,14 @@
 #![warn(missing_docs)]
 
 mod attempt;
-mod echo;
+mod autorun;
+pub mod blackhole;
+pub mod echo;
 pub mod ladder;
 mod link;
 pub mod machine;
+mod probe;
+mod rescue;
 mod service;
 
 pub use service::run;

@@ -22,9 +22,16 @@ use tokio_modem::{
 
 use crate::{
     attempt::{Recipe, may_pass, patiently},
+    blackhole::{Verdict, Watch},
     echo::EchoWatch,
+    ladder::Trouble,
     machine::{Ending, Event},
+    probe::{Prober, packets},
 };
+
+/// From `CONNECT` to an address. A context may take half a minute to be activated; a stick that
+/// hangs in it must be on its feet again soon after.
+const NEGOTIATION_MS: u64 = 35_000;
 
 /// What can end a call besides the peer.
 #[derive(Debug, thiserror::Error)]
@@ -35,8 +42,8 @@ enum LinkError {
     Kernel(#[from] KernelError),
     #[error("waiting for the link: {0}")]
     Wait(#[from] io::Error),
-    #[error("the stick answers echo requests no more, {0} in a row")]
-    StickDead(u32),
+    #[error("nothing came back over the link for {} s", .0 / 1000)]
+    Blackhole(u64),
     #[error("{0}")]
     Finished(Reason),
 }
@@ -46,6 +53,7 @@ enum Wake {
     Channel,
     Unit,
     Deadline,
+    Sample,
     Stop,
 }
 
@@ -67,10 +75,16 @@ pub(crate) async fn keep(
 }
 
 fn ending(error: &LinkError, bad_input: u64) -> Ending {
+    let ending = match error {
+        LinkError::Finished(reason) => Ending::from(reason),
+        LinkError::Blackhole(_) => Ending::new(Trouble::Blackhole, error.to_string()),
+        LinkError::Credentials(_) | LinkError::Kernel(_) | LinkError::Wait(_) => {
+            Ending::new(Trouble::Local, error.to_string())
+        }
+    };
     Ending {
-        reason: error.to_string(),
         bad_input,
-        ..Ending::default()
+        ..ending
     }
 }
 
@@ -84,6 +98,8 @@ struct Call {
     interface: String,
     options: LcpOptions,
     echo: EchoWatch,
+    /// While IPCP is open.
+    watch: Option<(Watch, Prober)>,
     /// Frames too long to be taken from the kernel.
     too_long: u64,
     /// The modem port stays open to the end of the call: closing it hangs up.
@@ -94,6 +110,7 @@ impl Call {
     async fn new(online: Online, recipe: &Recipe) -> Result<Self, LinkError> {
         let config = Config {
             credentials: Credentials::new(&recipe.user, recipe.password.reveal())?,
+            negotiation_limit: NEGOTIATION_MS,
             ..Config::default()
         };
         let seed = seed()?;
@@ -110,6 +127,7 @@ impl Call {
             engine,
             options: LcpOptions::default(),
             echo: EchoWatch::new(Echo::default().interval, now),
+            watch: None,
             too_long: 0,
             _tty: online.tty,
         })
@@ -127,6 +145,7 @@ impl Call {
                 Wake::Channel => self.frames(Via::Channel, &mut buffer, news)?,
                 Wake::Unit => self.frames(Via::Unit, &mut buffer, news)?,
                 Wake::Deadline => self.engine.handle(ppp::Event::Tick, now()),
+                Wake::Sample => self.sample()?,
                 Wake::Stop => self.engine.handle(ppp::Event::Close, now()),
             }
         }
@@ -135,22 +154,59 @@ impl Call {
     async fn wait(&self, stopped: &Receiver<()>) -> io::Result<Wake> {
         let channel = async { self.channel.readable().await.map(|()| Wake::Channel) };
         let unit = async { self.unit.readable().await.map(|()| Wake::Unit) };
-        let deadline = async {
-            match self.engine.next_deadline() {
-                Some(at) => {
-                    Timer::after(Duration::from_millis(at.saturating_sub(now()))).await;
-                    Ok(Wake::Deadline)
-                }
-                None => future::pending().await,
+        let until = async |at: Option<u64>, wake| match at {
+            Some(at) => {
+                Timer::after(Duration::from_millis(at.saturating_sub(now()))).await;
+                Ok(wake)
             }
+            None => future::pending().await,
         };
+        let deadline = until(self.engine.next_deadline(), Wake::Deadline);
+        let look = self.watch.as_ref().map(|(watch, _)| watch.deadline());
+        let sample = until(look, Wake::Sample);
         let stop = async {
             match stopped.recv().await {
                 Ok(()) => Ok(Wake::Stop),
                 Err(_) => future::pending().await,
             }
         };
-        channel.or(unit).or(stop).or(deadline).await
+        channel.or(unit).or(stop).or(sample).or(deadline).await
+    }
+
+    /// Looks at the link's counters.
+    fn sample(&mut self) -> Result<(), LinkError> {
+        let Some((watch, prober)) = &mut self.watch else {
+            return Ok(());
+        };
+        let Some(packets) = packets(&self.interface) else {
+            self.watch = None;
+            return Ok(());
+        };
+        match watch.sample(packets, now()) {
+            Verdict::Fine => {}
+            Verdict::Probe(count) => {
+                if !prober.ask(count) {
+                    watch.acquit();
+                }
+            }
+            Verdict::Dead(silent) => {
+                // The peer may be well and only the network behind it gone: it should know.
+                self.engine.handle(ppp::Event::Close, now());
+                while let Some(output) = self.engine.poll_output() {
+                    if let Output::Send(frame, via) = output {
+                        let _ = self.kernel.send(via, frame);
+                    }
+                }
+                return Err(LinkError::Blackhole(silent));
+            }
+        }
+        Ok(())
+    }
+
+    /// Watches the link from when it is up.
+    fn watch(&mut self, link: &Link) {
+        let watched = packets(&self.interface).map(|packets| Watch::new(packets, now()));
+        self.watch = watched.map(|watch| (watch, Prober::new(link)));
     }
 
     fn frames(
@@ -198,15 +254,20 @@ impl Call {
                 Output::Authenticated(protocol) => log::info!("authenticated with {protocol}"),
                 Output::Ipv4Up(agreed) => {
                     self.kernel.pass_ipv4(true)?;
-                    news(Event::LinkOpen(self.link(&agreed)));
+                    let link = self.link(&agreed);
+                    self.watch(&link);
+                    news(Event::LinkOpen(link));
                 }
                 Output::Ipv4Down => {
                     self.kernel.pass_ipv4(false)?;
+                    self.watch = None;
                     news(Event::LinkClosed);
                 }
                 Output::EchoUnanswered(count) => {
-                    if self.echo.unanswered(count, now()) {
-                        return Err(LinkError::StickDead(count));
+                    if self.echo.unanswered(count, now())
+                        && let Some((watch, _)) = &mut self.watch
+                    {
+                        watch.doubt(now());
                     }
                 }
                 Output::Finished(reason) => return Err(LinkError::Finished(reason)),

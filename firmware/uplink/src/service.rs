@@ -1,11 +1,11 @@
 //! The process: feeds the machine with events, and does what it says.
 
-use std::{fs, io, path::PathBuf, process};
+use std::{fs, future::Future, io, path::PathBuf, pin::Pin, process};
 
-use failberry_config::{Carrier, UplinkConfig};
-use failberry_service::{Capability, Service, ServiceResult, drop_to, read_config};
+use failberry_config::{Carrier, Stick, UplinkConfig};
+use failberry_service::{Capability, Service, ServiceResult, block_on, drop_to, read_config};
 use failberry_state::{BootMillis, StateError, StateFile, UplinkState, directory};
-use failberry_usb::{Sysfs, UeventSocket};
+use failberry_usb::{Sysfs, UeventSocket, power};
 use nix::sys::{
     signal::{SigSet, Signal},
     signalfd::{SfdFlags, SignalFd},
@@ -18,7 +18,8 @@ use tokio_modem::dial::Settings;
 
 use crate::{
     attempt::{Attempt, Recipe},
-    machine::{Action, Event, Machine, PinUse},
+    machine::{Action, Event, Machine, Outcome, PinUse},
+    rescue,
 };
 
 /// Dials, and keeps the link, until told to stop.
@@ -36,9 +37,10 @@ pub fn run() -> ServiceResult {
     signals.thread_block()?;
     let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
     let signals = SignalFd::with_flags(&signals, flags)?;
+    light_sockets();
     drop_to(Service::Uplink, &[Capability::CAP_NET_ADMIN])?;
 
-    let recipe = recipe(config.carrier);
+    let recipe = recipe(config.carrier, &config.stick);
     let unusable = recipe.as_ref().err().cloned();
     let mut dialler = Dialler {
         machine: Machine::new(unusable, remembered_pin(), BootMillis::now()),
@@ -47,10 +49,12 @@ pub fn run() -> ServiceResult {
         uevents: Async::new(uevents)?,
         signals: Async::new(signals)?,
         attempt: None,
+        rescue: None,
+        port: config.stick.port,
         file: StateFile::new(),
         published: None,
     };
-    smol::block_on(dialler.serve())?;
+    block_on(dialler.serve())?;
     // The supervisor asked for the end, so this is none of the failures that a result can tell.
     process::exit(0)
 }
@@ -62,6 +66,10 @@ struct Dialler {
     uevents: Async<UeventSocket>,
     signals: Async<SignalFd>,
     attempt: Option<Attempt>,
+    /// What the ladder or a CD-ROM wants done, one thing at a time.
+    rescue: Option<Pin<Box<dyn Future<Output = Event>>>>,
+    /// Where the stick to use is, if a person says.
+    port: Option<String>,
     file: StateFile<UplinkState>,
     published: Option<UplinkState>,
 }
@@ -79,12 +87,22 @@ impl Dialler {
                 match action {
                     Action::LookAtBus => look = true,
                     Action::DescribeBus => describe_bus(),
-                    Action::Attempt { stick, spend_pin } => {
-                        self.attempt = self
-                            .recipe
-                            .as_ref()
-                            .map(|recipe| Attempt::start(recipe.clone(), stick, spend_pin));
+                    Action::Attempt {
+                        stick,
+                        spend_pin,
+                        had_cdrom,
+                    } => {
+                        self.attempt = self.recipe.as_ref().map(|recipe| {
+                            Attempt::start(recipe.clone(), stick, spend_pin, had_cdrom)
+                        });
                     }
+                    Action::Eject(device) => {
+                        let eject = rescue::eject(device);
+                        self.rescue = Some(Box::pin(async { Event::Ejected(eject.await) }));
+                    }
+                    Action::Reset(stick) => self.rescue_by(rescue::reset(stick)),
+                    Action::CutPower => self.rescue_by(rescue::cut_power()),
+                    Action::Reboot(reason) => self.rescue_by(rescue::reboot(reason)),
                     Action::Abort => self.attempt = None,
                     Action::Terminate => {
                         if let Some(attempt) = &self.attempt {
@@ -104,17 +122,30 @@ impl Dialler {
         }
     }
 
+    /// Another thing under way is let go of: the machine asks for one only where it is over, or
+    /// its time is.
+    fn rescue_by(&mut self, doing: impl Future<Output = Outcome> + 'static) {
+        self.attempt = None;
+        self.rescue = Some(Box::pin(async { Event::Recovered(doing.await) }));
+    }
+
     /// Waits for the next event.
     async fn next(&mut self) -> io::Result<Event> {
         let stop = async {
             self.signals.readable().await?;
             // Taken, or it would be heard again while the link is being ended.
             self.signals.get_ref().read_signal()?;
-            Ok(Event::Stop)
+            Ok::<_, io::Error>(Event::Stop)
         };
         let attempt = async {
             match &mut self.attempt {
                 Some(attempt) => Ok(attempt.next().await),
+                None => future::pending().await,
+            }
+        };
+        let rescue = async {
+            match &mut self.rescue {
+                Some(rescue) => Ok(rescue.await),
                 None => future::pending().await,
             }
         };
@@ -130,7 +161,8 @@ impl Dialler {
         let bus = async {
             bus.await?;
             let (look, current) = self.machine.look();
-            Ok(Event::Bus(self.sysfs.stick(look, current)))
+            let port = self.port.as_deref();
+            Ok(Event::Bus(self.sysfs.stick(look, current, port)))
         };
         let deadline = async {
             match self.machine.deadline() {
@@ -142,12 +174,16 @@ impl Dialler {
                 None => future::pending().await,
             }
         };
-        stop.or(bus).or(attempt).or(deadline).await
+        let event = stop.or(bus).or(attempt).or(rescue).or(deadline).await?;
+        if matches!(event, Event::Ejected(_) | Event::Recovered(_)) {
+            self.rescue = None;
+        }
+        Ok(event)
     }
 
     fn look(&self) -> Event {
         let (look, current) = self.machine.look();
-        Event::Bus(self.sysfs.stick(look, current))
+        Event::Bus(self.sysfs.stick(look, current, self.port.as_deref()))
     }
 
     fn publish(&mut self) {
@@ -166,7 +202,7 @@ impl Dialler {
 }
 
 /// What to dial with, or why nothing can be dialled, in words.
-fn recipe(carrier: Option<Carrier>) -> Result<Recipe, String> {
+fn recipe(carrier: Option<Carrier>, stick: &Stick) -> Result<Recipe, String> {
     let carrier =
         carrier.ok_or("failberrypi.toml has no [carrier] table with the carrier's apn")?;
     let pin = carrier.pin.as_ref().map(failberry_config::Secret::reveal);
@@ -176,7 +212,17 @@ fn recipe(carrier: Option<Carrier>) -> Result<Recipe, String> {
         settings,
         user: carrier.user,
         password: carrier.password,
+        keep_cdrom: stick.keep_cdrom,
     })
+}
+
+/// Whoever cut the sockets' power last may have died over it.
+fn light_sockets() {
+    if let Some(board) = rescue::board()
+        && let Err(error) = power::restore(board)
+    {
+        log::debug!("the sockets have the power they had: {error}");
+    }
 }
 
 fn describe_bus() {

@@ -1,17 +1,19 @@
 //! The 3G stick on the USB bus: which it is, which of its ports is the modem, and its power.
 //!
 //! Takes in sysfs, kernel uevents and hub requests; gives out a [`Presence`] to whoever asks
-//! after an event, descriptions of the bus for the log, and [`power`] over the sockets.
+//! after an event, descriptions of the bus for the log, [`cdrom`] ejected, and [`power`] over the
+//! sockets.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
 mod bus;
+pub mod cdrom;
 pub mod power;
 mod stick;
 mod sysfs;
 mod uevent;
 
 pub use bus::{BusDevice, BusInterface, list};
-pub use stick::{Device, Look, Presence, Stick, Unready};
+pub use stick::{Device, Look, Presence, Sight, Stick, Unready};
 pub use sysfs::Sysfs;
 pub use uevent::{Uevent, UeventSocket};

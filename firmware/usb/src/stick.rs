@@ -80,6 +80,15 @@ pub enum Presence {
     Ready(Stick),
 }
 
+/// What is on the bus when there may be several sticks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sight {
+    /// The stick to use, or its lack.
+    pub presence: Presence,
+    /// The others, in order of bus path.
+    pub others: Vec<Device>,
+}
+
 /// How much of a stick must be there for its modem port to be chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Look {
@@ -98,25 +107,44 @@ struct Interface {
 }
 
 impl Sysfs {
-    /// The stick: `current` while it is there, else the first ready one in order of bus path.
-    /// A second stick that is plugged in must not take over from one that is in use.
-    pub fn stick(&self, look: Look, current: Option<&Stick>) -> Presence {
+    /// The stick: the one at `port` (a bus path) where a person wants that and it is there; else
+    /// `current` while it is there, else the first ready one in order of bus path. A second stick
+    /// that is plugged in must not take over from one that is in use.
+    pub fn stick(&self, look: Look, current: Option<&Stick>, port: Option<&str>) -> Sight {
         let found: Vec<Presence> = self
             .sticks()
             .map(|device| self.modem_port(device, look))
             .collect();
+        let is_wanted = |presence: &&Presence| {
+            port.is_some() && presence.device().map(|device| device.bus_path.as_str()) == port
+        };
         let is_current = |presence: &&Presence| match (presence, current) {
             (Presence::Ready(stick), Some(current)) => stick == current,
             _ => false,
         };
         let is_ready = |presence: &&Presence| matches!(presence, Presence::Ready(_));
-        found
+        let chosen = found
             .iter()
-            .find(is_current)
+            .find(is_wanted)
+            .or_else(|| found.iter().find(is_current))
             .or_else(|| found.iter().find(is_ready))
-            .or_else(|| found.first())
+            .or_else(|| found.first());
+        let presence = chosen.cloned().unwrap_or(Presence::Absent);
+        let others = found
+            .iter()
+            .filter_map(Presence::device)
+            .filter(|device| Some(*device) != presence.device())
             .cloned()
-            .unwrap_or(Presence::Absent)
+            .collect();
+        Sight { presence, others }
+    }
+
+    /// The serial ports that the stick has now, as pairs of `bInterfaceNumber` and name.
+    pub fn ttys(&self, device: &Device) -> Vec<(u8, String)> {
+        self.interfaces(&device.bus_path)
+            .into_iter()
+            .filter_map(|interface| Some((interface.number, interface.tty?)))
+            .collect()
     }
 
     fn sticks(&self) -> impl Iterator<Item = Device> {
@@ -237,7 +265,23 @@ impl Interface {
     }
 }
 
+impl Presence {
+    /// Which stick, if any.
+    pub const fn device(&self) -> Option<&Device> {
+        match self {
+            Self::Absent => None,
+            Self::Unready(device, _) => Some(device),
+            Self::Ready(stick) => Some(&stick.device),
+        }
+    }
+}
+
 impl Device {
+    /// Whether it is of ZTE, whose commands others do not know.
+    pub const fn is_zte(&self) -> bool {
+        self.vendor == VENDOR_ZTE
+    }
+
     /// Its name as it calls itself, for the log.
     pub fn product_name(&self, sysfs: &Sysfs) -> Option<String> {
         attribute(&sysfs.usb_devices().join(&self.bus_path), "product")

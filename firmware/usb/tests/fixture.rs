@@ -72,7 +72,7 @@ impl Tree {
     }
 
     fn look(&self) -> Presence {
-        self.sysfs().stick(Look::Complete, None)
+        self.sysfs().stick(Look::Complete, None, None).presence
     }
 
     /// The kernel's real directories lie deep; the flat listing has links to them.
@@ -197,7 +197,9 @@ fn a_board_without_stick_has_none() {
     assert_eq!(Tree::pi2b().look(), Presence::Absent);
     let nothing = TempDir::new().unwrap();
     assert_eq!(
-        Sysfs::at(nothing.path()).stick(Look::Complete, None),
+        Sysfs::at(nothing.path())
+            .stick(Look::Complete, None, None)
+            .presence,
         Presence::Absent
     );
 }
@@ -277,7 +279,7 @@ fn nothing_is_chosen_while_interfaces_come_up() {
     );
     assert_eq!(tree.look(), unready(Unready::NoTty { interface: 2 }));
     // Nothing more will come: better the last port there is than none.
-    let settled = ready(tree.sysfs().stick(Look::Settled, None));
+    let settled = ready(tree.sysfs().stick(Look::Settled, None, None).presence);
     assert_eq!((settled.interface, settled.tty.as_str()), (1, "ttyUSB1"));
 }
 
@@ -360,10 +362,16 @@ fn a_second_stick_does_not_take_over_from_the_one_in_use() {
     tree.mf180("1-1.4", 0);
     let current = ready(tree.look());
     tree.mf180("1-1.2", 3);
-    let again = tree.sysfs().stick(Look::Complete, Some(&current));
+    let again = tree
+        .sysfs()
+        .stick(Look::Complete, Some(&current), None)
+        .presence;
     assert_eq!(ready(again), current);
     tree.unplug("1-1.4");
-    let other = tree.sysfs().stick(Look::Complete, Some(&current));
+    let other = tree
+        .sysfs()
+        .stick(Look::Complete, Some(&current), None)
+        .presence;
     assert_eq!(ready(other).device.bus_path, "1-1.2");
 }
 
@@ -427,4 +435,36 @@ fn both_halves_of_a_4b_are_switched() {
         let path = root_hub.join(format!("usb2-port{port}/disable"));
         assert_eq!(fs::read_to_string(path).unwrap().trim(), "1");
     }
+}
+
+#[test]
+fn a_person_says_which_of_two_sticks_is_used() {
+    let tree = Tree::pi2b();
+    tree.mf180("1-1.2", 0);
+    tree.mf180("1-1.3", 3);
+    let look = |current, port| tree.sysfs().stick(Look::Complete, current, port);
+    let sight = look(None, None);
+    let first = ready(sight.presence);
+    assert_eq!(first.device.bus_path, "1-1.2");
+    let others: Vec<String> = sight.others.iter().map(ToString::to_string).collect();
+    assert_eq!(others, ["19d2:2003 at 1-1.3"]);
+    // Even from the one in use, which was only there earlier.
+    let wanted = ready(look(Some(&first), Some("1-1.3")).presence);
+    assert_eq!(wanted.device.bus_path, "1-1.3");
+    // A stick that was put into another socket is better than none.
+    assert_eq!(ready(look(None, Some("1-1.4")).presence), first);
+    tree.unplug("1-1.3");
+    assert_eq!(look(None, Some("1-1.3")).others, []);
+}
+
+#[test]
+fn all_serial_ports_of_a_stick_are_known() {
+    let tree = Tree::pi2b();
+    tree.mf180("1-1.2", 4);
+    let stick = ready(tree.look());
+    let names: Vec<(u8, String)> = tree.sysfs().ttys(&stick.device);
+    let expected = [(0, "ttyUSB4"), (1, "ttyUSB5"), (2, "ttyUSB6")];
+    assert_eq!(names, expected.map(|(n, name)| (n, name.to_owned())));
+    tree.unplug("1-1.2");
+    assert_eq!(tree.sysfs().ttys(&stick.device), []);
 }

@@ -10,7 +10,7 @@ mod lan;
 mod wait;
 
 use failberry_config::NetworkConfig;
-use failberry_service::{Capability, Service, ServiceResult, drop_to, read_config};
+use failberry_service::{Capability, Service, ServiceResult, block_on, drop_to, read_config};
 use failberry_state::{BootMillis, NetworkState, StateFile, UplinkState, Watcher, directory, read};
 use smol::Async;
 
@@ -68,7 +68,7 @@ pub fn run() -> ServiceResult {
         stale: false,
         retry: None,
     };
-    smol::block_on(driver.run(&link_watch, &uplink_watch))
+    block_on(driver.run(&link_watch, &uplink_watch))
 }
 
 struct Driver {

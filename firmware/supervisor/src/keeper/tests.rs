@@ -10,15 +10,18 @@ struct World {
     now: u64,
     next_pid: i32,
     log: Vec<Action>,
+    /// Services that give no signs of life.
+    silent: Vec<Service>,
 }
 
 impl World {
     fn new() -> Self {
         let mut world = Self {
-            keeper: Keeper::new(BootMillis(0)),
+            keeper: Keeper::new(BootMillis(0), 60_000),
             now: 0,
             next_pid: 100,
             log: Vec::new(),
+            silent: Vec::new(),
         };
         world.give(Event::Begin);
         world
@@ -49,10 +52,25 @@ impl World {
         let end = self.now + millis;
         while let Some(at) = self.keeper.deadline().filter(|at| at.0 <= end) {
             self.now = self.now.max(at.0);
+            self.beat();
             self.give(Event::Tick);
         }
         self.now = end;
         self.give(Event::Tick);
+    }
+
+    fn beat(&mut self) {
+        for service in Service::SUPERVISED {
+            if self.pid(service).is_some() && !self.silent.contains(&service) {
+                self.give(Event::Alive(service));
+            }
+        }
+    }
+
+    fn state(&self, service: Service) -> ServiceState {
+        let states = self.keeper.services();
+        let found = states.into_iter().find(|state| state.service == service);
+        found.unwrap_or_else(|| panic!("no {}", service.name()))
     }
 
     fn pid(&self, service: Service) -> Option<i32> {
@@ -120,7 +138,7 @@ fn a_storage_that_hangs_is_left_behind_once() {
 
 #[test]
 fn a_storage_that_cannot_start_or_fails_does_not_stop_the_rest() {
-    let mut keeper = Keeper::new(BootMillis(0));
+    let mut keeper = Keeper::new(BootMillis(0), 60_000);
     keeper.step(Event::Begin, BootMillis(0));
     let todo = keeper.step(
         Event::NotStarted(Service::Storage, "no such file".into()),
@@ -285,6 +303,87 @@ fn stopping_while_storage_runs() {
     world.give(Event::Ended(100, "signal SIGTERM".into()));
     assert_eq!(world.log.last(), Some(&Action::Finish(Ending::Reboot)));
     assert_eq!(world.count(&Action::Start(Service::Network)), 0);
+}
+
+#[test]
+fn a_service_that_is_silent_is_ended_and_comes_back() {
+    let mut world = World::prepared();
+    world.beat();
+    assert!(world.state(Service::Uplink).ready);
+    world.silent.push(Service::Uplink);
+    let pid = world.pid(Service::Uplink).unwrap_or_default();
+    world.advance(59_999);
+    assert_eq!(world.count(&Action::Abort(pid)), 0);
+    world.advance(1);
+    assert_eq!(world.count(&Action::Abort(pid)), 1);
+    // SIGSTOP keeps SIGABRT from it.
+    world.advance(1_999);
+    assert_eq!(world.count(&Action::Kill(pid)), 0);
+    world.advance(1);
+    assert_eq!(world.count(&Action::Kill(pid)), 1);
+    world.give(Event::Ended(pid, "signal SIGKILL".into()));
+    world.advance(1_000);
+    assert_ne!(world.pid(Service::Uplink), Some(pid));
+    let state = world.state(Service::Uplink);
+    assert_eq!((state.hangs, state.starts, state.ready), (1, 2, false));
+    let how = "hung and was ended: signal SIGKILL";
+    assert_eq!(state.last_exit.as_deref(), Some(how));
+    world.silent.clear();
+    world.beat();
+    assert!(world.state(Service::Uplink).ready);
+    assert_eq!(world.state(Service::Network).hangs, 0);
+    assert_eq!(world.keeper.stuck(BootMillis(world.now)), None);
+}
+
+#[test]
+fn one_that_cannot_be_killed_is_told_as_stuck() {
+    let mut world = World::prepared();
+    world.silent.push(Service::Health);
+    world.advance(60_000 + 2_000 + 29_999);
+    assert_eq!(world.keeper.stuck(BootMillis(world.now)), None);
+    world.advance(1);
+    let stuck = world.keeper.stuck(BootMillis(world.now));
+    assert_eq!(stuck, Some(Service::Health));
+    world.end(Service::Health);
+    assert_eq!(world.keeper.stuck(BootMillis(world.now)), None);
+}
+
+#[test]
+fn a_supervisor_that_stood_still_blames_nobody() {
+    let mut world = World::prepared();
+    world.beat();
+    world.now += 300_000;
+    world.give(Event::Tick);
+    world.advance(30_000);
+    let ended = |action: &&Action| matches!(action, Action::Abort(_) | Action::Kill(_));
+    assert_eq!(world.log.iter().filter(ended).count(), 0);
+    // Nor does one that hears of signs of life and of time in one turn.
+    world.now += 31_000;
+    for event in [Event::Alive(Service::Clock), Event::Alive(Service::Network)] {
+        world.keeper.step(event, BootMillis(world.now));
+    }
+    assert_eq!(world.state(Service::Uplink).hangs, 0);
+}
+
+#[test]
+fn a_restart_that_is_asked_for_is_polite_and_bounded() {
+    let mut world = World::prepared();
+    let pid = world.pid(Service::Clock).unwrap_or_default();
+    world.give(Event::Restart(Service::Clock));
+    assert_eq!(world.count(&Action::Terminate(pid)), 1);
+    world.advance(4_999);
+    assert_eq!(world.count(&Action::Kill(pid)), 0);
+    world.advance(1);
+    assert_eq!(world.count(&Action::Kill(pid)), 1);
+    world.give(Event::Ended(pid, "signal SIGKILL".into()));
+    assert_eq!(world.state(Service::Clock).hangs, 0);
+    // One that waits for its start waits no longer.
+    world.give(Event::Restart(Service::Clock));
+    assert!(world.pid(Service::Clock).is_some());
+    world.give(Event::Stop(Ending::Reboot));
+    world.log.clear();
+    world.give(Event::Restart(Service::Clock));
+    assert_eq!(world.log, []);
 }
 
 proptest! {

@@ -21,7 +21,7 @@ use failberry_state::{BootMillis, RUN, Service};
 use nix::mount::{MsFlags, mount, umount};
 
 use self::card::{partition, wait_for};
-use crate::{cmdline::Cmdline, mounts::INERT};
+use crate::{cmdline::Cmdline, lives, mounts::INERT};
 
 /// The card of every board we know, where the boot loader tells none.
 const DEFAULT_CARD: &str = "mmcblk0";
@@ -35,6 +35,13 @@ const MAX_TOLD: usize = 20;
 
 const BOOT: &str = "/boot";
 const DATA: &str = "/data";
+
+/// PID 1's own place on the data partition.
+pub(crate) const MEMORY: &str = "/data/supervisor";
+
+/// Services that keep something on the data partition.
+const KEEPERS: [Service; 2] = [Service::Clock, Service::Uplink];
+
 const FILE: &str = "failberrypi.toml";
 
 /// Partition numbers, as in the layout of the image.
@@ -53,7 +60,19 @@ pub fn run() {
     // Now, in case the data partition holds us up until we are killed.
     trouble.leave(Path::new(RUN));
     mount_data(&card, until, &mut trouble);
+    if let Err(why) = remember(Path::new(RUN), Path::new(MEMORY)) {
+        trouble.add(format!("what the card remembers of earlier boots: {why}"));
+    }
     trouble.leave(Path::new(RUN));
+}
+
+/// Begins this life in the memory at `data`, and leaves what it says of the lives before below
+/// `run` for PID 1.
+///
+/// # Errors
+/// What could not be read or written, in words.
+pub fn remember(run: &Path, data: &Path) -> Result<(), String> {
+    lives::begin(run, data)
 }
 
 /// What a person should know.
@@ -188,11 +207,10 @@ fn mount_data(card: &str, until: BootMillis, trouble: &mut Trouble) {
             return;
         }
     }
-    if let Err(error) = make_owned(&Path::new(DATA).join(Service::Clock.name()), Service::Clock) {
-        trouble.add(format!(
-            "cannot make {DATA}/{}: {error}",
-            Service::Clock.name()
-        ));
+    for service in KEEPERS {
+        if let Err(error) = make_owned(&Path::new(DATA).join(service.name()), service) {
+            trouble.add(format!("cannot make {DATA}/{}: {error}", service.name()));
+        }
     }
 }
 

@@ -1,19 +1,34 @@
 //! Sticks that come and go.
 
-use failberry_state::{BootMillis, Stick as StickState};
-use failberry_usb::{Device, Look, Presence, Stick, Unready};
+use failberry_state::{BootMillis, RecoveryRung, Stick as StickState};
+use failberry_usb::{Device, Look, Presence, Sight, Stick, Unready};
 use log::Level;
 
-use super::{Action, Machine, phase::Phase, say};
+use super::{
+    Action, Machine,
+    phase::{Phase, Waiting},
+    say,
+};
+use crate::ladder::{Rung, Trouble};
 
 /// A stick's ttys come within a second of each other, even on a busy bus.
 const SETTLE_MS: u64 = 5_000;
 
+/// From the eject of its CD-ROM until a stick is a modem.
+const EJECT_MS: u64 = 15_000;
+
+/// An eject that failed is tried again after this long: the drive may have been starting.
+const EJECT_AGAIN_MS: u64 = 2_000;
+
+/// Ejects before a stick counts as one without a modem port.
+const EJECTS_MAX: u32 = 3;
+
 const GONE: &str = "stick is gone";
 
 impl Machine {
-    pub(super) fn bus(&mut self, presence: Presence, now: BootMillis, out: &mut Vec<Action>) {
-        match presence {
+    pub(super) fn bus(&mut self, sight: Sight, now: BootMillis, out: &mut Vec<Action>) {
+        self.others(&sight, out);
+        match sight.presence {
             Presence::Ready(stick) if self.stick.as_ref() == Some(&stick) => {}
             Presence::Ready(stick) => {
                 self.forget_stick(now, out);
@@ -21,15 +36,34 @@ impl Machine {
             }
             Presence::Unready(device, why) => self.unready(device, why, now, out),
             Presence::Absent => {
+                let left = self.stick.is_some();
                 self.forget_stick(now, out);
-                if self.phase != Phase::NoStick || !self.told_waiting {
-                    out.push(say(Level::Info, "waiting for a stick".into()));
+                match self.phase {
+                    Phase::Recovering(Rung::Reset) if left => self.stick_restarts(now),
+                    // A rung that is being taken has a time of its own.
+                    Phase::Recovering(_) => {}
+                    _ => self.no_stick(now, out),
                 }
-                self.told_waiting = true;
-                self.look = Look::Complete;
-                self.deadline = None;
-                self.enter(Phase::NoStick, now);
             }
+        }
+    }
+
+    /// Says which of several sticks is used.
+    fn others(&mut self, sight: &Sight, out: &mut Vec<Action>) {
+        if self.others == sight.others {
+            return;
+        }
+        self.others.clone_from(&sight.others);
+        self.state.unused = (self.others.iter())
+            .map(|device| device.bus_path.clone())
+            .collect();
+        if let (Some(used), false) = (sight.presence.device(), self.others.is_empty()) {
+            let others: Vec<String> = self.others.iter().map(ToString::to_string).collect();
+            let text = format!(
+                "several sticks: using {used}, not using {}",
+                others.join(", ")
+            );
+            out.push(say(Level::Info, text));
         }
     }
 
@@ -42,7 +76,7 @@ impl Machine {
             out.push(Action::Abort);
             // A stick that crashes in every call is a failure like any other. It is dialled as
             // soon as it is back, but the ladder keeps count.
-            self.ladder.fail(self.lasted(now));
+            self.ladder.note(Trouble::Carrier, self.lasted(now));
             if self.lasted(now).is_some() {
                 out.push(say(Level::Warn, format!("carrier link is down: {GONE}")));
             } else {
@@ -75,45 +109,113 @@ impl Machine {
             model: None,
         });
         self.stick = Some(stick);
+        self.told_waiting = true;
         match self.unusable.clone() {
-            Some(reason) => self.block(reason, now, out),
+            Some(reason) => self.block(Trouble::Refused, reason, now, out),
             None => self.attempt(now, out),
         }
     }
 
     fn unready(&mut self, device: Device, why: Unready, now: BootMillis, out: &mut Vec<Action>) {
         self.forget_stick(now, out);
+        let complete = self.look == Look::Complete;
         match &mut self.phase {
-            Phase::Unready {
-                device: known,
-                why: before,
-                told,
-            } if *known == device => {
-                let changed = std::mem::replace(before, why) != why;
-                if self.look == Look::Complete {
-                    if changed {
-                        self.deadline = Some(now.plus(SETTLE_MS));
-                    }
-                } else if *told != Some(why) {
-                    *told = Some(why);
+            Phase::Unready(waiting) if waiting.device == device => {
+                let changed = std::mem::replace(&mut waiting.why, why) != why;
+                if complete && changed {
+                    self.deadline = Some(now.plus(SETTLE_MS));
+                    self.eject_first(now, out);
+                } else if !complete && waiting.told != Some(why) {
+                    waiting.told = Some(why);
                     let text = format!("stick {device} cannot be dialled with: {why}");
                     self.state.last_error = Some(text.clone());
                     out.push(say(Level::Warn, text));
                     out.push(Action::DescribeBus);
+                    self.unusable_stick(now, out);
                 }
             }
             _ => {
                 self.look = Look::Complete;
                 self.deadline = Some(now.plus(SETTLE_MS));
-                self.enter(
-                    Phase::Unready {
-                        device,
-                        why,
-                        told: None,
-                    },
-                    now,
-                );
+                let waiting = Waiting {
+                    device,
+                    why,
+                    told: None,
+                    ejects: 0,
+                };
+                self.enter(Phase::Unready(waiting), now);
+                self.eject_first(now, out);
             }
+        }
+    }
+
+    fn eject_first(&mut self, now: BootMillis, out: &mut Vec<Action>) {
+        if let Phase::Unready(Waiting { ejects: 0, .. }) = self.phase {
+            self.eject(now, out);
+        }
+    }
+
+    /// Ejects the CD-ROM, where there is one that was not ejected in vain; tells whether it did.
+    fn eject(&mut self, now: BootMillis, out: &mut Vec<Action>) -> bool {
+        let Phase::Unready(waiting) = &mut self.phase else {
+            return false;
+        };
+        if waiting.why != Unready::CdRom || waiting.ejects >= EJECTS_MAX {
+            return false;
+        }
+        waiting.ejects += 1;
+        let device = waiting.device.clone();
+        let text = format!("stick {device} shows its CD-ROM, ejecting it");
+        self.cdrom = Some(device.bus_path.clone());
+        self.deadline = Some(now.plus(EJECT_MS));
+        self.record(RecoveryRung::Eject, text.clone(), now);
+        out.push(say(Level::Info, text));
+        out.push(Action::Eject(device));
+        true
+    }
+
+    pub(super) fn ejected(
+        &mut self,
+        outcome: Result<(), String>,
+        now: BootMillis,
+        out: &mut Vec<Action>,
+    ) {
+        match outcome {
+            Ok(()) => out.push(say(
+                Level::Info,
+                "CD-ROM ejected, waiting for the modem".into(),
+            )),
+            Err(why) => {
+                out.push(say(Level::Warn, format!("CD-ROM not ejected: {why}")));
+                if matches!(self.phase, Phase::Unready(_)) {
+                    self.deadline = Some(now.plus(EJECT_AGAIN_MS));
+                }
+            }
+        }
+    }
+
+    pub(super) fn unready_due(&mut self, now: BootMillis, out: &mut Vec<Action>) {
+        let Phase::Unready(waiting) = &self.phase else {
+            return;
+        };
+        if waiting.told.is_some() {
+            self.unusable_stick(now, out);
+        } else if !self.eject(now, out) {
+            self.look = Look::Settled;
+            // Should the look tell nothing.
+            self.deadline = Some(now.plus(SETTLE_MS));
+            out.push(Action::LookAtBus);
+        }
+    }
+
+    /// The stick has no modem port, and will not have one by itself.
+    fn unusable_stick(&mut self, now: BootMillis, out: &mut Vec<Action>) {
+        let why = self.state.last_error.clone().unwrap_or_default();
+        let step = self.ladder.fail(Trouble::Unready, None, now.0);
+        if step.rung == Rung::Redial {
+            self.deadline = Some(now.plus(step.wait_ms.max(SETTLE_MS)));
+        } else {
+            self.climb(step.rung, 0, why, now, out);
         }
     }
 }

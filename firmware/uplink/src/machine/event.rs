@@ -1,19 +1,23 @@
 //! What the dialler hears and what it has done.
 
 use failberry_state::Link;
-use failberry_usb::{Presence, Stick};
+use failberry_usb::{Device, Sight, Stick};
 use log::Level;
 use tokio_modem::dial::Progress;
+
+use super::Ending;
 
 /// Something happened.
 #[derive(Clone, Debug)]
 pub enum Event {
     /// The bus was looked at.
-    Bus(Presence),
+    Bus(Sight),
     /// The attempt has the modem port open.
     PortOpen,
     /// News from the dialogue with the stick.
     Dial(Progress),
+    /// The attempt has something to tell a person.
+    Said(Level, String),
     /// The stick said `CONNECT`, and this after it.
     Connected(String),
     /// IPCP opened, or opened again with other addresses.
@@ -22,23 +26,31 @@ pub enum Event {
     LinkClosed,
     /// The attempt, or the link it led to, is over.
     Ended(Ending),
+    /// A CD-ROM was ejected, or why not.
+    Ejected(Result<(), String>),
+    /// A rung of the ladder was taken, or could not be.
+    Recovered(Outcome),
     /// The time of [`Machine::deadline`](super::Machine::deadline) has come.
     Deadline,
     /// The supervisor wants the process to end.
     Stop,
 }
 
-/// How an attempt ended.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Ending {
-    /// In words.
-    pub reason: String,
-    /// Trying again is of no use until a person does something.
-    pub blocked: bool,
-    /// The PIN was sent and not taken.
-    pub pin_spent: bool,
-    /// Lines and frames that made no sense.
-    pub bad_input: u64,
+/// What came of a rung.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The stick was told to start anew and will.
+    ResetTaken,
+    /// No port of the stick takes the command.
+    ResetUnanswered(String),
+    /// The sockets have power again; by which way it was cut.
+    PowerCut(String),
+    /// Their power cannot be cut.
+    PowerKept(String),
+    /// The board will be rebooted.
+    RebootGranted,
+    /// It will not be.
+    RebootRefused(String),
 }
 
 /// Something to do, in this order.
@@ -54,6 +66,8 @@ pub enum Action {
         stick: Stick,
         /// The PIN must not be sent.
         spend_pin: bool,
+        /// It showed its CD-ROM before.
+        had_cdrom: bool,
     },
     /// Let go of the attempt at once, with everything it has open.
     Abort,
@@ -61,6 +75,14 @@ pub enum Action {
     Terminate,
     /// Keep in mind, past the end of this process, that the SIM refused the PIN.
     RememberPinRefused,
+    /// Eject this stick's CD-ROM; an event tells what came of it.
+    Eject(Device),
+    /// Tell this stick to start anew, by any port; an event tells what came of it.
+    Reset(Stick),
+    /// Cut the power of all sockets for some seconds; an event tells what came of it.
+    CutPower,
+    /// Ask the supervisor for a reboot, for this reason; an event tells its answer.
+    Reboot(String),
     /// A line for the log.
     Say(Level, String),
     /// End the process.

@@ -1,9 +1,11 @@
 //! Every decision of the dialler: events and the time go in, actions come out.
 
 mod bus;
+mod ending;
 mod event;
 mod phase;
 mod pin;
+mod recovery;
 #[cfg(test)]
 mod tests;
 
@@ -12,15 +14,23 @@ use failberry_usb::{Device, Look, Stick};
 use log::Level;
 use tokio_modem::dial::{Progress, Step};
 
-pub use event::{Action, Ending, Event};
+pub use ending::Ending;
+pub use event::{Action, Event, Outcome};
 pub use pin::PinUse;
 
 use self::phase::Phase;
-use crate::ladder::{Ladder, Rung};
+use crate::ladder::{Ladder, Trouble};
 
 /// From opening the port to an address. The steps have bounds of their own, the longest 90 s for
 /// the network to be found; this one is for what they forget.
 const ATTEMPT_MS: u64 = 300_000;
+
+/// From `ATD` to `CONNECT`. A call takes seconds where there is a network; a stick that hangs in it
+/// must be on its feet again a minute later.
+const DIALLING_MS: u64 = 35_000;
+
+/// A stick that saw no SIM is looked at again: contacts are bad at times.
+const NO_SIM_MS: u64 = 600_000;
 
 /// How long the peer may take to agree to the end: the supervisor gives a service 5 s.
 const TERMINATE_MS: u64 = 2_000;
@@ -35,6 +45,9 @@ pub struct Machine {
     /// The stick in use, and the one before, for telling a replug from another stick.
     stick: Option<Stick>,
     last: Option<Device>,
+    others: Vec<Device>,
+    /// Where a stick showed its CD-ROM last.
+    cdrom: Option<String>,
     look: Look,
     told_waiting: bool,
     pin: PinUse,
@@ -57,6 +70,8 @@ impl Machine {
             ladder: Ladder::default(),
             stick: None,
             last: None,
+            others: Vec::new(),
+            cdrom: None,
             look: Look::Complete,
             told_waiting: false,
             pin,
@@ -84,12 +99,16 @@ impl Machine {
         let mut out = Vec::new();
         match event {
             _ if self.phase == Phase::Stopping => self.stopping(&event, &mut out),
-            Event::Bus(presence) => self.bus(presence, now, &mut out),
+            Event::Bus(sight) => self.bus(sight, now, &mut out),
+            Event::Ejected(outcome) => self.ejected(outcome, now, &mut out),
+            Event::Recovered(outcome) => self.recovered(outcome, now, &mut out),
+            Event::Said(level, text) => out.push(say(level, text)),
             Event::PortOpen if self.phase == Phase::Opening => self.enter(Phase::Registering, now),
             Event::Dial(progress) if self.phase.is_dialogue() => {
                 self.dial(&progress, now, &mut out);
             }
             Event::Connected(rate) if self.phase.is_dialogue() => {
+                self.deadline = Some(now.plus(ATTEMPT_MS));
                 self.enter(Phase::Negotiating, now);
                 out.push(say(Level::Info, format!("CONNECT {rate}")));
             }
@@ -119,6 +138,7 @@ impl Machine {
         self.deadline = Some(now.plus(ATTEMPT_MS));
         self.enter(Phase::Opening, now);
         out.push(Action::Attempt {
+            had_cdrom: self.cdrom.as_ref() == Some(&stick.device.bus_path),
             stick,
             spend_pin: self.pin.is_spent(),
         });
@@ -127,7 +147,10 @@ impl Machine {
     fn dial(&mut self, progress: &Progress, now: BootMillis, out: &mut Vec<Action>) {
         let mut level = Level::Info;
         match progress {
-            Progress::Step(Step::Dial) => self.enter(Phase::Dialling, now),
+            Progress::Step(Step::Dial) => {
+                self.deadline = Some(now.plus(DIALLING_MS));
+                self.enter(Phase::Dialling, now);
+            }
             Progress::Step(_) => level = Level::Debug,
             Progress::Model(model) => {
                 if let Some(stick) = &mut self.state.stick {
@@ -180,6 +203,7 @@ impl Machine {
     fn ended(&mut self, ending: Ending, now: BootMillis, out: &mut Vec<Action>) {
         let Ending {
             reason,
+            trouble,
             blocked,
             pin_spent,
             bad_input,
@@ -188,33 +212,27 @@ impl Machine {
         if pin_spent && self.pin.spend(blocked) {
             out.push(Action::RememberPinRefused);
         }
-        if blocked {
-            self.state.failures = self.state.failures.saturating_add(1);
-            self.block(reason, now, out);
-        } else {
-            self.failed(reason, now, out);
+        if !blocked {
+            return self.failed(trouble, reason, now, out);
         }
+        self.state.failures = self.state.failures.saturating_add(1);
+        self.block(trouble, reason, now, out);
     }
 
     /// The attempt or the link has ended; the ladder knows what to do.
-    fn failed(&mut self, reason: String, now: BootMillis, out: &mut Vec<Action>) {
+    fn failed(&mut self, trouble: Trouble, why: String, now: BootMillis, out: &mut Vec<Action>) {
         let lasted = self.lasted(now);
-        let (rung, wait) = self.ladder.fail(lasted);
         let what = if lasted.is_some() {
-            format!("carrier link is down: {reason}")
+            format!("carrier link is down: {why}")
         } else {
             self.state.failures = self.state.failures.saturating_add(1);
-            format!("no carrier link: {reason}")
+            format!("no carrier link: {why}")
         };
         out.push(say(Level::Warn, what));
-        out.push(say(
-            Level::Info,
-            format!("dialling again in {} s", wait / 1000),
-        ));
         self.state.link = None;
-        self.state.last_error = Some(reason);
-        self.deadline = Some(now.plus(wait));
-        self.enter(Phase::BackingOff(rung), now);
+        self.state.last_error = Some(why.clone());
+        let step = self.ladder.fail(trouble, lasted, now.0);
+        self.climb(step.rung, step.wait_ms, why, now, out);
     }
 
     /// How long ago the link of this call came up, if it did.
@@ -222,39 +240,41 @@ impl Machine {
         self.phase.up_since().map(|since| now.since(since))
     }
 
-    fn block(&mut self, reason: String, now: BootMillis, out: &mut Vec<Action>) {
-        out.push(say(
-            Level::Error,
-            format!("blocked: {reason}; nothing is dialled until the stick is changed"),
-        ));
+    fn block(&mut self, trouble: Trouble, why: String, now: BootMillis, out: &mut Vec<Action>) {
+        let retried = trouble == Trouble::NoSim;
+        let next = if retried {
+            format!("it is looked at again in {} s", NO_SIM_MS / 1000)
+        } else {
+            "nothing is dialled until the stick is changed".into()
+        };
+        out.push(say(Level::Error, format!("blocked: {why}; {next}")));
         self.state.link = None;
-        self.state.last_error = Some(reason);
-        self.deadline = None;
+        self.state.last_error = Some(why);
+        self.deadline = retried.then(|| now.plus(NO_SIM_MS));
         self.enter(Phase::Blocked, now);
     }
 
     fn due(&mut self, now: BootMillis, out: &mut Vec<Action>) {
         match self.phase {
-            Phase::Unready { .. } => {
-                self.look = Look::Settled;
-                out.push(Action::LookAtBus);
-            }
-            Phase::BackingOff(rung) => match rung {
-                Rung::Redial => self.attempt(now, out),
-            },
+            Phase::Unready(_) => self.unready_due(now, out),
+            Phase::BackingOff => self.attempt(now, out),
+            Phase::Recovering(rung) => self.overdue(rung, now, out),
+            Phase::NoStick => self.absent_due(now, out),
+            Phase::Blocked => self.blocked_due(now, out),
             Phase::Opening
             | Phase::Registering
             | Phase::Dialling
             | Phase::Negotiating
             | Phase::Renegotiating { .. } => {
                 out.push(Action::Abort);
-                self.failed(
-                    format!("expected a link within {} s", ATTEMPT_MS / 1000),
-                    now,
-                    out,
-                );
+                let why = if self.phase == Phase::Dialling {
+                    format!("expected CONNECT within {} s", DIALLING_MS / 1000)
+                } else {
+                    format!("expected a link within {} s", ATTEMPT_MS / 1000)
+                };
+                self.failed(Trouble::Faulty, why, now, out);
             }
-            Phase::NoStick | Phase::Up { .. } | Phase::Blocked | Phase::Stopping => {}
+            Phase::Up { .. } | Phase::Stopping => {}
         }
     }
 

@@ -8,12 +8,8 @@ use crate::ladder::Rung;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
     NoStick,
-    /// A stick without a modem port; what was told of that to the log.
-    Unready {
-        device: Device,
-        why: Unready,
-        told: Option<Unready>,
-    },
+    /// A stick without a modem port.
+    Unready(Waiting),
     Opening,
     Registering,
     Dialling,
@@ -25,9 +21,22 @@ pub(super) enum Phase {
     Renegotiating {
         since: BootMillis,
     },
-    BackingOff(Rung),
+    BackingOff,
+    /// A rung stronger than dialling again is being taken.
+    Recovering(Rung),
     Blocked,
     Stopping,
+}
+
+/// What was told and tried while a stick has no modem port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Waiting {
+    pub(super) device: Device,
+    pub(super) why: Unready,
+    /// What the log has heard.
+    pub(super) told: Option<Unready>,
+    /// How often its CD-ROM was ejected.
+    pub(super) ejects: u32,
 }
 
 impl Phase {
@@ -61,13 +70,14 @@ impl Phase {
     pub(super) const fn told(&self) -> UplinkPhase {
         match self {
             Self::NoStick => UplinkPhase::NoStick,
-            Self::Unready { .. } | Self::Opening => UplinkPhase::Opening,
+            Self::Unready(_) | Self::Opening => UplinkPhase::Opening,
             Self::Registering => UplinkPhase::Registering,
             Self::Dialling => UplinkPhase::Dialling,
             Self::Negotiating | Self::Renegotiating { .. } => UplinkPhase::Negotiating,
             Self::Up { .. } => UplinkPhase::Up,
             // Whoever starts after us begins with waiting as well.
-            Self::BackingOff(_) | Self::Stopping => UplinkPhase::BackingOff,
+            Self::BackingOff | Self::Stopping => UplinkPhase::BackingOff,
+            Self::Recovering(_) => UplinkPhase::Recovering,
             Self::Blocked => UplinkPhase::Blocked,
         }
     }

@@ -3,8 +3,8 @@
 
 use std::net::Ipv4Addr;
 
-use failberry_state::UplinkPhase;
-use failberry_usb::{Presence, Unready};
+use failberry_state::{Recovery, UplinkPhase};
+use failberry_usb::{Presence, Sight, Unready};
 use proptest::prelude::*;
 use tokio_modem::{
     at::text,
@@ -12,6 +12,8 @@ use tokio_modem::{
 };
 
 use super::*;
+
+mod recovery;
 
 fn stick_at(bus_path: &str, tty: u32) -> Stick {
     let (vendor, product) = (0x19d2, 0x2003);
@@ -27,15 +29,20 @@ fn stick_at(bus_path: &str, tty: u32) -> Stick {
     }
 }
 
+const fn bus(presence: Presence) -> Event {
+    let others = Vec::new();
+    Event::Bus(Sight { presence, others })
+}
+
 fn plugged(tty: u32) -> Event {
-    Event::Bus(Presence::Ready(stick_at("1-1.2", tty)))
+    bus(Presence::Ready(stick_at("1-1.2", tty)))
 }
 
 fn unready(why: Unready) -> Event {
-    Event::Bus(Presence::Unready(stick_at("1-1.2", 0).device, why))
+    bus(Presence::Unready(stick_at("1-1.2", 0).device, why))
 }
 
-const ABSENT: Event = Event::Bus(Presence::Absent);
+const ABSENT: Event = bus(Presence::Absent);
 
 fn link() -> Link {
     Link {
@@ -60,7 +67,7 @@ fn pin_lost(blocked: bool) -> Event {
         reason: "the SIM and the PIN".into(),
         blocked,
         pin_spent: true,
-        bad_input: 0,
+        ..Ending::default()
     })
 }
 
@@ -70,11 +77,17 @@ fn shown(action: &Action) -> Option<String> {
         Action::Attempt {
             stick,
             spend_pin: false,
+            ..
         } => format!("attempt {}", stick.tty),
         Action::Attempt {
             stick,
             spend_pin: true,
+            ..
         } => format!("attempt {} without PIN", stick.tty),
+        Action::Eject(device) => format!("eject {}", device.bus_path),
+        Action::Reset(stick) => format!("reset {}", stick.tty),
+        Action::CutPower => "cut power".into(),
+        Action::Reboot(_) => "reboot".into(),
         Action::Abort => "abort".into(),
         Action::Terminate => "terminate".into(),
         Action::RememberPinRefused => "remember".into(),
@@ -220,7 +233,7 @@ fn failures_wait_longer_and_longer() {
     let mut run = Run::new();
     run.expect(0, plugged(2), &[FOUND, "attempt ttyUSB2"]);
     let mut now = 0;
-    for seconds in [1, 2, 4, 8, 16, 32, 60, 60] {
+    for seconds in [1, 2, 4, 8, 16] {
         let again = format!("dialling again in {seconds} s");
         run.expect(
             now,
@@ -232,7 +245,13 @@ fn failures_wait_longer_and_longer() {
         run.expect(now - 1, Event::Deadline, &[]);
         run.expect(now, Event::Deadline, &["attempt ttyUSB2"]);
     }
-    assert_eq!(run.machine.state().failures, 8);
+    assert_eq!(run.machine.state().failures, 5);
+    let recovery = &run.machine.state().recovery;
+    let history: Vec<_> = (recovery.history.iter())
+        .map(|step| (step.reason.as_str(), step.times))
+        .collect();
+    assert_eq!(recovery.redials, 5);
+    assert_eq!(history, [("NO CARRIER", 5)], "told once, counted each time");
 }
 
 #[test]
@@ -250,8 +269,9 @@ fn a_stick_pulled_in_a_call_comes_back_under_another_number() {
             ],
         )
         .phase(UplinkPhase::NoStick)
-        .expect(5_010, ended("the tty was hung up"), &[]);
-    assert_eq!(run.machine.deadline(), None);
+        .expect(5_010, ended("the tty was hung up"), &[])
+        // Then it is missed.
+        .due(35_000);
     let state = run.machine.state().clone();
     assert_eq!(
         (state.link, state.stick, state.operator),
@@ -309,7 +329,7 @@ fn crashes_in_every_call_are_counted() {
     )
     .expect(0, ABSENT, &["stick is gone", "waiting for a stick"]);
     // Another stick has not failed yet.
-    let other = Event::Bus(Presence::Ready(stick_at("1-1.4", 0)));
+    let other = bus(Presence::Ready(stick_at("1-1.4", 0)));
     run.machine.step(other, BootMillis(0));
     run.expect(
         0,
@@ -385,15 +405,16 @@ fn a_stick_without_modem_port_is_given_time_and_then_told_of_once() {
     run.expect(0, unready(few), &[])
         .phase(UplinkPhase::Opening)
         .due(5_000)
-        .expect(100, unready(Unready::CdRom), &[])
+        .expect(100, unready(Unready::NoModem), &[])
         .due(5_100)
-        .expect(200, unready(Unready::CdRom), &[])
+        .expect(200, unready(Unready::NoModem), &[])
         .due(5_100)
         .expect(5_100, Event::Deadline, &["look"]);
     assert_eq!(run.machine.look().0, Look::Settled);
-    let told = "stick 19d2:2003 at 1-1.2 cannot be dialled with: it shows its CD-ROM alone";
-    run.expect(5_101, unready(Unready::CdRom), &[told, "describe"])
-        .expect(5_102, unready(Unready::CdRom), &[])
+    let told =
+        "stick 19d2:2003 at 1-1.2 cannot be dialled with: none of its interfaces can be a modem";
+    run.expect(5_101, unready(Unready::NoModem), &[told, "describe"])
+        .expect(5_102, unready(Unready::NoModem), &[])
         .expect(9_000, ABSENT, &["waiting for a stick"]);
     assert_eq!(run.machine.look().0, Look::Complete);
 }
@@ -417,10 +438,11 @@ fn an_attempt_that_hangs_is_given_up() {
             &[
                 "abort",
                 "no carrier link: expected a link within 300 s",
-                "dialling again in 1 s",
+                "telling the stick to start anew (AT+CFUN=1,1): expected a link within 300 s",
+                "reset ttyUSB2",
             ],
         )
-        .due(301_000);
+        .due(320_000);
 }
 
 #[test]
@@ -504,6 +526,19 @@ fn any_event() -> impl Strategy<Value = Event> {
         Just(Event::LinkClosed),
         Just(ended("x")),
         any::<bool>().prop_map(pin_lost),
+        prop::sample::select(Trouble::ALL.to_vec())
+            .prop_map(|trouble| Event::Ended(Ending::new(trouble, "x"))),
+        any::<bool>()
+            .prop_map(|good| { Event::Ejected(if good { Ok(()) } else { Err("x".into()) }) }),
+        prop::sample::select(vec![
+            Outcome::ResetTaken,
+            Outcome::ResetUnanswered("x".into()),
+            Outcome::PowerCut("x".into()),
+            Outcome::PowerKept("x".into()),
+            Outcome::RebootGranted,
+            Outcome::RebootRefused("x".into()),
+        ])
+        .prop_map(Event::Recovered),
         Just(Event::Deadline),
     ]
 }
@@ -514,7 +549,7 @@ proptest! {
     #[test]
     fn it_never_latches(events in proptest::collection::vec((any_event(), 0u64..100_000), 0..60)) {
         let mut machine = Machine::new(None, PinUse::Fresh, BootMillis(0));
-        let (mut now, mut running, mut refused) = (0, false, false);
+        let (mut now, mut running, mut refused, mut looked) = (0, false, false, false);
         for (event, passed) in events {
             now += passed;
             // Only an attempt under way has an ending.
@@ -522,6 +557,7 @@ proptest! {
                 continue;
             }
             running &= !matches!(event, Event::Ended(_));
+            looked |= matches!(event, Event::Bus(_));
             for action in machine.step(event, BootMillis(now)) {
                 match action {
                     Action::Attempt { spend_pin, .. } => {
@@ -537,9 +573,10 @@ proptest! {
             let state = machine.state();
             prop_assert_eq!(running, machine.phase.is_attempt());
             prop_assert_eq!(state.link.is_some(), state.phase == UplinkPhase::Up);
-            let waits_for_time = matches!(state.phase, UplinkPhase::BackingOff)
-                || (running && state.phase != UplinkPhase::Up);
-            if waits_for_time {
+            let recovery = &state.recovery;
+            prop_assert!(recovery.history.len() <= Recovery::HISTORY_MAX);
+            let at_rest = matches!(state.phase, UplinkPhase::Up | UplinkPhase::Blocked);
+            if looked && !at_rest {
                 prop_assert!(machine.deadline().is_some(), "nothing would wake it");
             }
         }

@@ -4,11 +4,13 @@
 //! wired Ethernet hangs on. Two ways lead to a hub: [`SysfsPower`] is the kernel's own and keeps
 //! the kernel's books right, but needs root; [`HubPower`] needs no more than the hub's usbfs node.
 
+mod cycle;
 mod hub;
 mod sysfs;
 
 use std::{fmt, io};
 
+pub use cycle::{OFF, cycle, restore};
 pub use hub::HubPower;
 pub use sysfs::SysfsPower;
 
@@ -21,6 +23,8 @@ pub enum Board {
     Pi3BPlus,
     /// 4B: VL805, ganged; its USB 2 and USB 3 halves must go off together.
     Pi4B,
+    /// QEMU's `virt` with a hub of four ports on its first bus, as the tests have it.
+    Virt,
 }
 
 /// A port of a hub that powers sockets and nothing else.
@@ -51,6 +55,21 @@ const SHARED_SWITCH: &[SocketPort] = &[SocketPort {
     hub: ONBOARD,
     port: 2,
 }];
+/// Port by port; the first stays on, as on the boards whose Ethernet it is.
+const VIRT: &[SocketPort] = &[
+    SocketPort {
+        hub: ONBOARD,
+        port: 2,
+    },
+    SocketPort {
+        hub: ONBOARD,
+        port: 3,
+    },
+    SocketPort {
+        hub: ONBOARD,
+        port: 4,
+    },
+];
 /// A ganged hub drops power when the last of its ports is off.
 const VL805: &[SocketPort] = &[
     SocketPort {
@@ -170,7 +189,11 @@ impl Board {
     /// The board by the device tree's `model`, for instance
     /// `Raspberry Pi 2 Model B Rev 1.1`.
     pub fn from_model(model: &str) -> Option<Self> {
-        let model = model.trim_end_matches('\0').strip_prefix("Raspberry Pi ")?;
+        let model = model.trim_end_matches('\0');
+        if model == "linux,dummy-virt" {
+            return Some(Self::Virt);
+        }
+        let model = model.strip_prefix("Raspberry Pi ")?;
         // The plus first: its name begins with the plain one's.
         [
             ("3 Model B Plus", Self::Pi3BPlus),
@@ -187,6 +210,7 @@ impl Board {
         match self {
             Self::Pi2B | Self::Pi3BPlus => SHARED_SWITCH,
             Self::Pi4B => VL805,
+            Self::Virt => VIRT,
         }
     }
 
@@ -220,7 +244,7 @@ impl Board {
     /// Where the wired network hangs on USB: within the hub's chip, behind its port 1.
     const fn ethernet(self) -> Option<(Hub, u8)> {
         match self {
-            Self::Pi2B | Self::Pi3BPlus => Some((ONBOARD, 1)),
+            Self::Pi2B | Self::Pi3BPlus | Self::Virt => Some((ONBOARD, 1)),
             // Its Ethernet is not on USB.
             Self::Pi4B => None,
         }
@@ -233,6 +257,7 @@ impl fmt::Display for Board {
             Self::Pi2B => "Raspberry Pi 2B/3B",
             Self::Pi3BPlus => "Raspberry Pi 3B+",
             Self::Pi4B => "Raspberry Pi 4B",
+            Self::Virt => "QEMU virt",
         })
     }
 }
@@ -261,7 +286,8 @@ mod tests {
             ("Raspberry Pi 3 Model B Rev 1.2", Some(Board::Pi2B)),
             ("Raspberry Pi 3 Model B Plus Rev 1.3", Some(Board::Pi3BPlus)),
             ("Raspberry Pi 4 Model B Rev 1.4", Some(Board::Pi4B)),
-            ("linux,dummy-virt", None),
+            ("linux,dummy-virt", Some(Board::Virt)),
+            ("Raspberry Pi Zero W", None),
             ("", None),
         ] {
             assert_eq!(Board::from_model(model), board, "{model}");
@@ -270,7 +296,7 @@ mod tests {
 
     #[test]
     fn ethernet_is_never_switched() {
-        for board in [Board::Pi2B, Board::Pi3BPlus] {
+        for board in [Board::Pi2B, Board::Pi3BPlus, Board::Virt] {
             let refused = board.socket("1-1", 1).unwrap_err();
             assert!(
                 matches!(refused, PowerError::Ethernet { port: 1, .. }),

@@ -3,6 +3,7 @@
 use std::{
     env, fs,
     fs::OpenOptions,
+    os::unix::fs::FileExt,
     path::{Path, PathBuf},
 };
 
@@ -65,6 +66,9 @@ pub(super) fn machine(kind: Kind, directory: &Path, settings: &str) -> Result<Ma
         .map_err(SceneError::io(card.display()))?;
     let layout = Layout::read(&repository().join("board/layout.toml"))?;
     failberry_image::card::set_config(&card, &layout, settings)?;
+    if kind == Kind::Rpi2 {
+        leave_watchdog_alone(&card, &layout)?;
+    }
     let parts = cache().join("rpi2");
     Ok(match kind {
         Kind::Rpi2 => Machine::Rpi2 {
@@ -81,11 +85,36 @@ pub(super) fn machine(kind: Kind, directory: &Path, settings: &str) -> Result<Ma
     })
 }
 
-/// What U-Boot's environment tells the kernel on the real board, whatever the board.
-fn kernel_args() -> Result<String, SceneError> {
+/// Tells the kernel by U-Boot's environment on `card` that the watchdog is not to be used: QEMU
+/// resets its Pi as soon as the watchdog is set, however long the time.
+fn leave_watchdog_alone(card: &Path, layout: &Layout) -> Result<(), SceneError> {
+    let mut variables = environment()?;
+    for variable in &mut variables {
+        if variable.starts_with("board_args=") {
+            variable.push_str(" failberry.watchdog=off");
+        }
+    }
+    let place = &layout.environment;
+    let size = usize::try_from(place.size).unwrap_or(usize::MAX);
+    // Newer than both copies that the build has written.
+    let block = failberry_image::environment::block(&variables, size, 2)?;
+    OpenOptions::new()
+        .write(true)
+        .open(card)
+        .and_then(|file| file.write_all_at(&block, place.offset))
+        .map_err(SceneError::io(card.display()))
+}
+
+/// The variables of the real board's U-Boot.
+fn environment() -> Result<Vec<String>, SceneError> {
     let path = repository().join("board/rpi2/uboot.env");
     let text = fs::read_to_string(&path).map_err(SceneError::io(path.display()))?;
-    let variables = failberry_image::environment::variables(&text)?;
+    Ok(failberry_image::environment::variables(&text)?)
+}
+
+/// What U-Boot's environment tells the kernel on the real board, whatever the board.
+fn kernel_args() -> Result<String, SceneError> {
+    let variables = environment()?;
     let of = |name: &str| {
         variables
             .iter()

@@ -1,0 +1,168 @@
+//! Asking PID 1 for something: one JSON request a connection, one JSON reply.
+
+use std::{
+    io::{self, BufRead, BufReader, Read, Write},
+    os::unix::net::UnixStream,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use failberry_state::{RUN, Service};
+use serde::{Deserialize, Serialize};
+
+/// Where PID 1 listens, below the root of all run-time state.
+pub const REQUESTS: &str = "supervisor/requests";
+
+/// File that exists while an update is being written, below the same root.
+pub const UPDATE_WRITING: &str = "update/writing";
+
+/// Longest request and reply in bytes: a reason is a sentence.
+pub const MAX_MESSAGE: usize = 4096;
+
+/// PID 1 answers in its next turn; longer than this it has other troubles.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What a service can ask for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Request {
+    /// An orderly reboot. Services have a budget of them; root, who speaks for a person, has not.
+    Reboot {
+        /// Why, for the console and for the next life.
+        reason: String,
+    },
+    /// An orderly restart of one service.
+    Restart {
+        /// Which.
+        service: Service,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// What became of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reply {
+    /// It is being done.
+    Accepted,
+    /// It is not, and this is why.
+    Refused {
+        /// In words.
+        why: String,
+    },
+}
+
+/// A request that got no reply.
+#[derive(Debug, thiserror::Error)]
+pub enum RequestError {
+    /// The socket's.
+    #[error("asking the supervisor at {path}: {source}")]
+    Io {
+        /// The socket.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Something that is no reply.
+    #[error("expected a reply of the supervisor at {path}, got {got:?}: {source}")]
+    Format {
+        /// The socket.
+        path: PathBuf,
+        /// The text.
+        got: String,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+}
+
+/// Asks PID 1. Blocks for some seconds at most.
+///
+/// # Errors
+/// The socket's, or a reply that is none.
+pub fn ask(request: &Request) -> Result<Reply, RequestError> {
+    ask_under(Path::new(RUN), request)
+}
+
+/// The same below another root than `/run/failberry`.
+///
+/// # Errors
+/// As [`ask`].
+pub fn ask_under(root: &Path, request: &Request) -> Result<Reply, RequestError> {
+    let path = root.join(REQUESTS);
+    let line = exchange(&path, request).map_err(|source| RequestError::Io {
+        path: path.clone(),
+        source,
+    })?;
+    serde_json::from_str(&line).map_err(|source| RequestError::Format {
+        path,
+        got: line,
+        source,
+    })
+}
+
+fn exchange(path: &Path, request: &Request) -> io::Result<String> {
+    let mut text = serde_json::to_vec(request)?;
+    text.push(b'\n');
+    let stream = UnixStream::connect(path)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    (&stream).write_all(&text)?;
+    let most = u64::try_from(MAX_MESSAGE).unwrap_or(u64::MAX);
+    let mut line = String::new();
+    BufReader::new(stream.take(most)).read_line(&mut line)?;
+    Ok(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::net::UnixListener, thread};
+
+    use super::*;
+
+    fn answered(with: &'static str) -> Result<Reply, RequestError> {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir(root.path().join("supervisor")).unwrap();
+        let listener = UnixListener::bind(root.path().join(REQUESTS)).unwrap();
+        let supervisor = thread::spawn(move || {
+            let (stream, _) = listener.accept().unwrap();
+            let mut line = String::new();
+            BufReader::new(&stream).read_line(&mut line).unwrap();
+            (&stream).write_all(with.as_bytes()).unwrap();
+            line
+        });
+        let reason = "the stick is dead".into();
+        let reply = ask_under(root.path(), &Request::Reboot { reason });
+        assert_eq!(
+            supervisor.join().unwrap(),
+            "{\"reboot\":{\"reason\":\"the stick is dead\"}}\n"
+        );
+        reply
+    }
+
+    #[test]
+    fn a_question_gets_its_answer() {
+        assert_eq!(answered("\"accepted\"\n").unwrap(), Reply::Accepted);
+        let why = "too soon".into();
+        assert_eq!(
+            answered("{\"refused\":{\"why\":\"too soon\"}}\n").unwrap(),
+            Reply::Refused { why }
+        );
+    }
+
+    #[test]
+    fn an_answer_that_is_none_is_told_with_its_place() {
+        let error = answered("perhaps\n").unwrap_err().to_string();
+        assert!(
+            error.contains(REQUESTS) && error.contains("perhaps"),
+            "{error}"
+        );
+        let root = tempfile::tempdir().unwrap();
+        let request = Request::Restart {
+            service: Service::Clock,
+            reason: String::new(),
+        };
+        let error = ask_under(root.path(), &request).unwrap_err().to_string();
+        assert!(error.contains(REQUESTS), "{error}");
+    }
+}

@@ -1,0 +1,275 @@
+//! The rungs of the ladder, CD-ROMs, and sticks beside each other.
+
+use failberry_state::RecoveryRung::{PowerCut, Reboot, Redial, Reset};
+
+use super::*;
+
+fn trouble(trouble: Trouble, reason: &str) -> Event {
+    Event::Ended(Ending::new(trouble, reason))
+}
+
+fn silent() -> Event {
+    trouble(Trouble::Silent, "no answer")
+}
+
+#[test]
+fn a_hung_stick_is_restarted_then_cut_off_then_the_board_is() {
+    let mut run = Run::new();
+    run.expect(0, plugged(2), &[FOUND, "attempt ttyUSB2"])
+        .expect(
+            13_000,
+            silent(),
+            &[
+                "no carrier link: no answer",
+                "telling the stick to start anew (AT+CFUN=1,1): no answer",
+                "reset ttyUSB2",
+            ],
+        )
+        .phase(UplinkPhase::Recovering)
+        .due(33_000)
+        .expect(
+            21_000,
+            Event::Recovered(Outcome::ResetUnanswered("ttyUSB2: no answer".into())),
+            &[
+                "cutting the power of the USB sockets: the stick does not hear: ttyUSB2: no answer",
+                "cut power",
+            ],
+        )
+        .expect(21_500, ABSENT, &["stick is gone"])
+        .phase(UplinkPhase::Recovering)
+        .expect(
+            24_500,
+            Event::Recovered(Outcome::PowerCut("sysfs".into())),
+            &["the USB sockets have power again (by sysfs)", "look"],
+        )
+        .expect(24_501, ABSENT, &[])
+        .due(44_500)
+        .expect(30_000, plugged(2), &[FOUND, "attempt ttyUSB2"])
+        .expect(
+            43_000,
+            silent(),
+            &["no carrier link: no answer", "dialling again in 1 s"],
+        )
+        .expect(44_000, Event::Deadline, &["attempt ttyUSB2"])
+        .expect(
+            57_000,
+            silent(),
+            &[
+                "no carrier link: no answer",
+                "asking for a reboot: no answer",
+                "reboot",
+            ],
+        )
+        .expect(
+            57_010,
+            Event::Recovered(Outcome::RebootRefused("the budget is used up".into())),
+            &["no reboot: the budget is used up", "dialling again in 1 s"],
+        )
+        .phase(UplinkPhase::BackingOff);
+    let recovery = &run.machine.state().recovery;
+    assert_eq!(
+        (recovery.resets, recovery.power_cuts, recovery.reboots),
+        (1, 1, 1)
+    );
+    let rungs: Vec<_> = recovery.history.iter().map(|step| step.rung).collect();
+    assert_eq!(rungs, [Reset, PowerCut, Redial, Reboot]);
+}
+
+#[test]
+fn a_stick_that_restarts_is_dialled_as_soon_as_it_is_back() {
+    let mut run = Run::new();
+    run.expect(0, plugged(2), &[FOUND, "attempt ttyUSB2"]);
+    run.machine.step(silent(), BootMillis(13_000));
+    run.expect(14_000, ABSENT, &["stick is gone"])
+        .due(34_000)
+        .expect(
+            14_100,
+            Event::Recovered(Outcome::ResetTaken),
+            &["the stick starts anew"],
+        )
+        .due(34_000)
+        .expect(20_000, plugged(2), &[FOUND, "attempt ttyUSB2"])
+        // Too late to say anything.
+        .expect(20_001, Event::Recovered(Outcome::ResetTaken), &[]);
+}
+
+#[test]
+fn a_restart_without_leaving_the_bus_is_waited_for_shortly() {
+    let mut run = Run::new();
+    run.machine.step(plugged(2), BootMillis(0));
+    run.machine.step(silent(), BootMillis(13_000));
+    run.expect(
+        14_000,
+        Event::Recovered(Outcome::ResetTaken),
+        &["the stick starts anew"],
+    )
+    .due(20_000)
+    .expect(15_000, plugged(2), &[])
+    .expect(20_000, Event::Deadline, &["attempt ttyUSB2"]);
+}
+
+#[test]
+fn a_stick_that_does_not_come_back_loses_its_power() {
+    let mut run = Run::new();
+    run.machine.step(plugged(2), BootMillis(0));
+    run.machine.step(silent(), BootMillis(13_000));
+    run.machine.step(ABSENT, BootMillis(14_000));
+    let back = "the stick did not come back within 20 s";
+    let cut = format!("cutting the power of the USB sockets: {back}");
+    run.expect(34_000, Event::Deadline, &[back, &cut, "cut power"])
+        .expect(
+            40_000,
+            Event::Recovered(Outcome::PowerKept("no hub".into())),
+            &[
+                "the power of the USB sockets cannot be cut: no hub",
+                "waiting for a stick",
+            ],
+        )
+        .phase(UplinkPhase::NoStick)
+        .due(70_000);
+}
+
+#[test]
+fn a_pulled_stick_is_missed_once_an_hour() {
+    let mut run = Run::new();
+    run.machine.step(plugged(2), BootMillis(0));
+    run.machine.step(ABSENT, BootMillis(1_000));
+    let mut cuts = Vec::new();
+    let mut reboots = 0;
+    let mut now = 1_000;
+    while now < 6 * 3_600_000 {
+        let actions = run.machine.step(Event::Deadline, BootMillis(now));
+        if actions.contains(&Action::CutPower) {
+            cuts.push(now);
+            let outcome = Event::Recovered(Outcome::PowerCut("x".into()));
+            run.machine.step(outcome, BootMillis(now + 3_000));
+        }
+        if actions
+            .iter()
+            .any(|action| matches!(action, Action::Reboot(_)))
+        {
+            reboots += 1;
+            let refused = Outcome::RebootRefused("x".into());
+            run.machine.step(Event::Recovered(refused), BootMillis(now));
+        }
+        now = run.machine.deadline().unwrap().0;
+    }
+    assert_eq!(cuts.first(), Some(&31_000));
+    assert_eq!((cuts.len(), reboots), (6, 1), "{cuts:?}");
+}
+
+#[test]
+fn a_hung_dial_is_not_waited_for_to_the_end() {
+    let mut run = Run::new();
+    run.expect(0, plugged(2), &[FOUND, "attempt ttyUSB2"])
+        .expect(1, Event::PortOpen, &[])
+        .expect(
+            5_000,
+            Event::Dial(Progress::Step(Step::Dial)),
+            &["dial (ATD)"],
+        )
+        .due(40_000)
+        .expect(6_000, Event::Connected("x".into()), &["CONNECT x"])
+        .due(306_000);
+}
+
+#[test]
+fn a_cdrom_is_ejected_and_the_modem_awaited() {
+    let mut run = Run::new();
+    let shown = "stick 19d2:2003 at 1-1.2 shows its CD-ROM, ejecting it";
+    run.expect(0, unready(Unready::CdRom), &[shown, "eject 1-1.2"])
+        .due(15_000)
+        .expect(
+            400,
+            Event::Ejected(Ok(())),
+            &["CD-ROM ejected, waiting for the modem"],
+        )
+        .expect(900, ABSENT, &["waiting for a stick"]);
+    let actions = run.machine.step(plugged(2), BootMillis(4_000));
+    let had = matches!(
+        actions.last(),
+        Some(Action::Attempt {
+            had_cdrom: true,
+            ..
+        })
+    );
+    assert!(had, "{actions:?}");
+    assert_eq!(run.machine.state().recovery.ejects, 1);
+}
+
+#[test]
+fn a_cdrom_that_stays_is_ejected_thrice_and_then_loses_power() {
+    let mut run = Run::new();
+    let mut now = 0;
+    let mut done = Vec::new();
+    let mut event = unready(Unready::CdRom);
+    while now < 600_000 && !done.contains(&"cut power".to_owned()) {
+        let actions = run.machine.step(event, BootMillis(now));
+        event = if actions.contains(&Action::LookAtBus) {
+            unready(Unready::CdRom)
+        } else if actions.iter().any(|a| matches!(a, Action::Eject(_))) {
+            Event::Ejected(Err("it is stuck".into()))
+        } else {
+            now = run.machine.deadline().unwrap().0;
+            Event::Deadline
+        };
+        done.extend(actions.iter().filter_map(shown));
+    }
+    let ejects = done.iter().filter(|a| a.starts_with("eject")).count();
+    assert_eq!(ejects, 3);
+    assert_eq!(done.last().map(String::as_str), Some("cut power"));
+    assert!(now < 60_000, "{now}");
+}
+
+#[test]
+fn no_sim_is_looked_at_again_and_a_puk_is_not() {
+    let blocked = |trouble| {
+        Event::Ended(Ending {
+            blocked: true,
+            ..Ending::new(trouble, "there is no SIM")
+        })
+    };
+    let mut run = Run::new();
+    run.expect(0, plugged(2), &[FOUND, "attempt ttyUSB2"])
+        .expect(
+            1_000,
+            blocked(Trouble::NoSim),
+            &["blocked: there is no SIM; it is looked at again in 600 s"],
+        )
+        .phase(UplinkPhase::Blocked)
+        .due(601_000)
+        .expect(
+            601_000,
+            Event::Deadline,
+            &[
+                "cutting the power of the USB sockets: there is no SIM",
+                "cut power",
+            ],
+        );
+    let mut locked = Run::new();
+    locked.machine.step(plugged(2), BootMillis(0));
+    locked
+        .machine
+        .step(blocked(Trouble::Refused), BootMillis(1_000));
+    assert_eq!(locked.machine.deadline(), None);
+}
+
+#[test]
+fn of_several_sticks_the_used_one_is_told() {
+    let mut run = Run::new();
+    let sight = |others: Vec<Device>| {
+        let presence = Presence::Ready(stick_at("1-1.2", 2));
+        Event::Bus(Sight { presence, others })
+    };
+    let other = stick_at("1-1.4", 5).device;
+    let told = "several sticks: using 19d2:2003 at 1-1.2, not using 19d2:2003 at 1-1.4";
+    run.expect(
+        0,
+        sight(vec![other.clone()]),
+        &[told, FOUND, "attempt ttyUSB2"],
+    )
+    .expect(1, sight(vec![other]), &[]);
+    assert_eq!(run.machine.state().unused, ["1-1.4"]);
+    run.expect(2, sight(vec![]), &[]);
+    assert!(run.machine.state().unused.is_empty());
+}

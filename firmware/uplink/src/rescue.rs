@@ -1,0 +1,85 @@
+//! Doing what the ladder says: the stick's restart, the sockets' power, the board's restart.
+
+use std::{fs, time::Duration};
+
+use failberry_service::{Reply, Request, ask};
+use failberry_usb::{Device, Stick, Sysfs, cdrom, power};
+use smol::{Timer, unblock};
+use tokio_modem::{driver, modem::Restart};
+
+use crate::{attempt::patiently_opened, machine::Outcome};
+
+/// What the device tree calls the board.
+const MODEL: &str = "/proc/device-tree/model";
+
+/// A stick that hears and cannot answer is off the bus by then.
+const BLIND: Duration = Duration::from_secs(2);
+
+/// Tells `stick` to start anew: on its port for commands, then on its modem port, then without
+/// waiting to be heard.
+pub(crate) async fn reset(stick: Stick) -> Outcome {
+    let ttys = Sysfs::default().ttys(&stick.device);
+    let beside = ttys
+        .iter()
+        .find(|(interface, _)| Some(*interface) == stick.profile.at_interface)
+        .map(|(_, tty)| tty);
+    let mut why = String::new();
+    for tty in beside.into_iter().chain([&stick.tty]) {
+        match tell(&stick, tty).await {
+            Ok(()) => return Outcome::ResetTaken,
+            Err(error) => why = format!("{tty}: {error}"),
+        }
+    }
+    if let Ok(port) = patiently_opened(&stick.tty).await {
+        // The port does not block: what the stick does not take is left behind.
+        let _ = nix::unistd::write(&port, format!("\r{Restart}\r").as_bytes());
+        Timer::after(BLIND).await;
+    }
+    Outcome::ResetUnanswered(why)
+}
+
+async fn tell(stick: &Stick, tty: &str) -> Result<(), String> {
+    let port = patiently_opened(tty)
+        .await
+        .map_err(|error| error.to_string())?;
+    let mut session = driver::smol::session(port, stick.profile)
+        .await
+        .map_err(|error| error.to_string())?;
+    match session.order(&Restart).await {
+        Ok(()) => Ok(()),
+        // It was quicker than its answer.
+        Err(error) if error.is_hang_up() => Ok(()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// The board that this is, if its sockets are known.
+pub(crate) fn board() -> Option<power::Board> {
+    power::Board::from_model(&fs::read_to_string(MODEL).ok()?)
+}
+
+/// Cuts the power of all sockets for some seconds. Once begun it goes on to its end, whether the
+/// future is waited for or not: no socket stays dark.
+pub(crate) async fn cut_power() -> Outcome {
+    let Some(board) = board() else {
+        return Outcome::PowerKept("this board's sockets are not known".into());
+    };
+    match unblock(move || power::cycle(board)).await {
+        Ok(way) => Outcome::PowerCut(way.into()),
+        Err(error) => Outcome::PowerKept(error.to_string()),
+    }
+}
+
+/// Ejects a stick's CD-ROM.
+pub(crate) async fn eject(stick: Device) -> Result<(), String> {
+    unblock(move || cdrom::eject(&stick).map_err(|error| error.to_string())).await
+}
+
+/// Asks PID 1, which has a budget for this.
+pub(crate) async fn reboot(reason: String) -> Outcome {
+    match unblock(move || ask(&Request::Reboot { reason })).await {
+        Ok(Reply::Accepted) => Outcome::RebootGranted,
+        Ok(Reply::Refused { why }) => Outcome::RebootRefused(why),
+        Err(error) => Outcome::RebootRefused(error.to_string()),
+    }
+}

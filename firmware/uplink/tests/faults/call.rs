@@ -1,0 +1,256 @@
+//! A call: the product's PPP engine at one end, a server's at the other, packets besides.
+
+use std::{collections::VecDeque, net::Ipv4Addr};
+
+use failberry_state::{BootMillis, Link};
+use failberry_uplink::{
+    blackhole::{Packets, Verdict, Watch},
+    echo::EchoWatch,
+    ladder::Trouble,
+    machine::{Ending, Event},
+};
+use tokio_modem::ppp::{
+    self, AuthProtocol, Config, Credentials, Echo, Engine, Offer, Output, Reason, Role,
+};
+
+/// One way over the radio.
+const DELAY_MS: u64 = 60;
+/// Between two packets of the house.
+const TRAFFIC_MS: u64 = 1_000;
+
+/// How the network behaves.
+#[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
+pub(crate) struct Network {
+    /// Asks for a password, and gets a wrong one.
+    pub(crate) refuses: bool,
+    /// Answers no frame at all.
+    pub(crate) silent: bool,
+    /// Sends our own frames back.
+    pub(crate) loops: bool,
+    /// Answers LCP and nothing else.
+    pub(crate) no_address: bool,
+    /// Answers no echo request.
+    pub(crate) no_echo: bool,
+    /// Swallows packets.
+    pub(crate) blackhole: bool,
+    /// Loses every nth packet, each way.
+    pub(crate) loses: Option<u64>,
+}
+
+pub(crate) struct Call {
+    client: Box<Engine>,
+    server: Box<Engine>,
+    /// Frames under way: when, to the server or not, and what.
+    under_way: VecDeque<(u64, bool, Vec<u8>)>,
+    echo: EchoWatch,
+    watch: Option<Watch>,
+    packets: Packets,
+    /// When answers come.
+    coming: Vec<u64>,
+    next_traffic: u64,
+    sent: u64,
+    /// Somebody has something to say.
+    pending: bool,
+    begun: u64,
+}
+
+impl Call {
+    pub(crate) fn new(network: Network, now: u64) -> Self {
+        let client = Config {
+            credentials: Credentials::new("house", "secret").unwrap(),
+            negotiation_limit: 35_000,
+            ..Config::default()
+        };
+        let offer = Offer {
+            local: Ipv4Addr::new(192, 0, 2, 1),
+            peer: Ipv4Addr::new(192, 0, 2, 10),
+            dns: [Some(Ipv4Addr::new(198, 51, 100, 53)), None],
+            auth: network.refuses.then_some(AuthProtocol::ChapMd5),
+        };
+        let server = Config {
+            credentials: Credentials::new("house", "another").unwrap(),
+            role: Role::Server(offer),
+            echo: None,
+            ..Config::default()
+        };
+        let mut engines = [(client, 1), (server, 2)]
+            .map(|(config, seed)| Box::new(Engine::new(config, seed, now)));
+        for engine in &mut engines {
+            engine.handle(ppp::Event::Open, now);
+            engine.handle(ppp::Event::LowerUp, now);
+        }
+        let [client, server] = engines;
+        Self {
+            client,
+            server,
+            under_way: VecDeque::new(),
+            echo: EchoWatch::new(Echo::default().interval, now),
+            watch: None,
+            packets: Packets::default(),
+            coming: Vec::new(),
+            next_traffic: now,
+            sent: 0,
+            pending: true,
+            begun: now,
+        }
+    }
+
+    /// Packets pass, as far as the two ends know.
+    pub(crate) const fn is_up(&self) -> bool {
+        self.watch.is_some()
+    }
+
+    pub(crate) fn next(&self) -> Option<u64> {
+        let traffic = self.watch.as_ref().map(|_| self.next_traffic);
+        [
+            self.client.next_deadline(),
+            self.server.next_deadline(),
+            self.under_way.front().map(|(at, ..)| *at),
+            self.watch.as_ref().map(Watch::deadline),
+            traffic,
+            self.pending.then_some(self.begun),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// The network ends the call.
+    pub(crate) fn terminate(&mut self, now: u64) {
+        self.server.handle(ppp::Event::Close, now);
+        self.pending = true;
+    }
+
+    /// The carrier line drops.
+    pub(crate) fn drop_line(&mut self, now: u64) {
+        self.client.handle(ppp::Event::LowerDown, now);
+        self.pending = true;
+    }
+
+    /// Does what is due; gives out what the machine must hear.
+    pub(crate) fn turn(&mut self, network: Network, hung: bool, now: u64) -> Vec<Event> {
+        let mut news = Vec::new();
+        self.pending = false;
+        if self.client.next_deadline().is_some_and(|at| at <= now) {
+            self.client.handle(ppp::Event::Tick, now);
+        }
+        if self.server.next_deadline().is_some_and(|at| at <= now) {
+            self.server.handle(ppp::Event::Tick, now);
+        }
+        self.exchange(network, hung, now, &mut news);
+        while self.under_way.front().is_some_and(|(at, ..)| *at <= now) {
+            let (_, to_server, frame) = self.under_way.pop_front().unwrap();
+            let end = if to_server {
+                &mut self.server
+            } else {
+                &mut self.client
+            };
+            end.handle(ppp::Event::Frame(&frame), now);
+            self.exchange(network, hung, now, &mut news);
+        }
+        self.traffic(network, hung, now, &mut news);
+        news
+    }
+
+    /// Takes the frames and the news of both ends.
+    fn exchange(&mut self, network: Network, hung: bool, now: u64, news: &mut Vec<Event>) {
+        while let Some(output) = self.client.poll_output() {
+            match output {
+                Output::Send(frame, _) => {
+                    let is_echo = frame.starts_with(&[0xc0, 0x21, 9]);
+                    let is_ipcp = frame.starts_with(&[0x80, 0x21]);
+                    let lost = hung
+                        || network.silent
+                        || (network.no_echo && is_echo)
+                        || (network.no_address && is_ipcp);
+                    if network.loops {
+                        let back = (now + DELAY_MS, false, frame.to_vec());
+                        self.under_way.push_back(back);
+                    } else if !lost {
+                        let there = (now + DELAY_MS, true, frame.to_vec());
+                        self.under_way.push_back(there);
+                    }
+                }
+                Output::LcpOpened(_) => self.echo = EchoWatch::new(Echo::default().interval, now),
+                Output::Ipv4Up(agreed) => {
+                    self.watch = Some(Watch::new(self.packets, now));
+                    self.next_traffic = now;
+                    news.push(Event::LinkOpen(Link {
+                        interface: "ppp0".into(),
+                        local: agreed.local,
+                        peer: agreed.peer,
+                        dns: agreed.dns.into_iter().flatten().collect(),
+                        mtu: 1500,
+                        since: BootMillis(now),
+                    }));
+                }
+                Output::Ipv4Down => {
+                    self.watch = None;
+                    news.push(Event::LinkClosed);
+                }
+                Output::EchoUnanswered(count) => {
+                    if self.echo.unanswered(count, now)
+                        && let Some(watch) = &mut self.watch
+                    {
+                        watch.doubt(now);
+                    }
+                }
+                Output::Finished(reason) => news.push(Event::Ended(Ending::from(&reason))),
+                _ => {}
+            }
+        }
+        while let Some(output) = self.server.poll_output() {
+            if let Output::Send(frame, _) = output {
+                let lost = hung
+                    || network.silent
+                    || network.loops
+                    || (network.no_address && frame.starts_with(&[0x80, 0x21]));
+                if !lost {
+                    let there = (now + DELAY_MS, false, frame.to_vec());
+                    self.under_way.push_back(there);
+                }
+            } else if let Output::Finished(Reason::Closed) = output {
+                // The network hangs up after its goodbye.
+                self.client.handle(ppp::Event::LowerDown, now);
+                self.pending = true;
+            }
+        }
+    }
+
+    fn traffic(&mut self, network: Network, hung: bool, now: u64, news: &mut Vec<Event>) {
+        let through = !hung && !network.blackhole && !network.silent;
+        let mut send = |packets: &mut Packets, coming: &mut Vec<u64>| {
+            self.sent += 1;
+            packets.sent += 1;
+            let lost = network
+                .loses
+                .is_some_and(|nth| self.sent.is_multiple_of(nth));
+            if through && !lost {
+                coming.push(now + 2 * DELAY_MS);
+            }
+        };
+        let Some(watch) = &mut self.watch else { return };
+        if self.next_traffic <= now {
+            send(&mut self.packets, &mut self.coming);
+            self.next_traffic = now + TRAFFIC_MS;
+        }
+        if watch.deadline() <= now {
+            let before = self.coming.len();
+            self.coming.retain(|at| *at > now);
+            self.packets.received += u64::try_from(before - self.coming.len()).unwrap();
+            match watch.sample(self.packets, now) {
+                Verdict::Fine => {}
+                Verdict::Probe(count) => {
+                    for _ in 0..count {
+                        send(&mut self.packets, &mut self.coming);
+                    }
+                }
+                Verdict::Dead(silent) => {
+                    let why = format!("nothing came back for {silent} ms");
+                    news.push(Event::Ended(Ending::new(Trouble::Blackhole, why)));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! The stick: what it answers, what hangs it, and what revives it.
+
+use std::collections::VecDeque;
+
+/// How long it takes for an answer.
+const DELAY_MS: u64 = 30;
+
+/// What revives a hung stick.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Hang {
+    /// `AT+CFUN=1,1`, which it still hears on its other port.
+    UntilReset,
+    /// No power for a while.
+    UntilPower,
+    /// The host's restart.
+    UntilReboot,
+    /// Nothing.
+    ForEver,
+}
+
+/// What ends a call that nobody ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DataMode {
+    Escape,
+    Goodbye,
+    Dtr,
+}
+
+#[derive(Default)]
+pub(crate) struct Stick {
+    /// The number of its modem port while it is on the bus.
+    pub(crate) tty: Option<u32>,
+    next_tty: u32,
+    pub(crate) cdrom: bool,
+    pub(crate) hang: Option<Hang>,
+    data_mode: Option<DataMode>,
+    /// The call that it is found in when it comes onto the bus.
+    pub(crate) left_in: Option<DataMode>,
+    /// What it says when it comes onto the bus.
+    pub(crate) noise: Option<&'static [u8]>,
+    /// Chatter every so many milliseconds, until it is told to be quiet this often.
+    pub(crate) flood: Option<(u64, u32)>,
+    /// Commands heard since it was made.
+    pub(crate) heard: Vec<String>,
+    /// At this command something happens instead of an answer, once.
+    pub(crate) trap: Option<(&'static str, Trap)>,
+    pub(crate) sprung: Option<Trap>,
+    rules: Vec<(&'static str, VecDeque<&'static str>)>,
+    line: String,
+    arrivals: VecDeque<(u64, Vec<u8>)>,
+    next_flood: u64,
+    /// The noise is still to come.
+    noisy: bool,
+}
+
+/// What happens at a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trap {
+    Hang(Hang),
+    /// Pulled, and back after so many milliseconds.
+    Pull(u64),
+}
+
+impl Stick {
+    /// The command that starts so is answered with these, one after the other, and then as
+    /// always. An empty one is silence.
+    pub(crate) fn answer_with(&mut self, command: &'static str, said: &[&'static str]) {
+        self.rules.push((command, said.iter().copied().collect()));
+    }
+
+    /// It comes onto the bus; its ports get new numbers each time.
+    pub(crate) fn enumerate(&mut self) {
+        self.tty = Some(self.next_tty + 2);
+        self.next_tty += 3;
+        self.noisy = true;
+        self.line.clear();
+        self.arrivals.clear();
+        self.data_mode = self.left_in.take();
+    }
+
+    /// It leaves the bus.
+    pub(crate) fn leave(&mut self) {
+        self.tty = None;
+        self.arrivals.clear();
+    }
+
+    /// `by` happened to it.
+    pub(crate) fn revive(&mut self, by: Hang) {
+        if self.hang.is_some_and(|hang| hang <= by) {
+            self.hang = None;
+        }
+    }
+
+    pub(crate) fn dtr(&mut self, on: bool) {
+        if !on && self.data_mode == Some(DataMode::Dtr) {
+            self.data_mode = None;
+        }
+    }
+
+    pub(crate) fn say(&mut self, at: u64, bytes: &[u8]) {
+        let place = self.arrivals.partition_point(|(other, _)| *other <= at);
+        self.arrivals.insert(place, (at, bytes.to_vec()));
+    }
+
+    /// When it says something next.
+    pub(crate) fn next(&self) -> Option<u64> {
+        let flood = self.flood.map(|_| self.next_flood);
+        let said = self.arrivals.front().map(|(at, _)| *at);
+        flood.into_iter().chain(said).min()
+    }
+
+    /// What it has said until now.
+    pub(crate) fn read(&mut self, now: u64) -> Vec<u8> {
+        if let Some((period, _)) = self.flood {
+            self.next_flood = self.next_flood.max(now.saturating_sub(period));
+            while self.next_flood <= now {
+                let at = self.next_flood;
+                self.say(at, b"\r\n+ZUSIMR:2\r\n");
+                self.next_flood += period;
+            }
+        }
+        let mut said = Vec::new();
+        while self.arrivals.front().is_some_and(|(at, _)| *at <= now) {
+            said.extend(self.arrivals.pop_front().unwrap().1);
+        }
+        if self.hang.is_some() || self.tty.is_none() {
+            said.clear();
+        }
+        said
+    }
+
+    pub(crate) fn hear(&mut self, bytes: &[u8], now: u64) {
+        if self.hang.is_some() || self.tty.is_none() {
+            return;
+        }
+        if let (true, Some(noise)) = (self.noisy, self.noise) {
+            self.noisy = false;
+            self.say(now, noise);
+        }
+        if let Some(mode) = self.data_mode {
+            self.say(now + DELAY_MS, b"~\xff}#\xc0!OK\r}!}\x22\n~");
+            let ends = match mode {
+                DataMode::Escape => bytes == b"+++",
+                DataMode::Goodbye => bytes.ends_with(&[0x3d, 0xc7, 0x7e]),
+                DataMode::Dtr => false,
+            };
+            if ends {
+                self.data_mode = None;
+                self.say(now + 2 * DELAY_MS, b"\r\nNO CARRIER\r\n");
+            }
+            return;
+        }
+        for byte in bytes {
+            if *byte != b'\r' {
+                self.line.push(char::from(*byte));
+                continue;
+            }
+            let command = std::mem::take(&mut self.line);
+            if let Some((_, trap)) = self.trap.take_if(|(at, _)| command.starts_with(*at)) {
+                self.sprung = Some(trap);
+                if let Trap::Hang(hang) = trap {
+                    self.hang = Some(hang);
+                }
+                return;
+            }
+            self.say(now, format!("{command}\r").as_bytes());
+            if command.starts_with("AT+CPMS?")
+                && let Some((_, outlives)) = &mut self.flood
+            {
+                *outlives = outlives.saturating_sub(1);
+                if *outlives == 0 {
+                    self.flood = None;
+                }
+            }
+            let said = self.answer(&command);
+            self.heard.push(command);
+            if !said.is_empty() {
+                self.say(now + DELAY_MS, format!("\r\n{said}\r\n").as_bytes());
+            }
+        }
+    }
+
+    pub(crate) fn count(&self, command: &str) -> usize {
+        let starts = |heard: &&String| heard.starts_with(command);
+        self.heard.iter().filter(starts).count()
+    }
+
+    fn answer(&mut self, command: &str) -> &'static str {
+        let rule = self
+            .rules
+            .iter_mut()
+            .filter(|(start, said)| command.starts_with(start) && !said.is_empty())
+            .max_by_key(|(start, _)| start.len());
+        if let Some((_, said)) = rule {
+            return said.pop_front().unwrap();
+        }
+        match command {
+            "AT" | "ATZ" | "ATH" => "OK",
+            "AT+CPMS?" => "+CPMS: \"ME\",0,50,\"ME\",0,50,\"ME\",0,50\r\n\r\nOK",
+            "AT+CPIN?" => "+CPIN: READY\r\n\r\nOK",
+            "AT+ZPINPUK=?" => "+ZPINPUK: 3,10\r\n\r\nOK",
+            "AT+CGMM" => "MF180\r\n\r\nOK",
+            "AT+CSQ" => "+CSQ: 20,99\r\n\r\nOK",
+            "AT+CREG?" => "+CREG: 0,1\r\n\r\nOK",
+            "AT+CGREG?" => "+CGREG: 0,1\r\n\r\nOK",
+            "AT+COPS?" => "+COPS: 0,0,\"Testnet\",2\r\n\r\nOK",
+            "ATD*99#" => "CONNECT 7200000",
+            other if other.starts_with("ATQ0 V1") => "OK",
+            other if other.starts_with("AT+CGDCONT=1,") => "OK",
+            other if other.starts_with("AT+CPIN=") => "OK",
+            _ => "ERROR",
+        }
+    }
+}
