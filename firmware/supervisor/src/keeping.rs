@@ -1,5 +1,7 @@
 //! The loop of PID 1: events from the kernel and the services into the keeper, its actions out.
 
+mod asked;
+
 use std::{
     collections::VecDeque,
     fs,
@@ -8,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use failberry_service::{HEARTBEAT, REQUESTS, Reply, Request, UPDATE_WRITING, parse_line};
+use failberry_service::{HEARTBEAT, REQUESTS, parse_line};
 use failberry_state::{BootMillis, RUN, Service, StateFile, SupervisorState};
 use nix::{
     errno::Errno,
@@ -26,7 +28,7 @@ use crate::{
     lives::Lives,
     memory, mounts,
     process::{self, Output},
-    requests::{Asked, Asker, Requests},
+    requests::Requests,
     storage,
     uevent::{Heard, Uevents},
     watchdog::{Turn, Watchdog},
@@ -347,57 +349,6 @@ impl Loop {
                 self.last_words.push((service, text.to_owned()));
             }
         }
-    }
-
-    fn hear_requests(&mut self) {
-        let now = BootMillis::now();
-        let asked = self.requests.as_mut().map(|requests| requests.hear(now));
-        for asked in asked.into_iter().flatten() {
-            let reply = self.decide(&asked, now);
-            asked.answer(&reply);
-        }
-    }
-
-    fn decide(&mut self, asked: &Asked, now: BootMillis) -> Reply {
-        let who = asked.asker.name();
-        match &asked.request {
-            Request::Restart { service, reason } => {
-                log::warn!("{who} asks for a restart of {}: {reason}", service.name());
-                self.events.push_back(Event::Restart(*service));
-                Reply::Accepted
-            }
-            Request::Reboot { reason } => {
-                let budgeted = asked.asker != Asker::Root;
-                let allowed = if self.settings.run.join(UPDATE_WRITING).exists() {
-                    Err("an update is being written".to_owned())
-                } else if budgeted {
-                    self.lives.allows(now)
-                } else {
-                    Ok(())
-                };
-                match allowed {
-                    Ok(()) => {
-                        log::warn!("{who} asks for a reboot: {reason}");
-                        self.stop(Ending::Reboot, &format!("{who}: {reason}"), budgeted);
-                        Reply::Accepted
-                    }
-                    Err(why) => {
-                        log::warn!("{who} asks for a reboot ({reason}), refused: {why}");
-                        self.lives.refuse(&mut self.settings.state);
-                        self.publish();
-                        Reply::Refused { why }
-                    }
-                }
-            }
-        }
-    }
-
-    fn stop(&mut self, ending: Ending, reason: &str, budgeted: bool) {
-        // The first reason is the one that counts.
-        if !std::mem::replace(&mut self.stopping, true) {
-            self.lives.end(reason, budgeted, BootMillis::now());
-        }
-        self.events.push_back(Event::Stop(ending));
     }
 
     fn hear_signals(&mut self) {

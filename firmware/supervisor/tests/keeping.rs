@@ -319,56 +319,13 @@ fn services_are_kept() {
     );
 
     let (killed, _) = state(run.path(), Service::Health);
-    // Root's alone to give: in some containers nobody can.
-    if run.path().join("health-confined").exists() {
-        let of = |what| fs::read_to_string(format!("/proc/{killed}/{what}")).unwrap();
-        assert_eq!(of("oom_score_adj"), "900\n");
-        let limits = of("limits");
-        let processes = limits
-            .lines()
-            .find(|line| line.starts_with("Max processes"));
-        assert_eq!(processes.unwrap().split_whitespace().nth(3), Some("64"));
-    }
+    is_confined(run.path(), killed);
     kill(Pid::from_raw(killed), Signal::SIGKILL).unwrap();
     supervisor.expect_line("<4>supervisor: health ended: signal SIGKILL; starting it again in 1 s");
     supervisor.seen.clear();
     supervisor.expect_line("<4>health: up");
 
-    // One that stands still is found, though it cannot even hear of it; it shows when it is well.
-    let (stopped, _) = state(run.path(), Service::Health);
-    kill(Pid::from_raw(stopped), Signal::SIGSTOP).unwrap();
-    supervisor.expect_line("<4>supervisor: health gave no sign of life for 10 s, ending it");
-    supervisor.expect_line("<4>supervisor: health does not end, killing it");
-    supervisor.expect("health starts again", |line| {
-        line.starts_with("<4>supervisor: health hung and was ended: signal SIGKILL;")
-    });
-    supervisor.seen.clear();
-    supervisor.expect_line("<4>health: up");
-
-    // A restart can be had by asking.
-    let request = Request::Restart {
-        service: Service::Clock,
-        reason: "for a change".into(),
-    };
-    if geteuid().is_root() {
-        assert_eq!(ask_under(run.path(), &request).unwrap(), Reply::Accepted);
-        supervisor.expect_line("<4>supervisor: root asks for a restart of clock: for a change");
-        supervisor.expect("clock ends", |line| {
-            line.starts_with("<4>supervisor: clock ended: signal SIGTERM; starting")
-        });
-        supervisor.seen.clear();
-        supervisor.expect_line("<4>clock: up");
-    }
-    let told: SupervisorState = read_under(run.path()).unwrap();
-    let health = told
-        .services
-        .iter()
-        .find(|of| of.service == Service::Health);
-    assert_eq!(health.unwrap().hangs, 1);
-    let clock = told.services.iter().find(|of| of.service == Service::Clock);
-    let clock = clock.unwrap();
-    assert!(clock.starts >= 3);
-    assert_eq!(clock.last_words.as_deref(), Some("going down"));
+    hangs_and_restarts(&mut supervisor, run.path());
 
     // The end: the polite end at once, the deaf one is killed.
     let pids: Vec<i32> = Service::SUPERVISED
@@ -386,6 +343,58 @@ fn services_are_kept() {
         pets.len() > 1 && pets.chars().all(|pet| pet == '.'),
         "{pets}"
     );
+}
+
+/// `health` has its own limits, and goes first where memory runs out.
+fn is_confined(run: &Path, health: i32) {
+    // Root's alone to give: in some containers nobody can.
+    if run.join("health-confined").exists() {
+        let of = |what| fs::read_to_string(format!("/proc/{health}/{what}")).unwrap();
+        assert_eq!(of("oom_score_adj"), "900\n");
+        let limits = of("limits");
+        let processes = limits
+            .lines()
+            .find(|line| line.starts_with("Max processes"));
+        assert_eq!(processes.unwrap().split_whitespace().nth(3), Some("64"));
+    }
+}
+
+fn hangs_and_restarts(supervisor: &mut Supervisor, run: &Path) {
+    // One that stands still is found, though it cannot even hear of it; it shows when it is well.
+    let (stopped, _) = state(run, Service::Health);
+    kill(Pid::from_raw(stopped), Signal::SIGSTOP).unwrap();
+    supervisor.expect_line("<4>supervisor: health gave no sign of life for 10 s, ending it");
+    supervisor.expect_line("<4>supervisor: health does not end, killing it");
+    supervisor.expect("health starts again", |line| {
+        line.starts_with("<4>supervisor: health hung and was ended: signal SIGKILL;")
+    });
+    supervisor.seen.clear();
+    supervisor.expect_line("<4>health: up");
+
+    // A restart can be had by asking.
+    let request = Request::Restart {
+        service: Service::Clock,
+        reason: "for a change".into(),
+    };
+    if geteuid().is_root() {
+        assert_eq!(ask_under(run, &request).unwrap(), Reply::Accepted);
+        supervisor.expect_line("<4>supervisor: root asks for a restart of clock: for a change");
+        supervisor.expect("clock ends", |line| {
+            line.starts_with("<4>supervisor: clock ended: signal SIGTERM; starting")
+        });
+        supervisor.seen.clear();
+        supervisor.expect_line("<4>clock: up");
+    }
+    let told: SupervisorState = read_under(run).unwrap();
+    let health = told
+        .services
+        .iter()
+        .find(|of| of.service == Service::Health);
+    assert_eq!(health.unwrap().hangs, 1);
+    let clock = told.services.iter().find(|of| of.service == Service::Clock);
+    let clock = clock.unwrap();
+    assert!(clock.starts >= 3);
+    assert_eq!(clock.last_words.as_deref(), Some("going down"));
 }
 
 /// Three lives with one memory.
