@@ -27,8 +27,19 @@ pub(crate) struct Fault {
     says: &'static str,
     /// How long it may take until packets flow again, in seconds.
     within: u64,
+    /// How long it may take until the console says so, from the first packet that it hits.
+    noticed_within: Option<Duration>,
     /// Part of `make test`; the others are played by `make test-all`.
     quick: bool,
+}
+
+/// How long it took.
+#[derive(Clone, Copy)]
+pub(crate) struct Times {
+    /// Until the console said so.
+    noticed: Option<Duration>,
+    /// Until packets flowed again.
+    healed: Duration,
 }
 
 /// Plays the quick ones, or all of them.
@@ -58,30 +69,42 @@ pub fn play(suite: &mut Suite, all: bool) {
 }
 
 /// Breaks something and waits until it is healed; tells how long that took.
-fn strike(scene: &mut Scene, fault: &Fault) -> Outcome<Duration> {
+fn strike(scene: &mut Scene, fault: &Fault) -> Outcome<Times> {
     let mark = scene.board.console.mark();
     let began = Instant::now();
     let bound = scene.bound(fault.within);
     (fault.inject)(scene)?;
+    let mut noticed = None;
     if !fault.says.is_empty() {
+        let struck = Instant::now();
         // A LAN host keeps asking meanwhile, as people do: without traffic there is no fault.
         let heard = thread::scope(|scope| {
             let console = scene.board.console.clone();
-            let waiting = scope.spawn(move || console.wait_from(mark, fault.says, bound));
+            let waiting = scope.spawn(move || {
+                let heard = console.wait_from(mark, fault.says, bound);
+                heard.map(|_| struck.elapsed())
+            });
             while !waiting.is_finished() {
                 // Whether it is answered does not matter yet.
                 let _ = probe::get(scene.world.lan(), steps::PAGE_HOST, 80, "/meanwhile");
             }
             waiting.join()
         });
-        heard.map_err(|_| "the console's listener panicked")??;
+        noticed = Some(heard.map_err(|_| "the console's listener panicked")??);
     }
     inject::relieve(scene)?;
     probe::get_within(scene.world.lan(), steps::PAGE_HOST, 80, "/again", bound)?;
-    let took = began.elapsed();
-    if took > bound {
+    let healed = began.elapsed();
+    if healed > bound {
         let expected = fault.within;
-        return Err(format!("expected traffic within {expected} s, got it after {took:?}").into());
+        return Err(
+            format!("expected traffic within {expected} s, got it after {healed:?}").into(),
+        );
     }
-    Ok(took)
+    if let (Some(took), Some(limit)) = (noticed, fault.noticed_within)
+        && took > limit
+    {
+        return Err(format!("expected it noticed within {limit:?}, it took {took:?}").into());
+    }
+    Ok(Times { noticed, healed })
 }

@@ -65,7 +65,8 @@ impl Engine {
         let signal = match packet.code {
             code::PROTOCOL_REJECT => return self.protocol_rejected(packet, now),
             code::ECHO_REQUEST => {
-                self.heard_magic(packet)?;
+                let heard = magic_of(packet)?;
+                self.lcp.layer.asked_with(heard);
                 let magic = self.lcp.layer.magic().to_be_bytes();
                 let data = packet.data.get(magic.len()..).unwrap_or_default();
                 let mut reply = super::packet::Body::new();
@@ -76,7 +77,9 @@ impl Engine {
                 with!(self, now, lcp, echo(packet.id, &reply))
             }
             code::ECHO_REPLY => {
-                self.heard_magic(packet)?;
+                // Some sticks send the request back as it is, our magic number and all: that is
+                // no loop, since a loop would bring a request.
+                magic_of(packet)?;
                 if !self.echoes.reply(packet.id) {
                     self.out.counters.discarded += 1;
                 }
@@ -100,18 +103,6 @@ impl Engine {
         if let Some(reason) = self.lcp.take_fault() {
             self.end(reason, now);
         }
-        Ok(())
-    }
-
-    fn heard_magic(&mut self, packet: &Packet<'_>) -> Result<(), Malformed> {
-        let Some((magic, _)) = packet.data.split_first_chunk() else {
-            let fault = Fault::Truncated {
-                expected: 4,
-                got: packet.data.len(),
-            };
-            return Err(packet.fault(0, fault));
-        };
-        self.lcp.layer.heard_magic(u32::from_be_bytes(*magic));
         Ok(())
     }
 
@@ -204,4 +195,12 @@ impl Engine {
         }
         Ok(())
     }
+}
+
+/// The magic number with which the data of an echo packet begins.
+fn magic_of(packet: &Packet<'_>) -> Result<u32, Malformed> {
+    let got = packet.data.len();
+    let expected = size_of::<u32>();
+    let magic = packet.data.first_chunk().copied().map(u32::from_be_bytes);
+    magic.ok_or_else(|| packet.fault(0, Fault::Truncated { expected, got }))
 }

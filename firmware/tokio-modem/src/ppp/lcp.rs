@@ -111,12 +111,11 @@ impl Lcp {
         self.ours.auth
     }
 
-    /// Notes a magic number from the peer, outside a Configure-Request.
-    pub(super) fn heard_magic(&mut self, magic: u32) {
+    /// Notes the magic number of an Echo-Request. The ends have agreed on different ones, so one
+    /// with ours has come back to us.
+    pub(super) fn asked_with(&mut self, magic: u32) {
         if magic != 0 && Some(magic) == self.magic {
-            self.looped();
-        } else {
-            self.loops = 0;
+            self.fault = Some(Reason::LoopDetected);
         }
     }
 

@@ -85,14 +85,20 @@ impl Console {
     /// As [`Console::wait`].
     pub fn wait_from(&self, mark: Mark, text: &str, bound: Duration) -> Result<String, BoardError> {
         let until = Instant::now() + bound;
-        let mut seen = mark.0;
         let mut heard = lock(&self.heard.0);
+        // A mark beyond the end is of a life before this one.
+        let start = if mark.0 > heard.lines.len() {
+            0
+        } else {
+            mark.0
+        };
+        let mut seen = start;
         loop {
             let fresh = heard.lines.get(seen..).unwrap_or_default();
             if let Some(line) = fresh.iter().find(|line| line.contains(text)) {
                 return Ok(line.clone());
             }
-            seen = heard.lines.len().max(mark.0);
+            seen = heard.lines.len();
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() || heard.ended {
                 return Err(BoardError::NotSaid {

@@ -69,6 +69,8 @@ pub(super) struct Machine {
     restart: Option<(u64, Mode)>,
     unplugging: bool,
     silence: Silence,
+    /// What the host was told of the carrier.
+    carrier: bool,
     configured: bool,
     uplink: VecDeque<u8>,
     orders: Vec<Order>,
@@ -90,6 +92,7 @@ impl Machine {
             restart: None,
             unplugging: false,
             silence: Silence::None,
+            carrier: false,
             configured: false,
             uplink: VecDeque::new(),
             orders: Vec::new(),
@@ -339,6 +342,7 @@ impl Machine {
 
     fn start_function(&mut self) {
         self.hang_up();
+        self.carrier = false;
         self.cdrom = CdRom::default();
         self.ports = match self.mode {
             Mode::Modem | Mode::Foreign => (0..=MODEM_INTERFACE)
@@ -365,9 +369,14 @@ impl Machine {
             Mode::Modem | Mode::Foreign => self.settle_ports(now),
             Mode::CdRom => self.settle_cdrom(now),
         }
+        let online = self.in_call();
         let Bus::On(device) = &mut self.bus else {
             return;
         };
+        if self.carrier != online {
+            self.carrier = online;
+            device.carrier(MODEM_INTERFACE, online);
+        }
         device.tick(now);
         self.frames.append(&mut device.take_frames());
         if device.is_gone() {

@@ -4,13 +4,15 @@ use std::{fmt::Write as _, fs, io, time::Duration};
 
 use failberry_bench::scene::repository;
 
+use super::Times;
+
 /// What came of one fault.
 pub(super) struct Row {
     pub(super) name: &'static str,
     pub(super) says: &'static str,
     pub(super) within: u64,
     /// None where it was not healed in time.
-    pub(super) took: Option<Duration>,
+    pub(super) took: Option<Times>,
 }
 
 /// All rows so far.
@@ -27,8 +29,9 @@ impl Report {
         if self.0.is_empty() {
             return Ok(());
         }
-        let mut text =
-            String::from("| fault | console says | within | took |\n|---|---|--:|--:|\n");
+        let mut text = String::from(
+            "| fault | console says | after | traffic flows within | after |\n|---|---|--:|--:|--:|\n",
+        );
         for Row {
             name,
             says,
@@ -36,11 +39,16 @@ impl Report {
             took,
         } in &self.0
         {
-            let took = took.map_or("FAILED".into(), |took| {
-                format!("{:.1} s", took.as_secs_f64())
-            });
+            let seconds = |time: Duration| format!("{:.1} s", time.as_secs_f64());
+            let noticed = took
+                .and_then(|times| times.noticed)
+                .map_or(String::new(), seconds);
+            let healed = took.map_or("FAILED".into(), |times| seconds(times.healed));
             // Writing to a string cannot fail.
-            let _ = writeln!(text, "| {name} | {says} | {within} s | {took} |");
+            let _ = writeln!(
+                text,
+                "| {name} | {says} | {noticed} | {within} s | {healed} |"
+            );
         }
         let name = if all { "faults.md" } else { "faults-quick.md" };
         fs::write(repository().join("out").join(name), text)

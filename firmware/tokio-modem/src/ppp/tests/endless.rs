@@ -154,8 +154,22 @@ fn a_line_that_loops_later_is_known_by_its_echoes() {
     });
     let mut link = Link::new(client(), &mut looped);
     link.run(300_000);
-    assert_eq!(link.near.end().unwrap().1, &Reason::LoopDetected);
+    let (at, reason) = link.near.end().unwrap();
+    assert_eq!(reason, &Reason::LoopDetected);
+    assert!(at < 20_000, "at {at} ms: the first echo is sent after 15 s");
     redial(link);
+}
+
+#[test]
+fn a_stick_that_answers_echoes_with_our_own_magic_is_no_loop() {
+    let mut lazy = stick(&[], |heard| {
+        let echo = heard.is(LCP, code::ECHO_REQUEST);
+        let back = packet(LCP, code::ECHO_REPLY, heard.id, &heard.data);
+        echo.then(|| [back].into())
+    });
+    let mut link = Link::new(client(), &mut lazy);
+    link.run(3_600_000);
+    assert_eq!(link.near.end(), None);
 }
 
 #[test]

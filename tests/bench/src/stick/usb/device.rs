@@ -192,6 +192,29 @@ impl Device {
         }
     }
 
+    /// Tells the host whether there is a carrier, by the notification `SERIAL_STATE` (USB PSTN
+    /// 1.2, 6.5.4), where it listens.
+    pub(in super::super) fn carrier(&mut self, interface: u8, on: bool) {
+        /// DSR and DCD.
+        const BOTH: u8 = 0b11;
+        let Some(pipes) = self.pipes.get(usize::from(interface)) else {
+            return;
+        };
+        let notifies = |end: &&Endpoint| {
+            end.kind == Kind::Interrupt
+                && end.address & 0x80 != 0
+                && pipes.polled.contains(&end.address)
+        };
+        let Some(endpoint) = pipes.endpoints.iter().find(notifies) else {
+            return;
+        };
+        let signals = if on { BOTH } else { 0 };
+        let state = vec![0xa1, 0x20, 0, 0, interface, 0, 2, 0, signals, 0];
+        if !self.frozen {
+            self.interrupt(endpoint.address, Status::Success, state);
+        }
+    }
+
     /// Bytes that the host has not fetched.
     pub(in super::super) fn unread(&self, interface: u8) -> usize {
         let pipes = self.pipes.get(usize::from(interface));
