@@ -138,7 +138,11 @@ impl Machine {
         self.deadline = Some(now.plus(ATTEMPT_MS));
         self.enter(Phase::Opening, now);
         out.push(Action::Attempt {
-            had_cdrom: self.cdrom.as_ref() == Some(&stick.device.bus_path),
+            // Asked about once: a stick that fell silent must not be waited for each time.
+            had_cdrom: self
+                .cdrom
+                .take_if(|path| *path == stick.device.bus_path)
+                .is_some(),
             stick,
             spend_pin: self.pin.is_spent(),
         });

@@ -24,6 +24,8 @@ const NEVER_SEEN_MS: u64 = 120_000;
 /// From look to look after that, and what the ladder counts.
 const STILL_ABSENT_MS: u64 = 60_000;
 
+const POWERED: &str = "the USB sockets have power again";
+
 impl Machine {
     /// Takes a rung; `why` is the failure that led to it.
     pub(super) fn climb(
@@ -127,6 +129,9 @@ impl Machine {
         };
         if self.phase != Phase::Recovering(rung) {
             // The stick came back before, and is being dialled with.
+            if let Outcome::PowerCut(way) = outcome {
+                out.push(say(Level::Info, format!("{POWERED} (by {way})")));
+            }
             return;
         }
         match outcome {
@@ -144,8 +149,7 @@ impl Machine {
                 self.climb(step.rung, step.wait_ms, why, now, out);
             }
             Outcome::PowerCut(way) => {
-                let text = format!("the USB sockets have power again (by {way})");
-                out.push(say(Level::Info, text));
+                out.push(say(Level::Info, format!("{POWERED} (by {way})")));
                 self.deadline = Some(now.plus(RETURN_MS));
                 out.push(Action::LookAtBus);
             }

@@ -195,6 +195,16 @@ fn a_cdrom_is_ejected_and_the_modem_awaited() {
     );
     assert!(had, "{actions:?}");
     assert_eq!(run.machine.state().recovery.ejects, 1);
+    run.machine.step(ended("NO CARRIER"), BootMillis(5_000));
+    let again = run.machine.step(Event::Deadline, BootMillis(6_000));
+    let asked_again = matches!(
+        again.last(),
+        Some(Action::Attempt {
+            had_cdrom: true,
+            ..
+        })
+    );
+    assert!(!asked_again, "{again:?}");
 }
 
 #[test]
