@@ -64,7 +64,10 @@ pub(super) fn ipv4(ours: &[u8], theirs: &[u8]) -> Ipv4 {
     };
     let addresses = [Some(ipv4.local), ipv4.peer].into_iter();
     for address in addresses.chain(ipv4.dns).flatten() {
-        assert!(matches!(address.octets()[0], 1..=126 | 128..=223), "{ipv4:?}");
+        assert!(
+            matches!(address.octets()[0], 1..=126 | 128..=223),
+            "{ipv4:?}"
+        );
     }
     assert!(
         ipv4.dns

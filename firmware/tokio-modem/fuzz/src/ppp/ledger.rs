@@ -21,6 +21,8 @@ pub(super) struct Talk {
     pub(super) ours: Option<(u8, Vec<u8>)>,
     /// The peer acknowledged it.
     acked: bool,
+    /// It came to an agreement: the next one may have any number, as all have been used by then.
+    settled: bool,
     /// The peer's latest request, if we acknowledged it.
     theirs: Option<Vec<u8>>,
 }
@@ -103,6 +105,7 @@ impl Ledger {
             Output::LcpOpened(options) => {
                 assert!(self.link.is_none() && self.lcp.acked);
                 assert_eq!(*options, self.lcp.agreed(agreed::lcp));
+                self.lcp.settled = true;
                 self.proven = options.auth.is_none();
                 self.link = Some(*options);
             }
@@ -117,6 +120,7 @@ impl Ledger {
             Output::Ipv4Up(ipv4) => {
                 assert!(self.is_ready() && self.ipcp.acked && self.ipv4.is_none());
                 assert_eq!(*ipv4, self.ipcp.agreed(agreed::ipv4));
+                self.ipcp.settled = true;
                 self.ipv4 = Some(*ipv4);
                 self.waits = None;
             }
@@ -127,6 +131,7 @@ impl Ledger {
             Output::Ipv6Up(ipv6) => {
                 assert!(self.is_ready() && self.ipv6cp.acked && !self.ipv6);
                 assert_eq!(*ipv6, self.ipv6cp.agreed(agreed::ipv6));
+                self.ipv6cp.settled = true;
                 self.ipv6 = true;
             }
             Output::Ipv6Down => assert!(core::mem::take(&mut self.ipv6)),
@@ -226,11 +231,12 @@ impl Talk {
             code::REQUEST => {
                 if let Some((id, options)) = &self.ours
                     && *id == packet.id
+                    && !self.settled
                 {
                     assert_eq!(options, packet.data, "another request by the same number");
                 }
                 self.ours = Some((packet.id, packet.data.into()));
-                self.acked = false;
+                (self.acked, self.settled) = (false, false);
             }
             code::ACK => self.theirs = Some(packet.data.into()),
             code::NAK | code::REJECT => self.theirs = None,

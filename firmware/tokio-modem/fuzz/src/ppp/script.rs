@@ -73,7 +73,12 @@ pub(super) fn negotiate(source: &mut Source<'_>, end: &mut End, dialect: &Dialec
             let id = source.octet();
             write(protocol, code::REQUEST, id, &wishes(source, dialect, &ours))
         }
-        4 | 5 => return end.ack(protocol),
+        4 => return end.ack(protocol),
+        // Right but for its number, as a late copy is.
+        5 => {
+            let id = id.wrapping_add(source.pick(&[0, 1, 0xff]));
+            write(protocol, code::ACK, id, &ours)
+        }
         6 | 7 => write(protocol, code::NAK, id, &wishes(source, dialect, &ours)),
         8 => {
             let mask = source.octet();
@@ -123,8 +128,8 @@ pub(super) fn negotiate(source: &mut Source<'_>, end: &mut End, dialect: &Dialec
             )
         }
         13 => {
-            let length = usize::from(source.word()) % 1510;
-            let filling = vec![source.octet(); length];
+            let length = source.pick(&[0_u16, 120, 1_400, 1_490]) + u16::from(source.octet()) % 12;
+            let filling = vec![source.octet(); length.into()];
             write(protocol, source.octet(), source.octet(), &filling)
         }
         14 => [&protocol.to_be_bytes(), source.chunk()].concat(),
