@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Fuzzes tokio-modem with cargo-fuzz: one target, or `all` of them one after the other, each for so
 # many seconds. What is found lies in firmware/tokio-modem/fuzz/artifacts/TARGET. With `keep` it
-# does not fuzz: the corpus in the repository becomes as few inputs as reach all that was reached.
+# does not fuzz: the corpus in the repository becomes as few inputs as reach all that was reached,
+# and those with a name of their own, each of which once found the mistake that it is named after.
 # usage: board/fuzz.sh TARGET|all SECONDS|keep
 set -euo pipefail
 . "$(dirname "$0")/setup/lib.sh"
@@ -47,11 +48,13 @@ for target in "${targets[@]}"; do
     mkdir "$kept.new"
     # By edges, not by how often each was taken: that is what fits a repository.
     run "$target" "$kept.new" "$found" "$kept" -- -set_cover_merge=1 -use_counters=0 "$length"
+    find "$kept" -type f ! -regex '.*/[0-9a-f]*' -exec cp -t "$kept.new" {} +
     rm -rf "$kept"
     mv "$kept.new" "$kept"
   else
     step "fuzzing $target for $seconds s"
+    # The time-out counts the time of the clock on the wall, also while the machine stands still.
     run "$target" "$found" "$kept" -- \
-      -max_total_time="$seconds" "$length" -timeout=60 -rss_limit_mb=1024 -print_final_stats=1
+      -max_total_time="$seconds" "$length" -timeout=600 -rss_limit_mb=1024 -print_final_stats=1
   fi
 done
