@@ -67,7 +67,7 @@ pub(super) fn machine(kind: Kind, directory: &Path, settings: &str) -> Result<Ma
     let layout = Layout::read(&repository().join("board/layout.toml"))?;
     failberry_image::card::set_config(&card, &layout, settings)?;
     if kind == Kind::Rpi2 {
-        leave_watchdog_alone(&card, &layout)?;
+        suit_the_emulation(&card, &layout)?;
     }
     let parts = cache().join("rpi2");
     Ok(match kind {
@@ -85,13 +85,14 @@ pub(super) fn machine(kind: Kind, directory: &Path, settings: &str) -> Result<Ma
     })
 }
 
-/// Tells the kernel by U-Boot's environment on `card` that the watchdog is not to be used: QEMU
-/// resets its Pi as soon as the watchdog is set, however long the time.
-fn leave_watchdog_alone(card: &Path, layout: &Layout) -> Result<(), SceneError> {
+/// Tells the kernel by U-Boot's environment on `card` what QEMU's Pi cannot do. The watchdog: it
+/// resets as soon as that is set, however long the time. Four processors: where this machine has
+/// fewer, they wait for one another for half a minute whenever a module changes the kernel's code.
+fn suit_the_emulation(card: &Path, layout: &Layout) -> Result<(), SceneError> {
     let mut variables = environment()?;
     for variable in &mut variables {
         if variable.starts_with("board_args=") {
-            variable.push_str(" failberry.watchdog=off");
+            variable.push_str(" failberry.watchdog=off maxcpus=2");
         }
     }
     let place = &layout.environment;
