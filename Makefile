@@ -53,7 +53,7 @@ system: cards ## the product, booted and used
 test: lint unit firmware-arm64 system ## everything that is tested
 
 test-all: test ## `make test` and what takes longer
-	$(CARGO) test --package failberry-system-tests -- --all
+	$(CARGO) test --package failberry-system-tests -- faults --all
 	$(CARGO) test --package failberry-interop -- --all
 
 bench: image ## the figures of the README, measured on the built image
