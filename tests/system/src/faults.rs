@@ -1,120 +1,163 @@
-//! Faults, one after another, on a house that works: what is broken, what the box says, and how
-//! long it takes until a LAN host reaches the internet again.
+//! Faults, one after another, each on a house that works: what is broken, what the box says, and
+//! how long it takes until it does its work again.
+//!
+//! A fault is a row, a group of them shares a scene. All groups end in one table.
 
-mod inject;
+mod carrier;
+mod power;
 mod report;
+mod stick;
+mod strike;
 
-use std::{
-    thread,
-    time::{Duration, Instant},
-};
+use std::time::Duration;
 
-use failberry_bench::{
-    probe,
-    scene::{Kind, Scene, Setting},
-    stick::Sim,
-};
+use failberry_bench::scene::{Kind, Scene, Setting, Settings};
 
 use self::report::{Report, Row};
 use crate::{Suite, steps, suite::Outcome};
 
+/// All groups, in the order in which they are played.
+const GROUPS: &[Group] = &[STICKS];
+
+/// Stick, carrier and power. What costs the box its card comes last.
+const STICKS: Group = Group {
+    scene: "faults-sticks",
+    prefix: "fbf",
+    kind: Kind::Virt,
+    settings: Settings::default,
+    faults: &[carrier::FAULTS, stick::FAULTS, power::FAULTS],
+};
+
+/// Faults that strike the same house.
+struct Group {
+    /// Name of the scene.
+    scene: &'static str,
+    /// Prefix of the network namespaces' names.
+    prefix: &'static str,
+    kind: Kind,
+    /// What its owner wrote into `failberrypi.toml`.
+    settings: fn() -> Settings,
+    /// By duty, in the order in which they are played.
+    faults: &'static [&'static [Fault]],
+}
+
 /// A fault and what must come of it.
-pub(crate) struct Fault {
+struct Fault {
     /// In the words of the table.
     name: &'static str,
-    /// Breaks it.
+    /// Breaks it, on a box that has just started and works.
     inject: fn(&mut Scene) -> Outcome,
     /// What the console says then; empty where there is nothing to say.
     says: &'static str,
-    /// How long it may take until packets flow again, in seconds.
-    within: u64,
     /// How long it may take until the console says so, from the first packet that it hits.
     noticed_within: Option<Duration>,
+    /// Shows that it is healed; waits for that no longer than it is told.
+    heals: fn(&mut Scene, Duration) -> Outcome,
+    /// How long it may take until it is healed, in seconds.
+    within: u64,
     /// Part of `make test`; the others are played by `make test-all`.
     quick: bool,
 }
 
-/// How long it took.
-#[derive(Clone, Copy)]
-pub(crate) struct Times {
-    /// Until the console said so.
-    noticed: Option<Duration>,
-    /// Until packets flowed again.
-    healed: Duration,
+impl Fault {
+    /// A row of `make test`, healed when a LAN host reaches the internet again.
+    const fn quick(
+        name: &'static str,
+        says: &'static str,
+        within: u64,
+        inject: fn(&mut Scene) -> Outcome,
+    ) -> Self {
+        Self {
+            name,
+            inject,
+            says,
+            noticed_within: None,
+            heals: strike::traffic_flows,
+            within,
+            quick: true,
+        }
+    }
+
+    /// The same, of `make test-all` only.
+    const fn slow(
+        name: &'static str,
+        says: &'static str,
+        within: u64,
+        inject: fn(&mut Scene) -> Outcome,
+    ) -> Self {
+        Self {
+            quick: false,
+            ..Self::quick(name, says, within, inject)
+        }
+    }
+
+    /// The console must say so that soon.
+    const fn noticed_within(self, limit: Duration) -> Self {
+        Self {
+            noticed_within: Some(limit),
+            ..self
+        }
+    }
+
+    /// It is healed when this is seen.
+    const fn healed_when(self, heals: fn(&mut Scene, Duration) -> Outcome) -> Self {
+        Self { heals, ..self }
+    }
 }
 
-/// Plays the quick ones, or all of them.
-pub fn play(suite: &mut Suite, all: bool) {
-    let faults = inject::FAULTS.iter().filter(|fault| all || fault.quick);
-    let mut report = Report::default();
-    suite.scene("faults", &Setting::new("fbf", Kind::Virt), |run| {
-        run.step("eth0 leases an address", steps::lease);
-        run.step("dials and agrees with pppd", steps::dials);
-        run.step("a LAN host reaches the internet", steps::masquerades);
-        for fault in faults {
-            run.step(fault.name, |scene| {
-                let outcome = begin(scene).and_then(|()| strike(scene, fault));
-                report.add(Row {
-                    name: fault.name,
-                    says: fault.says,
-                    within: fault.within,
-                    took: outcome.as_ref().ok().copied(),
-                });
-                outcome.map(drop)
-            });
+/// Which faults are played.
+pub struct Choice {
+    /// The slow ones too.
+    pub all: bool,
+    /// Only those with this in their names, slow or not.
+    pub row: Option<String>,
+}
+
+impl Choice {
+    fn takes(&self, fault: &Fault) -> bool {
+        match &self.row {
+            Some(text) => fault.name.contains(text.as_str()),
+            None => self.all || fault.quick,
         }
-    });
-    if let Err(error) = report.write(all) {
+    }
+}
+
+/// Plays them, and writes the table where all groups had their turn.
+pub fn play(suite: &mut Suite, choice: &Choice) {
+    let mut report = Report::default();
+    for group in GROUPS {
+        group.play(suite, choice, &mut report);
+    }
+    let complete = choice.row.is_none() && GROUPS.iter().all(|group| suite.plays(group.scene));
+    if let Err(error) = report.tell(complete.then_some(choice.all)) {
         println!("the table of faults cannot be written: {error}");
     }
 }
 
-/// A box that has just started and works: no fault is judged by what an earlier one has left, such
-/// as a back-off that has grown.
-fn begin(scene: &mut Scene) -> Outcome {
-    scene.power_cycle(Sim::Ready)?;
-    let bound = scene.bound(60);
-    probe::get_within(scene.world.lan(), steps::PAGE_HOST, 80, "/before", bound)?;
-    Ok(())
-}
-
-/// Breaks something and waits until it is healed; tells how long that took.
-fn strike(scene: &mut Scene, fault: &Fault) -> Outcome<Times> {
-    let mark = scene.board.console.mark();
-    let began = Instant::now();
-    let bound = scene.bound(fault.within);
-    (fault.inject)(scene)?;
-    let mut noticed = None;
-    if !fault.says.is_empty() {
-        let struck = Instant::now();
-        // A LAN host keeps asking meanwhile, as people do: without traffic there is no fault.
-        let heard = thread::scope(|scope| {
-            let console = scene.board.console.clone();
-            let waiting = scope.spawn(move || {
-                let heard = console.wait_from(mark, fault.says, bound);
-                heard.map(|_| struck.elapsed())
-            });
-            while !waiting.is_finished() {
-                // Whether it is answered does not matter yet.
-                let _ = probe::get(scene.world.lan(), steps::PAGE_HOST, 80, "/meanwhile");
+impl Group {
+    fn play(&self, suite: &mut Suite, choice: &Choice, report: &mut Report) {
+        let chosen = || {
+            let all = self.faults.iter().copied().flatten();
+            all.filter(|fault| choice.takes(fault))
+        };
+        if chosen().next().is_none() {
+            return;
+        }
+        let setting = Setting {
+            settings: (self.settings)(),
+            ..Setting::new(self.prefix, self.kind)
+        };
+        suite.scene(self.scene, &setting, |run| {
+            run.step("eth0 leases an address", steps::lease);
+            run.step("dials and agrees with pppd", steps::dials);
+            run.step("a LAN host reaches the internet", steps::masquerades);
+            for fault in chosen() {
+                run.step(fault.name, |scene| {
+                    let outcome = strike::play(scene, fault);
+                    report.add(Row::new(fault, outcome.as_ref().ok().copied()));
+                    outcome.map(drop)
+                });
             }
-            waiting.join()
         });
-        noticed = Some(heard.map_err(|_| "the console's listener panicked")??);
     }
-    inject::relieve(scene)?;
-    probe::get_within(scene.world.lan(), steps::PAGE_HOST, 80, "/again", bound)?;
-    let healed = began.elapsed();
-    if healed > bound {
-        let expected = fault.within;
-        return Err(
-            format!("expected traffic within {expected} s, got it after {healed:?}").into(),
-        );
-    }
-    if let (Some(took), Some(limit)) = (noticed, fault.noticed_within)
-        && took > limit
-    {
-        return Err(format!("expected it noticed within {limit:?}, it took {took:?}").into());
-    }
-    Ok(Times { noticed, healed })
 }

@@ -45,11 +45,7 @@ impl Suite {
         setting: &Setting,
         steps: impl FnOnce(&mut Run<'_>),
     ) {
-        if self
-            .filter
-            .as_ref()
-            .is_some_and(|filter| !name.contains(filter))
-        {
+        if !self.plays(name) {
             return;
         }
         println!("\nscene {name}");
@@ -70,6 +66,12 @@ impl Suite {
                 println!("{error}\nlogs: {}", directory.display());
             }
         }
+    }
+
+    /// Whether the scene is one of those to be played.
+    pub(crate) fn plays(&self, name: &str) -> bool {
+        let filter = self.filter.as_deref();
+        filter.is_none_or(|filter| name.contains(filter))
     }
 
     /// Prints the sum; true where everything passed.

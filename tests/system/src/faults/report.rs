@@ -4,15 +4,26 @@ use std::{fmt::Write as _, fs, io, time::Duration};
 
 use failberry_bench::scene::repository;
 
-use super::Times;
+use super::{Fault, strike::Times};
 
 /// What came of one fault.
 pub(super) struct Row {
-    pub(super) name: &'static str,
-    pub(super) says: &'static str,
-    pub(super) within: u64,
+    name: &'static str,
+    says: &'static str,
+    within: u64,
     /// None where it was not healed in time.
-    pub(super) took: Option<Times>,
+    took: Option<Times>,
+}
+
+impl Row {
+    pub(super) const fn new(fault: &Fault, took: Option<Times>) -> Self {
+        Self {
+            name: fault.name,
+            says: fault.says,
+            within: fault.within,
+            took,
+        }
+    }
 }
 
 /// All rows so far.
@@ -24,14 +35,29 @@ impl Report {
         self.0.push(row);
     }
 
-    /// Writes `out/faults.md`, or `out/faults-quick.md` where only the quick ones were played.
-    pub(super) fn write(&self, all: bool) -> io::Result<()> {
+    /// Writes `out/faults.md` for `Some(true)`, `out/faults-quick.md` where only the quick ones
+    /// were played; prints what is not a whole table.
+    pub(super) fn tell(&self, all: Option<bool>) -> io::Result<()> {
         if self.0.is_empty() {
             return Ok(());
         }
+        let name = match all {
+            Some(true) => "faults.md",
+            Some(false) => "faults-quick.md",
+            None => {
+                println!("\n{}", self.table());
+                return Ok(());
+            }
+        };
+        fs::write(repository().join("out").join(name), self.table())
+    }
+
+    fn table(&self) -> String {
         let mut text = String::from(
-            "| fault | console says | after | traffic flows within | after |\n|---|---|--:|--:|--:|\n",
+            "| fault | the console says | after | traffic flows within | after |\n\
+             |---|---|--:|--:|--:|\n",
         );
+        let seconds = |time: Duration| format!("{:.1} s", time.as_secs_f64());
         for Row {
             name,
             says,
@@ -39,7 +65,6 @@ impl Report {
             took,
         } in &self.0
         {
-            let seconds = |time: Duration| format!("{:.1} s", time.as_secs_f64());
             let noticed = took
                 .and_then(|times| times.noticed)
                 .map_or(String::new(), seconds);
@@ -50,7 +75,6 @@ impl Report {
                 "| {name} | {says} | {noticed} | {within} s | {healed} |"
             );
         }
-        let name = if all { "faults.md" } else { "faults-quick.md" };
-        fs::write(repository().join("out").join(name), text)
+        text
     }
 }

@@ -1,0 +1,21 @@
+//! Faults of the board and what is plugged into it, but for the stick.
+
+use failberry_bench::stick::Sim;
+
+use super::Fault;
+
+/// The last one leaves the box without its card.
+pub(super) const FAULTS: &[Fault] = &[
+    Fault::quick("network cable out and in", "cable out", 15, |scene| {
+        Ok(scene.board.cable(false)?)
+    }),
+    Fault::quick("power fails and comes back", "is PID 1", 60, |scene| {
+        Ok(scene.power_cycle(Sim::Ready)?)
+    }),
+    Fault::slow("the processor is reset", "is PID 1", 60, |scene| {
+        Ok(scene.board.reset()?)
+    }),
+    Fault::quick("the card dies", "", 10, |scene| {
+        Ok(scene.board.lose_card()?)
+    }),
+];
