@@ -80,7 +80,7 @@ fn put(mut file: &File, place: u64, bytes: &[u8]) -> std::io::Result<()> {
 }
 
 /// Puts another `failberrypi.toml` onto a card image.
-pub fn set_config(image: &Path, layout: &Layout, text: &str) -> Result<()> {
+pub fn set_config(image: &Path, layout: &Layout, text: impl AsRef<[u8]>) -> Result<()> {
     let place = layout.partition(Role::Boot)?.bytes();
     let io = || Error::file(image);
     let mut file = OpenOptions::new()
@@ -95,7 +95,7 @@ pub fn set_config(image: &Path, layout: &Layout, text: &str) -> Result<()> {
     let mut after = before.clone();
     let settings = fat::File {
         name: boot::SETTINGS.into(),
-        content: text.into(),
+        content: text.as_ref().to_vec(),
     };
     fat::write(&mut after, &settings)?;
     let mut at = place.start;

@@ -4,15 +4,19 @@
 //! Takes in images and the namespace its network lies in; gives out a running machine with its
 //! console and the socket on which its USB bus waits for a stick. Ends it when dropped.
 
+mod card;
 mod console;
 mod error;
+mod hand;
 mod monitor;
 mod qemu;
 
 use std::path::{Path, PathBuf};
 
+pub use card::{Card, SECTOR};
 pub use console::{Console, Mark};
 pub use error::BoardError;
+pub use hand::{Hand, Process, Sample};
 
 use monitor::Monitor;
 use serde_json::json;
@@ -29,7 +33,7 @@ pub enum Machine {
         /// The device tree that the Pi's firmware would hand to U-Boot.
         device_tree: PathBuf,
         /// The card; written to.
-        card: PathBuf,
+        card: Card,
     },
     /// QEMU's `virt` board with a Cortex-A15.
     Virt {
@@ -40,7 +44,9 @@ pub enum Machine {
         /// The part of the kernel's command line that is the same on all boards.
         kernel_args: String,
         /// The card, as a virtio disk; written to.
-        card: PathBuf,
+        card: Card,
+        /// Whether the userland has the bench's hand in it.
+        hand: bool,
     },
 }
 
@@ -53,6 +59,13 @@ impl Machine {
         }
     }
 
+    /// The card in its slot.
+    pub const fn card(&mut self) -> &mut Card {
+        match self {
+            Self::Rpi2 { card, .. } | Self::Virt { card, .. } => card,
+        }
+    }
+
     /// The serial port's name in `arguments`, and what it costs in time compared with `virt`.
     pub const fn name(&self) -> &'static str {
         match self {
@@ -61,7 +74,7 @@ impl Machine {
         }
     }
 
-    fn arguments(&self, world: &World, usb: &Path, spare: &Path) -> Vec<String> {
+    fn arguments(&self, world: &World, sockets: &Sockets) -> Vec<String> {
         let text = |path: &Path| path.display().to_string();
         let mut all: Vec<String> = Vec::new();
         let mut add = |words: &[&str]| all.extend(words.iter().map(|word| (*word).to_owned()));
@@ -70,17 +83,19 @@ impl Machine {
             world.pi_tap()
         );
         let socket = |id, path| format!("socket,id={id},path={},server=on,wait=off", text(path));
-        let [stick, spare] = [socket("stick", usb), socket("spare", spare)];
+        let [stick, spare] = [
+            socket("stick", &sockets.usb),
+            socket("spare", &sockets.spare),
+        ];
         match self {
             Self::Rpi2 {
                 u_boot,
                 device_tree,
                 card,
             } => {
-                let card = format!("file={},if=sd,format=raw", text(card));
                 add(&["-machine", "raspi2b"]);
                 add(&["-kernel", &text(u_boot), "-dtb", &text(device_tree)]);
-                add(&["-drive", &card]);
+                add(&["-drive", &card.drive("sd")]);
                 add(&["-netdev", &tap, "-chardev", &stick]);
                 // As on the board: Ethernet is the hub's first port, the sockets are the others.
                 add(&["-device", "usb-hub,id=hub,port=1,ports=4,port-power=on"]);
@@ -101,8 +116,8 @@ impl Machine {
                 userland,
                 kernel_args,
                 card,
+                hand,
             } => {
-                let card = format!("file={},if=none,id=card,format=raw", text(card));
                 add(&["-machine", "virt,highmem=off", "-cpu", "cortex-a15"]);
                 add(&[
                     "-m",
@@ -112,8 +127,10 @@ impl Machine {
                     "-initrd",
                     &text(userland),
                 ]);
-                add(&["-append", &format!("{VIRT_ARGS} {kernel_args}")]);
-                add(&["-drive", &card, "-device", "virtio-blk-pci,drive=card"]);
+                let start = if *hand { HAND_ARGS } else { "" };
+                add(&["-append", &format!("{VIRT_ARGS} {kernel_args}{start}")]);
+                add(&["-drive", &card.drive("none")]);
+                add(&["-device", "virtio-blk-pci,drive=card"]);
                 add(&["-netdev", &tap, "-chardev", &stick]);
                 add(&["-device", "virtio-net-pci,netdev=lan,mac=b8:27:eb:fb:00:02"]);
                 add(&["-device", "qemu-xhci,id=usb"]);
@@ -128,6 +145,11 @@ impl Machine {
                     "usb-redir,chardev=stick,bus=usb.0,port=1.2",
                 ]);
                 add(&["-device", "usb-redir,chardev=spare,bus=usb.0,port=1.3"]);
+                if *hand {
+                    add(&["-chardev", &socket("hand", &sockets.hand)]);
+                    add(&["-device", "virtio-serial-pci"]);
+                    add(&["-device", "virtserialport,chardev=hand"]);
+                }
             }
         }
         all
@@ -137,14 +159,24 @@ impl Machine {
 /// What stands for U-Boot's `board_args` on `virt`; the rest is as the real board has it.
 const VIRT_ARGS: &str = "failberry.board=virt failberry.card=vda failberry.slot=a";
 
+/// The hand goes first; it becomes PID 1 as it is shipped.
+const HAND_ARGS: &str = " rdinit=/saboteur";
+
+/// Where QEMU listens.
+struct Sockets {
+    usb: PathBuf,
+    spare: PathBuf,
+    hand: PathBuf,
+}
+
 /// A running board.
 pub struct Board {
     /// Its serial console.
     pub console: Console,
-    usb: PathBuf,
-    spare: PathBuf,
+    sockets: Sockets,
     machine: Machine,
     monitor: Monitor,
+    hand: Option<Hand>,
     qemu: qemu::Qemu,
 }
 
@@ -154,10 +186,13 @@ impl Board {
     /// # Errors
     /// QEMU cannot be started.
     pub fn boot(machine: Machine, world: &World, directory: &Path) -> Result<Self, BoardError> {
-        let [usb, spare, console, monitor] =
-            ["usb.sock", "spare.sock", "console.sock", "monitor.sock"]
-                .map(|name| directory.join(name));
-        let mut arguments = machine.arguments(world, &usb, &spare);
+        let [console, monitor] = ["console.sock", "monitor.sock"].map(|name| directory.join(name));
+        let sockets = Sockets {
+            usb: directory.join("usb.sock"),
+            spare: directory.join("spare.sock"),
+            hand: directory.join("hand.sock"),
+        };
+        let mut arguments = machine.arguments(world, &sockets);
         let orders = format!("unix:{},server=on,wait=off", monitor.display());
         arguments.extend(["-qmp".to_owned(), orders]);
         let log = directory.join("qemu.log");
@@ -165,14 +200,31 @@ impl Board {
         let stream = qemu.connect(&console)?;
         let console = Console::listen(stream, &directory.join("console.log"))?;
         let monitor = Monitor::open(qemu.connect(&monitor)?).map_err(BoardError::io("monitor"))?;
+        let hand = match machine {
+            Machine::Virt { hand: true, .. } => {
+                let stream = qemu.connect(&sockets.hand)?;
+                Some(Hand::new(stream).map_err(BoardError::io("hand"))?)
+            }
+            _ => None,
+        };
         Ok(Self {
             console,
-            usb,
-            spare,
+            sockets,
             machine,
             monitor,
+            hand,
             qemu,
         })
+    }
+
+    /// Takes its power away in the middle of whatever it does.
+    pub fn power_off(&mut self) {
+        self.qemu.kill();
+    }
+
+    /// The card in its slot; to be changed without power only.
+    pub const fn card(&mut self) -> &mut Card {
+        self.machine.card()
     }
 
     /// Takes its power away in the middle of whatever it does, and gives it back.
@@ -180,7 +232,7 @@ impl Board {
     /// # Errors
     /// QEMU cannot be started again.
     pub fn power_cycle(&mut self, world: &World, directory: &Path) -> Result<(), BoardError> {
-        self.qemu.kill();
+        self.power_off();
         *self = Self::boot(self.machine.clone(), world, directory)?;
         Ok(())
     }
@@ -217,12 +269,20 @@ impl Board {
 
     /// The socket on which the board's second USB socket waits for a stick.
     pub fn usb(&self) -> &Path {
-        &self.usb
+        &self.sockets.usb
     }
 
     /// The socket on which its third USB socket waits for another.
     pub fn spare_usb(&self) -> &Path {
-        &self.spare
+        &self.sockets.spare
+    }
+
+    /// The bench's hand inside the box.
+    ///
+    /// # Errors
+    /// It was booted without.
+    pub fn hand(&self) -> Result<&Hand, BoardError> {
+        self.hand.as_ref().ok_or(BoardError::NoHand)
     }
 
     /// What was booted.

@@ -17,5 +17,5 @@ mod web;
 pub use authority::Authority;
 pub use journal::TimedOut;
 pub use ntp::Ntp;
-pub use route53::{Change, Keys, Route53};
+pub use route53::{Change, Keys, Mood, Route53};
 pub use web::{Page, Web};

@@ -4,7 +4,7 @@ use std::{
     net::{SocketAddr, UdpSocket},
     sync::{
         Arc,
-        atomic::{AtomicI64, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -35,6 +35,7 @@ pub struct Ntp {
 #[derive(Debug)]
 struct Shared {
     offset_ms: AtomicI64,
+    silent: AtomicBool,
     refused: AtomicU64,
     answered: Journal<SocketAddr>,
 }
@@ -55,6 +56,7 @@ impl Ntp {
             .expect("a bound socket is a socket");
         let shared = Arc::new(Shared {
             offset_ms: AtomicI64::new(0),
+            silent: AtomicBool::new(false),
             refused: AtomicU64::new(0),
             answered: Journal::new(),
         });
@@ -64,6 +66,9 @@ impl Ntp {
             let Ok((count, peer)) = socket.recv_from(&mut request) else {
                 return;
             };
+            if serving.silent.load(Ordering::Relaxed) {
+                return;
+            }
             let offset = serving.offset_ms.load(Ordering::Relaxed);
             let packet = answer(
                 request.get(..count).unwrap_or_default(),
@@ -87,6 +92,11 @@ impl Ntp {
     /// From now on the time told lies `milliseconds` ahead of the host's (behind, where negative).
     pub fn set_offset(&self, milliseconds: i64) {
         self.shared.offset_ms.store(milliseconds, Ordering::Relaxed);
+    }
+
+    /// From now on nobody is answered, or everybody again.
+    pub fn set_silent(&self, silent: bool) {
+        self.shared.silent.store(silent, Ordering::Relaxed);
     }
 
     /// Who was answered so far.

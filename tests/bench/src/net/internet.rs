@@ -1,11 +1,42 @@
 //! The internet behind the carrier: one address for all its services, and a resolver that knows it.
 
-use std::{net::Ipv4Addr, path::Path};
+use std::{
+    net::{Ipv4Addr, UdpSocket},
+    path::Path,
+};
 
 use super::{Kept, Namespace, NetError, server};
 
 /// The address of everything in the internet: resolver, names below `failberry.test`, services.
 pub const INTERNET_ADDRESS: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 2);
+
+/// The address of somebody there who pretends to be whoever was asked for.
+pub const IMPOSTOR_ADDRESS: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 66);
+
+/// How the internet's resolver answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Names {
+    /// As it should.
+    Right,
+    /// Every name with this address, as before the log-in to a carrier's portal.
+    Always(Ipv4Addr),
+    /// Questions for IPv6 addresses are refused.
+    NoIpv6,
+    /// Not at all.
+    Silent,
+}
+
+/// A running resolver, or what stands in its place.
+#[derive(Debug)]
+pub(super) enum Resolver {
+    Running {
+        _server: Kept,
+    },
+    /// Takes questions and never answers; a closed port would tell the asker at once.
+    Silent {
+        _socket: UdpSocket,
+    },
+}
 
 /// The carrier's address towards the internet.
 pub(crate) const CARRIER_ADDRESS: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);
@@ -22,6 +53,7 @@ pub(super) fn lay_out(internet: &Namespace) -> Result<(), NetError> {
     internet.ip(&format!(
         "tuntap add dev {CARRIER_TAP} mode tap\n\
          address add {INTERNET_ADDRESS}/24 dev {CARRIER_TAP}\n\
+         address add {IMPOSTOR_ADDRESS}/24 dev {CARRIER_TAP}\n\
          link set dev {CARRIER_TAP} up\n"
     ))?;
     let route = |network| internet.ip(&format!("route add {network} via {CARRIER_ADDRESS}\n"));
@@ -29,12 +61,24 @@ pub(super) fn lay_out(internet: &Namespace) -> Result<(), NetError> {
 }
 
 /// Starts the resolver.
-pub(super) fn serve(internet: &Namespace, dir: &Path) -> Result<Kept, NetError> {
-    let arguments = [
-        format!("--listen-address={INTERNET_ADDRESS}"),
-        format!("--address=/failberry.test/{INTERNET_ADDRESS}"),
-        // Its own domain: a question for an IPv6 address gets "none" instead of a refusal.
-        "--local=/failberry.test/".to_owned(),
-    ];
-    server::start(internet, dir, "internet.log", &arguments)
+pub(super) fn serve(internet: &Namespace, dir: &Path, names: Names) -> Result<Resolver, NetError> {
+    let known = format!("--address=/failberry.test/{INTERNET_ADDRESS}");
+    // Its own domain: a question for an IPv6 address gets "none" instead of a refusal.
+    let own = "--local=/failberry.test/".to_owned();
+    let mut arguments = vec![format!("--listen-address={INTERNET_ADDRESS}")];
+    match names {
+        Names::Right => arguments.extend([known, own]),
+        Names::NoIpv6 => arguments.push(known),
+        Names::Always(address) => {
+            arguments.extend([format!("--address=/#/{address}"), "--local=/#/".to_owned()]);
+        }
+        Names::Silent => {
+            let socket = internet.run(|| UdpSocket::bind((INTERNET_ADDRESS, 53)));
+            return Ok(Resolver::Silent {
+                _socket: socket.map_err(NetError::file("a socket on port 53"))?,
+            });
+        }
+    }
+    let server = server::start(internet, dir, "internet.log", &arguments)?;
+    Ok(Resolver::Running { _server: server })
 }

@@ -24,10 +24,10 @@ mod world;
 
 pub use error::NetError;
 pub(crate) use internet::CARRIER_ADDRESS;
-pub use internet::{CARRIER_TAP, INTERNET_ADDRESS, SUBSCRIBERS};
+pub use internet::{CARRIER_TAP, IMPOSTOR_ADDRESS, INTERNET_ADDRESS, Names, SUBSCRIBERS};
 pub(crate) use kept::Kept;
 pub use leases::Lease;
 pub use namespace::Namespace;
-pub use router::{LAN_HOST, PI_TAP, ROUTER_ADDRESS};
+pub use router::{Dhcp, HOUSE, LAN_HOST, PI_TAP, ROUTER_ADDRESS, Subnet};
 use tool::dying_with_us;
 pub use world::World;

@@ -4,11 +4,51 @@ use std::{net::Ipv4Addr, path::Path};
 
 use super::{Kept, Namespace, NetError, internet::INTERNET_ADDRESS, server};
 
-/// The router's address in the house.
-pub const ROUTER_ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 168, 88, 1);
+/// The router's address in the house as it is set up.
+pub const ROUTER_ADDRESS: Ipv4Addr = HOUSE.router();
 
-/// The address of the host in the house.
-pub const LAN_HOST: Ipv4Addr = Ipv4Addr::new(192, 168, 88, 10);
+/// The address of the host in the house as it is set up.
+pub const LAN_HOST: Ipv4Addr = HOUSE.host();
+
+/// The network of the house as it is set up.
+pub const HOUSE: Subnet = Subnet(88);
+
+/// A network 192.168.x.0/24 of the house.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Subnet(pub u8);
+
+impl Subnet {
+    /// The router in it.
+    pub const fn router(self) -> Ipv4Addr {
+        Ipv4Addr::new(192, 168, self.0, 1)
+    }
+
+    /// The host in it.
+    pub const fn host(self) -> Ipv4Addr {
+        Ipv4Addr::new(192, 168, self.0, 10)
+    }
+}
+
+/// What the router's DHCP server lends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dhcp {
+    /// In which network; the router and the host move there.
+    pub subnet: Subnet,
+    /// First and last of the addresses lent, by their last number.
+    pub pool: (u8, u8),
+    /// For how long, as dnsmasq writes it; `2m` is the shortest.
+    pub lease_time: String,
+}
+
+impl Default for Dhcp {
+    fn default() -> Self {
+        Self {
+            subnet: HOUSE,
+            pool: (50, 99),
+            lease_time: "1h".into(),
+        }
+    }
+}
 
 /// The tap in the router's namespace that is the other end of the Pi's Ethernet cable.
 pub const PI_TAP: &str = "pi";
@@ -18,7 +58,6 @@ pub(super) fn lay_out(router: &Namespace, lan: &Namespace) -> Result<(), NetErro
     let host = lan.name();
     router.ip(&format!(
         "link add br0 type bridge stp_state 0 forward_delay 0\n\
-         address add {ROUTER_ADDRESS}/24 dev br0\n\
          tuntap add dev {PI_TAP} mode tap\n\
          link add lan type veth peer name eth0 netns {host}\n\
          link set dev {PI_TAP} master br0\n\
@@ -31,16 +70,32 @@ pub(super) fn lay_out(router: &Namespace, lan: &Namespace) -> Result<(), NetErro
     // With redirects the host would learn the Pi's address and no longer go through the router.
     router.sysctl("ipv4/conf/all/send_redirects", "0")?;
     router.sysctl("ipv4/conf/br0/send_redirects", "0")?;
+    lan.ip("link set dev eth0 up\n")?;
+    number(router, lan, HOUSE)
+}
+
+/// Gives router and host their addresses in `subnet`, and no others.
+pub(super) fn number(router: &Namespace, lan: &Namespace, subnet: Subnet) -> Result<(), NetError> {
+    let (gateway, host) = (subnet.router(), subnet.host());
+    router.ip(&format!(
+        "address flush dev br0\n\
+         address add {gateway}/24 dev br0\n"
+    ))?;
     lan.ip(&format!(
-        "address add {LAN_HOST}/24 dev eth0\n\
-         link set dev eth0 up\n\
-         route add default via {ROUTER_ADDRESS}\n"
+        "address flush dev eth0\n\
+         address add {host}/24 dev eth0\n\
+         route replace default via {gateway}\n"
     ))
 }
 
 /// Starts the router's DHCP server. As its resolver it forwards to the internet's, by whatever
 /// default route the router has at the time.
-pub(super) fn serve(router: &Namespace, dir: &Path, lease_time: &str) -> Result<Kept, NetError> {
+pub(super) fn serve(router: &Namespace, dir: &Path, dhcp: &Dhcp) -> Result<Kept, NetError> {
+    let Dhcp {
+        subnet: Subnet(third),
+        pool: (first, last),
+        lease_time,
+    } = dhcp;
     let leases = dir.join(super::leases::FILE);
     let arguments = [
         format!("--server={INTERNET_ADDRESS}"),
@@ -48,7 +103,7 @@ pub(super) fn serve(router: &Namespace, dir: &Path, lease_time: &str) -> Result<
         "--dhcp-authoritative".into(),
         // Without this it looks for 3 s whether the first address is taken.
         "--no-ping".into(),
-        format!("--dhcp-range=192.168.88.50,192.168.88.99,{lease_time}"),
+        format!("--dhcp-range=192.168.{third}.{first},192.168.{third}.{last},{lease_time}"),
         format!("--dhcp-leasefile={}", leases.display()),
     ];
     server::start(router, dir, "router.log", &arguments)

@@ -12,13 +12,17 @@ use nix::{
     fcntl::{Flock, FlockArg},
 };
 
-use super::{CARRIER_TAP, Kept, Lease, Namespace, NetError, PI_TAP, internet, leases, router};
+use super::{
+    CARRIER_TAP, Dhcp, Kept, Lease, Names, Namespace, NetError, PI_TAP, internet,
+    internet::Resolver, leases, router,
+};
 
 /// The network around the box.
 #[derive(Debug)]
 pub struct World {
     // Before the namespaces in which they run.
-    servers: Vec<Kept>,
+    dhcp: Option<Kept>,
+    resolver: Option<Resolver>,
     router: Namespace,
     lan: Namespace,
     internet: Namespace,
@@ -44,16 +48,9 @@ impl World {
         let dir = std::env::temp_dir().join("failberry-bench").join(prefix);
         create_dir_all(&dir).map_err(NetError::file(&dir))?;
         let lock = lock(prefix, &dir)?;
-        // A lease of an earlier run would be taken for the box's.
-        let old = dir.join(leases::FILE);
-        match remove_file(&old) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(NetError::file(old)(error));
-            }
-            _ => {}
-        }
         let mut world = Self {
-            servers: Vec::new(),
+            dhcp: None,
+            resolver: None,
             router: Namespace::create(format!("{prefix}-router"))?,
             lan: Namespace::create(format!("{prefix}-lan"))?,
             internet: Namespace::create(format!("{prefix}-net"))?,
@@ -62,13 +59,47 @@ impl World {
         };
         router::lay_out(&world.router, &world.lan)?;
         internet::lay_out(&world.internet)?;
-        world
-            .servers
-            .push(router::serve(&world.router, &world.dir, lease_time)?);
-        world
-            .servers
-            .push(internet::serve(&world.internet, &world.dir)?);
+        world.serve_dhcp(&Dhcp {
+            lease_time: lease_time.into(),
+            ..Dhcp::default()
+        })?;
+        world.answer_names(Names::Right)?;
         Ok(world)
+    }
+
+    /// The house's DHCP server and resolver go away; who has a lease is not told.
+    pub fn stop_dhcp(&mut self) {
+        self.dhcp = None;
+    }
+
+    /// Starts the house's DHCP server and resolver anew. It knows nothing of earlier leases.
+    ///
+    /// # Errors
+    /// When it does not start, or the addresses cannot be set.
+    pub fn serve_dhcp(&mut self, dhcp: &Dhcp) -> Result<(), NetError> {
+        self.stop_dhcp();
+        // An earlier lease would be taken for the box's.
+        let old = self.dir.join(leases::FILE);
+        match remove_file(&old) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(NetError::file(old)(error));
+            }
+            _ => {}
+        }
+        router::number(&self.router, &self.lan, dhcp.subnet)?;
+        self.dhcp = Some(router::serve(&self.router, &self.dir, dhcp)?);
+        Ok(())
+    }
+
+    /// How the internet's resolver answers from now on.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn answer_names(&mut self, names: Names) -> Result<(), NetError> {
+        // The old one holds the port.
+        self.resolver = None;
+        self.resolver = Some(internet::serve(&self.internet, &self.dir, names)?);
+        Ok(())
     }
 
     /// The router of the house: `br0` with the tap "pi", DHCP server and resolver.

@@ -15,12 +15,13 @@ use std::{
 };
 
 pub use error::SceneError;
+pub use failberry_image::layout::{Layout, Role};
 pub use parts::{Kind, repository};
-pub use services::Services;
+pub use services::{Impostor, Services};
 pub use settings::{KEY_ID, NAME, SECRET, Settings, ZONE};
 
 use crate::{
-    board::Board,
+    board::{Board, Card},
     carrier::{Carrier, CarrierSettings},
     net::World,
     stick::{Mode, Options, Sim, Stick},
@@ -41,6 +42,8 @@ pub struct Setting {
     pub carrier: CarrierSettings,
     /// The stick's SIM; no stick is plugged in where there is none.
     pub sim: Option<Sim>,
+    /// Whether the bench has a hand inside the box, which only `virt` takes.
+    pub hand: bool,
 }
 
 impl Setting {
@@ -53,6 +56,7 @@ impl Setting {
             file: None,
             carrier: CarrierSettings::default(),
             sim: Some(Sim::Ready),
+            hand: false,
         }
     }
 }
@@ -71,6 +75,7 @@ pub struct Scene {
     /// The namespaces.
     pub world: World,
     kind: Kind,
+    text: String,
     directory: PathBuf,
     began: Instant,
 }
@@ -99,7 +104,7 @@ impl Scene {
             .clone()
             .unwrap_or_else(|| setting.settings.text(services.authority.pem()));
         said("preparing the card");
-        let machine = parts::machine(setting.kind, directory, &text)?;
+        let machine = parts::machine(setting.kind, directory, &text, setting.hand)?;
         said("starting the carrier");
         let carrier = Carrier::start(&world, directory, setting.carrier.clone())?;
         said("switching the box on");
@@ -113,6 +118,7 @@ impl Scene {
             carrier,
             world,
             kind: setting.kind,
+            text,
             directory: directory.to_owned(),
             began,
         };
@@ -182,6 +188,31 @@ impl Scene {
         self.stick = None;
         self.squatter = None;
         self.plug(sim)
+    }
+
+    /// As [`Self::power_cycle`] with a good SIM; while the power is away `change` has the card.
+    ///
+    /// # Errors
+    /// `change`'s, and where the box does not start again.
+    pub fn at_the_card(
+        &mut self,
+        change: impl FnOnce(&mut Card, &Layout) -> Result<(), SceneError>,
+    ) -> Result<(), SceneError> {
+        self.board.power_off();
+        change(self.board.card(), &parts::layout()?)?;
+        self.power_cycle(Sim::Ready)
+    }
+
+    /// As [`Self::power_cycle`] with a good SIM, from a sound card that has just been flashed.
+    ///
+    /// # Errors
+    /// The card cannot be written, or the box does not start again.
+    pub fn flash(&mut self) -> Result<(), SceneError> {
+        let (kind, text) = (self.kind, self.text.clone());
+        self.at_the_card(|card, _| {
+            *card = Card::sound(card.path().to_owned());
+            parts::flash(kind, card.path(), &text)
+        })
     }
 
     /// `seconds` on `virt`, more on a slower board.

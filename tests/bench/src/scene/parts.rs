@@ -7,10 +7,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use failberry_image::layout::Layout;
+use failberry_image::{
+    cpio::{Node, Tree},
+    layout::Layout,
+};
 
 use super::SceneError;
-use crate::board::Machine;
+use crate::board::{Card, Machine};
 
 /// QEMU takes SD cards of a power of two only.
 const CARD_BYTES: u64 = 128 << 20;
@@ -53,22 +56,18 @@ fn cache() -> PathBuf {
 }
 
 /// A machine of that kind with a card of its own in `directory`, configured by `settings` as a
-/// person would do it with a laptop.
-pub(super) fn machine(kind: Kind, directory: &Path, settings: &str) -> Result<Machine, SceneError> {
+/// person would do it with a laptop; with the bench's hand in its userland, where `virt` is to have
+/// one.
+pub(super) fn machine(
+    kind: Kind,
+    directory: &Path,
+    settings: &str,
+    hand: bool,
+) -> Result<Machine, SceneError> {
     let made = kind.directory();
-    let card = directory.join("card.img");
-    let original = existing(made.join("card.img"))?;
-    fs::copy(&original, &card).map_err(SceneError::io(card.display()))?;
-    OpenOptions::new()
-        .write(true)
-        .open(&card)
-        .and_then(|file| file.set_len(CARD_BYTES))
-        .map_err(SceneError::io(card.display()))?;
-    let layout = Layout::read(&repository().join("board/layout.toml"))?;
-    failberry_image::card::set_config(&card, &layout, settings)?;
-    if kind == Kind::Rpi2 {
-        suit_the_emulation(&card, &layout)?;
-    }
+    let path = directory.join("card.img");
+    flash(kind, &path, settings)?;
+    let card = Card::sound(path);
     let parts = cache().join("rpi2");
     Ok(match kind {
         Kind::Rpi2 => Machine::Rpi2 {
@@ -78,11 +77,50 @@ pub(super) fn machine(kind: Kind, directory: &Path, settings: &str) -> Result<Ma
         },
         Kind::Virt => Machine::Virt {
             kernel: existing(parts.join("zImage"))?,
-            userland: existing(made.join("userland.cpio.zst"))?,
+            userland: match existing(made.join("userland.cpio.zst"))? {
+                shipped if hand => with_hand(&shipped, directory)?,
+                shipped => shipped,
+            },
             kernel_args: kernel_args()?,
             card,
+            hand,
         },
     })
+}
+
+/// Writes the card that was built to `card`, with these settings.
+pub(super) fn flash(kind: Kind, card: &Path, settings: &str) -> Result<(), SceneError> {
+    let original = existing(kind.directory().join("card.img"))?;
+    fs::copy(&original, card).map_err(SceneError::io(card.display()))?;
+    OpenOptions::new()
+        .write(true)
+        .open(card)
+        .and_then(|file| file.set_len(CARD_BYTES))
+        .map_err(SceneError::io(card.display()))?;
+    let layout = layout()?;
+    failberry_image::card::set_config(card, &layout, settings)?;
+    if kind == Kind::Rpi2 {
+        suit_the_emulation(card, &layout)?;
+    }
+    Ok(())
+}
+
+/// Where things lie on a card.
+pub(super) fn layout() -> Result<Layout, SceneError> {
+    Ok(Layout::read(&repository().join("board/layout.toml"))?)
+}
+
+/// What is shipped, with an archive in front of it: the kernel unpacks one after the other.
+fn with_hand(shipped: &Path, directory: &Path) -> Result<PathBuf, SceneError> {
+    let path = repository().join("out/firmware/armv7/saboteur");
+    let program = fs::read(existing(path.clone())?).map_err(SceneError::io(path.display()))?;
+    let mut tree = Tree::default();
+    tree.put("saboteur", Node::File(0o755, program));
+    let mut archive = tree.to_archive(0);
+    archive.extend(fs::read(shipped).map_err(SceneError::io(shipped.display()))?);
+    let path = directory.join("userland-with-hand");
+    fs::write(&path, archive).map_err(SceneError::io(path.display()))?;
+    Ok(path)
 }
 
 /// Tells the kernel by U-Boot's environment on `card` what QEMU's Pi cannot do. The watchdog: it

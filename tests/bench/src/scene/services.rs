@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    net::{TcpListener, UdpSocket},
+    net::{Ipv4Addr, TcpListener, UdpSocket},
 };
 
 use super::{
@@ -11,11 +11,17 @@ use super::{
 };
 use crate::{
     internet::{Authority, Keys, Ntp, Route53, Web},
-    net::{INTERNET_ADDRESS, World},
+    net::{IMPOSTOR_ADDRESS, INTERNET_ADDRESS, World},
 };
+
+/// Ten years: what the impostor's clock is ahead.
+const IMPOSTOR_AHEAD_MS: i64 = 10 * 365 * 86_400_000;
 
 /// What the page says.
 const PAGE: &str = "You have reached the internet.\n";
+
+/// What the impostor's says.
+const PORTAL: &str = "Buy more data to go on.\n";
 
 /// Running services.
 pub struct Services {
@@ -27,30 +33,58 @@ pub struct Services {
     pub web: Web,
     /// The time.
     pub ntp: Ntp,
+    /// Who answers where names lead to the wrong place.
+    pub impostor: Impostor,
+}
+
+/// Somebody at [`IMPOSTOR_ADDRESS`] who has everything but a certificate that the box trusts.
+pub struct Impostor {
+    /// His Route 53, for the same keys.
+    pub route53: Route53,
+    /// His page.
+    pub web: Web,
+    /// His time.
+    pub ntp: Ntp,
 }
 
 impl Services {
     /// Starts them in the internet's namespace.
     pub(super) fn start(world: &World) -> Result<Self, SceneError> {
-        let tcp = |port| {
+        let tcp = |address: Ipv4Addr, port| {
             let listener = world
                 .internet()
-                .run(move || TcpListener::bind((INTERNET_ADDRESS, port)));
-            listener.map_err(SceneError::io(format!("{INTERNET_ADDRESS}:{port}")))
+                .run(move || TcpListener::bind((address, port)));
+            listener.map_err(SceneError::io(format!("{address}:{port}")))
         };
-        let time: io::Result<_> = world
-            .internet()
-            .run(|| UdpSocket::bind((INTERNET_ADDRESS, 123)));
+        let time = |address: Ipv4Addr| {
+            let socket: io::Result<_> = world
+                .internet()
+                .run(move || UdpSocket::bind((address, 123)));
+            socket
+                .map(Ntp::serve)
+                .map_err(SceneError::io(format!("{address}:123")))
+        };
         let authority = Authority::new();
         let keys = Keys {
             access_key_id: KEY_ID.into(),
             secret_access_key: SECRET.into(),
         };
+        let zone = |address, authority: &Authority| -> Result<_, SceneError> {
+            let tls = authority.server(&[ROUTE53_HOST]);
+            Ok(Route53::serve(tcp(address, 443)?, tls, ZONE, keys.clone()))
+        };
+        let impostor = Impostor {
+            route53: zone(IMPOSTOR_ADDRESS, &Authority::new())?,
+            web: Web::serve(tcp(IMPOSTOR_ADDRESS, 80)?, PORTAL),
+            ntp: time(IMPOSTOR_ADDRESS)?,
+        };
+        impostor.ntp.set_offset(IMPOSTOR_AHEAD_MS);
         Ok(Self {
-            route53: Route53::serve(tcp(443)?, authority.server(&[ROUTE53_HOST]), ZONE, keys),
-            web: Web::serve(tcp(80)?, PAGE),
-            ntp: Ntp::serve(time.map_err(SceneError::io("time"))?),
+            route53: zone(INTERNET_ADDRESS, &authority)?,
+            web: Web::serve(tcp(INTERNET_ADDRESS, 80)?, PAGE),
+            ntp: time(INTERNET_ADDRESS)?,
             authority,
+            impostor,
         })
     }
 }

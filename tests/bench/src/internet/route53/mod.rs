@@ -4,6 +4,7 @@
 //! changes made and the requests refused.
 
 mod change;
+mod mood;
 mod refusal;
 mod signature;
 #[cfg(test)]
@@ -19,7 +20,7 @@ use std::{
 
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-pub use crate::internet::route53::change::Change;
+pub use crate::internet::route53::{change::Change, mood::Mood};
 use crate::internet::{
     acceptor::Running,
     clock,
@@ -63,6 +64,7 @@ pub struct Route53 {
 struct Shared {
     path: String,
     keys: Keys,
+    mood: Mutex<Mood>,
     records: Mutex<Records>,
     changes: Journal<Change>,
     refusals: Journal<String>,
@@ -74,6 +76,7 @@ impl Route53 {
         let shared = Arc::new(Shared {
             path: format!("/2013-04-01/hostedzone/{zone}/rrset"),
             keys,
+            mood: Mutex::default(),
             records: Mutex::new(BTreeMap::new()),
             changes: Journal::new(),
             refusals: Journal::new(),
@@ -90,6 +93,15 @@ impl Route53 {
             shared,
             _running: running,
         }
+    }
+
+    /// How requests are met from now on.
+    pub fn set_mood(&self, mood: Mood) {
+        *self
+            .shared
+            .mood
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = mood;
     }
 
     /// Every change made so far.
@@ -128,10 +140,29 @@ impl Route53 {
 
 impl Shared {
     fn connection(&self, stream: TcpStream, tls: &Arc<ServerConfig>) -> io::Result<()> {
+        let mood = self
+            .mood
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let tls = match &mood {
+            Mood::HangsUp => return Err(io::Error::other("hung up")),
+            Mood::SomebodyElse(tls) => tls,
+            _ => tls,
+        };
         let connection = ServerConnection::new(Arc::clone(tls)).map_err(io::Error::other)?;
         let mut stream = StreamOwned::new(connection, stream);
         if let Some(request) = http::read(&mut stream)? {
-            let (status, body) = match self.change(&request) {
+            if let Mood::Babbles(bytes) = &mood {
+                self.refusals.push("babble".to_owned());
+                stream.write_all(bytes)?;
+                return stream.flush();
+            }
+            let outcome = match mood {
+                Mood::Refuses(refusal) => Err(refusal),
+                _ => self.change(&request),
+            };
+            let (status, body) = match outcome {
                 Ok(body) => (200, body),
                 Err(refusal) => {
                     self.refusals.push(refusal.to_string());

@@ -5,8 +5,8 @@ use std::fmt;
 use crate::internet::route53::{NAMESPACE, REQUEST_ID};
 
 /// Status, code and message.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Refusal {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
     status: u16,
     code: &'static str,
     message: String,

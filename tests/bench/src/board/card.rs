@@ -1,0 +1,97 @@
+//! The card in the board's slot, and what can be wrong with it.
+
+use std::{
+    fs::OpenOptions,
+    io,
+    os::unix::fs::FileExt,
+    path::{Path, PathBuf},
+};
+
+/// Bytes of a sector, the smallest piece that a card reads.
+pub const SECTOR: u64 = 512;
+
+/// A card, as the image that it holds.
+#[derive(Clone, Debug)]
+pub struct Card {
+    path: PathBuf,
+    write_protected: bool,
+    bad_sectors: Vec<u64>,
+}
+
+impl Card {
+    /// A sound card with the image at `path`.
+    pub const fn sound(path: PathBuf) -> Self {
+        Self {
+            path,
+            write_protected: false,
+            bad_sectors: Vec::new(),
+        }
+    }
+
+    /// Its image.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether the card refuses what is to be written, from the next power-up on.
+    pub const fn write_protect(&mut self, on: bool) {
+        self.write_protected = on;
+    }
+
+    /// Which sectors of the card cannot be read, from the next power-up on.
+    pub fn set_bad_sectors(&mut self, sectors: Vec<u64>) {
+        self.bad_sectors = sectors;
+    }
+
+    /// Puts `bytes` on the card at `offset`. Only without power: a running board has its own view.
+    ///
+    /// # Errors
+    /// The image's.
+    pub fn overwrite(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        let file = OpenOptions::new().write(true).open(&self.path)?;
+        file.write_all_at(bytes, offset)
+    }
+
+    /// QEMU's option for a drive with the card in it, named "card".
+    pub(super) fn drive(&self, interface: &str) -> String {
+        let path = self.path.display();
+        let protected = if self.write_protected { "on" } else { "off" };
+        let common = format!("if={interface},id=card,format=raw,readonly={protected}");
+        if self.bad_sectors.is_empty() {
+            return format!("file={path},{common}");
+        }
+        let mut drive = format!("file.driver=blkdebug,file.image.filename={path},{common}");
+        for (index, sector) in self.bad_sectors.iter().enumerate() {
+            // The event of every read, whatever asks for it.
+            drive.extend([
+                format!(",file.inject-error.{index}.event=none"),
+                format!(",file.inject-error.{index}.iotype=read"),
+                format!(",file.inject-error.{index}.errno=5"),
+                format!(",file.inject-error.{index}.sector={sector}"),
+            ]);
+        }
+        drive
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_drive_is_as_the_card() {
+        let mut card = Card::sound("/c".into());
+        assert_eq!(
+            card.drive("sd"),
+            "file=/c,if=sd,id=card,format=raw,readonly=off"
+        );
+        card.write_protect(true);
+        card.set_bad_sectors(vec![7]);
+        assert_eq!(
+            card.drive("none"),
+            "file.driver=blkdebug,file.image.filename=/c,if=none,id=card,format=raw,readonly=on,\
+             file.inject-error.0.event=none,file.inject-error.0.iotype=read,\
+             file.inject-error.0.errno=5,file.inject-error.0.sector=7"
+        );
+    }
+}
