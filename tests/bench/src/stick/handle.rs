@@ -134,6 +134,28 @@ impl Stick {
         self.shared.change(Machine::crash);
     }
 
+    /// Hangs the stick until it is told to start anew, which it hears on any port and does not
+    /// answer.
+    pub fn daze(&self) {
+        self.shared.change(Machine::daze);
+    }
+
+    /// The same, from the next command on that starts so.
+    pub fn daze_at(&self, command_prefix: &str) {
+        self.shared
+            .change(|machine, _| machine.daze_at(command_prefix));
+    }
+
+    /// The call is over, and the stick stays in its data mode whatever DTR does.
+    pub fn go_astray(&self) {
+        self.shared.change(Machine::go_astray);
+    }
+
+    /// From now on LCP echo requests get no answer.
+    pub fn ignore_echo(&self) {
+        self.shared.change(|machine, _| machine.ignore_echo());
+    }
+
     /// Every command that starts so is answered with this line instead, until the stick restarts.
     pub fn spoil(&self, command_prefix: &str, answer: &str) {
         self.shared

@@ -3,8 +3,11 @@
 //! Takes in packets, time and what happens on the carrier's line; gives out packets and what to do
 //! with the line. Pure.
 
+mod trouble;
+
 use std::collections::VecDeque;
 
+use self::trouble::{Silence, Troubles};
 use super::{
     Mode, Options, Transport,
     cdrom::CdRom,
@@ -41,23 +44,6 @@ enum Bus {
     Off,
 }
 
-/// Whether it answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Silence {
-    /// It does.
-    None,
-    /// It takes bytes and answers nothing.
-    Hung,
-    /// The same, until a bus reset such as power brings it.
-    Crashed,
-}
-
-impl Silence {
-    fn is_silent(self) -> bool {
-        self != Self::None
-    }
-}
-
 /// One stick.
 pub(super) struct Machine {
     transport: Transport,
@@ -68,7 +54,7 @@ pub(super) struct Machine {
     cdrom: CdRom,
     restart: Option<(u64, Mode)>,
     unplugging: bool,
-    silence: Silence,
+    troubles: Troubles,
     /// What the host was told of the carrier.
     carrier: bool,
     configured: bool,
@@ -91,7 +77,7 @@ impl Machine {
             cdrom: CdRom::default(),
             restart: None,
             unplugging: false,
-            silence: Silence::None,
+            troubles: Troubles::default(),
             carrier: false,
             configured: false,
             uplink: VecDeque::new(),
@@ -112,8 +98,8 @@ impl Machine {
         };
         match device.handle(frame, now) {
             Some(Event::Reset) => {
-                if self.silence == Silence::Crashed {
-                    self.silence = Silence::None;
+                if self.troubles.silence == Silence::Crashed {
+                    self.troubles.silence = Silence::None;
                     device.freeze(false);
                     self.phone.power_up(now);
                 }
@@ -124,7 +110,7 @@ impl Machine {
                 self.configured = configuration != 0;
                 self.start_function();
             }
-            Some(Event::Dtr { interface, on }) if !self.silence.is_silent() => {
+            Some(Event::Dtr { interface, on }) if self.troubles.minds_dtr() => {
                 if let Some(port) = self.ports.get_mut(usize::from(interface))
                     && port.dtr(on)
                 {
@@ -151,6 +137,9 @@ impl Machine {
         if let Bus::Away(at, mode) = self.bus
             && now >= at
         {
+            if self.troubles.silence == Silence::Dazed {
+                self.troubles.silence = Silence::None;
+            }
             self.phone.power_up(now);
             self.attach(mode);
         }
@@ -211,52 +200,6 @@ impl Machine {
         self.ports.iter().any(Port::in_call)
     }
 
-    /// The next command that starts so is answered with this line.
-    pub(super) fn fault(&mut self, prefix: &str, answer: &str) {
-        self.phone.fault(prefix, answer);
-    }
-
-    /// Whether it hangs: takes bytes and answers nothing.
-    pub(super) fn set_silent(&mut self, on: bool, now: u64) {
-        self.fall_silent(if on { Silence::Hung } else { Silence::None }, now);
-    }
-
-    /// Hangs until the bus is reset, as it is when power comes back.
-    pub(super) fn crash(&mut self, now: u64) {
-        self.fall_silent(Silence::Crashed, now);
-    }
-
-    fn fall_silent(&mut self, silence: Silence, now: u64) {
-        self.silence = silence;
-        if let Bus::On(device) = &mut self.bus {
-            device.freeze(self.silence.is_silent());
-        }
-        self.tick(now);
-    }
-
-    /// From now on every command that starts so is answered with this line, until a restart.
-    pub(super) fn spoil(&mut self, prefix: &str, answer: &str) {
-        self.phone.spoil(prefix, answer);
-    }
-
-    /// Bytes on the modem port out of nowhere.
-    pub(super) fn inject(&mut self, bytes: &[u8], now: u64) {
-        if let Bus::On(device) = &mut self.bus
-            && self.mode != Mode::CdRom
-        {
-            device.write(MODEM_INTERFACE, bytes);
-        }
-        self.tick(now);
-    }
-
-    /// The network ends the call.
-    pub(super) fn drop_call(&mut self, now: u64) {
-        if self.in_call() {
-            self.close_line();
-            self.no_carrier(now);
-        }
-    }
-
     /// Packets to be sent.
     pub(super) fn take_frames(&mut self) -> Vec<Frame> {
         std::mem::take(&mut self.frames)
@@ -299,7 +242,7 @@ impl Machine {
     /// How many bytes of the line are welcome.
     pub(super) fn line_room(&self) -> usize {
         let online = self.ports.iter().any(Port::is_online);
-        if online && !self.silence.is_silent() {
+        if online && !self.troubles.silence.is_silent() {
             self.downlink_room()
         } else {
             0
@@ -333,7 +276,7 @@ impl Machine {
         };
         self.mode = mode;
         let mut device = Device::attach(layout, self.transport);
-        device.freeze(self.silence.is_silent());
+        device.freeze(self.troubles.silence.is_silent());
         self.frames.append(&mut device.take_frames());
         self.bus = Bus::On(device);
         self.configured = false;
@@ -359,6 +302,7 @@ impl Machine {
     }
 
     fn close_line(&mut self) {
+        self.troubles.astray = false;
         self.uplink.clear();
         self.orders.push(Order::Close);
     }
@@ -394,9 +338,11 @@ impl Machine {
         for interface in 0..=MODEM_INTERFACE {
             self.drain_port(interface, now);
             while let Some(bytes) = self.next_write(interface) {
-                if !self.silence.is_silent()
-                    && let Some(port) = self.ports.get_mut(usize::from(interface))
-                {
+                if self.troubles.silence.is_silent() {
+                    if self.troubles.hear(&bytes) {
+                        self.restart_soon(now);
+                    }
+                } else if let Some(port) = self.ports.get_mut(usize::from(interface)) {
                     port.receive(&bytes, &mut self.phone, now);
                 }
                 self.drain_port(interface, now);
@@ -420,8 +366,12 @@ impl Machine {
             return;
         };
         let (output, actions) = (port.take_output(), port.take_actions());
+        if self.troubles.is_felled_by(&actions) {
+            // It did hear; that is all.
+            return self.daze(now);
+        }
         if let Bus::On(device) = &mut self.bus
-            && !self.silence.is_silent()
+            && !self.troubles.silence.is_silent()
         {
             device.write(interface, &output);
         }
@@ -430,17 +380,19 @@ impl Machine {
                 Action::Heard(command) => self.commands.push(command),
                 Action::Dial => self.orders.push(Order::Connect),
                 Action::HangUp => self.close_line(),
-                Action::Send(bytes) => self.uplink.extend(bytes),
-                Action::Restart => {
-                    let mode = if self.phone.autorun {
-                        Mode::CdRom
-                    } else {
-                        self.mode
-                    };
-                    self.restart = Some((now.saturating_add(LEAVE_MS), mode));
-                }
+                Action::Send(bytes) => self.uplink.extend(self.troubles.pass(bytes)),
+                Action::Restart => self.restart_soon(now),
             }
         }
+    }
+
+    fn restart_soon(&mut self, now: u64) {
+        let mode = if self.phone.autorun {
+            Mode::CdRom
+        } else {
+            self.mode
+        };
+        self.restart = Some((now.saturating_add(LEAVE_MS), mode));
     }
 
     fn settle_cdrom(&mut self, now: u64) {
@@ -448,7 +400,7 @@ impl Machine {
             return;
         };
         while let Some(bytes) = device.read(0) {
-            if !self.silence.is_silent() {
+            if !self.troubles.silence.is_silent() {
                 self.cdrom.receive(&bytes);
             }
         }

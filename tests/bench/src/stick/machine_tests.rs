@@ -195,6 +195,48 @@ fn a_crashed_stick_wakes_with_its_power() {
 }
 
 #[test]
+fn a_dazed_stick_hears_nothing_but_the_command_to_start_anew() {
+    let mut host = Host::new(Mode::Modem);
+    host.machine.daze_at("AT+CREG");
+    host.write(b"ATE0\r");
+    assert!(host.read().0.contains("OK"));
+    host.write(b"AT+CREG?\r");
+    host.write(b"AT\r");
+    assert_eq!(host.read().0, "");
+    host.write(b"\rAT+CF");
+    host.write(b"UN=1,1\r");
+    assert_eq!(host.read().0, "");
+    let left = host.pass(LEAVE_MS);
+    assert!(left.contains(&Packet::DeviceDisconnect), "{left:?}");
+    host.pass(AWAY_MS);
+    host.handle(Packet::Reset);
+    host.handle(Packet::SetConfiguration(1));
+    host.write(b"AT\r");
+    assert!(host.read().0.contains("OK"));
+}
+
+#[test]
+fn a_stick_gone_astray_leaves_its_data_mode_only_by_the_escape() {
+    let mut host = Host::new(Mode::Modem);
+    host.call();
+    host.machine.go_astray(host.now);
+    assert_eq!(host.machine.take_orders(), [Order::Close]);
+    host.dtr(false);
+    host.dtr(true);
+    host.write(b"AT\r");
+    assert_eq!(host.machine.uplink(), b"");
+    assert!(!host.read().0.contains("OK"));
+    host.pass(2_000);
+    host.write(b"+++");
+    host.pass(2_000);
+    assert!(host.read().0.contains("OK"));
+    host.write(b"ATH\r");
+    assert!(host.read().0.contains("OK"));
+    host.write(b"AT\r");
+    assert!(host.read().0.contains("OK"));
+}
+
+#[test]
 fn the_flood_is_bounded_and_stays_out_of_calls() {
     let mut host = Host::new(Mode::Modem);
     host.read();

@@ -1,0 +1,240 @@
+//! What can be wrong with a stick: silence of several depths, a call that nobody has told it is
+//! over, echo requests that get no answer.
+
+use super::{Bus, Machine, Mode, Order};
+use crate::stick::{modem::Action, usb::MODEM_INTERFACE};
+
+/// What a stick hears whatever else it does not: the command to start anew.
+const RESTART: &[u8] = b"AT+CFUN=1,1\r";
+
+/// Whether it answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Silence {
+    /// It does.
+    None,
+    /// It takes bytes and answers nothing, whatever is done.
+    Hung,
+    /// The same, until it is told to start anew, which it does not answer either.
+    Dazed,
+    /// The same, until a bus reset such as power brings it.
+    Crashed,
+}
+
+impl Silence {
+    pub(super) fn is_silent(self) -> bool {
+        self != Self::None
+    }
+}
+
+/// A stick's troubles.
+pub(super) struct Troubles {
+    pub(super) silence: Silence,
+    /// The command at which it falls into a daze.
+    hangs_at: Option<String>,
+    /// What it heard last in its daze.
+    heard: Vec<u8>,
+    /// It does not know that its call is over, and does not mind DTR.
+    pub(super) astray: bool,
+    /// Takes echo requests out of what goes up to the carrier.
+    echo: Option<EchoFilter>,
+}
+
+impl Default for Troubles {
+    fn default() -> Self {
+        Self {
+            silence: Silence::None,
+            hangs_at: None,
+            heard: Vec::new(),
+            astray: false,
+            echo: None,
+        }
+    }
+}
+
+impl Troubles {
+    pub(super) fn minds_dtr(&self) -> bool {
+        !self.silence.is_silent() && !self.astray
+    }
+
+    /// Hears of commands; tells whether one of them is too much for it.
+    pub(super) fn is_felled_by(&mut self, actions: &[Action]) -> bool {
+        let felled = self.hangs_at.as_ref().is_some_and(|prefix| {
+            let hears =
+                |it: &Action| matches!(it, Action::Heard(command) if command.starts_with(prefix));
+            actions.iter().any(hears)
+        });
+        if felled {
+            self.hangs_at = None;
+        }
+        felled
+    }
+
+    /// Hears bytes without answering; tells whether they make it start anew.
+    pub(super) fn hear(&mut self, bytes: &[u8]) -> bool {
+        if self.silence != Silence::Dazed {
+            return false;
+        }
+        self.heard.extend(bytes);
+        let restarts = (self.heard.windows(RESTART.len())).any(|window| window == RESTART);
+        let old = self.heard.len().saturating_sub(RESTART.len());
+        self.heard.drain(..old);
+        restarts
+    }
+
+    /// What of `bytes` goes up to the carrier.
+    pub(super) fn pass(&mut self, bytes: Vec<u8>) -> Vec<u8> {
+        match &mut self.echo {
+            _ if self.astray => Vec::new(),
+            Some(filter) => filter.pass(&bytes),
+            None => bytes,
+        }
+    }
+}
+
+impl Machine {
+    /// The next command that starts so is answered with this line.
+    pub(in super::super) fn fault(&mut self, prefix: &str, answer: &str) {
+        self.phone.fault(prefix, answer);
+    }
+
+    /// From now on every command that starts so is answered with this line, until a restart.
+    pub(in super::super) fn spoil(&mut self, prefix: &str, answer: &str) {
+        self.phone.spoil(prefix, answer);
+    }
+
+    /// Whether it hangs: takes bytes and answers nothing.
+    pub(in super::super) fn set_silent(&mut self, on: bool, now: u64) {
+        self.fall_silent(if on { Silence::Hung } else { Silence::None }, now);
+    }
+
+    /// Hangs until the bus is reset, as it is when power comes back.
+    pub(in super::super) fn crash(&mut self, now: u64) {
+        self.fall_silent(Silence::Crashed, now);
+    }
+
+    /// Hangs until it is told to start anew.
+    pub(in super::super) fn daze(&mut self, now: u64) {
+        self.fall_silent(Silence::Dazed, now);
+    }
+
+    /// The same, from the next command on that starts so.
+    pub(in super::super) fn daze_at(&mut self, prefix: &str) {
+        self.troubles.hangs_at = Some(prefix.to_owned());
+    }
+
+    fn fall_silent(&mut self, silence: Silence, now: u64) {
+        self.troubles.silence = silence;
+        if let Bus::On(device) = &mut self.bus {
+            device.freeze(silence.is_silent());
+        }
+        self.tick(now);
+    }
+
+    /// The call is over, and the stick stays in its data mode whatever DTR does.
+    pub(in super::super) fn go_astray(&mut self, now: u64) {
+        if self.in_call() {
+            self.uplink.clear();
+            self.orders.push(Order::Close);
+            self.troubles.astray = true;
+            self.tick(now);
+        }
+    }
+
+    /// From now on echo requests get no answer.
+    pub(in super::super) fn ignore_echo(&mut self) {
+        self.troubles.echo = Some(EchoFilter::default());
+    }
+
+    /// Bytes on the modem port out of nowhere.
+    pub(in super::super) fn inject(&mut self, bytes: &[u8], now: u64) {
+        if let Bus::On(device) = &mut self.bus
+            && self.mode != Mode::CdRom
+        {
+            device.write(MODEM_INTERFACE, bytes);
+        }
+        self.tick(now);
+    }
+
+    /// The network ends the call.
+    pub(in super::super) fn drop_call(&mut self, now: u64) {
+        if self.in_call() {
+            self.close_line();
+            self.no_carrier(now);
+        }
+    }
+}
+
+/// Takes LCP Echo-Requests out of a stream of frames.
+///
+/// It need not take frames apart: LCP is sent with address and control field, and with every
+/// control character escaped, whatever was agreed (RFC 1662, 7.1).
+#[derive(Default)]
+struct EchoFilter {
+    /// The beginning of a frame that may be one.
+    head: Vec<u8>,
+    rest: Rest,
+}
+
+/// What becomes of the rest of a frame.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Rest {
+    #[default]
+    Unknown,
+    Passes,
+    IsDropped,
+}
+
+const FLAG: u8 = 0x7e;
+
+/// Address, control, LCP, code 9.
+const ECHO_REQUEST: &[u8] = &[0xff, 0x7d, 0x23, 0xc0, 0x21, 0x7d, 0x29];
+
+impl EchoFilter {
+    fn pass(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let mut passed = Vec::new();
+        for byte in bytes {
+            match self.rest {
+                _ if *byte == FLAG => {
+                    passed.append(&mut self.head);
+                    passed.push(FLAG);
+                    self.rest = Rest::Unknown;
+                }
+                Rest::Passes => passed.push(*byte),
+                Rest::IsDropped => {}
+                Rest::Unknown => {
+                    self.head.push(*byte);
+                    if self.head == ECHO_REQUEST {
+                        self.head.clear();
+                        self.rest = Rest::IsDropped;
+                    } else if !ECHO_REQUEST.starts_with(&self.head) {
+                        passed.append(&mut self.head);
+                        self.rest = Rest::Passes;
+                    }
+                }
+            }
+        }
+        passed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn echo_requests_are_taken_out_and_nothing_else() {
+        let request = [&[FLAG], ECHO_REQUEST, &[1, 2, 3, FLAG]].concat();
+        let reply = [FLAG, 0xff, 0x7d, 0x23, 0xc0, 0x21, 0x7d, 0x2a, 7, FLAG];
+        let packet = [0x21, 0x45, 9, FLAG];
+        let stream = [request.as_slice(), &reply, &request, &packet].concat();
+        for chunk in [1, 3, 100] {
+            let mut filter = EchoFilter::default();
+            let passed: Vec<u8> = (stream.chunks(chunk))
+                .flat_map(|bytes| filter.pass(bytes))
+                .collect();
+            let frames = passed.split(|byte| *byte == FLAG);
+            let frames: Vec<&[u8]> = frames.filter(|frame| !frame.is_empty()).collect();
+            assert_eq!(frames, [&reply[1..9], &packet[..3]]);
+        }
+    }
+}
