@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the one static binary for 32-bit (armv7) or 64-bit (aarch64) boards.
-# Usage: board/firmware.sh armv7|aarch64    Gives: out/firmware/<name>/failberry
+# Builds the one static binary for 32-bit (armv7) or 64-bit (aarch64) boards, or another one for tests.
+# Usage: board/firmware.sh armv7|aarch64 [saboteur]    Gives: out/firmware/<name>/failberry
 set -euo pipefail
 . "$(dirname "$0")/setup/lib.sh"
 
@@ -15,6 +15,9 @@ aarch64)
   ;;
 *) die "expected armv7 or aarch64, got '${1:-}'" ;;
 esac
+
+binary=${2:-failberry}
+package=failberry${2:+-$2}
 
 cd "$FAILBERRY_ROOT"
 cross=$FAILBERRY_CACHE/cross
@@ -42,10 +45,10 @@ export "CARGO_TARGET_${name}_RUSTFLAGS=-C link-self-contained=no -C target-featu
 export "CC_$c_name=$cross/bin/$musl-gcc" "AR_$c_name=$cross/bin/$musl-ar"
 export "CFLAGS_$c_name=$c_cpu -Os $c_paths"
 
-step "building failberry for $1 (the first time takes some minutes)"
-/usr/bin/cargo build --locked --package failberry --bin failberry --profile firmware \
+step "building $binary for $1 (the first time takes some minutes)"
+/usr/bin/cargo build --locked --package "$package" --bin "$binary" --profile firmware \
   --target "$target" --target-dir target/device \
   -Z build-std=std,panic_abort -Z build-std-features=
 mkdir -p "out/firmware/$1"
-cp "target/device/$target/firmware/failberry" "out/firmware/$1/failberry"
-step "out/firmware/$1/failberry has $(stat -c %s "out/firmware/$1/failberry") bytes"
+cp "target/device/$target/firmware/$binary" "out/firmware/$1/$binary"
+step "out/firmware/$1/$binary has $(stat -c %s "out/firmware/$1/$binary") bytes"

@@ -21,6 +21,9 @@ pub enum BoardError {
         /// What it said.
         stderr: String,
     },
+    /// The setting asked for none.
+    #[error("the box was booted without the bench's hand in it")]
+    NoHand,
     /// A line that was waited for did not come.
     #[error(
         "expected a line with {text:?} on the console within {} s, got {}:\n{last}",

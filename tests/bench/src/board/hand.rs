@@ -1,0 +1,189 @@
+//! The bench's hand inside the box (`tests/saboteur`): orders to it, and what it sees.
+//!
+//! It goes through the box's lives: after a reset the next life's hand answers at the same socket.
+
+use std::{
+    io::{self, BufRead, BufReader, Write},
+    os::unix::net::UnixStream,
+    sync::Mutex,
+    time::Duration,
+};
+
+/// A box that has to start first, under load, and then does it; a full card takes the longest.
+const ANSWER: Duration = Duration::from_secs(60);
+
+/// A connection to the hand.
+pub struct Hand(Mutex<Line>);
+
+struct Line {
+    orders: UnixStream,
+    answers: BufReader<UnixStream>,
+    given: u32,
+}
+
+/// A process of the product, as the kernel sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Process {
+    /// The service; `supervisor` is PID 1.
+    pub name: String,
+    /// Its process id.
+    pub pid: u32,
+    /// Proportional set size in KiB.
+    pub pss: u64,
+    /// The part of it that stands for no file: heap, stacks, changed data.
+    pub anonymous: u64,
+    /// Resident set size in KiB.
+    pub rss: u64,
+    /// Open descriptors.
+    pub files: u64,
+    /// Processes it has started and that are not buried yet.
+    pub children: u64,
+    /// Threads, the first one included.
+    pub threads: u64,
+}
+
+/// What the hand sees at one time.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sample {
+    /// PID 1 and the services that run.
+    pub processes: Vec<Process>,
+    /// Ended processes that nobody has buried yet.
+    pub dead: u64,
+}
+
+impl Hand {
+    pub(super) fn new(orders: UnixStream) -> io::Result<Self> {
+        orders.set_read_timeout(Some(ANSWER))?;
+        let answers = BufReader::new(orders.try_clone()?);
+        Ok(Self(Mutex::new(Line {
+            orders,
+            answers,
+            given: 0,
+        })))
+    }
+
+    /// Gives an order and waits until it is carried out, or at least understood where nobody is
+    /// left to tell; gives out what the hand tells.
+    ///
+    /// # Errors
+    /// The hand's, or none has answered.
+    pub fn order(&self, order: &str) -> io::Result<String> {
+        let mut line = self
+            .0
+            .lock()
+            .map_err(|_| io::Error::other("an order has panicked"))?;
+        line.give(order).map_err(|error| {
+            let why = format!("the order {order:?} to the hand in the box: {error}");
+            io::Error::new(error.kind(), why)
+        })
+    }
+
+    /// Looks at the product's processes.
+    ///
+    /// # Errors
+    /// The hand's.
+    pub fn sample(&self) -> io::Result<Sample> {
+        let text = self.order("sample")?;
+        parse(&text).ok_or_else(|| {
+            let why = format!("expected a sample from the hand in the box, got {text:?}");
+            io::Error::new(io::ErrorKind::InvalidData, why)
+        })
+    }
+}
+
+impl Line {
+    fn give(&mut self, order: &str) -> io::Result<String> {
+        self.given += 1;
+        let number = self.given.to_string();
+        self.orders
+            .write_all(format!("{number} {order}\n").as_bytes())?;
+        loop {
+            let mut line = String::new();
+            if self.answers.read_line(&mut line)? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            // What an earlier life could not answer in time may come late.
+            let Some((of, answer)) = line.trim_end_matches('\n').split_once(' ') else {
+                continue;
+            };
+            if of != number {
+                continue;
+            }
+            return match answer.split_once(' ') {
+                Some(("ok", text)) => Ok(text.to_owned()),
+                Some(("error", why)) => Err(io::Error::other(why.to_owned())),
+                _ => Err(io::Error::other(format!("answered {answer:?}"))),
+            };
+        }
+    }
+}
+
+fn parse(text: &str) -> Option<Sample> {
+    let mut sample = Sample::default();
+    for word in text.split(' ') {
+        let (name, rest) = word.split_once(':')?;
+        let numbers: Vec<u64> = rest
+            .split(':')
+            .map(|number| number.parse().ok())
+            .collect::<Option<_>>()?;
+        match *numbers.as_slice() {
+            [dead] if name == "dead" => sample.dead = dead,
+            [pid, pss, anonymous, rss, files, children, threads] => {
+                sample.processes.push(Process {
+                    name: name.to_owned(),
+                    pid: u32::try_from(pid).ok()?,
+                    pss,
+                    anonymous,
+                    rss,
+                    files,
+                    children,
+                    threads,
+                });
+            }
+            _ => return None,
+        }
+    }
+    Some(sample)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn an_order_is_answered_by_its_number() {
+        let (ours, box_side) = UnixStream::pair().unwrap();
+        let hand = Hand::new(ours).unwrap();
+        let answering = thread::spawn(move || {
+            let mut orders = BufReader::new(box_side.try_clone().unwrap());
+            let mut heard = Vec::new();
+            for answer in ["0 ok of an earlier life\n1 ok \n", "2 error no\n"] {
+                let mut line = String::new();
+                orders.read_line(&mut line).unwrap();
+                heard.push(line);
+                (&box_side).write_all(answer.as_bytes()).unwrap();
+            }
+            heard
+        });
+        assert_eq!(hand.order("freeze").unwrap(), "");
+        let error = hand.order("signal x SIGKILL").unwrap_err().to_string();
+        assert!(error.ends_with("no"), "{error}");
+        let heard = answering.join().unwrap();
+        assert_eq!(heard, ["1 freeze\n", "2 signal x SIGKILL\n"]);
+    }
+
+    #[test]
+    fn samples_are_read() {
+        let sample = parse("supervisor:1:385:68:884:20:6:1 dead:2").unwrap();
+        assert_eq!(sample.dead, 2);
+        let one = sample.processes.first().unwrap();
+        assert_eq!((one.name.as_str(), one.pid), ("supervisor", 1));
+        assert_eq!((one.pss, one.anonymous, one.rss), (385, 68, 884));
+        assert_eq!((one.files, one.children, one.threads), (20, 6, 1));
+        for text in ["", "dead", "dead:x", "supervisor:1:2"] {
+            assert_eq!(parse(text), None, "{text}");
+        }
+    }
+}

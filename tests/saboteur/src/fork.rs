@@ -1,0 +1,22 @@
+//! Children that share nothing.
+#![allow(unsafe_code)]
+
+use std::{
+    io,
+    panic::{AssertUnwindSafe, catch_unwind},
+    process,
+};
+
+use nix::unistd::{ForkResult, Pid, fork};
+
+/// Runs `life` in a child process, which ends with it; gives out the child.
+pub(crate) fn child(life: impl FnOnce()) -> io::Result<Pid> {
+    // SAFETY: this program has one thread, so that no lock is held by another one in the child.
+    match unsafe { fork() }? {
+        ForkResult::Parent { child } => Ok(child),
+        ForkResult::Child => {
+            let lived = catch_unwind(AssertUnwindSafe(life));
+            process::exit(i32::from(lived.is_err()));
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! The orders.
+
+use std::{
+    fs,
+    io::{self, Read, Write},
+    os::unix::net::UnixStream,
+    path::Path,
+    time::Duration,
+};
+
+use nix::{
+    sys::{
+        ptrace,
+        signal::{Signal, kill},
+        time::TimeSpec,
+    },
+    time::{ClockId, clock_gettime, clock_settime},
+    unistd::Pid,
+};
+
+use crate::{memory, processes, storms};
+
+/// PID 1's own mounts.
+const ROOT: &str = "/proc/1/root";
+
+/// Where PID 1 listens for requests.
+const REQUESTS: &str = "/proc/1/root/run/failberry/supervisor/requests";
+
+/// What came of an order.
+pub(crate) enum Outcome {
+    /// What to tell.
+    Done(String),
+    /// Why not.
+    Failed(String),
+    /// Is done when it has been answered.
+    Last(fn() -> io::Result<()>),
+}
+
+impl<E: std::fmt::Display> From<Result<String, E>> for Outcome {
+    fn from(result: Result<String, E>) -> Self {
+        match result {
+            Ok(text) => Self::Done(text),
+            Err(error) => Self::Failed(error.to_string()),
+        }
+    }
+}
+
+/// Carries out one.
+pub(crate) fn obey(order: &str) -> Outcome {
+    let words: Vec<&str> = order.split(' ').collect();
+    let done = |result: io::Result<()>| result.map(|()| String::new()).into();
+    match words.as_slice() {
+        ["sample"] => processes::sample(Path::new("/proc")).into(),
+        ["signal", name, signal] => done(send(name, signal)),
+        ["freeze"] => done(freeze()),
+        ["hog", adjust] => match adjust.parse() {
+            Ok(adjust) => done(memory::hog(adjust)),
+            Err(error) => Outcome::Failed(format!("{adjust:?}: {error}")),
+        },
+        ["orphans", count] => match count.parse() {
+            Ok(count) => done(storms::orphans(count)),
+            Err(error) => Outcome::Failed(format!("{count:?}: {error}")),
+        },
+        ["hunt", name, seconds] => match seconds.parse() {
+            Ok(seconds) => done(storms::hunt(name, seconds)),
+            Err(error) => Outcome::Failed(format!("{seconds:?}: {error}")),
+        },
+        ["fill", path] => {
+            let filled = memory::fill(Path::new(&format!("{ROOT}{path}")));
+            filled.map(|bytes| bytes.to_string()).into()
+        }
+        ["remove", path] => done(fs::remove_file(format!("{ROOT}{path}"))),
+        ["read", path] => {
+            let text = fs::read_to_string(format!("{ROOT}{path}"));
+            text.map(|text| text.replace('\n', " ")).into()
+        }
+        ["time"] => now().map(|time| time.to_string()).into(),
+        ["clock", seconds] => match seconds.parse() {
+            Ok(seconds) => done(set_clock(seconds)),
+            Err(error) => Outcome::Failed(format!("{seconds:?}: {error}")),
+        },
+        ["ask", request] => ask(request).into(),
+        ["panic"] => Outcome::Last(|| fs::write("/proc/sysrq-trigger", "c")),
+        _ => Outcome::Failed(format!("expected an order, got {order:?}")),
+    }
+}
+
+fn send(name: &str, signal: &str) -> io::Result<()> {
+    let signal: Signal = signal.parse()?;
+    let pid =
+        processes::pid_of(name)?.ok_or_else(|| io::Error::other(format!("{name} does not run")))?;
+    Ok(kill(Pid::from_raw(pid), signal)?)
+}
+
+/// PID 1 takes no SIGSTOP from its own children, but they may trace it.
+fn freeze() -> io::Result<()> {
+    let one = Pid::from_raw(1);
+    ptrace::seize(one, ptrace::Options::empty())?;
+    Ok(ptrace::interrupt(one)?)
+}
+
+fn now() -> io::Result<i64> {
+    Ok(clock_gettime(ClockId::CLOCK_REALTIME)?.tv_sec())
+}
+
+/// Steps the clock to so many seconds after 1970.
+fn set_clock(seconds: u64) -> io::Result<()> {
+    let time = TimeSpec::from_duration(Duration::from_secs(seconds));
+    Ok(clock_settime(ClockId::CLOCK_REALTIME, time)?)
+}
+
+/// Asks PID 1 as root; gives out its answer.
+fn ask(request: &str) -> io::Result<String> {
+    let mut stream = UnixStream::connect(REQUESTS)?;
+    stream.write_all(format!("{request}\n").as_bytes())?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer.trim().to_owned())
+}
