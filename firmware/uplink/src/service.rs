@@ -90,10 +90,12 @@ impl Dialler {
                     Action::Attempt {
                         stick,
                         spend_pin,
+                        dial_ms,
                         had_cdrom,
                     } => {
-                        self.attempt = self.recipe.as_ref().map(|recipe| {
-                            Attempt::start(recipe.clone(), stick, spend_pin, had_cdrom)
+                        self.attempt = self.recipe.clone().map(|mut recipe| {
+                            recipe.settings.dial_within(dial_ms);
+                            Attempt::start(recipe, stick, spend_pin, had_cdrom)
                         });
                     }
                     Action::Eject(device) => {

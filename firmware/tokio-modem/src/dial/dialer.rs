@@ -4,6 +4,7 @@ use heapless::Deque;
 
 use super::{
     DialError, Progress, Settings, Step,
+    proof::Proof,
     quiet::Quiet,
     registration::Waiting,
     script,
@@ -56,6 +57,8 @@ pub struct Dialer {
     pub(super) refused: Option<Final>,
     /// Commands without answer in a row.
     pub(super) timeouts: u8,
+    /// The stick is asked whether it lives, before the command of the step is said again.
+    pub(super) proof: Option<Proof>,
     pub(super) quiet: Quiet,
     pub(super) sim: Sim,
     pub(super) registration: Waiting,
@@ -92,6 +95,7 @@ impl Dialer {
             unanswered: false,
             refused: None,
             timeouts: 0,
+            proof: None,
             quiet: Quiet::default(),
             sim: Sim::default(),
             registration: Waiting::default(),
@@ -173,6 +177,9 @@ impl Dialer {
     }
 
     fn issue(&mut self, now: u64) -> Issue {
+        if let Some(proof) = self.proof {
+            return self.ask_for_life(proof);
+        }
         match self.step {
             Step::Synchronise => return self.climb(now),
             Step::Quieten if self.profile.quieting.is_some() => match self.quiet.ask() {
@@ -190,7 +197,7 @@ impl Dialer {
             Ok(Some(text)) => Issue::Command(
                 text,
                 script::answer(self.step, self.profile),
-                script::timeout_ms(self.step),
+                script::timeout_ms(self.step, &self.settings),
             ),
             Ok(None) => {
                 self.go(self.step.next());
@@ -257,7 +264,7 @@ impl Dialer {
 }
 
 /// What goes out.
-enum Issue {
+pub(super) enum Issue {
     Command(script::Text, Answer, u64),
     Raw(&'static [u8]),
     Dtr(bool),

@@ -29,6 +29,16 @@ pub enum DialError {
         /// What came.
         got: Text,
     },
+    /// The dial took too long and was ended. The stick lives.
+    #[error(
+        "dial (ATD): expected CONNECT within {waited_ms} ms, got none; the stick lives and says {got}"
+    )]
+    NotConnected {
+        /// How long was waited.
+        waited_ms: u64,
+        /// What it said when the dial was ended.
+        got: Text,
+    },
     /// The network refuses this SIM or stick.
     #[error("registration: expected home or roaming, got denied by the network")]
     Denied,
@@ -101,6 +111,7 @@ impl DialError {
             Self::NoAnswer { step, .. }
             | Self::Unexpected { step, .. }
             | Self::NotSent { step, .. } => *step,
+            Self::NotConnected { .. } => Step::Dial,
             Self::Denied | Self::NotRegistered { .. } => Step::Registration,
             Self::PinUncertain { .. } | Self::Blocked(Blocked::PinWrong { .. }) => Step::EnterPin,
             Self::Blocked(Blocked::PinLastTry { .. }) => Step::PinTries,

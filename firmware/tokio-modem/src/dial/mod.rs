@@ -8,6 +8,7 @@
 mod dialer;
 mod error;
 mod progress;
+mod proof;
 mod quiet;
 mod react;
 mod registration;

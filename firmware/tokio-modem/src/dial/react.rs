@@ -3,6 +3,7 @@
 use super::{
     DialError, Dialer, Progress, Step,
     dialer::State,
+    proof::Proof,
     quiet, registration, script,
     sim::{self, Verdict},
     sync::SETTLE_MS,
@@ -29,10 +30,18 @@ impl Dialer {
                 }
             }
             Event::Information(line) => self.hear(&line),
-            Event::TimedOut => self.miss(now),
+            Event::TimedOut => match self.proof {
+                Some(proof) => self.no_life(proof),
+                None => self.miss(now),
+            },
             Event::Result(result) => {
-                self.timeouts = 0;
-                self.finish(&self.settings.veiled(result), now);
+                let result = self.settings.veiled(result);
+                if self.proof.is_some() {
+                    self.alive(&result, now);
+                } else {
+                    self.timeouts = 0;
+                    self.finish(&result, now);
+                }
             }
         }
     }
@@ -108,9 +117,13 @@ impl Dialer {
             }
             // Whatever happened to it, it must not go out twice.
             Step::EnterPin => self.pin_entered(None, now),
-            step if step == Step::Dial || self.timeouts >= TIMEOUTS_MAX => {
-                let waited_ms = script::timeout_ms(step);
+            step if self.timeouts >= TIMEOUTS_MAX && step != Step::Dial => {
+                let waited_ms = script::timeout_ms(step, &self.settings);
                 self.fail(DialError::NoAnswer { step, waited_ms });
+            }
+            step if Proof::of(step).is_some() => {
+                self.proof = Proof::of(step);
+                self.state = State::Issue;
             }
             Step::Quieten => self.quietened(now),
             Step::PinTries => self.tries_known(),
@@ -129,7 +142,7 @@ impl Dialer {
         }
         self.go(Step::Initialise);
         if self.unanswered {
-            self.pause(SETTLE_MS, now);
+            self.settle(now);
         }
         self.timeouts = 0;
     }
@@ -185,6 +198,11 @@ impl Dialer {
         }
         self.fail(DialError::unexpected(self.step, expected, result));
         false
+    }
+
+    /// Lets a late answer pass before the next command.
+    pub(super) fn settle(&mut self, now: u64) {
+        self.pause(SETTLE_MS, now);
     }
 
     fn pause(&mut self, ms: u64, now: u64) {

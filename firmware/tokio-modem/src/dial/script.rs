@@ -25,16 +25,13 @@ const SIM_MS: u64 = 15_000;
 /// `+COPS?` waits for the radio on some sticks.
 const OPERATOR_MS: u64 = 15_000;
 
-/// From `ATD` to `CONNECT` a stick may look for a packet service first.
-const DIAL_MS: u64 = 60_000;
-
 /// How long the step's command may take.
-pub(super) fn timeout_ms(step: Step) -> u64 {
+pub(super) fn timeout_ms(step: Step, settings: &Settings) -> u64 {
     match step {
         Step::Synchronise => super::sync::ANSWER_MS,
         Step::EnterPin | Step::SimState => SIM_MS,
         Step::Operator => OPERATOR_MS,
-        Step::Dial => DIAL_MS,
+        Step::Dial => settings.dial_ms,
         _ => QUICK_MS,
     }
 }

@@ -11,6 +11,9 @@ const APN_MAX: usize = 100;
 /// Longest dial string; `*99***1#` has 8.
 const DIAL_MAX: usize = 32;
 
+/// From `ATD` to `CONNECT` a stick may look for a packet service first.
+const DIAL_MS: u64 = 60_000;
+
 /// Longest PIN (3GPP 11.11).
 const PIN_MAX: usize = 8;
 
@@ -23,6 +26,7 @@ pub struct Settings {
     pub(super) apn: String<APN_MAX>,
     pub(super) dial: String<DIAL_MAX>,
     pub(super) pin: Pin,
+    pub(super) dial_ms: u64,
 }
 
 /// The PIN and whether it may be sent.
@@ -68,7 +72,14 @@ impl Settings {
             apn: checked(apn, 1, in_apn).ok_or(SettingsError::Apn)?,
             dial: checked(dial, 1, in_dial).ok_or(SettingsError::Dial)?,
             pin,
+            dial_ms: DIAL_MS,
         })
+    }
+
+    /// How long `CONNECT` is waited for, a minute where nothing is said. Then the dial is ended, and
+    /// the stick is asked whether it lives.
+    pub const fn dial_within(&mut self, ms: u64) {
+        self.dial_ms = ms;
     }
 
     /// After [`DialError::pin_spent`](super::DialError::pin_spent): the PIN is never sent again.
@@ -102,6 +113,7 @@ impl fmt::Debug for Settings {
             .field("apn", &self.apn)
             .field("dial", &self.dial)
             .field("pin", &pin)
+            .field("dial_ms", &self.dial_ms)
             .finish()
     }
 }

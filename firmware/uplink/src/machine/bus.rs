@@ -100,6 +100,7 @@ impl Machine {
         ));
         if self.last.as_ref().is_some_and(|last| *last != stick.device) {
             self.ladder.reset();
+            self.slow = false;
         }
         self.state.stick = Some(StickState {
             vendor: stick.device.vendor,

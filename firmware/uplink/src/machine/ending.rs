@@ -41,8 +41,9 @@ impl From<&DialError> for Ending {
                 ..
             } => Trouble::Silent,
             DialError::NoAnswer { .. } => Trouble::Faulty,
-            // `NO CARRIER`, `BUSY`, `ERROR`: the network has its say in those.
-            DialError::Unexpected {
+            // `NO CARRIER`, `BUSY`, `ERROR`, a wait: the network has its say in those.
+            DialError::NotConnected { .. }
+            | DialError::Unexpected {
                 step: Step::Dial, ..
             } => Trouble::Carrier,
             DialError::Denied | DialError::NotRegistered { .. } => Trouble::Denied,

@@ -66,6 +66,8 @@ pub enum Action {
         stick: Stick,
         /// The PIN must not be sent.
         spend_pin: bool,
+        /// How long `CONNECT` may take.
+        dial_ms: u64,
         /// It showed its CD-ROM before.
         had_cdrom: bool,
     },

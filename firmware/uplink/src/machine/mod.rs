@@ -25,9 +25,17 @@ use crate::ladder::{Ladder, Trouble};
 /// the network to be found; this one is for what they forget.
 const ATTEMPT_MS: u64 = 300_000;
 
-/// From `ATD` to `CONNECT`. A call takes seconds where there is a network; a stick that hangs in it
-/// must be on its feet again a minute later.
-const DIALLING_MS: u64 = 35_000;
+/// From `ATD` to `CONNECT`. A call takes seconds where there is a network, and a stick that hangs in
+/// it must carry packets again within 45 s. While it dials nobody can tell a slow stick from a hung
+/// one, and any character ends the dial: the first that takes longer is given up to ask, which costs
+/// a slow one a call and no restart, and the next ones get [`SLOW_DIAL_MS`].
+const DIAL_MS: u64 = 20_000;
+
+/// A network that lets a stick in after longer does not want it.
+const SLOW_DIAL_MS: u64 = 75_000;
+
+/// The dialler ends a dial by itself and asks whether the stick lives; this is for what it forgets.
+const DIALLING_SPARE_MS: u64 = 10_000;
 
 /// A stick that saw no SIM is looked at again: contacts are bad at times.
 const NO_SIM_MS: u64 = 600_000;
@@ -51,6 +59,8 @@ pub struct Machine {
     look: Look,
     told_waiting: bool,
     pin: PinUse,
+    /// A dial took longer than [`DIAL_MS`]; the next ones may, until one is quick.
+    slow: bool,
     /// What is wrong with the configuration.
     unusable: Option<String>,
 }
@@ -75,6 +85,7 @@ impl Machine {
             look: Look::Complete,
             told_waiting: false,
             pin,
+            slow: false,
             unusable,
         }
     }
@@ -108,6 +119,7 @@ impl Machine {
                 self.dial(&progress, now, &mut out);
             }
             Event::Connected(rate) if self.phase.is_dialogue() => {
+                self.slow = self.dialled_for(now) >= DIAL_MS;
                 self.deadline = Some(now.plus(ATTEMPT_MS));
                 self.enter(Phase::Negotiating, now);
                 out.push(say(Level::Info, format!("CONNECT {rate}")));
@@ -145,6 +157,7 @@ impl Machine {
                 .is_some(),
             stick,
             spend_pin: self.pin.is_spent(),
+            dial_ms: self.dial_ms(),
         });
     }
 
@@ -152,7 +165,7 @@ impl Machine {
         let mut level = Level::Info;
         match progress {
             Progress::Step(Step::Dial) => {
-                self.deadline = Some(now.plus(DIALLING_MS));
+                self.deadline = Some(now.plus(self.dial_ms() + DIALLING_SPARE_MS));
                 self.enter(Phase::Dialling, now);
             }
             Progress::Step(_) => level = Level::Debug,
@@ -166,6 +179,20 @@ impl Machine {
             _ => {}
         }
         out.push(say(level, progress.to_string()));
+    }
+
+    /// How long `CONNECT` may take this time.
+    const fn dial_ms(&self) -> u64 {
+        if self.slow { SLOW_DIAL_MS } else { DIAL_MS }
+    }
+
+    /// For how long it has been dialled, if that is what is done.
+    fn dialled_for(&self, now: BootMillis) -> u64 {
+        if self.phase == Phase::Dialling {
+            now.since(self.state.since)
+        } else {
+            0
+        }
     }
 
     fn open(&mut self, link: Link, now: BootMillis, out: &mut Vec<Action>) {
@@ -213,6 +240,7 @@ impl Machine {
             bad_input,
         } = ending;
         self.state.bad_input = self.state.bad_input.saturating_add(bad_input);
+        self.slow |= self.dialled_for(now) >= DIAL_MS;
         if pin_spent && self.pin.spend(blocked) {
             out.push(Action::RememberPinRefused);
         }
@@ -272,7 +300,9 @@ impl Machine {
             | Phase::Renegotiating { .. } => {
                 out.push(Action::Abort);
                 let why = if self.phase == Phase::Dialling {
-                    format!("expected CONNECT within {} s", DIALLING_MS / 1000)
+                    self.slow = true;
+                    let waited = now.since(self.state.since) / 1000;
+                    format!("expected CONNECT within {waited} s")
                 } else {
                     format!("expected a link within {} s", ATTEMPT_MS / 1000)
                 };

@@ -28,6 +28,9 @@ fn inject(world: &mut World, fault: Fault) {
         Fault::InCall(mode) => world.stick.left_in = Some(mode),
         Fault::Flood(every_ms, outlives) => world.stick.flood = Some((every_ms, outlives)),
         Fault::Noise(bytes) => world.stick.noise = Some(bytes),
+        Fault::SlowDial(takes_ms, abortable) => {
+            world.stick.slow_dial = Some((takes_ms, abortable));
+        }
         Fault::Pull(back_ms) => world.pull(Some(back_ms)),
         Fault::CdRom(ejects_fail) => {
             world.stick.cdrom = true;

@@ -45,6 +45,10 @@ pub(crate) struct Stick {
     /// At this command something happens instead of an answer, once.
     pub(crate) trap: Option<(&'static str, Trap)>,
     pub(crate) sprung: Option<Trap>,
+    /// From `ATD` to `CONNECT`, and whether any byte ends that as it should.
+    pub(crate) slow_dial: Option<(u64, bool)>,
+    /// It is dialling until then.
+    dialling_until: Option<u64>,
     rules: Vec<(&'static str, VecDeque<&'static str>)>,
     line: String,
     arrivals: VecDeque<(u64, Vec<u8>)>,
@@ -82,6 +86,7 @@ impl Stick {
     pub(crate) fn leave(&mut self) {
         self.tty = None;
         self.arrivals.clear();
+        self.dialling_until = None;
     }
 
     /// `by` happened to it.
@@ -150,6 +155,16 @@ impl Stick {
             }
             return;
         }
+        if let (Some(until), Some((_, abortable))) = (self.dialling_until, self.slow_dial)
+            && now < until
+        {
+            if abortable {
+                self.dialling_until = None;
+                self.arrivals.clear();
+                self.say(now + DELAY_MS, b"\r\nNO CARRIER\r\n");
+            }
+            return;
+        }
         for byte in bytes {
             if *byte != b'\r' {
                 self.line.push(char::from(*byte));
@@ -172,10 +187,20 @@ impl Stick {
                     self.flood = None;
                 }
             }
+            if command.is_empty() {
+                continue;
+            }
             let said = self.answer(&command);
+            let mut delay = DELAY_MS;
+            if let Some((takes, _)) = self.slow_dial
+                && command.starts_with("ATD")
+            {
+                self.dialling_until = Some(now + takes);
+                delay = takes;
+            }
             self.heard.push(command);
             if !said.is_empty() {
-                self.say(now + DELAY_MS, format!("\r\n{said}\r\n").as_bytes());
+                self.say(now + delay, format!("\r\n{said}\r\n").as_bytes());
             }
         }
     }

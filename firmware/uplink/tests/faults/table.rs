@@ -26,6 +26,8 @@ pub(crate) enum Fault {
     Flood(u64, u32),
     /// Bytes that mean nothing, as it is dialled.
     Noise(&'static [u8]),
+    /// `CONNECT` takes so long, and any byte meanwhile ends the dial, or none does.
+    SlowDial(u64, bool),
     /// Pulled, and back after so long.
     Pull(u64),
     /// The stick shows its CD-ROM when it comes next, and the first so many ejects fail.
@@ -139,7 +141,7 @@ const LOSSY: Network = Network {
 
 use Fault::{
     Answer, At, Calls, CdRom, DropLine, Flood, For, Goodbye, Hang as Hangs, InCall, NoPower,
-    NoReboot, Noise, Often, Pin, Pull,
+    NoReboot, Noise, Often, Pin, Pull, SlowDial,
 };
 use Must::{Block, Flow, Stay, Try};
 use When::{Start, Up};
@@ -189,9 +191,21 @@ pub(crate) const TABLE: &[Row] = &[
 
     // No answer.
     row("one AT+CREG? without answer", Start, &[Answer("AT+CREG?", &[""])], Flow, 15 * SECOND, CALM),
-    row("hangs at AT+CPIN?, a restart revives it", Start, &[At("AT+CPIN?", Trap::Hang(Hang::UntilReset))], Flow, 60 * SECOND, [1, 0, 0]),
-    row("hangs at AT+CREG?, a restart revives it", Start, &[At("AT+CREG?", Trap::Hang(Hang::UntilReset))], Flow, 45 * SECOND, [1, 0, 0]),
-    row("hangs at ATD, a restart revives it", Start, &[At("ATD", Trap::Hang(Hang::UntilReset))], Flow, 60 * SECOND, [1, 0, 0]),
+    row("hangs at AT, a restart revives it", Start, &[At("AT", Trap::Hang(Hang::UntilReset))], Flow, 40 * SECOND, [1, 0, 0]),
+    row("hangs at ATZ, a restart revives it", Start, &[At("ATZ", Trap::Hang(Hang::UntilReset))], Flow, 40 * SECOND, [1, 0, 0]),
+    row("hangs at ATQ0, a restart revives it", Start, &[At("ATQ0", Trap::Hang(Hang::UntilReset))], Flow, 40 * SECOND, [1, 0, 0]),
+    row("hangs at AT+CPMS?, a restart revives it", Start, &[At("AT+CPMS?", Trap::Hang(Hang::UntilReset))], Flow, 40 * SECOND, [1, 0, 0]),
+    row("hangs at AT+CPIN?, a restart revives it", Start, &[At("AT+CPIN?", Trap::Hang(Hang::UntilReset))], Flow, 40 * SECOND, [1, 0, 0]),
+    row("hangs at AT+CPIN=, a restart revives it", Start, &[Pin, Answer("AT+CPIN?", &[ASKS_PIN]), At("AT+CPIN=", Trap::Hang(Hang::UntilReset))], Flow, 40 * SECOND, [1, 0, 0]),
+    row("hangs at AT+CGMM, a restart revives it", Start, &[At("AT+CGMM", Trap::Hang(Hang::UntilReset))], Flow, 40 * SECOND, [1, 0, 0]),
+    row("hangs at AT+CSQ, a restart revives it", Start, &[At("AT+CSQ", Trap::Hang(Hang::UntilReset))], Flow, 40 * SECOND, [1, 0, 0]),
+    row("hangs at AT+CREG?, a restart revives it", Start, &[At("AT+CREG?", Trap::Hang(Hang::UntilReset))], Flow, 40 * SECOND, [1, 0, 0]),
+    row("hangs at AT+COPS?, a restart revives it", Start, &[At("AT+COPS?", Trap::Hang(Hang::UntilReset))], Flow, 40 * SECOND, [1, 0, 0]),
+    row("hangs at AT+CGDCONT, a restart revives it", Start, &[At("AT+CGDCONT", Trap::Hang(Hang::UntilReset))], Flow, 40 * SECOND, [1, 0, 0]),
+    row("hangs at ATD, a restart revives it", Start, &[At("ATD", Trap::Hang(Hang::UntilReset))], Flow, 40 * SECOND, [1, 0, 0]),
+    row("CONNECT takes 15 s", Start, &[SlowDial(15 * SECOND, true)], Flow, 20 * SECOND, CALM),
+    row("CONNECT takes a minute", Start, &[SlowDial(MINUTE, true)], Flow, 90 * SECOND, CALM),
+    row("CONNECT takes a minute, and no byte ends the dial", Start, &[SlowDial(MINUTE, false)], Flow, 120 * SECOND, [1, 0, 0]),
     row("hangs at AT+CGDCONT, power revives it", Start, &[At("AT+CGDCONT", Trap::Hang(Hang::UntilPower))], Flow, 75 * SECOND, [1, 1, 0]),
     row("hangs at ATD, power revives it", Start, &[At("ATD", Trap::Hang(Hang::UntilPower))], Flow, 75 * SECOND, [1, 1, 0]),
     row("silent from the start, a restart revives it", Start, &[Hangs(Hang::UntilReset)], Flow, 45 * SECOND, [1, 0, 0]),

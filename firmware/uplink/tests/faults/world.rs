@@ -31,8 +31,8 @@ const REBOOT_MS: u64 = 25_000;
 const TURNS_MAX: usize = 10_000;
 
 enum Attempt {
-    /// Until then; without the PIN.
-    Opening(u64, bool),
+    /// Until then; without the PIN; with this patience for `CONNECT`.
+    Opening(u64, bool, u64),
     /// Until then.
     Dialling(Box<Dialer>, u64),
     Call(Box<Call>),
@@ -159,7 +159,7 @@ impl World {
     fn next_of_attempt(&self) -> Option<u64> {
         match &self.attempt {
             None => None,
-            Some(Attempt::Opening(at, _)) => Some(*at),
+            Some(Attempt::Opening(at, ..)) => Some(*at),
             Some(Attempt::Dialling(_, wait)) => {
                 let said = self.stick.next();
                 Some(said.map_or(*wait, |said| said.min(*wait)))
@@ -261,9 +261,11 @@ impl World {
     fn act(&mut self, action: Action) {
         match action {
             Action::LookAtBus => self.look_at_bus(),
-            Action::Attempt { spend_pin, .. } => {
+            Action::Attempt {
+                spend_pin, dial_ms, ..
+            } => {
                 assert!(self.attempt.is_none(), "two attempts at once");
-                self.attempt = Some(Attempt::Opening(self.now + OPEN_MS, spend_pin));
+                self.attempt = Some(Attempt::Opening(self.now + OPEN_MS, spend_pin, dial_ms));
             }
             Action::Abort => self.hang_up(),
             Action::Eject(_) => {
@@ -328,9 +330,10 @@ impl World {
     fn attempt_turn(&mut self) {
         match self.attempt.take() {
             None => {}
-            Some(Attempt::Opening(_, spend_pin)) => {
+            Some(Attempt::Opening(_, spend_pin, dial_ms)) => {
                 let profile = profile_for(0x19d2, 0x2003).unwrap();
                 let mut settings = Settings::new("internet", "*99#", self.pin).unwrap();
+                settings.dial_within(dial_ms);
                 if spend_pin {
                     settings.spend_pin();
                 }

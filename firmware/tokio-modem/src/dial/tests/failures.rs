@@ -37,7 +37,6 @@ fn a_stick_that_goes_silent_is_given_up_in_bounded_time() {
         ("AT+CPIN?", Step::SimState, 32_000),
         ("AT+CREG?", Step::Registration, 12_000),
         ("AT+CGDCONT", Step::Context, 12_000),
-        ("ATD", Step::Dial, 62_000),
     ] {
         let mut stick = Stick::new().on(command, [""]);
         let outcome = dial(&mut stick);
@@ -60,7 +59,7 @@ fn a_stick_that_goes_silent_is_given_up_in_bounded_time() {
 
 /// The stick dies for good after it answered so many commands.
 #[test]
-fn a_stick_that_dies_at_any_point_ends_in_a_minute() {
+fn a_stick_that_dies_at_any_point_ends_in_little_more_than_a_minute() {
     let mut alive = Stick::locked();
     dial(&mut alive);
     for commands in 0..alive.heard.len() {
@@ -76,7 +75,7 @@ fn a_stick_that_dies_at_any_point_ends_in_a_minute() {
             "after {commands}: {error}"
         );
         assert!(
-            outcome.took_ms <= 62_000,
+            outcome.took_ms <= 67_000,
             "after {commands}: {} ms",
             outcome.took_ms
         );
@@ -153,7 +152,7 @@ fn every_error_is_one_line_with_its_step() {
         ("NO CARRIER", "dial (ATD): expected CONNECT, got NO CARRIER"),
         (
             "",
-            "dial (ATD): expected an answer within 60000 ms, got none",
+            "dial (ATD): expected CONNECT within 60000 ms, got none; the stick lives and says OK",
         ),
     ] {
         let mut stick = Stick::new().on("ATD", [said]);

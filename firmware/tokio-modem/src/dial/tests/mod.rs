@@ -2,6 +2,7 @@
 
 mod failures;
 mod ladder;
+mod proof;
 mod properties;
 mod sim;
 mod stick;

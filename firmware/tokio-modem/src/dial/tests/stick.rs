@@ -130,6 +130,9 @@ impl Stick {
                 continue;
             }
             let command = core::mem::take(&mut self.line);
+            if command.is_empty() {
+                continue;
+            }
             if self
                 .dies_after
                 .is_some_and(|commands| self.heard.len() >= commands)

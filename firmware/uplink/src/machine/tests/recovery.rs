@@ -158,19 +158,41 @@ fn a_pulled_stick_is_missed_once_an_hour() {
     assert_eq!((cuts.len(), reboots), (6, 1), "{cuts:?}");
 }
 
+/// What the next attempt grants a dial.
+fn granted(actions: &[Action]) -> u64 {
+    match actions.last() {
+        Some(Action::Attempt { dial_ms, .. }) => *dial_ms,
+        other => unreachable!("{other:?}"),
+    }
+}
+
 #[test]
-fn a_hung_dial_is_not_waited_for_to_the_end() {
+fn a_dial_that_takes_long_is_given_up_once_and_then_gets_its_time() {
     let mut run = Run::new();
-    run.expect(0, plugged(2), &[FOUND, "attempt ttyUSB2"])
-        .expect(1, Event::PortOpen, &[])
-        .expect(
-            5_000,
-            Event::Dial(Progress::Step(Step::Dial)),
-            &["dial (ATD)"],
-        )
-        .due(40_000)
-        .expect(6_000, Event::Connected("x".into()), &["CONNECT x"])
-        .due(306_000);
+    let mut step = |event, at| {
+        let actions = run.machine.step(event, BootMillis(at));
+        (actions, run.machine.deadline().map(|at| at.0))
+    };
+    let dial = || Event::Dial(Progress::Step(Step::Dial));
+    assert_eq!(granted(&step(plugged(2), 0).0), 20_000);
+    step(Event::PortOpen, 1);
+    assert_eq!(step(dial(), 5_000).1, Some(35_000));
+    step(ended("it lives"), 25_000);
+    let (again, _) = step(Event::Deadline, 26_000);
+    assert_eq!(granted(&again), 75_000);
+    step(Event::PortOpen, 26_001);
+    assert_eq!(step(dial(), 27_000).1, Some(112_000));
+    // It is slow indeed, and stays so until it is quick.
+    assert_eq!(step(Event::Connected("x".into()), 87_000).1, Some(387_000));
+    step(ended("dropped"), 90_000);
+    let (again, _) = step(Event::Deadline, 92_000);
+    assert_eq!(granted(&again), 75_000);
+    step(Event::PortOpen, 92_001);
+    step(dial(), 93_000);
+    step(Event::Connected("x".into()), 94_000);
+    step(ended("dropped"), 95_000);
+    let (again, _) = step(Event::Deadline, 99_000);
+    assert_eq!(granted(&again), 20_000);
 }
 
 #[test]
