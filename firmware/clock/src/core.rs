@@ -1,8 +1,16 @@
 //! When to ask whom, and what to believe.
+//!
+//! One server's word sets a clock that nobody has set yet, since a time that may be right serves
+//! better than one that is certainly wrong. It counts as *settled* only when a second server says
+//! the same, or when a signature made with it was accepted over TLS; until then others are asked,
+//! and the word may be taken back. Only a signature accepted raises the floor: a liar who could do
+//! that would shut out the right time for ever.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use failberry_state::BootMillis;
+
+use crate::round::{Opinion, Round};
 
 /// First pause after all servers failed; doubled each round up to the cap.
 const RETRY_FIRST_MS: u64 = 2_000;
@@ -10,7 +18,11 @@ const RETRY_FIRST_MS: u64 = 2_000;
 /// Longest pause before the clock is set: a minute of delay hurts no certificate.
 const RETRY_CAP_MS: u64 = 64_000;
 
-/// Pause once set. The Pi's crystal drifts some 2 s a day; signing tolerates 5 minutes.
+/// Longest pause while the clock is set but not settled: so long may a lie stand after the liar has
+/// gone. It costs 15 kB a day.
+const UNSETTLED_CAP_MS: u64 = 15 * 60_000;
+
+/// Pause once settled. The Pi's crystal drifts some 2 s a day; signing tolerates 5 minutes.
 const POLL_MS: u64 = 6 * 3_600_000;
 
 /// Once a day at most to the card: it must live for years.
@@ -19,8 +31,14 @@ const SAVE_EVERY_MS: u64 = 24 * 3_600_000;
 /// Smaller errors are not worth a step that other programs see.
 const STEP_ABOVE: Duration = Duration::from_millis(500);
 
+/// A settled clock is never that far off: one server that says so is wrong.
+const DRIFT: Duration = Duration::from_hours(1);
+
 /// No answer further ahead of the floor is believed: longer than any box lies on a shelf.
 const BELIEVED: Duration = Duration::from_hours(20 * 365 * 24);
+
+/// AWS accepts a signature that is 5 minutes old or early; that much a proven time may be off.
+const PROOF_MARGIN: Duration = Duration::from_mins(5);
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +51,8 @@ pub(crate) enum Event {
     Answer { server: String, time: Reading },
     /// A server could not be asked or answered nonsense.
     Failed(String),
+    /// A signature made at `at` was accepted over TLS; our clock shows `ours` now.
+    Proven { at: BootMillis, ours: Duration },
 }
 
 /// A server's time beside ours at the same moment.
@@ -42,6 +62,8 @@ pub(crate) struct Reading {
     pub(crate) theirs: Duration,
     /// The system clock's.
     pub(crate) ours: Duration,
+    /// Where the server is: two names may lead to one.
+    pub(crate) address: IpAddr,
 }
 
 /// What to do next.
@@ -49,13 +71,14 @@ pub(crate) struct Reading {
 pub(crate) enum Action {
     /// Ask this server.
     Ask(String),
-    /// Believe `time`; step the clock, save it to the card.
+    /// Believe `time`; step the clock.
     Set {
         time: Duration,
         server: String,
         step: bool,
-        save: bool,
     },
+    /// Save the present time to the card.
+    Save,
     /// Say that the server's time cannot be right, and go on.
     Doubt { server: String, time: Duration },
     /// Sleep until then, or until a link changes.
@@ -66,53 +89,84 @@ pub(crate) enum Action {
 pub(crate) struct Core {
     servers: Vec<String>,
     next: usize,
-    failed_in_round: usize,
+    round: Round,
     floor: Duration,
     linked: bool,
     due: BootMillis,
     retry_ms: u64,
+    save: bool,
     saved: Option<BootMillis>,
     synced: bool,
+    settled: bool,
+    stepped: BootMillis,
+    /// When the kernel started, by our clock.
+    ours: Duration,
 }
 
 impl Core {
-    /// Asks `servers` in turn; times before `floor` are never believed.
-    pub(crate) fn new(servers: Vec<String>, floor: Duration) -> Self {
+    /// Asks `servers` in turn; times before `floor` are never believed. `stepped` is when an earlier
+    /// life of this service stepped the clock.
+    pub(crate) fn new(servers: Vec<String>, floor: Duration, stepped: BootMillis) -> Self {
         Self {
             servers,
             next: 0,
-            failed_in_round: 0,
+            round: Round::default(),
             floor,
             linked: false,
             due: BootMillis(0),
             retry_ms: RETRY_FIRST_MS,
+            save: false,
             saved: None,
             synced: false,
+            settled: false,
+            stepped,
+            ours: Duration::ZERO,
         }
     }
 
+    /// No time before it is believed.
+    pub(crate) const fn floor(&self) -> Duration {
+        self.floor
+    }
+
+    /// When the clock was stepped last.
+    pub(crate) const fn stepped(&self) -> BootMillis {
+        self.stepped
+    }
+
+    /// Whether more than one server's word stands behind the time.
+    pub(crate) const fn settled(&self) -> bool {
+        self.settled
+    }
+
     pub(crate) fn step(&mut self, event: Event, now: BootMillis) -> Action {
-        match event {
-            Event::Tick => {}
+        let decided = match event {
+            Event::Tick => None,
             Event::LinkChanged { any } => {
                 self.linked = any;
-                if !self.synced {
+                if !self.settled {
                     self.due = now;
                     self.retry_ms = RETRY_FIRST_MS;
                 }
+                None
             }
-            Event::Answer { server, time } => {
-                let believed = self.floor..=self.floor + BELIEVED;
-                if believed.contains(&time.theirs) {
-                    return self.believe(server, time, now);
+            Event::Answer { server, time } => self.weigh(server, time, now),
+            Event::Failed(_) => self.pass(now).and_then(|round| self.choose(&round, now)),
+            Event::Proven { at, ours } => {
+                if at > self.stepped {
+                    self.prove(ours, now);
                 }
-                self.failed(now);
-                return Action::Doubt {
-                    server,
-                    time: time.theirs,
-                };
+                None
             }
-            Event::Failed(_) => self.failed(now),
+        };
+        decided.unwrap_or_else(|| self.go_on(now))
+    }
+
+    fn go_on(&mut self, now: BootMillis) -> Action {
+        if self.save {
+            self.save = false;
+            self.saved = Some(now);
+            return Action::Save;
         }
         if self.linked
             && now >= self.due
@@ -128,160 +182,105 @@ impl Core {
         Action::Wait { until }
     }
 
-    fn believe(&mut self, server: String, time: Reading, now: BootMillis) -> Action {
+    fn weigh(&mut self, server: String, time: Reading, now: BootMillis) -> Option<Action> {
+        let Reading { theirs, ours, .. } = time;
+        self.ours = ours.saturating_sub(uptime(now));
+        let believed = self.floor..=self.floor + BELIEVED;
+        if !believed.contains(&theirs) {
+            // What the round decides can wait for the next one.
+            let _ = self.pass(now);
+            return Some(Action::Doubt {
+                server,
+                time: theirs,
+            });
+        }
+        if self.settled && theirs.abs_diff(ours) <= DRIFT {
+            return Some(self.settle(server, theirs, now));
+        }
+        let opinion = Opinion::new(server.clone(), time, now);
+        if self.round.hear(opinion) {
+            return Some(self.settle(server, theirs, now));
+        }
+        let doubted = self.settled;
+        let first = !std::mem::replace(&mut self.synced, true);
+        let finished = self.pass(now);
+        if doubted {
+            return Some(Action::Doubt {
+                server,
+                time: theirs,
+            });
+        }
+        if first {
+            return Some(self.set(server, theirs, now));
+        }
+        finished.and_then(|round| self.choose(&round, now))
+    }
+
+    /// The time is believed, and not by one server's word alone.
+    fn settle(&mut self, server: String, time: Duration, now: BootMillis) -> Action {
         self.synced = true;
-        self.failed_in_round = 0;
+        self.settled = true;
+        self.round = Round::default();
         self.retry_ms = RETRY_FIRST_MS;
         self.due = now.plus(POLL_MS);
-        let save = self
+        self.save |= self
             .saved
             .is_none_or(|last| now.since(last) >= SAVE_EVERY_MS);
-        if save {
-            self.saved = Some(now);
-            self.floor = time.theirs;
+        self.set(server, time, now)
+    }
+
+    fn set(&mut self, server: String, time: Duration, now: BootMillis) -> Action {
+        let ours = self.ours + uptime(now);
+        let step = time.abs_diff(ours) > STEP_ABOVE;
+        if step {
+            self.stepped = now;
+            self.ours = time.saturating_sub(uptime(now));
         }
-        let step = time.theirs.abs_diff(time.ours) > STEP_ABOVE;
-        Action::Set {
-            time: time.theirs,
-            server,
-            step,
-            save,
+        Action::Set { time, server, step }
+    }
+
+    fn prove(&mut self, ours: Duration, now: BootMillis) {
+        self.floor = self.floor.max(ours.saturating_sub(PROOF_MARGIN));
+        if !self.settled {
+            self.settled = true;
+            self.due = now.plus(POLL_MS);
+            self.save |= self.saved.is_none();
         }
     }
 
-    /// On to the next server at once; a pause after each full round.
-    fn failed(&mut self, now: BootMillis) {
+    /// On to the next server at once; a pause after each full round, which is given out.
+    fn pass(&mut self, now: BootMillis) -> Option<Round> {
         let count = self.servers.len().max(1);
         self.next = (self.next + 1) % count;
-        self.failed_in_round += 1;
-        if self.failed_in_round >= count {
-            self.failed_in_round = 0;
-            self.due = now.plus(self.retry_ms);
-            self.retry_ms = (self.retry_ms * 2).min(RETRY_CAP_MS);
+        self.round.asked += 1;
+        if self.round.asked < count {
+            return None;
         }
+        let (shortest, longest) = if self.synced {
+            (RETRY_CAP_MS, UNSETTLED_CAP_MS)
+        } else {
+            (RETRY_FIRST_MS, RETRY_CAP_MS)
+        };
+        let pause = self.retry_ms.max(shortest);
+        self.due = now.plus(pause);
+        self.retry_ms = (pause * 2).min(longest);
+        Some(std::mem::take(&mut self.round))
     }
+
+    /// Nobody agrees with anybody. The floor tells that nobody is too early by much, and nothing
+    /// tells who is too late.
+    fn choose(&mut self, round: &Round, now: BootMillis) -> Option<Action> {
+        if self.settled {
+            return None;
+        }
+        let Opinion { server, epoch, .. } = round.earliest()?;
+        Some(self.set(server, epoch + uptime(now), now))
+    }
+}
+
+const fn uptime(now: BootMillis) -> Duration {
+    Duration::from_millis(now.0)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const DAY: Duration = Duration::from_hours(24);
-    const FLOOR: Duration = Duration::from_secs(1_800_000_000);
-
-    fn core() -> Core {
-        Core::new(vec!["a".into(), "b".into()], FLOOR)
-    }
-
-    fn answer(theirs: Duration, ours: Duration) -> Event {
-        Event::Answer {
-            server: "a".into(),
-            time: Reading { theirs, ours },
-        }
-    }
-
-    fn ask(server: &str) -> Action {
-        Action::Ask(server.into())
-    }
-
-    #[test]
-    fn asks_nobody_without_a_link_and_at_once_with_one() {
-        let mut core = core();
-        assert!(matches!(
-            core.step(Event::Tick, BootMillis(5)),
-            Action::Wait { .. }
-        ));
-        assert_eq!(
-            core.step(Event::LinkChanged { any: true }, BootMillis(9)),
-            ask("a")
-        );
-    }
-
-    #[test]
-    fn goes_round_the_servers_and_backs_off_up_to_the_cap() {
-        let mut core = core();
-        core.step(Event::LinkChanged { any: true }, BootMillis(0));
-        let mut now = BootMillis(0);
-        let mut pauses = Vec::new();
-        for _ in 0..8 {
-            assert_eq!(core.step(Event::Failed(String::new()), now), ask("b"));
-            let Action::Wait { until } = core.step(Event::Failed(String::new()), now) else {
-                panic!("must wait after a round");
-            };
-            pauses.push(until.since(now));
-            now = until;
-            assert_eq!(core.step(Event::Tick, now), ask("a"));
-        }
-        assert_eq!(
-            pauses,
-            [2_000, 4_000, 8_000, 16_000, 32_000, 64_000, 64_000, 64_000]
-        );
-    }
-
-    #[test]
-    fn a_new_link_ends_the_pause() {
-        let mut core = core();
-        core.step(Event::LinkChanged { any: true }, BootMillis(0));
-        core.step(Event::Failed(String::new()), BootMillis(0));
-        core.step(Event::Failed(String::new()), BootMillis(0));
-        assert_eq!(
-            core.step(Event::LinkChanged { any: true }, BootMillis(1)),
-            ask("a")
-        );
-    }
-
-    #[test]
-    fn times_before_the_floor_or_absurdly_late_are_not_believed() {
-        for theirs in [
-            FLOOR.saturating_sub(DAY),
-            FLOOR + 2 * BELIEVED,
-            Duration::ZERO,
-        ] {
-            let mut core = core();
-            core.step(Event::LinkChanged { any: true }, BootMillis(0));
-            let doubt = Action::Doubt {
-                server: "a".into(),
-                time: theirs,
-            };
-            assert_eq!(core.step(answer(theirs, FLOOR), BootMillis(1)), doubt);
-            assert_eq!(core.step(Event::Tick, BootMillis(1)), ask("b"));
-        }
-    }
-
-    #[test]
-    fn steps_only_for_real_errors_and_saves_once_a_day() {
-        let mut core = core();
-        core.step(Event::LinkChanged { any: true }, BootMillis(0));
-        let t = FLOOR + DAY;
-        let set = |step, save| Action::Set {
-            time: t,
-            server: "a".into(),
-            step,
-            save,
-        };
-        assert_eq!(core.step(answer(t, FLOOR), BootMillis(0)), set(true, true));
-        let close = t.saturating_sub(Duration::from_millis(400));
-        assert_eq!(
-            core.step(answer(t, close), BootMillis(POLL_MS)),
-            set(false, false)
-        );
-        assert_eq!(
-            core.step(answer(t, close), BootMillis(SAVE_EVERY_MS)),
-            set(false, true)
-        );
-    }
-
-    #[test]
-    fn once_set_it_asks_again_only_after_hours_whatever_the_links_do() {
-        let mut core = core();
-        core.step(Event::LinkChanged { any: true }, BootMillis(0));
-        core.step(answer(FLOOR, FLOOR), BootMillis(0));
-        let next = core.step(Event::LinkChanged { any: true }, BootMillis(9));
-        assert_eq!(
-            next,
-            Action::Wait {
-                until: BootMillis(POLL_MS)
-            }
-        );
-    }
-}
+mod tests;

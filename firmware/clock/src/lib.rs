@@ -2,11 +2,12 @@
 //!
 //! Owns the system clock after boot and the time saved on the card. Takes in SNTP answers
 //! (RFC 4330) and changes of the links; gives out a clock that TLS and request signing can rely
-//! on and [`ClockState`]. The clock never steps back below the time saved last.
+//! on and [`ClockState`]. Where `dyndns` had a signature accepted, the clock is right beyond doubt.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
 mod core;
+mod round;
 mod saved;
 mod sntp;
 mod system;
@@ -16,13 +17,13 @@ use std::{net::Ipv4Addr, path::Path, time::Duration};
 use failberry_config::ClockConfig;
 use failberry_service::{Capability, Service, ServiceResult, block_on, drop_to, read_config};
 use failberry_state::{
-    BootMillis, ClockState, NetworkState, StateFile, UplinkState, Watcher, read,
+    BootMillis, ClockState, DyndnsState, NetworkState, StateFile, UplinkState, Watcher, read,
 };
 use smol::{Async, Timer, future::FutureExt};
 
 use crate::{
     core::{Action, Core, Event},
-    saved::SavedTime,
+    saved::{SavedTime, Times},
 };
 
 /// Where the time survives a power cut; made for this service by `storage`.
@@ -35,33 +36,48 @@ const SAVED: &str = "/data/clock/time";
 /// kernel refuses.
 pub fn run() -> ServiceResult {
     let config: ClockConfig = read_config(Service::Clock)?;
-    let watcher = Async::new(Watcher::new(&[Service::Network, Service::Uplink])?)?;
+    let watcher = Async::new(Watcher::new(&[
+        Service::Network,
+        Service::Uplink,
+        Service::Dyndns,
+    ])?)?;
     drop_to(Service::Clock, &[Capability::CAP_SYS_TIME])?;
 
     let saved = SavedTime::at(Path::new(SAVED));
-    let floor = saved.read().max(system::now());
-    if floor > system::now() {
-        system::set(floor)?;
+    let Times { time, floor } = saved.read();
+    // What an earlier life of this service made of the clock is no floor.
+    let before: ClockState = read().unwrap_or_default();
+    let built = match before.floor {
+        0 => system::now(),
+        known => Duration::from_secs(known),
+    };
+    if before == ClockState::default() && time > system::now() {
+        system::set(time)?;
         log::info!(
             "clock raised to the time saved last, {}",
-            system::display(floor)
+            system::display(time)
         );
     }
-    let core = Core::new(config.time.servers, floor);
-    block_on(
-        Driver {
-            core,
-            saved,
-            state: ClockState::default(),
-        }
-        .run(&watcher),
-    )
+    let core = Core::new(config.time.servers, floor.max(built), before.stepped);
+    let driver = Driver {
+        state: ClockState {
+            floor: core.floor().as_secs(),
+            stepped: before.stepped,
+            ..ClockState::default()
+        },
+        core,
+        saved,
+        proof: BootMillis(0),
+    };
+    block_on(driver.run(&watcher))
 }
 
 struct Driver {
     core: Core,
     saved: SavedTime,
     state: ClockState,
+    /// When the last signature was made that is known to have been accepted.
+    proof: BootMillis,
 }
 
 impl Driver {
@@ -69,8 +85,13 @@ impl Driver {
         let file = StateFile::new();
         let mut links = None;
         let mut event = Event::Tick;
+        file.publish(&self.state)?;
         loop {
-            match self.core.step(event, BootMillis::now()) {
+            let action = self.core.step(event, BootMillis::now());
+            self.state.settled = self.core.settled();
+            self.state.floor = self.core.floor().as_secs();
+            self.state.stepped = self.core.stepped();
+            match action {
                 Action::Ask(server) => {
                     event = match sntp::ask(&server).await {
                         Ok(time) => Event::Answer { server, time },
@@ -87,13 +108,13 @@ impl Driver {
                     file.publish(&self.state)?;
                     event = Event::Tick;
                 }
-                Action::Set {
-                    time,
-                    server,
-                    step,
-                    save,
-                } => {
-                    self.set(time, server, step, save)?;
+                Action::Set { time, server, step } => {
+                    self.set(time, server, step)?;
+                    file.publish(&self.state)?;
+                    event = Event::Tick;
+                }
+                Action::Save => {
+                    self.save();
                     file.publish(&self.state)?;
                     event = Event::Tick;
                 }
@@ -112,13 +133,7 @@ impl Driver {
         }
     }
 
-    fn set(
-        &mut self,
-        time: Duration,
-        server: String,
-        step: bool,
-        save: bool,
-    ) -> std::io::Result<()> {
+    fn set(&mut self, time: Duration, server: String, step: bool) -> std::io::Result<()> {
         let before = system::now();
         if step {
             system::set(time)?;
@@ -133,17 +148,25 @@ impl Driver {
             server: Some(server),
             since: BootMillis::now(),
             last_error: None,
+            ..self.state
         };
-        if save && let Err(error) = self.saved.write(time) {
-            log::warn!("{error}");
-            self.state.last_error = Some(error.to_string());
-        }
         Ok(())
     }
 
-    /// Until the time comes or a link changes.
+    fn save(&mut self) {
+        let times = Times {
+            time: system::now(),
+            floor: self.core.floor(),
+        };
+        if let Err(error) = self.saved.write(times) {
+            log::warn!("{error}");
+            self.state.last_error = Some(error.to_string());
+        }
+    }
+
+    /// Until the time comes, a link changes or the time is proven.
     async fn wait(
-        &self,
+        &mut self,
         until: BootMillis,
         watcher: &Async<Watcher>,
         links: &mut Option<Links>,
@@ -155,6 +178,12 @@ impl Driver {
                 let any = present != Links::default();
                 *links = Some(present);
                 return Ok(Event::LinkChanged { any });
+            }
+            let dyndns: DyndnsState = read().unwrap_or_default();
+            let at = dyndns.signed;
+            if std::mem::replace(&mut self.proof, at) != at {
+                let ours = system::now();
+                return Ok(Event::Proven { at, ours });
             }
             let wait = Duration::from_millis(until.since(BootMillis::now()));
             let changed = async { watcher.readable().await.map(|()| true) };

@@ -11,9 +11,18 @@ use std::{
 /// every server look wrong for ever.
 const NO_LATER: u64 = 4_102_444_800;
 
-/// A file holding seconds since 1970.
+/// A file holding seconds since 1970: the time on one line, the floor on the next.
 pub(crate) struct SavedTime {
     path: PathBuf,
+}
+
+/// What survives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Times {
+    /// When it was saved.
+    pub(crate) time: Duration,
+    /// What no time can lie before.
+    pub(crate) floor: Duration,
 }
 
 /// A time that could not be saved.
@@ -32,20 +41,27 @@ impl SavedTime {
     }
 
     /// What was saved last; 1970 where that is missing or garbage.
-    pub(crate) fn read(&self) -> Duration {
-        let seconds = fs::read_to_string(&self.path)
-            .ok()
-            .and_then(|text| text.trim().parse().ok())
-            .filter(|seconds| *seconds < NO_LATER);
-        Duration::from_secs(seconds.unwrap_or(0))
+    pub(crate) fn read(&self) -> Times {
+        let text = fs::read_to_string(&self.path).unwrap_or_default();
+        let mut lines = text.lines();
+        let mut next = || {
+            let seconds = lines.next().and_then(|line| line.trim().parse().ok());
+            let seconds = seconds.filter(|seconds| *seconds < NO_LATER);
+            Duration::from_secs(seconds.unwrap_or(0))
+        };
+        Times {
+            time: next(),
+            floor: next(),
+        }
     }
 
     /// Replaces it in one step that a power cut cannot tear.
-    pub(crate) fn write(&self, time: Duration) -> Result<(), SaveError> {
+    pub(crate) fn write(&self, times: Times) -> Result<(), SaveError> {
+        let Times { time, floor } = times;
         let temporary = self.path.with_extension("new");
         let write = || {
             let mut file = File::create(&temporary)?;
-            writeln!(file, "{}", time.as_secs())?;
+            writeln!(file, "{}\n{}", time.as_secs(), floor.as_secs())?;
             file.sync_all()?;
             fs::rename(&temporary, &self.path)
         };
@@ -64,22 +80,34 @@ mod tests {
     fn survives_and_tolerates_garbage() {
         let home = tempfile::tempdir().unwrap();
         let saved = SavedTime::at(&home.path().join("time"));
-        assert_eq!(saved.read(), Duration::ZERO);
+        assert_eq!(saved.read(), Times::default());
+        let seconds = Duration::from_secs;
         saved
-            .write(Duration::from_millis(1_800_000_000_900))
+            .write(Times {
+                time: Duration::from_millis(1_800_000_000_900),
+                floor: seconds(1_700_000_000),
+            })
             .unwrap();
-        assert_eq!(saved.read(), Duration::from_secs(1_800_000_000));
+        let expected = Times {
+            time: seconds(1_800_000_000),
+            floor: seconds(1_700_000_000),
+        };
+        assert_eq!(saved.read(), expected);
+        // As versions without a second line wrote it.
+        fs::write(home.path().join("time"), "1800000000\n").unwrap();
+        let floor = Duration::ZERO;
+        assert_eq!(saved.read(), Times { floor, ..expected });
         let garbage: [&[u8]; 4] = [b"", b"\xff\x00", b"4102444800\n", b"18446744073709551615\n"];
         for garbage in garbage {
             fs::write(home.path().join("time"), garbage).unwrap();
-            assert_eq!(saved.read(), Duration::ZERO, "{garbage:?}");
+            assert_eq!(saved.read(), Times::default(), "{garbage:?}");
         }
     }
 
     #[test]
     fn a_missing_directory_is_named() {
         let error = SavedTime::at(Path::new("/nowhere/time"))
-            .write(Duration::ZERO)
+            .write(Times::default())
             .unwrap_err();
         assert!(error.to_string().contains("/nowhere/time"), "{error}");
     }

@@ -73,6 +73,7 @@ async fn exchange(server: &str, port: u16) -> Result<Reading, SntpError> {
     Ok(Reading {
         theirs,
         ours: system::now(),
+        address: address.ip(),
     })
 }
 

@@ -24,8 +24,8 @@ const REFRESH_MS: u64 = 24 * 3_600_000;
 pub(crate) struct Inputs {
     /// The carrier address while the link is up.
     pub(crate) address: Option<Ipv4Addr>,
-    /// Whether the clock has been set.
-    pub(crate) clock: bool,
+    /// When the clock was stepped last, once it has been set.
+    pub(crate) clock: Option<BootMillis>,
 }
 
 /// What happened.
@@ -117,7 +117,7 @@ impl Core {
         if unchanged && self.published.is_some() {
             return;
         }
-        if inputs.clock {
+        if inputs.clock.is_some() {
             self.not_before = now;
         } else if inputs.address != old.address {
             self.not_before = now.plus(CLOCK_PATIENCE_MS);
@@ -135,6 +135,7 @@ mod tests {
     const NAT: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 9);
 
     fn see(core: &mut Core, address: Option<Ipv4Addr>, clock: bool, at: u64) -> Action {
+        let clock = clock.then_some(BootMillis(0));
         core.step(Event::Inputs(Inputs { address, clock }), BootMillis(at))
     }
 
@@ -187,6 +188,19 @@ mod tests {
         assert_eq!(pauses, [5, 10, 20, 40, 80, 160, 320, 600, 600]);
         core.step(Event::Failed, BootMillis(now));
         assert_eq!(see(&mut core, Some(B), true, now + 1), Action::Publish(B));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_anew_ends_the_pause_after_a_failure() {
+        let mut core = Core::new(false);
+        see(&mut core, Some(A), true, 0);
+        core.step(Event::Failed, BootMillis(0));
+        let inputs = Inputs {
+            address: Some(A),
+            clock: Some(BootMillis(7)),
+        };
+        let action = core.step(Event::Inputs(inputs), BootMillis(8));
+        assert_eq!(action, Action::Publish(A));
     }
 
     #[test]

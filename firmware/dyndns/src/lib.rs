@@ -63,12 +63,14 @@ async fn keep(
         match core.step(event, BootMillis::now()) {
             Action::Publish(address) => {
                 let zone = zone.clone();
+                let signed = BootMillis::now();
                 let outcome = smol::unblock(move || zone.upsert(address)).await;
                 event = match outcome {
                     Ok(()) => {
                         log::info!("{name} is now {address}");
                         state.published = Some(address);
                         state.since = BootMillis::now();
+                        state.signed = signed;
                         state.last_error = None;
                         Event::Published(address)
                     }
@@ -126,6 +128,6 @@ fn inputs() -> Inputs {
         .filter(|link| network.default_via.as_ref() == Some(&link.interface));
     Inputs {
         address: routed.map(|link| link.local),
-        clock: clock.synced,
+        clock: clock.synced.then_some(clock.stepped),
     }
 }

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{BootMillis, Service, SupervisorState};
+use crate::{BootMillis, Recovery, Service, SupervisorState};
 
 /// A value that is one service's present, and knows whose.
 pub trait State: Serialize + for<'de> Deserialize<'de> + Default {
@@ -40,58 +40,6 @@ pub struct UplinkState {
     pub unused: Vec<String>,
     /// What was done about failures, and how often.
     pub recovery: Recovery,
-}
-
-/// What was done about failures since boot.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Recovery {
-    /// Calls dialled again.
-    pub redials: u32,
-    /// Sticks told to restart (`AT+CFUN=1,1`).
-    pub resets: u32,
-    /// Times the sockets were without power.
-    pub power_cuts: u32,
-    /// Reboots asked for.
-    pub reboots: u32,
-    /// CD-ROMs ejected.
-    pub ejects: u32,
-    /// The latest of them, the oldest first; at most [`HISTORY_MAX`](Self::HISTORY_MAX).
-    pub history: Vec<RecoveryStep>,
-}
-
-impl Recovery {
-    /// More than a person reads, and far less than a state file should hold.
-    pub const HISTORY_MAX: usize = 16;
-}
-
-/// One thing done about a failure.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RecoveryStep {
-    /// When.
-    pub at: BootMillis,
-    /// What.
-    pub rung: RecoveryRung,
-    /// Why, in words.
-    pub reason: String,
-    /// How often in a row, for the same reason.
-    pub times: u32,
-}
-
-/// The rungs of the recovery ladder.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum RecoveryRung {
-    /// Dialling again.
-    Redial,
-    /// The stick's restart.
-    Reset,
-    /// The sockets without power for seconds.
-    PowerCut,
-    /// The board's restart.
-    Reboot,
-    /// The stick's CD-ROM ejected.
-    Eject,
 }
 
 /// Phases of the carrier link.
@@ -190,10 +138,16 @@ pub struct LanAddress {
 pub struct ClockState {
     /// Whether a time server has been heard since boot.
     pub synced: bool,
+    /// Whether more than one server's word stands behind the time.
+    pub settled: bool,
     /// The server heard last.
     pub server: Option<String>,
     /// When it was heard.
     pub since: BootMillis,
+    /// When the clock was stepped last.
+    pub stepped: BootMillis,
+    /// No time before it is believed, in seconds since 1970.
+    pub floor: u64,
     /// What went wrong last.
     pub last_error: Option<String>,
 }
@@ -208,6 +162,8 @@ pub struct DyndnsState {
     pub published: Option<Ipv4Addr>,
     /// When it was accepted.
     pub since: BootMillis,
+    /// When the request that was accepted last had been signed.
+    pub signed: BootMillis,
     /// What went wrong last.
     pub last_error: Option<String>,
 }
