@@ -12,7 +12,7 @@ BENCH = $(CARGO) run --quiet --package failberry-bench --bin bench --
 # Whoever starts a carrier needs the program that is its guest.
 BENCH_PROGRAMS = $(CARGO) build --package failberry-bench --bins
 
-.PHONY: help setup firmware firmware-arm64 cards image run test test-all unit system bench fuzz lint deny
+.PHONY: help setup firmware firmware-arm64 cards image run test test-all unit saboteur system bench fuzz lint deny
 
 help: ## these lines
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,7 +46,10 @@ unit: setup ## unit and property tests
 	$(CARGO) test --workspace --all-features --exclude failberry-system-tests --no-fail-fast
 	$(CARGO) test --package failberry-image --test setup -- --ignored
 
-system: cards ## the product, booted and used
+saboteur: setup
+	@board/firmware.sh armv7 saboteur
+
+system: cards saboteur ## the product, booted and used
 	$(BENCH_PROGRAMS)
 	$(CARGO) test --package failberry-system-tests
 
@@ -55,6 +58,7 @@ test: lint unit firmware-arm64 system ## everything that is tested
 test-all: test ## `make test` and what takes longer
 	$(CARGO) test --package failberry-system-tests -- faults --all
 	$(CARGO) test --package failberry-interop -- --all
+	$(CARGO) test --package failberry-system-tests --test system -- soak
 
 bench: image ## the figures of the README, measured on the built image
 	@$(BENCH_PROGRAMS)

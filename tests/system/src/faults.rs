@@ -6,6 +6,7 @@
 mod carrier;
 mod power;
 mod report;
+mod services;
 mod stick;
 mod strike;
 
@@ -17,7 +18,7 @@ use self::report::{Report, Row};
 use crate::{Suite, steps, suite::Outcome};
 
 /// All groups, in the order in which they are played.
-const GROUPS: &[Group] = &[STICKS];
+const GROUPS: &[Group] = &[SERVICES, STICKS];
 
 /// Stick, carrier and power. What costs the box its card comes last.
 const STICKS: Group = Group {
@@ -25,7 +26,18 @@ const STICKS: Group = Group {
     prefix: "fbf",
     kind: Kind::Virt,
     settings: Settings::default,
+    hand: false,
     faults: &[carrier::FAULTS, stick::FAULTS, power::FAULTS],
+};
+
+/// What goes wrong inside the box.
+const SERVICES: Group = Group {
+    scene: "faults-services",
+    prefix: "fbk",
+    kind: Kind::Virt,
+    settings: Settings::default,
+    hand: true,
+    faults: &[services::FAULTS],
 };
 
 /// Faults that strike the same house.
@@ -37,6 +49,8 @@ struct Group {
     kind: Kind,
     /// What its owner wrote into `failberrypi.toml`.
     settings: fn() -> Settings,
+    /// Whether the bench has a hand inside the box.
+    hand: bool,
     /// By duty, in the order in which they are played.
     faults: &'static [&'static [Fault]],
 }
@@ -109,16 +123,17 @@ impl Fault {
 pub struct Choice {
     /// The slow ones too.
     pub all: bool,
-    /// Only those with this in their names, slow or not.
-    pub row: Option<String>,
+    /// Only those with one of these in their names, slow or not.
+    pub rows: Vec<String>,
 }
 
 impl Choice {
     fn takes(&self, fault: &Fault) -> bool {
-        match &self.row {
-            Some(text) => fault.name.contains(text.as_str()),
-            None => self.all || fault.quick,
+        if self.rows.is_empty() {
+            return self.all || fault.quick;
         }
+        let named = |text: &String| fault.name.contains(text.as_str());
+        self.rows.iter().any(named)
     }
 }
 
@@ -128,7 +143,7 @@ pub fn play(suite: &mut Suite, choice: &Choice) {
     for group in GROUPS {
         group.play(suite, choice, &mut report);
     }
-    let complete = choice.row.is_none() && GROUPS.iter().all(|group| suite.plays(group.scene));
+    let complete = choice.rows.is_empty() && GROUPS.iter().all(|group| suite.plays(group.scene));
     if let Err(error) = report.tell(complete.then_some(choice.all)) {
         println!("the table of faults cannot be written: {error}");
     }
@@ -145,6 +160,7 @@ impl Group {
         }
         let setting = Setting {
             settings: (self.settings)(),
+            hand: self.hand,
             ..Setting::new(self.prefix, self.kind)
         };
         suite.scene(self.scene, &setting, |run| {

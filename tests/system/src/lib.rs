@@ -8,6 +8,7 @@ pub mod house;
 pub mod mistakes;
 pub mod pin;
 pub mod shipped;
+pub mod soak;
 mod steps;
 mod suite;
 

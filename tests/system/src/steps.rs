@@ -1,6 +1,10 @@
 //! Steps that several scenes share.
 
-use std::{net::Ipv4Addr, time::Duration};
+use std::{
+    net::Ipv4Addr,
+    thread,
+    time::{Duration, Instant},
+};
 
 use failberry_bench::{
     probe::{self, Door},
@@ -148,4 +152,25 @@ pub(crate) fn sets_the_record(scene: &mut Scene) -> Outcome {
 pub(crate) fn status(scene: &Scene) -> Outcome<Status> {
     let to = address(scene)?;
     Ok(Status::ask(scene.world.lan(), to, scene.bound(10))?)
+}
+
+/// A service runs and gives signs of life, within `bound`.
+pub(crate) fn is_ready(scene: &Scene, service: &str, bound: Duration) -> Outcome {
+    const LOOK: Duration = Duration::from_millis(200);
+    let until = Instant::now() + bound;
+    loop {
+        let status = status(scene)?;
+        let ready = (0..status.count("/supervisor/services")).any(|index| {
+            let place = format!("/supervisor/services/{index}");
+            status.text(&format!("{place}/service")) == Some(service)
+                && status.is(&format!("{place}/ready"))
+        });
+        if ready {
+            return Ok(());
+        }
+        if Instant::now() >= until {
+            return Err(format!("expected {service} ready within {bound:?}").into());
+        }
+        thread::sleep(LOOK);
+    }
 }

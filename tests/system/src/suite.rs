@@ -102,6 +102,11 @@ impl Run<'_> {
     pub fn step(&mut self, what: &str, step: impl FnOnce(&mut Scene) -> Outcome) {
         let began = Instant::now();
         let outcome = step(&mut self.scene);
+        self.played(what, began, outcome);
+    }
+
+    /// Tells of one step that began then.
+    pub(crate) fn played(&mut self, what: &str, began: Instant, outcome: Outcome) {
         self.suite.tell(outcome.is_ok(), what, began);
         if let Err(error) = outcome {
             println!(

@@ -1,32 +1,40 @@
-//! `cargo test --package failberry-system-tests --test system -- [--all] [--row TEXT] [SCENE]`
+//! `cargo test --package failberry-system-tests --test system -- [--all] [--row TEXT]... [SCENE]`,
+//! or `... -- soak [--seed N] [--minutes M]`
 
 use std::{env, process::ExitCode};
 
 use failberry_system_tests::{
     Suite,
     faults::{self, Choice},
-    house, mistakes, pin, shipped,
+    house, mistakes, pin, shipped, soak,
 };
 
 fn main() -> ExitCode {
     let mut choice = Choice {
         all: false,
-        row: None,
+        rows: Vec::new(),
     };
+    let mut soaking = soak::Choice::default();
     let mut filter = None;
     let mut words = env::args().skip(1);
     while let Some(word) = words.next() {
         match word.as_str() {
             // What takes longer than `make test` may.
             "--all" => choice.all = true,
-            // Faults with this in their names.
-            "--row" => choice.row = words.next(),
+            // Faults with this in their names; may be said again.
+            "--row" => choice.rows.extend(words.next()),
+            "--seed" => soaking.seed = number(words.next()),
+            "--minutes" => soaking.minutes = number(words.next()).unwrap_or(soaking.minutes),
             // Cargo's own.
             _ if word.starts_with('-') => {}
             _ => filter = Some(word),
         }
     }
+    let by_itself = filter.as_deref() == Some(soak::SCENE);
     let mut suite = Suite::new(filter);
+    if by_itself {
+        soak::play(&mut suite, &soaking);
+    }
     house::play(&mut suite);
     mistakes::play(&mut suite);
     pin::play(&mut suite);
@@ -36,5 +44,17 @@ fn main() -> ExitCode {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
+    }
+}
+
+/// A number on the command line; a slip of the pen must not be an hour of something else.
+fn number(word: Option<String>) -> Option<u64> {
+    let word = word.unwrap_or_default();
+    match word.parse() {
+        Ok(number) => Some(number),
+        Err(error) => {
+            eprintln!("expected a number, got {word:?}: {error}");
+            std::process::exit(2)
+        }
     }
 }

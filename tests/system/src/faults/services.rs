@@ -1,0 +1,280 @@
+//! Faults inside the box, struck by the bench's hand: services, PID 1, the kernel, memory, the
+//! card's room.
+
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+use failberry_bench::{probe::get_within, scene::Scene, stick::Sim};
+use failberry_state::Service;
+
+use super::{Fault, strike::traffic_flows};
+use crate::{
+    steps::{self, is_ready, status},
+    suite::{Outcome, expect},
+};
+
+/// Between two looks at what must change by itself.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// PID 1 gives up a service after a minute without a sign of life, and kills it some seconds later.
+const HUNG: u64 = 90;
+
+/// What fills the data partition.
+const FILLER: &str = "/data/filler";
+
+/// A service that never lives for longer than it takes to see it is started again after 1, 2, 4
+/// and 8 s; then it must wait for 16.
+const HUNT_SECONDS: u64 = 25;
+
+const NEXT_LIFE: &str = "is PID 1";
+
+pub(super) const FAULTS: &[Fault] = &[
+    Fault::slow(
+        "network is killed",
+        "network ended: signal SIGKILL",
+        20,
+        |scene| kill(scene, "network"),
+    )
+    .healed_when(|scene, bound| works(scene, "network", bound)),
+    Fault::quick(
+        "uplink is killed",
+        "uplink ended: signal SIGKILL",
+        30,
+        |scene| kill(scene, "uplink"),
+    )
+    .healed_when(|scene, bound| works(scene, "uplink", bound)),
+    Fault::slow(
+        "health is killed",
+        "health ended: signal SIGKILL",
+        10,
+        |scene| kill(scene, "health"),
+    )
+    .healed_when(|scene, bound| {
+        works(scene, "health", bound)?;
+        let to = steps::address(scene)?;
+        get_within(scene.world.lan(), to, steps::HEALTH, "/", bound)?;
+        Ok(())
+    }),
+    Fault::slow(
+        "clock is killed",
+        "clock ended: signal SIGKILL",
+        10,
+        |scene| kill(scene, "clock"),
+    )
+    .healed_when(|scene, bound| {
+        works(scene, "clock", bound)?;
+        wait(bound, "the clock set", || {
+            Ok(status(scene)?.is("/clock/synced"))
+        })
+    }),
+    Fault::slow(
+        "dyndns is killed",
+        "dyndns ended: signal SIGKILL",
+        20,
+        |scene| kill(scene, "dyndns"),
+    )
+    .healed_when(|scene, bound| {
+        works(scene, "dyndns", bound)?;
+        let published = || Ok(status(scene)?.text("/dyndns/published").is_some());
+        wait(bound, "the record known", published)
+    }),
+    Fault::slow(
+        "network hangs",
+        "network gave no sign of life",
+        HUNG,
+        |scene| hang(scene, "network"),
+    )
+    .healed_when(|scene, bound| was_hung(scene, "network", bound)),
+    Fault::slow(
+        "uplink hangs",
+        "uplink gave no sign of life",
+        HUNG,
+        |scene| hang(scene, "uplink"),
+    )
+    .healed_when(|scene, bound| was_hung(scene, "uplink", bound)),
+    Fault::slow(
+        "health hangs",
+        "health gave no sign of life",
+        HUNG,
+        |scene| hang(scene, "health"),
+    )
+    .healed_when(|scene, bound| was_hung(scene, "health", bound)),
+    Fault::slow("clock hangs", "clock gave no sign of life", HUNG, |scene| {
+        hang(scene, "clock")
+    })
+    .healed_when(|scene, bound| was_hung(scene, "clock", bound)),
+    Fault::slow(
+        "dyndns hangs",
+        "dyndns gave no sign of life",
+        HUNG,
+        |scene| hang(scene, "dyndns"),
+    )
+    .healed_when(|scene, bound| was_hung(scene, "dyndns", bound)),
+    Fault::slow(
+        "health dies whenever it is started",
+        "health ended: signal SIGKILL; starting it again in 16 s",
+        60,
+        |scene| order(scene, &format!("hunt health {HUNT_SECONDS}")),
+    )
+    .healed_when(|scene, bound| {
+        traffic_flows(scene, bound)?;
+        others_never_noticed(scene, "health")?;
+        is_ready(scene, "health", bound)
+    }),
+    Fault::slow(
+        "PID 1 stalls; the watchdog bites",
+        NEXT_LIFE,
+        120,
+        |scene| order(scene, "freeze"),
+    )
+    .healed_when(|scene, bound| next_life(scene, "no orderly end", bound)),
+    Fault::quick("the kernel panics", NEXT_LIFE, 60, |scene| {
+        order(scene, "panic")
+    })
+    .healed_when(|scene, bound| next_life(scene, "no orderly end", bound)),
+    Fault::slow("a reboot is asked for", NEXT_LIFE, 120, |scene| {
+        order(
+            scene,
+            "ask {\"reboot\":{\"reason\":\"the bench wishes it\"}}",
+        )
+    })
+    .healed_when(|scene, bound| next_life(scene, "root: the bench wishes it", bound)),
+    Fault::quick(
+        "memory runs out",
+        "Out of memory: Killed process",
+        60,
+        |scene| order(scene, "hog -200"),
+    )
+    .healed_when(health_goes_first),
+    Fault::slow("2000 orphans end at once", "", 30, |scene| {
+        order(scene, "orphans 2000")
+    })
+    .healed_when(|scene, bound| {
+        wait(bound, "all of them buried", || all_buried(scene))?;
+        traffic_flows(scene, bound)?;
+        others_never_noticed(scene, "")
+    }),
+    Fault::slow(
+        "the data partition is full, and the power fails",
+        NEXT_LIFE,
+        90,
+        |scene| {
+            order(scene, &format!("fill {FILLER}"))?;
+            Ok(scene.power_cycle(Sim::Ready)?)
+        },
+    )
+    .healed_when(|scene, bound| {
+        let outcome = traffic_flows(scene, bound).and_then(|()| status(scene).map(drop));
+        // The rows that follow are played on the same card.
+        order(scene, &format!("remove {FILLER}"))?;
+        outcome
+    }),
+];
+
+fn order(scene: &mut Scene, order: &str) -> Outcome {
+    scene.board.hand()?.order(order)?;
+    Ok(())
+}
+
+fn kill(scene: &mut Scene, service: &str) -> Outcome {
+    order(scene, &format!("signal {service} SIGKILL"))
+}
+
+fn hang(scene: &mut Scene, service: &str) -> Outcome {
+    order(scene, &format!("signal {service} SIGSTOP"))
+}
+
+/// The service is there, and so is the internet; nobody else was touched.
+fn works(scene: &mut Scene, service: &str, bound: Duration) -> Outcome {
+    is_ready(scene, service, bound)?;
+    traffic_flows(scene, bound)?;
+    others_never_noticed(scene, service)
+}
+
+fn was_hung(scene: &mut Scene, service: &str, bound: Duration) -> Outcome {
+    works(scene, service, bound)?;
+    let hangs = of_service(scene, service, "hangs")?;
+    expect("hangs told", 1, hangs)
+}
+
+/// All services but `service` are still in their first life.
+fn others_never_noticed(scene: &Scene, service: &str) -> Outcome {
+    for other in Service::SUPERVISED {
+        if other.name() != service {
+            let starts = of_service(scene, other.name(), "starts")?;
+            expect(&format!("starts of {}", other.name()), 1, starts)?;
+        }
+    }
+    Ok(())
+}
+
+fn of_service(scene: &Scene, service: &str, what: &str) -> Outcome<u64> {
+    let status = status(scene)?;
+    let place = (0..status.count("/supervisor/services"))
+        .map(|index| format!("/supervisor/services/{index}"))
+        .find(|place| status.text(&format!("{place}/service")) == Some(service))
+        .ok_or_else(|| format!("the status page knows no {service}"))?;
+    Ok(status.number(&format!("{place}/{what}")))
+}
+
+/// The box has started anew, does its work, and tells how its last life ended.
+fn next_life(scene: &mut Scene, ended: &str, bound: Duration) -> Outcome {
+    traffic_flows(scene, bound)?;
+    let status = status(scene)?;
+    let told = status.text("/supervisor/last_boot").unwrap_or_default();
+    if told.starts_with(ended) {
+        Ok(())
+    } else {
+        Err(format!("expected that the life before ended with {ended:?}, got {told:?}").into())
+    }
+}
+
+/// The kernel ended what the house can do without, and never what keeps it online.
+fn health_goes_first(scene: &mut Scene, bound: Duration) -> Outcome {
+    let until = Instant::now() + bound;
+    traffic_flows(scene, bound)?;
+    is_ready(
+        scene,
+        "health",
+        until.saturating_duration_since(Instant::now()),
+    )?;
+    let killed = scene
+        .board
+        .console
+        .lines_with("Out of memory: Killed process");
+    // By oom_score_adj: all of them are called `init`.
+    let score = |score: &str| {
+        let word = format!("oom_score_adj:{score}");
+        killed.iter().position(|line| line.ends_with(&word))
+    };
+    expect("place of health among the ended", Some(0), score("900"))?;
+    expect("place of network", None, score("-600"))?;
+    expect("place of uplink", None, score("-500"))?;
+    for service in ["uplink", "network"] {
+        expect(service, 1, of_service(scene, service, "starts")?)?;
+    }
+    Ok(())
+}
+
+/// PID 1 has no children but its services and the hand.
+fn all_buried(scene: &Scene) -> Outcome<bool> {
+    let sample = scene.board.hand()?.sample()?;
+    let mut processes = sample.processes.iter();
+    let supervisor = processes.find(|process| process.pid == 1);
+    let children = supervisor.map(|process| process.children);
+    let own = u64::try_from(Service::SUPERVISED.len())? + 1;
+    Ok(sample.dead == 0 && children == Some(own))
+}
+
+fn wait(bound: Duration, what: &str, done: impl Fn() -> Outcome<bool>) -> Outcome {
+    let until = Instant::now() + bound;
+    while !done()? {
+        if Instant::now() >= until {
+            return Err(format!("expected {what} within {bound:?}").into());
+        }
+        thread::sleep(LOOK);
+    }
+    Ok(())
+}

@@ -1,0 +1,269 @@
+//! An hour of faults at random on one life of the box: traffic comes back after each one, and
+//! nothing that a service takes is lost on the way.
+//!
+//! What happens follows from the seed, which is told first; only the times are the machine's.
+
+mod accounts;
+mod breakage;
+mod report;
+
+use std::{
+    ops::RangeInclusive,
+    thread,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use failberry_bench::{
+    probe::{get, get_within},
+    scene::{Kind, Scene, Setting},
+};
+use fastrand::Rng;
+
+use self::{
+    accounts::Accounts,
+    breakage::{BREAKAGES, Breakage},
+    report::Report,
+};
+use crate::{
+    Suite, steps,
+    suite::{Outcome, Run},
+};
+
+/// Name of the scene.
+pub const SCENE: &str = "soak";
+
+/// Between the end of one fault and the next, in seconds. Half of them find a link that is not
+/// old enough to count as good.
+const PAUSE: RangeInclusive<u64> = 20..=100;
+
+/// The same while it warms up.
+const SHORT_PAUSE: RangeInclusive<u64> = 10..=20;
+
+/// A link that held so long was good: the next dialling begins without a wait, on the mildest rung.
+const GOOD: Duration = Duration::from_secs(60);
+
+/// What trouble soon after trouble may cost besides: the longest wait before dialling, and a
+/// restart of the stick.
+const SOON: u64 = 60 + 30;
+
+/// Between two samples.
+const SAMPLE_EVERY: Duration = Duration::from_secs(60);
+
+/// A LAN host's request is answered in this time while nothing is broken: two lost packets.
+const UNBROKEN: Duration = Duration::from_secs(8);
+
+/// How it is played.
+pub struct Choice {
+    /// What happens; by the clock where none is given.
+    pub seed: Option<u64>,
+    /// How long, the warm-up not counted.
+    pub minutes: u64,
+}
+
+impl Default for Choice {
+    fn default() -> Self {
+        Self {
+            seed: None,
+            minutes: 60,
+        }
+    }
+}
+
+/// Plays it.
+pub fn play(suite: &mut Suite, choice: &Choice) {
+    if !suite.plays(SCENE) {
+        return;
+    }
+    let by_clock = || {
+        let time = SystemTime::now().duration_since(UNIX_EPOCH);
+        time.unwrap_or_default().as_secs()
+    };
+    let seed = choice.seed.unwrap_or_else(by_clock);
+    println!("\nseed {seed}, {} minutes", choice.minutes);
+    let setting = Setting {
+        hand: true,
+        ..Setting::new("fbz", Kind::Virt)
+    };
+    suite.scene(SCENE, &setting, |run| {
+        run.step("eth0 leases an address", steps::lease);
+        run.step("dials and agrees with pppd", steps::dials);
+        run.step("a LAN host reaches the internet", steps::masquerades);
+        run.step("the DNS record is set", steps::sets_the_record);
+        let mut soak = Soak::new(seed);
+        soak.warm_up(run);
+        soak.endure(run, Duration::from_secs(60 * choice.minutes));
+        for (what, verdict) in soak.accounts.verdicts() {
+            run.step(&what, |_| verdict.map_err(Into::into));
+        }
+        if let Err(error) = soak.report.write(seed, choice.minutes, &soak.accounts) {
+            println!("the soak's table cannot be written: {error}");
+        }
+    });
+}
+
+struct Soak {
+    random: Rng,
+    accounts: Accounts,
+    report: Report,
+    sampled: Instant,
+    healed: Instant,
+    /// When the stick crashed: its power must not be cut at will.
+    crashes: Vec<Instant>,
+}
+
+impl Soak {
+    fn new(seed: u64) -> Self {
+        Self {
+            random: Rng::with_seed(seed),
+            accounts: Accounts::default(),
+            report: Report::default(),
+            sampled: Instant::now(),
+            healed: Instant::now(),
+            crashes: Vec::new(),
+        }
+    }
+
+    /// Everything once, so that all that is ever needed has been touched.
+    fn warm_up(&mut self, run: &mut Run<'_>) {
+        let mut order: Vec<&Breakage> = BREAKAGES.iter().collect();
+        self.random.shuffle(&mut order);
+        for breakage in order {
+            self.pause(run, SHORT_PAUSE);
+            self.strike(run, breakage);
+        }
+        self.pause(run, PAUSE);
+        self.sample(run);
+    }
+
+    fn endure(&mut self, run: &mut Run<'_>, time: Duration) {
+        let until = Instant::now() + time;
+        while Instant::now() < until {
+            self.pause(run, PAUSE);
+            if self.sampled.elapsed() >= SAMPLE_EVERY {
+                self.sample(run);
+            }
+            let breakage = self.choose();
+            self.strike(run, breakage);
+        }
+        self.pause(run, PAUSE);
+        self.sample(run);
+    }
+
+    /// Some time in which nothing is broken, and everything works.
+    fn pause(&mut self, run: &mut Run<'_>, seconds: RangeInclusive<u64>) {
+        let until = Instant::now() + Duration::from_secs(self.random.u64(seconds));
+        let unbroken = || -> Outcome {
+            while Instant::now() < until {
+                get_within(run.scene.world.lan(), steps::PAGE_HOST, 80, "/", UNBROKEN)?;
+                thread::sleep(Duration::from_secs(2));
+            }
+            Ok(())
+        };
+        if let Err(error) = unbroken() {
+            run.step("nothing is broken, and traffic flows", |_| Err(error));
+            self.heal_by_waiting(run);
+        }
+    }
+
+    /// After a failure: the next fault shall find a house that works.
+    fn heal_by_waiting(&mut self, run: &mut Run<'_>) {
+        let bound = Duration::from_secs(300);
+        run.step("it comes back after all", |scene| {
+            get_within(scene.world.lan(), steps::PAGE_HOST, 80, "/", bound)?;
+            Ok(())
+        });
+        self.healed = Instant::now();
+    }
+
+    fn sample(&mut self, run: &mut Run<'_>) {
+        self.sampled = Instant::now();
+        let accounts = &mut self.accounts;
+        let outcome = (|| -> Outcome {
+            accounts.add(run.scene.board.hand()?.sample()?);
+            Ok(())
+        })();
+        if outcome.is_err() {
+            run.step("the hand takes a sample", |_| outcome);
+        }
+    }
+
+    fn choose(&mut self) -> &'static Breakage {
+        let hour = Duration::from_secs(3600);
+        self.crashes.retain(|at| at.elapsed() < hour);
+        loop {
+            let total = BREAKAGES.iter().map(|breakage| breakage.weight).sum();
+            let mut at = self.random.u32(0..total);
+            let chosen = BREAKAGES.iter().find(|breakage| {
+                let found = at < breakage.weight;
+                at = at.saturating_sub(breakage.weight);
+                found
+            });
+            if let Some(chosen) = chosen
+                && (!chosen.costs_power || self.crashes.len() < breakage::CRASHES_AN_HOUR)
+            {
+                return chosen;
+            }
+        }
+    }
+
+    fn strike(&mut self, run: &mut Run<'_>, breakage: &Breakage) {
+        if breakage.costs_power {
+            self.crashes.push(Instant::now());
+        }
+        let soon = if self.healed.elapsed() < GOOD {
+            SOON
+        } else {
+            0
+        };
+        let bound = run.scene.bound(breakage.within + soon);
+        let random = &mut self.random;
+        let mut what = breakage.name.to_owned();
+        let mut killed = None;
+        let began = Instant::now();
+        let outcome = (|| -> Outcome {
+            let scene = &mut run.scene;
+            let mark = scene.board.console.mark();
+            let done = (breakage.strike)(scene, random)?;
+            if let Some(service) = done.kills {
+                what = format!("{what}: {service}");
+                killed = Some(service);
+            }
+            if !done.says.is_empty() {
+                hear(scene, mark, &done.says, bound)?;
+            }
+            breakage::relieve(scene)?;
+            let left = bound.saturating_sub(began.elapsed());
+            get_within(scene.world.lan(), steps::PAGE_HOST, 80, "/again", left)?;
+            if let Some(service) = killed {
+                let left = bound.saturating_sub(began.elapsed());
+                steps::is_ready(scene, service, left)?;
+            }
+            Ok(())
+        })();
+        let took = began.elapsed();
+        self.healed = Instant::now();
+        let healed = outcome.is_ok();
+        self.report.add(&what, healed.then_some(took));
+        self.accounts.killed(killed);
+        run.played(&what, began, outcome);
+        if !healed {
+            self.heal_by_waiting(run);
+        }
+    }
+}
+
+/// Waits until the console says so. A LAN host keeps asking meanwhile: without traffic there is no
+/// fault.
+fn hear(scene: &Scene, mark: failberry_bench::board::Mark, text: &str, bound: Duration) -> Outcome {
+    const LISTEN: Duration = Duration::from_millis(300);
+    let until = Instant::now() + bound;
+    loop {
+        match scene.board.console.wait_from(mark, text, LISTEN) {
+            Ok(_) => return Ok(()),
+            Err(error) if Instant::now() >= until => return Err(error.into()),
+            Err(_) => {}
+        }
+        // Whether it is answered does not matter yet.
+        let _ = get(scene.world.lan(), steps::PAGE_HOST, 80, "/meanwhile");
+    }
+}

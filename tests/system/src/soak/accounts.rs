@@ -1,0 +1,218 @@
+//! What each process had at each sample, and whether any of it is lost.
+
+use failberry_bench::board::{Process, Sample};
+
+/// What may come and go, in KiB: sixteen pages.
+const SLACK: u64 = 64;
+
+/// Samples of a process that has just been started; it touches its memory for the first time.
+const YOUNG: usize = 2;
+
+/// The median of so many stands for a time.
+const WINDOW: usize = 3;
+
+/// The life of one process.
+pub(super) struct Life {
+    pub(super) name: String,
+    pid: u32,
+    young: usize,
+    samples: Vec<Process>,
+}
+
+/// The beginning of a life, and its end.
+#[derive(Clone, Copy)]
+pub(super) struct Span {
+    pub(super) first: u64,
+    pub(super) last: u64,
+}
+
+/// All lives.
+#[derive(Default)]
+pub(super) struct Accounts {
+    pub(super) lives: Vec<Life>,
+    killed: Vec<&'static str>,
+    samples: usize,
+    dead: u64,
+}
+
+impl Accounts {
+    /// Takes in a sample of a box at rest.
+    pub(super) fn add(&mut self, sample: Sample) {
+        let young = if self.samples == 0 { 0 } else { YOUNG };
+        self.samples += 1;
+        self.dead = self.dead.max(sample.dead);
+        for process in sample.processes {
+            let known = self
+                .lives
+                .iter_mut()
+                .find(|life| life.name == process.name && life.pid == process.pid);
+            match known {
+                Some(life) => life.samples.push(process),
+                None => self.lives.push(Life {
+                    name: process.name.clone(),
+                    pid: process.pid,
+                    young,
+                    samples: vec![process],
+                }),
+            }
+        }
+    }
+
+    /// Takes in that a service was killed, and not by itself. What the warm-up killed has no life
+    /// here.
+    pub(super) fn killed(&mut self, service: Option<&'static str>) {
+        if self.samples > 0 {
+            self.killed.extend(service);
+        }
+    }
+
+    /// What must be true in the end, and whether it is.
+    pub(super) fn verdicts(&self) -> Vec<(String, Result<(), String>)> {
+        let mut all: Vec<_> = self
+            .lives
+            .iter()
+            .filter(|life| life.tells())
+            .map(|life| {
+                let what = format!(
+                    "{} {} is flat over {} samples",
+                    life.name,
+                    life.pid,
+                    life.samples.len()
+                );
+                (what, life.verdict())
+            })
+            .collect();
+        all.push(("no service ended by itself".into(), self.nobody_died()));
+        all.push(("nobody is left unburied".into(), {
+            let dead = self.dead;
+            (dead == 0)
+                .then_some(())
+                .ok_or_else(|| format!("expected none at any sample, got {dead}"))
+        }));
+        all
+    }
+
+    fn nobody_died(&self) -> Result<(), String> {
+        let mut names: Vec<&str> = self.lives.iter().map(|life| life.name.as_str()).collect();
+        names.sort_unstable();
+        names.dedup();
+        for name in names {
+            let lives = self.lives.iter().filter(|life| life.name == name).count();
+            let killed = self.killed.iter().filter(|it| **it == name).count();
+            // One that was killed twice between two samples has a life that was not seen.
+            if lives > killed + 1 {
+                return Err(format!(
+                    "{name} was killed {killed} times and has had {lives} lives"
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Life {
+    pub(super) fn samples(&self) -> usize {
+        self.samples.len()
+    }
+
+    /// Whether its beginning and its end can be told apart.
+    pub(super) fn tells(&self) -> bool {
+        self.samples.len() >= self.young + 2 * WINDOW
+    }
+
+    /// The medians of one figure at the beginning and at the end.
+    pub(super) fn span(&self, figure: fn(&Process) -> u64) -> Span {
+        let grown = self.samples.get(self.young..).unwrap_or_default();
+        let median = |part: &[Process]| {
+            let mut values: Vec<u64> = part.iter().map(figure).collect();
+            values.sort_unstable();
+            values.get(values.len() / 2).copied().unwrap_or_default()
+        };
+        let window = WINDOW.min(grown.len());
+        Span {
+            first: median(grown.get(..window).unwrap_or_default()),
+            last: median(grown.get(grown.len() - window..).unwrap_or_default()),
+        }
+    }
+
+    fn verdict(&self) -> Result<(), String> {
+        for (what, figure, slack) in FIGURES {
+            let Span { first, last } = self.span(*figure);
+            if first.abs_diff(last) > *slack {
+                return Err(format!("{what}: {first} at first, {last} in the end"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A figure in words, where to find it, and how much it may differ.
+type Figure = (&'static str, fn(&Process) -> u64, u64);
+
+/// What is compared.
+const FIGURES: &[Figure] = &[
+    ("memory (PSS) in KiB", |it| it.pss, SLACK),
+    ("memory of its own in KiB", |it| it.anonymous, SLACK),
+    ("open files", |it| it.files, 0),
+    ("children", |it| it.children, 0),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn process(pid: u32, pss: u64, files: u64) -> Process {
+        Process {
+            name: "uplink".into(),
+            pid,
+            pss,
+            anonymous: 100,
+            rss: 900,
+            files,
+            children: 0,
+            threads: 1,
+        }
+    }
+
+    fn accounts(processes: impl IntoIterator<Item = Process>) -> Accounts {
+        let mut accounts = Accounts::default();
+        for process in processes {
+            accounts.add(Sample {
+                processes: vec![process],
+                dead: 0,
+            });
+        }
+        accounts
+    }
+
+    fn wrong(accounts: &Accounts) -> Vec<String> {
+        let verdicts = accounts.verdicts().into_iter();
+        verdicts.filter_map(|(_, verdict)| verdict.err()).collect()
+    }
+
+    #[test]
+    fn what_comes_and_goes_is_no_leak_and_what_only_grows_is() {
+        let noise = [400, 900, 410, 405, 300, 464, 470, 460];
+        assert!(wrong(&accounts(noise.map(|pss| process(9, pss, 8)))).is_empty());
+        let leak = (0..10).map(|at| process(9, 400 + 10 * at, 8));
+        assert_eq!(
+            wrong(&accounts(leak)),
+            ["memory (PSS) in KiB: 410 at first, 480 in the end"]
+        );
+        let files = (0..8).map(|at| process(9, 400, 8 + at / 4));
+        assert_eq!(
+            wrong(&accounts(files)),
+            ["open files: 8 at first, 9 in the end"]
+        );
+    }
+
+    #[test]
+    fn a_killed_service_begins_anew_and_one_that_ends_by_itself_is_told() {
+        let lives = (0..16).map(|at| process(9 + at / 8, 400 + 200 * u64::from(at / 8), 8));
+        let mut accounts = accounts(lives);
+        let told = wrong(&accounts);
+        assert_eq!(told, ["uplink was killed 0 times and has had 2 lives"]);
+        accounts.killed(Some("uplink"));
+        assert!(wrong(&accounts).is_empty());
+    }
+}

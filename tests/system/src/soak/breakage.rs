@@ -1,0 +1,122 @@
+//! What is broken.
+
+use failberry_bench::{
+    scene::Scene,
+    stick::{Sim, Stick},
+};
+use failberry_state::Service;
+use fastrand::Rng;
+
+use crate::suite::Outcome;
+
+/// The ladder cuts the power at most eight times an hour, and once or twice not for a crash.
+pub(super) const CRASHES_AN_HOUR: usize = 6;
+
+/// What a blow came to.
+#[derive(Default)]
+pub(super) struct Done {
+    /// What the console says then; empty where there is nothing to say.
+    pub(super) says: String,
+    /// The service whose process is gone.
+    pub(super) kills: Option<&'static str>,
+}
+
+/// A kind of fault.
+pub(super) struct Breakage {
+    pub(super) name: &'static str,
+    /// How often it comes, beside the others.
+    pub(super) weight: u32,
+    /// How long it may take until it is healed, in seconds.
+    pub(super) within: u64,
+    /// Whether only a power cut heals it.
+    pub(super) costs_power: bool,
+    pub(super) strike: fn(&mut Scene, &mut Rng) -> Outcome<Done>,
+}
+
+const DOWN: &str = "carrier link is down";
+
+const fn breakage(
+    name: &'static str,
+    weight: u32,
+    within: u64,
+    strike: fn(&mut Scene, &mut Rng) -> Outcome<Done>,
+) -> Breakage {
+    Breakage {
+        name,
+        weight,
+        within,
+        costs_power: false,
+        strike,
+    }
+}
+
+/// All kinds.
+pub(super) const BREAKAGES: &[Breakage] = &[
+    breakage("`NO CARRIER` in the call", 3, 15, |scene, _| {
+        stick(scene)?.drop_call();
+        Ok(says(DOWN))
+    }),
+    breakage("the carrier ends the call", 3, 15, |scene, _| {
+        scene.carrier.terminate_call()?;
+        Ok(says(DOWN))
+    }),
+    breakage("a black hole", 2, 30, |scene, _| {
+        scene.carrier.blackhole(true)?;
+        Ok(says(DOWN))
+    }),
+    Breakage {
+        costs_power: true,
+        ..breakage("the stick crashes", 1, 75, |scene, _| {
+            stick(scene)?.crash();
+            Ok(says("cutting the power"))
+        })
+    },
+    breakage("unplugged, plugged in again", 2, 20, |scene, _| {
+        scene.unplug()?;
+        scene.plug(Sim::Ready)?;
+        Ok(says(DOWN))
+    }),
+    breakage("network cable out and in", 2, 15, |scene, _| {
+        scene.board.cable(false)?;
+        Ok(says("cable out"))
+    }),
+    breakage("a service is killed", 4, 30, |scene, random| {
+        let service = random
+            .choice(Service::SUPERVISED)
+            .unwrap_or(Service::Health);
+        let name = service.name();
+        scene
+            .board
+            .hand()?
+            .order(&format!("signal {name} SIGKILL"))?;
+        Ok(Done {
+            says: format!("{name} ended: signal SIGKILL"),
+            kills: Some(name),
+        })
+    }),
+    breakage("noise in the call", 2, 15, |scene, random| {
+        let length = random.usize(1..65_536);
+        let noise: Vec<u8> = (0..length).map(|_| random.u8(..)).collect();
+        stick(scene)?.inject(&noise);
+        stick(scene)?.inject(b"\x7e");
+        Ok(Done::default())
+    }),
+];
+
+/// Ends what the carrier and the house do wrong; the box has to do the rest.
+pub(super) fn relieve(scene: &mut Scene) -> Outcome {
+    scene.carrier.blackhole(false)?;
+    scene.board.cable(true)?;
+    Ok(())
+}
+
+fn says(text: &str) -> Done {
+    Done {
+        says: text.to_owned(),
+        kills: None,
+    }
+}
+
+fn stick(scene: &Scene) -> Outcome<&Stick> {
+    Ok(scene.stick.as_ref().ok_or("no stick is plugged in")?)
+}
