@@ -3,10 +3,13 @@
 use std::fmt::Write;
 
 use failberry_state::{
-    BootMillis, ClockState, DyndnsState, HealthState, NetworkState, State, SupervisorState,
-    UplinkState, read,
+    BootMillis, ClockState, DyndnsState, HealthState, NetworkState, Recovery, RecoveryRung,
+    RecoveryStep, State, SupervisorState, UplinkState, read,
 };
 use serde_json::{Value, json};
+
+/// Steps of recovery that fit on a screen; all are in the state.
+const STEPS: usize = 8;
 
 /// Which port is asking.
 #[derive(Clone, Copy, Debug)]
@@ -127,6 +130,7 @@ fn summary() -> String {
             rows.push(("trouble", format!("{who}: {error}")));
         }
     }
+    rows.extend(recovery(&uplink.recovery));
     rows.extend(lives(&supervisor));
     rows.extend(
         supervisor
@@ -140,6 +144,56 @@ fn summary() -> String {
         let _ = writeln!(page, "{label:<12} {text}");
     }
     page
+}
+
+/// What was done about failures of the carrier link, in this life and in those before.
+fn recovery(recovery: &Recovery) -> Vec<(&'static str, String)> {
+    let counts = [
+        (recovery.redials, "calls dialled again"),
+        (recovery.resets, "restarts of the stick"),
+        (recovery.power_cuts, "power cuts"),
+        (recovery.reboots, "reboots asked for"),
+        (recovery.ejects, "CD-ROMs ejected"),
+    ];
+    let counts: Vec<String> = (counts.iter().filter(|(count, _)| *count > 0))
+        .map(|(count, what)| format!("{count} {what}"))
+        .collect();
+    let mut rows = Vec::new();
+    if !counts.is_empty() {
+        rows.push(("recovery", counts.join(", ")));
+    }
+    let done = last(&recovery.history);
+    rows.extend(done.iter().map(|step| ("done", told_step(step))));
+    let earlier = last(&recovery.earlier).iter().map(|past| {
+        let step = told_step(&past.step);
+        ("done before", format!("boot no. {}, {step}", past.boot))
+    });
+    rows.extend(earlier);
+    if let Some(error) = &recovery.earlier_error {
+        rows.push(("trouble", format!("what was done before is lost: {error}")));
+    }
+    rows
+}
+
+fn told_step(step: &RecoveryStep) -> String {
+    let what = match step.rung {
+        RecoveryRung::Redial => "dialled again",
+        RecoveryRung::Reset => "restarted the stick",
+        RecoveryRung::PowerCut => "cut the power",
+        RecoveryRung::Reboot => "asked for a reboot",
+        RecoveryRung::Eject => "ejected the CD-ROM",
+    };
+    let (seconds, reason) = (step.at.0 / 1000, &step.reason);
+    match step.times {
+        0 | 1 => format!("at {seconds} s: {what}: {reason}"),
+        times => format!("at {seconds} s: {what} ({times} times): {reason}"),
+    }
+}
+
+/// The newest of `all`, as many as leave room on the screen.
+fn last<T>(all: &[T]) -> &[T] {
+    all.get(all.len().saturating_sub(STEPS)..)
+        .unwrap_or_default()
 }
 
 /// What PID 1 has had to do, and how the box's life before this one ended.
@@ -182,7 +236,7 @@ fn lives(state: &SupervisorState) -> Vec<(&'static str, String)> {
 
 #[cfg(test)]
 mod tests {
-    use failberry_state::{Service, ServiceState};
+    use failberry_state::{PastStep, Service, ServiceState};
 
     use super::*;
 
@@ -240,6 +294,51 @@ mod tests {
                 ("trouble", "the kernel has erred, 1 times (oops)"),
             ]
         );
+    }
+
+    #[test]
+    fn a_person_is_told_what_was_done_in_this_life_and_before() {
+        let step = |at, rung, times| RecoveryStep {
+            at: BootMillis(at),
+            rung,
+            reason: "no answer".into(),
+            times,
+        };
+        let mut state = Recovery {
+            redials: 3,
+            reboots: 1,
+            history: vec![step(5_900, RecoveryRung::Redial, 3)],
+            earlier: vec![PastStep {
+                boot: 4,
+                step: step(700_000, RecoveryRung::Reboot, 1),
+            }],
+            earlier_error: Some("recovery.json: EOF".into()),
+            ..Recovery::default()
+        };
+        let told = recovery(&state);
+        let told: Vec<(&str, &str)> = told.iter().map(|(row, text)| (*row, &**text)).collect();
+        assert_eq!(
+            told,
+            [
+                ("recovery", "3 calls dialled again, 1 reboots asked for"),
+                ("done", "at 5 s: dialled again (3 times): no answer"),
+                (
+                    "done before",
+                    "boot no. 4, at 700 s: asked for a reboot: no answer"
+                ),
+                (
+                    "trouble",
+                    "what was done before is lost: recovery.json: EOF"
+                ),
+            ]
+        );
+        let many = vec![step(1, RecoveryRung::Reset, 1); 99];
+        state = Recovery {
+            history: many,
+            ..Recovery::default()
+        };
+        assert_eq!(recovery(&state).len(), STEPS);
+        assert_eq!(recovery(&Recovery::default()), []);
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! What every service process shares: its log lines, its signs of life, its privileges and
-//! limits, its configuration, its requests to PID 1, its end.
+//! limits, its configuration, its files on the card, its requests to PID 1, its end.
 //!
 //! Takes in a [`Service`] and the capabilities it must keep; gives out a process that logs one
 //! line per record to its supervisor, runs under its own user id within its own limits and reads
@@ -8,6 +8,7 @@
 #![warn(missing_docs)]
 
 mod alive;
+pub mod card_file;
 mod config;
 mod limits;
 mod logger;
@@ -21,7 +22,8 @@ pub use limits::confine;
 pub use logger::{init as init_log, parse_line};
 pub use privileges::{Capability, PrivilegeError, drop_to};
 pub use request::{
-    MAX_MESSAGE, REQUESTS, Reply, Request, RequestError, UPDATE_WRITING, ask, ask_under,
+    ATTENDED, ATTENDED_FOR, MAX_MESSAGE, REQUESTS, Reply, Request, RequestError, UPDATE_WRITING,
+    ask, ask_under,
 };
 
 /// How a service ends when it cannot go on: told to the log, then restarted by the supervisor.

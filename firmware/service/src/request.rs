@@ -16,6 +16,14 @@ pub const REQUESTS: &str = "supervisor/requests";
 /// File that exists while an update is being written, below the same root.
 pub const UPDATE_WRITING: &str = "update/writing";
 
+/// File that exists while somebody is logged in at the console, below the same root. The console
+/// makes it, touches it with the keys that are pressed (once a minute is enough) and removes it.
+pub const ATTENDED: &str = "console/attended";
+
+/// It counts for so long after the last touch: who has pressed no key in ten minutes has left, or
+/// the console has died over it.
+pub const ATTENDED_FOR: Duration = Duration::from_secs(600);
+
 /// Longest request and reply in bytes: a reason is a sentence.
 pub const MAX_MESSAGE: usize = 4096;
 

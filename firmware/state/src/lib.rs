@@ -6,6 +6,7 @@
 #![warn(missing_docs)]
 
 mod file;
+mod recovery;
 mod service;
 mod supervisor;
 mod time;
@@ -13,6 +14,7 @@ mod types;
 mod watch;
 
 pub use file::{RUN, StateError, StateFile, directory, read, read_under};
+pub use recovery::{PastStep, Recovery, RecoveryRung, RecoveryStep};
 pub use service::Service;
 pub use supervisor::{PastLife, ServiceState, SupervisorState};
 pub use time::BootMillis;

@@ -9,7 +9,6 @@
 
 mod backoff;
 mod boot;
-mod card_file;
 mod cmdline;
 mod devices;
 mod keeper;

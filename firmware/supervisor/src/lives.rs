@@ -7,14 +7,11 @@ use std::{
     time::Duration,
 };
 
+use failberry_service::card_file::{self, Writer};
 use failberry_state::{BootMillis, SupervisorState};
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    card_file::{self, Writer},
-    last_words,
-    ledger::Ledger,
-};
+use crate::{last_words, ledger::Ledger};
 
 /// Name of the ledger on the card.
 const LEDGER: &str = "ledger.json";

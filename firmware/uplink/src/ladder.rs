@@ -21,6 +21,10 @@ const FIRST_MS: u64 = 1_000;
 /// A link that held longer than the longest wait was good; its end is new trouble.
 const LASTING_MS: u64 = CAP_MS;
 
+/// A rung that somebody refused is tried again after this, however long it would rest otherwise:
+/// what stood against it, a person at work or a budget, may be over.
+const REFUSED_MS: u64 = 30 * 60_000;
+
 const HOUR_MS: u64 = 3_600_000;
 
 /// What is done about one failure.
@@ -48,6 +52,8 @@ pub struct Ladder {
 struct Taken {
     /// Since the last good link.
     last: Option<u64>,
+    /// It was not carried out.
+    refused: bool,
     /// Within the last hour, whatever came of it.
     hour: VecDeque<u64>,
 }
@@ -110,13 +116,25 @@ impl Ladder {
         }
     }
 
+    /// The rung told last was not carried out, since somebody has something against it.
+    pub fn refused(&mut self, rung: Rung) {
+        if let Some(taken) = self.rungs.get_mut(rung as usize) {
+            taken.refused = true;
+        }
+    }
+
     fn may_take(&self, row: &Row, now: u64) -> bool {
         let Some(taken) = self.rungs.get(row.rung as usize) else {
             return false;
         };
+        let every = if taken.refused {
+            row.every_ms.min(REFUSED_MS)
+        } else {
+            row.every_ms
+        };
         let rested = taken
             .last
-            .is_none_or(|last| now.saturating_sub(last) >= row.every_ms);
+            .is_none_or(|last| now.saturating_sub(last) >= every);
         let recent = |at: &&u64| now.saturating_sub(**at) < HOUR_MS;
         let within = taken.hour.iter().filter(recent).count() < row.rung.per_hour();
         rested && within
@@ -127,6 +145,7 @@ impl Ladder {
             return;
         };
         taken.last = Some(now);
+        taken.refused = false;
         taken.hour.push_back(now);
         while taken.hour.len() > rung.per_hour() {
             taken.hour.pop_front();
@@ -203,6 +222,31 @@ mod tests {
         let taken = climb(&mut ladder, Trouble::Denied, 5_000, 7 * 24 * 60 * MINUTE);
         assert!(taken.iter().all(|(_, rung)| *rung != Rung::Reboot));
         assert!(taken.iter().any(|(_, rung)| *rung == Rung::PowerCut));
+    }
+
+    #[test]
+    fn what_is_refused_is_asked_for_again_and_between_it_everything_else_goes_on() {
+        let mut ladder = Ladder::default();
+        let (mut now, mut asked, mut milder) = (0, Vec::new(), 0);
+        while now < 12 * 60 * MINUTE {
+            let step = ladder.fail(Trouble::Faulty, None, now);
+            match step.rung {
+                Rung::Reboot => {
+                    asked.push(now);
+                    ladder.refused(Rung::Reboot);
+                }
+                Rung::Reset | Rung::PowerCut => milder += 1,
+                Rung::Redial => {}
+            }
+            now += 5_000 + step.wait_ms;
+        }
+        let gaps: Vec<u64> = asked.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        assert!(asked.len() > 20 && milder > 100, "{asked:?}, {milder}");
+        assert!(
+            gaps.iter()
+                .all(|gap| (30 * MINUTE..32 * MINUTE).contains(gap)),
+            "{gaps:?}"
+        );
     }
 
     #[test]

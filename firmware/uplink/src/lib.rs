@@ -10,6 +10,7 @@ mod attempt;
 mod autorun;
 pub mod blackhole;
 pub mod echo;
+mod history;
 pub mod ladder;
 mod link;
 pub mod machine;

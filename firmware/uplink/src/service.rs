@@ -13,11 +13,13 @@ use nix::sys::{
 use smol::{
     Async, Timer,
     future::{self, FutureExt},
+    unblock,
 };
 use tokio_modem::dial::Settings;
 
 use crate::{
     attempt::{Attempt, Recipe},
+    history::{self, History},
     machine::{Action, Event, Machine, Outcome, PinUse},
     rescue,
 };
@@ -50,6 +52,10 @@ pub fn run() -> ServiceResult {
         signals: Async::new(signals)?,
         attempt: None,
         rescue: None,
+        earlier: Some(Box::pin(async {
+            Event::Earlier(unblock(history::read).await)
+        })),
+        history: History::new(),
         port: config.stick.port,
         file: StateFile::new(),
         published: None,
@@ -68,6 +74,9 @@ struct Dialler {
     attempt: Option<Attempt>,
     /// What the ladder or a CD-ROM wants done, one thing at a time.
     rescue: Option<Pin<Box<dyn Future<Output = Event>>>>,
+    /// The card is being read, which a dying one can hold up for ever.
+    earlier: Option<Pin<Box<dyn Future<Output = Event>>>>,
+    history: History,
     /// Where the stick to use is, if a person says.
     port: Option<String>,
     file: StateFile<UplinkState>,
@@ -113,7 +122,11 @@ impl Dialler {
                     }
                     Action::RememberPinRefused => remember_pin_refused(),
                     Action::Say(level, text) => log::log!(level, "{text}"),
-                    Action::Exit => return Ok(()),
+                    Action::Keep => self.history.keep(&self.machine.state().recovery),
+                    Action::Exit => {
+                        self.history.settle();
+                        return Ok(());
+                    }
                 }
             }
             event = if look {
@@ -151,6 +164,12 @@ impl Dialler {
                 None => future::pending().await,
             }
         };
+        let earlier = async {
+            match &mut self.earlier {
+                Some(earlier) => Ok(earlier.await),
+                None => future::pending().await,
+            }
+        };
         let bus = async {
             loop {
                 match self.uevents.read_with(UeventSocket::drain).await {
@@ -176,9 +195,17 @@ impl Dialler {
                 None => future::pending().await,
             }
         };
-        let event = stop.or(bus).or(attempt).or(rescue).or(deadline).await?;
+        let event = stop
+            .or(bus)
+            .or(attempt)
+            .or(rescue)
+            .or(earlier)
+            .or(deadline)
+            .await?;
         if matches!(event, Event::Ejected(_) | Event::Recovered(_)) {
             self.rescue = None;
+        } else if matches!(event, Event::Earlier(_)) {
+            self.earlier = None;
         }
         Ok(event)
     }

@@ -5,7 +5,7 @@ use failberry_usb::{Device, Sight, Stick};
 use log::Level;
 use tokio_modem::dial::Progress;
 
-use super::Ending;
+use super::{Earlier, Ending};
 
 /// Something happened.
 #[derive(Clone, Debug)]
@@ -28,6 +28,8 @@ pub enum Event {
     Ended(Ending),
     /// A CD-ROM was ejected, or why not.
     Ejected(Result<(), String>),
+    /// What the card has kept of earlier lives; comes once.
+    Earlier(Earlier),
     /// A rung of the ladder was taken, or could not be.
     Recovered(Outcome),
     /// The time of [`Machine::deadline`](super::Machine::deadline) has come.
@@ -85,6 +87,8 @@ pub enum Action {
     CutPower,
     /// Ask the supervisor for a reboot, for this reason; an event tells its answer.
     Reboot(String),
+    /// Keep on the card what was done, for the lives to come.
+    Keep,
     /// A line for the log.
     Say(Level, String),
     /// End the process.

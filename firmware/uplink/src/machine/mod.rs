@@ -3,6 +3,7 @@
 mod bus;
 mod ending;
 mod event;
+mod memory;
 mod phase;
 mod pin;
 mod recovery;
@@ -16,9 +17,10 @@ use tokio_modem::dial::{Progress, Step};
 
 pub use ending::Ending;
 pub use event::{Action, Event, Outcome};
+pub use memory::Earlier;
 pub use pin::PinUse;
 
-use self::phase::Phase;
+use self::{memory::Memory, phase::Phase};
 use crate::ladder::{Ladder, Trouble};
 
 /// From opening the port to an address. The steps have bounds of their own, the longest 90 s for
@@ -61,6 +63,7 @@ pub struct Machine {
     pin: PinUse,
     /// A dial took longer than [`DIAL_MS`]; the next ones may, until one is quick.
     slow: bool,
+    memory: Memory,
     /// What is wrong with the configuration.
     unusable: Option<String>,
 }
@@ -86,6 +89,7 @@ impl Machine {
             told_waiting: false,
             pin,
             slow: false,
+            memory: Memory::default(),
             unusable,
         }
     }
@@ -113,6 +117,7 @@ impl Machine {
             Event::Bus(sight) => self.bus(sight, now, &mut out),
             Event::Ejected(outcome) => self.ejected(outcome, now, &mut out),
             Event::Recovered(outcome) => self.recovered(outcome, now, &mut out),
+            Event::Earlier(earlier) => self.learn(earlier, &mut out),
             Event::Said(level, text) => out.push(say(level, text)),
             Event::PortOpen if self.phase == Phase::Opening => self.enter(Phase::Registering, now),
             Event::Dial(progress) if self.phase.is_dialogue() => {
@@ -313,6 +318,7 @@ impl Machine {
     }
 
     fn stop(&mut self, now: BootMillis, out: &mut Vec<Action>) {
+        self.keep_at_end(now, out);
         if self.phase.is_ppp() {
             if self.phase.up_since().is_some() {
                 let text = "carrier link is down: told to stop";

@@ -57,6 +57,7 @@ impl Machine {
             }
         };
         self.record(rung.told(), why, now);
+        self.keep_after(rung, now, out);
         self.look = Look::Complete;
         out.push(action);
         self.deadline = Some(now.plus(bound));
@@ -113,6 +114,7 @@ impl Machine {
         let why = self.state.last_error.clone().unwrap_or_default();
         let step = self.ladder.fail(Trouble::NoSim, None, now.0);
         if step.rung == Rung::Redial {
+            out.push(say(Level::Info, format!("dialling again: {why}")));
             self.record(RecoveryRung::Redial, why, now);
             self.attempt(now, out);
         } else {
@@ -159,6 +161,7 @@ impl Machine {
                 self.refused(text, now, out);
             }
             Outcome::RebootRefused(why) => {
+                self.ladder.refused(Rung::Reboot);
                 self.refused(format!("no reboot: {why}"), now, out);
             }
         }
@@ -170,7 +173,10 @@ impl Machine {
     }
 
     fn refused(&mut self, text: String, now: BootMillis, out: &mut Vec<Action>) {
-        out.push(say(Level::Warn, text));
+        out.push(say(Level::Warn, text.clone()));
+        if self.stick.is_some() {
+            self.record(RecoveryRung::Redial, text, now);
+        }
         let wait = self.ladder.redial();
         self.back_off(wait, now, out);
     }
@@ -205,6 +211,7 @@ impl Machine {
             RecoveryRung::Eject => &mut recovery.ejects,
         };
         *counter = counter.saturating_add(1);
+        self.memory.fall_behind();
         // An outage of hours must not push everything else out.
         if let Some(last) = recovery.history.last_mut()
             && (last.rung, &last.reason) == (rung, &reason)

@@ -91,6 +91,7 @@ fn shown(action: &Action) -> Option<String> {
         Action::Abort => "abort".into(),
         Action::Terminate => "terminate".into(),
         Action::RememberPinRefused => "remember".into(),
+        Action::Keep => "keep".into(),
         Action::Exit => "exit".into(),
         Action::DescribeBus => "describe".into(),
         Action::Say(Level::Debug, _) => return None,

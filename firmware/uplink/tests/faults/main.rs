@@ -48,6 +48,7 @@ fn inject(world: &mut World, fault: Fault) {
         }
         Fault::NoPower => world.power_works = false,
         Fault::NoReboot => world.reboots_left = 0,
+        Fault::NoRebootFor(ms) => world.attended_until = world.now + ms,
         Fault::Pin => world.pin = Some("40718263"),
     }
 }
@@ -146,6 +147,11 @@ fn check(row: &Row, world: &World, took: u64) -> Result<u64, String> {
                 row.taken
             ));
         }
+    }
+    let hours = usize::try_from(hours).unwrap();
+    let writes = world.keeps.len();
+    if writes > hours + usize::try_from(taken[2]).unwrap() {
+        return Err(format!("the card was written {writes} times"));
     }
     Ok(took)
 }

@@ -44,6 +44,8 @@ pub(crate) enum Fault {
     NoPower,
     /// The supervisor grants no reboot.
     NoReboot,
+    /// Nor for so long: a person is at work on the box.
+    NoRebootFor(u64),
     /// A PIN is configured.
     Pin,
 }
@@ -141,7 +143,7 @@ const LOSSY: Network = Network {
 
 use Fault::{
     Answer, At, Calls, CdRom, DropLine, Flood, For, Goodbye, Hang as Hangs, InCall, NoPower,
-    NoReboot, Noise, Often, Pin, Pull, SlowDial,
+    NoReboot, NoRebootFor, Noise, Often, Pin, Pull, SlowDial,
 };
 use Must::{Block, Flow, Stay, Try};
 use When::{Start, Up};
@@ -211,6 +213,7 @@ pub(crate) const TABLE: &[Row] = &[
     row("silent from the start, a restart revives it", Start, &[Hangs(Hang::UntilReset)], Flow, 45 * SECOND, [1, 0, 0]),
     row("silent from the start, power revives it", Start, &[Hangs(Hang::UntilPower)], Flow, 75 * SECOND, [1, 1, 0]),
     row("silent from the start, a reboot revives it", Start, &[Hangs(Hang::UntilReboot)], Flow, 120 * SECOND, [1, 1, 1]),
+    row("silent until a reboot, which is refused for half an hour", Start, &[NoRebootFor(30 * MINUTE), Hangs(Hang::UntilReboot)], Flow, 62 * MINUTE, [u32::MAX, u32::MAX, 3]),
     row("hangs in a call, a restart revives it", Up, &[Hangs(Hang::UntilReset)], Flow, 45 * SECOND, [1, 0, 0]),
     row("hangs in a call, power revives it", Up, &[Hangs(Hang::UntilPower)], Flow, 75 * SECOND, [1, 1, 0]),
     row("hangs in a call, a reboot revives it", Up, &[Hangs(Hang::UntilReboot)], Flow, 120 * SECOND, [1, 1, 1]),

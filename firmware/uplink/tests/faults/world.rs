@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use failberry_state::{BootMillis, UplinkPhase};
-use failberry_uplink::machine::{Action, Ending, Event, Machine, Outcome, PinUse};
+use failberry_uplink::machine::{Action, Earlier, Ending, Event, Machine, Outcome, PinUse};
 use failberry_usb::{Device, Presence, Sight, Stick as Found, Unready};
 use tokio_modem::{
     dial::{Dialer, Output, Settings},
@@ -56,11 +56,15 @@ pub(crate) struct World {
     pub(crate) network: Network,
     /// Reboots that the supervisor still grants.
     pub(crate) reboots_left: u32,
+    /// Until then it grants none, since somebody is logged in.
+    pub(crate) attended_until: u64,
     pub(crate) power_works: bool,
     pub(crate) ejects_fail: u32,
     pulled: bool,
     pub(crate) pin: Option<&'static str>,
     pub(crate) taken: Taken,
+    /// When something was written to the card.
+    pub(crate) keeps: Vec<u64>,
     pub(crate) said: Vec<(u64, String)>,
     /// Restores the network at this time.
     pub(crate) well_at: Option<u64>,
@@ -88,11 +92,13 @@ impl World {
             stick: Stick::default(),
             network: Network::default(),
             reboots_left: 3,
+            attended_until: 0,
             power_works: true,
             ejects_fail: 0,
             pulled: false,
             pin: None,
             taken: Taken::default(),
+            keeps: Vec::new(),
             said: Vec::new(),
             well_at: None,
             well_after_calls: None,
@@ -101,6 +107,7 @@ impl World {
             queue: VecDeque::new(),
         };
         world.plan(0, Physical::Come);
+        world.feed(Event::Earlier(Earlier::Read(Vec::new())));
         world
     }
 
@@ -222,6 +229,7 @@ impl World {
                 self.stick.leave();
                 self.stick.revive(Hang::UntilReboot);
                 self.machine = Machine::new(None, PinUse::Fresh, BootMillis(self.now));
+                self.feed(Event::Earlier(Earlier::Read(Vec::new())));
                 self.plan(0, Physical::Come);
             }
         }
@@ -306,7 +314,9 @@ impl World {
             }
             Action::Reboot(_) => {
                 self.taken.reboots += 1;
-                let answer = if self.reboots_left > 0 {
+                let answer = if self.now < self.attended_until {
+                    Outcome::RebootRefused("somebody is logged in".into())
+                } else if self.reboots_left > 0 {
                     self.reboots_left -= 1;
                     self.plan(REBOOT_MS, Physical::Restart);
                     Outcome::RebootGranted
@@ -317,6 +327,7 @@ impl World {
             }
             Action::Say(_, text) => self.said.push((self.now, text)),
             // What is kept of the PIN does not outlive the boot, and no process ends here before.
+            Action::Keep => self.keeps.push(self.now),
             Action::RememberPinRefused | Action::DescribeBus | Action::Terminate | Action::Exit => {
             }
         }

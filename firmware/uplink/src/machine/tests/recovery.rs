@@ -1,6 +1,10 @@
 //! The rungs of the ladder, CD-ROMs, and sticks beside each other.
 
-use failberry_state::RecoveryRung::{PowerCut, Reboot, Redial, Reset};
+use failberry_state::{
+    PastStep,
+    RecoveryRung::{PowerCut, Reboot, Redial, Reset},
+    RecoveryStep,
+};
 
 use super::*;
 
@@ -72,7 +76,7 @@ fn a_hung_stick_is_restarted_then_cut_off_then_the_board_is() {
         (1, 1, 1)
     );
     let rungs: Vec<_> = recovery.history.iter().map(|step| step.rung).collect();
-    assert_eq!(rungs, [Reset, PowerCut, Redial, Reboot]);
+    assert_eq!(rungs, [Reset, PowerCut, Redial, Reboot, Redial]);
 }
 
 #[test]
@@ -155,7 +159,86 @@ fn a_pulled_stick_is_missed_once_an_hour() {
         now = run.machine.deadline().unwrap().0;
     }
     assert_eq!(cuts.first(), Some(&31_000));
-    assert_eq!((cuts.len(), reboots), (6, 1), "{cuts:?}");
+    // Refused each time, and so asked for each half hour from the first on.
+    assert_eq!((cuts.len(), reboots), (6, 11), "{cuts:?}");
+}
+
+fn past(boot: u32) -> PastStep {
+    PastStep {
+        boot,
+        step: RecoveryStep {
+            at: BootMillis(1),
+            rung: Reboot,
+            reason: "x".into(),
+            times: 1,
+        },
+    }
+}
+
+#[test]
+fn the_card_is_written_when_power_or_board_may_go_and_at_the_end() {
+    let mut run = Run::new();
+    run.expect(0, Event::Earlier(Earlier::Read(vec![past(4)])), &[]);
+    assert_eq!(run.machine.state().recovery.earlier, [past(4)]);
+    run.machine.step(plugged(2), BootMillis(0));
+    let keeps = |run: &mut Run, event, at| {
+        let actions = run.machine.step(event, BootMillis(at));
+        actions
+            .iter()
+            .filter(|action| **action == Action::Keep)
+            .count()
+    };
+    let unheard = || Event::Recovered(Outcome::ResetUnanswered("x".into()));
+    // Redials and restarts are left for later.
+    assert_eq!(keeps(&mut run, ended("dropped"), 1_000), 0);
+    assert_eq!(keeps(&mut run, Event::Deadline, 2_000), 0);
+    assert_eq!(keeps(&mut run, silent(), 13_000), 0);
+    assert_eq!(keeps(&mut run, unheard(), 21_000), 1);
+    // The next cut within an hour is not worth a write.
+    let cut = Event::Recovered(Outcome::PowerCut("x".into()));
+    assert_eq!(keeps(&mut run, cut, 24_000), 0);
+    run.machine.step(Event::Deadline, BootMillis(44_500));
+    run.machine.step(silent(), BootMillis(50_000));
+    run.machine.step(Event::Deadline, BootMillis(60_000));
+    run.machine.step(silent(), BootMillis(70_000));
+    assert_eq!(run.machine.state().recovery.reboots, 1);
+    let refused = Event::Recovered(Outcome::RebootRefused("x".into()));
+    assert_eq!(keeps(&mut run, refused, 70_010), 0);
+    assert_eq!(keeps(&mut run, Event::Stop, 710_000), 1);
+    assert_eq!(keeps(&mut run, Event::Stop, 710_001), 0);
+}
+
+#[test]
+fn a_card_that_was_not_read_is_not_written_and_a_broken_file_is_told() {
+    let lost = "what was done in earlier lives is lost: x";
+    for (earlier, told, kept) in [
+        (None, &[][..], false),
+        (Some(Earlier::Unreadable("x".into())), &[lost][..], false),
+        (Some(Earlier::Corrupt("x".into())), &[lost][..], true),
+    ] {
+        let mut run = Run::new();
+        if let Some(earlier) = earlier {
+            run.expect(0, Event::Earlier(earlier), told);
+        }
+        let error = run.machine.state().recovery.earlier_error.clone();
+        assert_eq!(error.is_some(), !told.is_empty());
+        run.up(0, 2)
+            .machine
+            .step(ended("dropped"), BootMillis(1_000));
+        let end = run.machine.step(Event::Stop, BootMillis(1_500));
+        assert_eq!(end.contains(&Action::Keep), kept);
+        assert_eq!(end.last(), Some(&Action::Exit));
+    }
+}
+
+#[test]
+fn a_quiet_life_leaves_the_card_alone() {
+    let mut run = Run::new();
+    run.machine
+        .step(Event::Earlier(Earlier::Read(Vec::new())), BootMillis(0));
+    run.up(0, 2);
+    let end = run.machine.step(Event::Stop, BootMillis(9_000_000));
+    assert!(!end.contains(&Action::Keep), "{end:?}");
 }
 
 /// What the next attempt grants a dial.

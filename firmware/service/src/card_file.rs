@@ -14,7 +14,10 @@ use std::{
 const LARGEST: u64 = 64 * 1024;
 
 /// Makes `bytes` the content of `path` in one step.
-pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+///
+/// # Errors
+/// The file system's; what was there before stays then.
+pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let temporary = path.with_extension("new");
     let mut file = File::create(&temporary)?;
     file.write_all(bytes)?;
@@ -25,7 +28,10 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// The content of `path` as far as it is reasonable; none where there is no such file.
-pub(crate) fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
+///
+/// # Errors
+/// The file system's.
+pub fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
     let file = match File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         opened => opened?,
@@ -37,13 +43,14 @@ pub(crate) fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
 
 /// Writes one file over and over, in order, in the background.
 #[derive(Debug)]
-pub(crate) struct Writer {
+pub struct Writer {
     path: PathBuf,
     under_way: Option<Receiver<()>>,
 }
 
 impl Writer {
-    pub(crate) const fn new(path: PathBuf) -> Self {
+    /// For the file at `path`, before anything is written.
+    pub const fn new(path: PathBuf) -> Self {
         Self {
             path,
             under_way: None,
@@ -51,7 +58,7 @@ impl Writer {
     }
 
     /// Begins to make `bytes` the content. Trouble is told to the log.
-    pub(crate) fn begin(&mut self, bytes: Vec<u8>) {
+    pub fn begin(&mut self, bytes: Vec<u8>) {
         let (done, wait) = mpsc::channel();
         let before = self.under_way.replace(wait);
         let path = self.path.clone();
@@ -70,7 +77,7 @@ impl Writer {
     }
 
     /// Waits until all is written, for `bound` at most; gives out whether it is.
-    pub(crate) fn settle(&mut self, bound: Duration) -> bool {
+    pub fn settle(&mut self, bound: Duration) -> bool {
         let Some(wait) = self.under_way.take() else {
             return true;
         };
