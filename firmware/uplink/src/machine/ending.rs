@@ -41,7 +41,13 @@ impl From<&DialError> for Ending {
                 ..
             } => Trouble::Silent,
             DialError::NoAnswer { .. } => Trouble::Faulty,
-            // `NO CARRIER`, `BUSY`, `ERROR`, a wait: the network has its say in those.
+            // A mere `ERROR` is of the stick, which may take no call until it starts anew.
+            DialError::Unexpected {
+                step: Step::Dial,
+                got,
+                ..
+            } if got.as_str() == "ERROR" => Trouble::Refused,
+            // `NO CARRIER`, `BUSY`, `+CME ERROR`, a wait: the network has its say in those.
             DialError::NotConnected { .. }
             | DialError::Unexpected {
                 step: Step::Dial, ..

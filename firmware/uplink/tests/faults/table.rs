@@ -182,6 +182,7 @@ pub(crate) const TABLE: &[Row] = &[
     row("ERROR at AT+CGDCONT", Start, &[Answer("AT+CGDCONT", ERROR)], Flow, 15 * SECOND, CALM),
     row("ERROR at ATD", Start, &[Answer("ATD", ERROR)], Flow, 15 * SECOND, CALM),
     row("ERROR at AT+CGDCONT until the stick restarts", Start, &[Answer("AT+CGDCONT", &["ERROR", "ERROR", "ERROR"])], Flow, 45 * SECOND, [1, 0, 0]),
+    row("ERROR at ATD until the stick restarts", Start, &[Answer("ATD", &["ERROR", "ERROR", "ERROR"])], Flow, 45 * SECOND, [1, 0, 0]),
     row("NO CARRIER at AT", Start, &[Answer("AT", NO_CARRIER)], Flow, 15 * SECOND, CALM),
     row("NO CARRIER at ATZ", Start, &[Answer("ATZ", NO_CARRIER)], Flow, 15 * SECOND, CALM),
     row("NO CARRIER at AT+CPIN?", Start, &[Answer("AT+CPIN?", NO_CARRIER)], Flow, 25 * SECOND, CALM),
