@@ -6,6 +6,7 @@ use std::{
     os::unix::net::{UnixListener, UnixStream},
     sync::{
         Arc, Mutex, PoisonError,
+        atomic::Ordering,
         mpsc::{Receiver, sync_channel},
     },
     thread,
@@ -38,6 +39,7 @@ pub(super) fn listen(guest: impl Read, state: &State) {
     while let Ok(Some(frame)) = Frame::<FromGuest>::read(&mut guest) {
         match frame {
             Frame::Message(event) => state.take(event),
+            Frame::Data { .. } if state.mute.load(Ordering::Relaxed) => {}
             Frame::Data { call, bytes } => state.with(|known| {
                 if let (true, Some(caller)) = (call == known.calls, &known.caller) {
                     let _ = caller.try_send(bytes);

@@ -4,7 +4,7 @@ use std::{
     net::Ipv4Addr,
     os::{fd::AsRawFd, unix::net::UnixListener},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, atomic::Ordering},
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -158,6 +158,11 @@ impl Carrier {
                 .then_some(Ok(()))
                 .or_else(|| known.complaint())
         })
+    }
+
+    /// Swallows everything that pppd says, until switched off: the line is there, and nobody on it.
+    pub fn mute(&self, on: bool) {
+        self.state.mute.store(on, Ordering::Relaxed);
     }
 
     /// pppd's debug log so far, of all calls.

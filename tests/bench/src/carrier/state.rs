@@ -3,7 +3,7 @@
 use std::{
     net::Ipv4Addr,
     path::PathBuf,
-    sync::{Condvar, Mutex, MutexGuard, PoisonError, mpsc::SyncSender},
+    sync::{Condvar, Mutex, MutexGuard, PoisonError, atomic::AtomicBool, mpsc::SyncSender},
     time::{Duration, Instant},
 };
 
@@ -39,6 +39,8 @@ pub(super) struct Known {
 pub(super) struct State {
     known: Mutex<Known>,
     changed: Condvar,
+    /// What pppd says is swallowed.
+    pub(super) mute: AtomicBool,
     /// Told where the machine has gone.
     pub(super) console: PathBuf,
 }
@@ -52,6 +54,7 @@ impl State {
         Self {
             known,
             changed: Condvar::new(),
+            mute: AtomicBool::new(false),
             console,
         }
     }

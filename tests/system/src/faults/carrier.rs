@@ -1,10 +1,17 @@
 //! Faults of the carrier.
 
-use std::time::Duration;
+use std::{net::Ipv4Addr, time::Duration};
 
-use failberry_bench::carrier::{Auth, CarrierSettings};
+use failberry_bench::{
+    carrier::{Auth, CarrierSettings},
+    scene::Scene,
+};
 
-use super::{Fault, stick::DOWN};
+use super::{Fault, stick, stick::DOWN, strike};
+use crate::suite::Outcome;
+
+/// What the carrier gives after it has cut the session, as many do every 24 h.
+const NEXT_ADDRESS: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 18);
 
 /// The box promises 12 s to its verdict. The console says so when the call has been ended, which
 /// takes until the peer has answered, on a host that may be busy.
@@ -14,6 +21,30 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault::quick("the carrier ends the call", DOWN, 15, |scene| {
         Ok(scene.carrier.terminate_call()?)
     }),
+    Fault::slow(
+        "the carrier cuts the session and gives another address",
+        "address 203.0.113.18",
+        30,
+        |scene| next_call(scene, |settings| settings.remote = NEXT_ADDRESS),
+    )
+    .healed_when(|scene, bound| {
+        strike::traffic_flows(scene, bound)?;
+        scene.services.route53.wait_change(NEXT_ADDRESS, bound)?;
+        Ok(())
+    }),
+    Fault::slow("the carrier names no resolver", "DNS none", 20, |scene| {
+        next_call(scene, |settings| settings.dns.clear())
+    }),
+    Fault::slow(
+        "the carrier takes the next call and says nothing",
+        "no carrier link",
+        60,
+        |scene| {
+            stick::of(scene)?.drop_call();
+            scene.carrier.mute(true);
+            Ok(())
+        },
+    ),
     Fault::quick("a carrier that swallows everything", DOWN, 30, |scene| {
         Ok(scene.carrier.blackhole(true)?)
     })
@@ -22,26 +53,24 @@ pub(super) const FAULTS: &[Fault] = &[
         "the carrier refuses our name",
         "authentication",
         60,
-        |scene| {
-            let settings = CarrierSettings {
-                auth: Auth::Chap,
-                ..CarrierSettings::default()
-            };
-            scene.carrier.set(settings)?;
-            Ok(scene.carrier.terminate_call()?)
-        },
+        |scene| next_call(scene, |settings| settings.auth = Auth::Chap),
     ),
     Fault::slow(
         "the carrier gives an address behind its own NAT",
         "cannot be reached from the internet",
         20,
         |scene| {
-            let settings = CarrierSettings {
-                remote: std::net::Ipv4Addr::new(100, 64, 0, 17),
-                ..CarrierSettings::default()
-            };
-            scene.carrier.set(settings)?;
-            Ok(scene.carrier.terminate_call()?)
+            next_call(scene, |settings| {
+                settings.remote = Ipv4Addr::new(100, 64, 0, 17);
+            })
         },
     ),
 ];
+
+/// Ends the call; the next one is answered with other settings.
+fn next_call(scene: &mut Scene, change: fn(&mut CarrierSettings)) -> Outcome {
+    let mut settings = CarrierSettings::default();
+    change(&mut settings);
+    scene.carrier.set(settings)?;
+    Ok(scene.carrier.terminate_call()?)
+}

@@ -12,6 +12,16 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault::quick("power fails and comes back", "is PID 1", 60, |scene| {
         Ok(scene.power_cycle(Sim::Ready)?)
     }),
+    Fault::slow(
+        "power fails again while it starts",
+        "is PID 1",
+        60,
+        |scene| {
+            scene.power_cycle(Sim::Ready)?;
+            scene.board.console.wait("is PID 1", scene.bound(30))?;
+            Ok(scene.power_cycle(Sim::Ready)?)
+        },
+    ),
     Fault::slow("the processor is reset", "is PID 1", 60, |scene| {
         Ok(scene.board.reset()?)
     }),

@@ -8,14 +8,17 @@ use failberry_bench::{
 };
 
 use super::{Fault, strike};
-use crate::suite::Outcome;
+use crate::suite::{Outcome, expect};
 
 /// What is said when a link that was up ends, whatever ended it.
 pub(super) const DOWN: &str = "carrier link is down";
 
+/// What is said of a stick that came.
+const PORT: &str = "modem port ";
+
 pub(super) const FAULTS: &[Fault] = &[
     Fault::quick("`NO CARRIER` in the call", DOWN, 15, |scene| {
-        stick(scene)?.drop_call();
+        of(scene)?.drop_call();
         Ok(())
     }),
     Fault::slow(
@@ -23,6 +26,24 @@ pub(super) const FAULTS: &[Fault] = &[
         "NO CARRIER",
         20,
         |scene| redial_into(scene, "ATD", "NO CARRIER"),
+    ),
+    Fault::slow(
+        "`NO CARRIER` to the next three `ATD`s",
+        "dialling again in 8 s",
+        30,
+        |scene| {
+            for _ in 0..3 {
+                of(scene)?.fault("ATD", "NO CARRIER");
+            }
+            of(scene)?.drop_call();
+            Ok(())
+        },
+    ),
+    Fault::slow(
+        "`NO DIALTONE` to the next `ATD`",
+        "NO DIALTONE",
+        20,
+        |scene| redial_into(scene, "ATD", "NO DIALTONE"),
     ),
     Fault::slow("`BUSY` to the next `ATD`", "BUSY", 20, |scene| {
         redial_into(scene, "ATD", "BUSY")
@@ -51,8 +72,17 @@ pub(super) const FAULTS: &[Fault] = &[
         20,
         |scene| redial_into(scene, "AT+CREG", "+CME ERROR: 30"),
     ),
+    Fault::slow(
+        "registration denied twice, then granted",
+        "denied",
+        20,
+        |scene| registration(scene, 2, 3),
+    ),
+    Fault::slow("no network for five questions", "searching", 20, |scene| {
+        registration(scene, 5, 2)
+    }),
     Fault::slow("`ERROR` to every optional question", DOWN, 20, |scene| {
-        let stick = stick(scene)?;
+        let stick = of(scene)?;
         for command in ["AT+CSQ", "AT+CGMM", "AT+COPS", "AT+CPMS"] {
             stick.fault(command, "ERROR");
         }
@@ -67,7 +97,7 @@ pub(super) const FAULTS: &[Fault] = &[
         DOWN,
         20,
         |scene| {
-            let stick = stick(scene)?;
+            let stick = of(scene)?;
             stick.drop_call();
             for _ in 0..500 {
                 stick.say("+ZUSIMR:2");
@@ -76,8 +106,8 @@ pub(super) const FAULTS: &[Fault] = &[
         },
     ),
     Fault::slow("64 KiB of noise in the call", "", 15, |scene| {
-        stick(scene)?.inject(&[0x55; 65536]);
-        stick(scene)?.inject(b"\x7e");
+        of(scene)?.inject(&[0x55; 65536]);
+        of(scene)?.inject(b"\x7e");
         Ok(())
     }),
     Fault::slow(
@@ -85,22 +115,74 @@ pub(super) const FAULTS: &[Fault] = &[
         "CFUN",
         45,
         |scene| {
-            let stick = stick(scene)?;
+            let stick = of(scene)?;
             stick.spoil("ATD", "ERROR");
             stick.drop_call();
             Ok(())
         },
     ),
+    Fault::slow(
+        "a stick that hangs in a call until `AT+CFUN=1,1`",
+        "CFUN",
+        45,
+        |scene| {
+            of(scene)?.daze();
+            Ok(())
+        },
+    ),
+    Fault::slow(
+        "a stick that hangs at `ATD` until `AT+CFUN=1,1`",
+        "CFUN",
+        45,
+        |scene| {
+            of(scene)?.daze_at("ATD");
+            of(scene)?.drop_call();
+            Ok(())
+        },
+    ),
+    Fault::slow(
+        "stuck in the data mode of a call that is over",
+        "leaving a call that may be open",
+        45,
+        |scene| {
+            of(scene)?.go_astray();
+            Ok(())
+        },
+    ),
+    Fault::slow("LCP echo never answered", DOWN, 90, |scene| {
+        of(scene)?.ignore_echo();
+        of(scene)?.drop_call();
+        Ok(())
+    })
+    .healed_when(stays_up),
+    Fault::slow("LCP echo answered no more", "", 75, |scene| {
+        of(scene)?.ignore_echo();
+        Ok(())
+    })
+    .healed_when(stays_up),
     Fault::quick(
         "a stick that only a power cut revives",
         "power",
         75,
         |scene| {
-            stick(scene)?.crash();
+            of(scene)?.crash();
             Ok(())
         },
     )
     .healed_when(after_power),
+    Fault::slow(
+        "a stick that only a reboot revives",
+        "is PID 1",
+        120,
+        |scene| {
+            of(scene)?.set_silent(true);
+            Ok(())
+        },
+    )
+    .healed_when(|scene, bound| {
+        of(scene)?.set_silent(false);
+        strike::traffic_flows(scene, bound)
+    }),
     Fault::slow(
         "unplugged in the call, plugged in again",
         DOWN,
@@ -116,17 +198,62 @@ pub(super) const FAULTS: &[Fault] = &[
         25,
         |scene| {
             let bound = scene.bound(10);
-            stick(scene)?.drop_call();
-            stick(scene)?.wait_command("AT+C", bound)?;
+            of(scene)?.drop_call();
+            of(scene)?.wait_command("AT+C", bound)?;
             scene.unplug()?;
             Ok(scene.plug(Sim::Ready)?)
         },
     ),
+    Fault::slow(
+        "the stick comes back under other tty numbers",
+        PORT,
+        20,
+        |scene| {
+            scene.unplug()?;
+            // Another device of the same driver takes the numbers that the stick had.
+            scene.plug_squatter()?;
+            Ok(scene.plug(Sim::Ready)?)
+        },
+    )
+    .healed_when(|scene, bound| {
+        strike::traffic_flows(scene, bound)?;
+        let lines = scene.board.console.lines_with(PORT);
+        let ports: Vec<_> = (lines.iter())
+            .filter_map(|line| Some(line.split_once(PORT)?.1))
+            .collect();
+        match ports.as_slice() {
+            [before, after] if before != after => Ok(()),
+            _ => Err(format!("expected two ports that differ, got {ports:?}").into()),
+        }
+    }),
     Fault::slow("the stick comes back as a CD-ROM", "CD-ROM", 30, |scene| {
         scene.unplug()?;
         Ok(scene.plug_cdrom()?)
     }),
 ];
+
+/// The registration is asked for so many times in vain.
+fn registration(scene: &Scene, times: u32, state: u8) -> Outcome {
+    let stick = of(scene)?;
+    for _ in 0..times {
+        stick.fault("AT+CREG?", &format!("+CREG: 0,{state}\r\n\r\nOK"));
+    }
+    stick.drop_call();
+    Ok(())
+}
+
+/// Nothing is asked over the link for four times as long as echo requests are apart; it stays up.
+fn stays_up(scene: &mut Scene, bound: Duration) -> Outcome {
+    const WATCHED: Duration = Duration::from_secs(60);
+    strike::traffic_flows(scene, bound)?;
+    let mark = scene.board.console.mark();
+    let calls = scene.carrier.calls();
+    if let Ok(line) = scene.board.console.wait_from(mark, DOWN, WATCHED) {
+        return Err(format!("expected the link to stay up for {WATCHED:?}, got {line:?}").into());
+    }
+    strike::traffic_flows(scene, bound)?;
+    expect("calls meanwhile", calls, scene.carrier.calls())
+}
 
 /// Traffic flows, and the power was cut in the way that is left to a service without root.
 fn after_power(scene: &mut Scene, bound: Duration) -> Outcome {
@@ -136,13 +263,13 @@ fn after_power(scene: &mut Scene, bound: Duration) -> Outcome {
     Ok(())
 }
 
-fn stick(scene: &Scene) -> Outcome<&Stick> {
+pub(super) fn of(scene: &Scene) -> Outcome<&Stick> {
     Ok(scene.stick.as_ref().ok_or("no stick is plugged in")?)
 }
 
 /// Ends the call; the command that follows is answered with `answer` once.
 fn redial_into(scene: &Scene, command: &str, answer: &str) -> Outcome {
-    let stick = stick(scene)?;
+    let stick = of(scene)?;
     stick.fault(command, answer);
     stick.drop_call();
     Ok(())

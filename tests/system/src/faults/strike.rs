@@ -90,6 +90,7 @@ fn strike(scene: &mut Scene, fault: &Fault) -> Outcome<Times> {
 /// Ends what the carrier and the house do wrong; the box has to do the rest.
 fn relieve(scene: &mut Scene) -> Outcome {
     scene.carrier.blackhole(false)?;
+    scene.carrier.mute(false);
     scene.carrier.set(CarrierSettings::default())?;
     scene.board.cable(true)?;
     Ok(())
