@@ -5,7 +5,7 @@ use std::{env, error::Error};
 
 use tokio_modem::{
     driver,
-    modem::{Creg, GENERIC, Manufacturer, MessageForm, Model, Operator, Signal},
+    modem::{Creg, GENERIC, Manufacturer, MessageForm, Model, Operator, Shown, Signal},
 };
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -25,10 +25,10 @@ async fn show(path: &str, code: Option<String>) -> Result<(), Box<dyn Error>> {
         println!("operator: {operator}");
     }
     if let Some(code) = code {
-        println!("{code}: {}", stick.ussd(&code).await?.text);
+        println!("{code}: {}", Shown(&stick.ussd(&code).await?.text));
     }
     let told = |message: Result<tokio_modem::modem::Message, _>| match message {
-        Ok(message) => println!("from {}: {}", message.sender, message.text),
+        Ok(message) => println!("from {}: {}", message.sender, Shown(&message.text)),
         Err(error) => println!("a message that cannot be read: {error}"),
     };
     stick.messages(MessageForm::Pdu, told).await?;

@@ -56,6 +56,6 @@ pub use sms::{
     PduError, ReadMessage, Timestamp,
 };
 pub use table::{GENERIC, PROFILES};
-pub use text::{PROSE_MAX, Prose};
+pub use text::{PROSE_MAX, Prose, Shown};
 pub use ussd::{Ussd, UssdCancel, UssdCodeError, UssdCoding, UssdRequest, UssdState};
 pub use zte::{Autorun, AutorunOff, AutorunOn, NetworkMode, OperatingMode, RadioSignal, Service};

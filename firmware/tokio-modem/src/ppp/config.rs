@@ -63,10 +63,21 @@ impl Default for Config {
 /// default the count is only told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Echo {
-    /// Milliseconds between requests.
+    /// Milliseconds between requests; fewer than 100 count as 100.
     pub interval: u64,
     /// Requests without answer after which the link is given up; `None` for never.
     pub limit: Option<u32>,
+}
+
+impl Echo {
+    /// A question that follows another before that could be answered asks nothing, and none at all
+    /// between them would leave no time for anything else.
+    const SHORTEST: u64 = 100;
+
+    /// When the request after one at `now` is due.
+    pub(super) fn after(self, now: u64) -> u64 {
+        now.saturating_add(self.interval.max(Self::SHORTEST))
+    }
 }
 
 impl Default for Echo {

@@ -27,7 +27,7 @@ impl Echoes {
     /// LCP opened.
     pub(super) fn start(&mut self, now: u64) {
         *self = Self::new(self.config);
-        self.next = self.config.map(|echo| now + echo.interval);
+        self.next = self.config.map(|echo| echo.after(now));
     }
 
     /// LCP is down.
@@ -72,7 +72,7 @@ impl Echoes {
             &[&magic.to_be_bytes()],
         );
         self.waiting_for = Some(id);
-        self.next = Some(now + echo.interval);
+        self.next = Some(echo.after(now));
         None
     }
 

@@ -2,16 +2,18 @@
 
 mod gsm;
 mod hex;
+mod shown;
 
 use heapless::String;
 
 pub(super) use gsm::{pack, unpack};
 pub(super) use hex::{octets, ucs2, ucs2_octets};
+pub use shown::Shown;
 
 /// Longest text from the network in UTF-8: a USSD answer of 182 characters.
 pub const PROSE_MAX: usize = 3 * 182;
 
-/// A text from the network.
+/// A text from the network, as it came: [`Shown`] is for logs and terminals.
 pub type Prose = String<PROSE_MAX>;
 
 /// How the octets of a text are to be read (3GPP 23.038).

@@ -33,6 +33,28 @@ fn echoes_without_answer_only_advise() {
 }
 
 #[test]
+fn echoes_without_pause_have_one_all_the_same() {
+    for (interval, expected) in [(0, 50..=100), (1, 50..=100), (u64::MAX, 0..=0)] {
+        let asked = core::cell::Cell::new(0);
+        let peer = stick(&[], |heard| {
+            asked.set(asked.get() + u32::from(heard.is(LCP, code::ECHO_REQUEST)));
+            None
+        });
+        let limit = Some(3);
+        let echo = Some(Echo { interval, limit });
+        let mut link = up_with(Config { echo, ..client() }, peer);
+        asked.set(0);
+        link.run(10_000);
+        assert_eq!(link.near.end(), None);
+        assert!(
+            expected.contains(&asked.get()),
+            "{interval}: {}",
+            asked.get()
+        );
+    }
+}
+
+#[test]
 fn echoes_without_answer_end_the_link_where_wanted() {
     let config = Config {
         echo: Some(Echo {
