@@ -49,6 +49,10 @@ impl<E: std::fmt::Display> From<Result<String, E>> for Outcome {
 pub(crate) fn obey(order: &str) -> Outcome {
     let words: Vec<&str> = order.split(' ').collect();
     let done = |result: io::Result<()>| result.map(|()| String::new()).into();
+    // A request has blanks of its own.
+    if let Some(request) = order.strip_prefix("ask ") {
+        return ask(request).into();
+    }
     match words.as_slice() {
         ["sample"] => processes::sample(Path::new("/proc")).into(),
         ["signal", name, signal] => done(send(name, signal)),
@@ -79,7 +83,6 @@ pub(crate) fn obey(order: &str) -> Outcome {
             Ok(seconds) => done(set_clock(seconds)),
             Err(error) => Outcome::Failed(format!("{seconds:?}: {error}")),
         },
-        ["ask", request] => ask(request).into(),
         ["panic"] => Outcome::Last(|| fs::write("/proc/sysrq-trigger", "c")),
         _ => Outcome::Failed(format!("expected an order, got {order:?}")),
     }

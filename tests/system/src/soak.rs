@@ -8,6 +8,8 @@ mod breakage;
 mod report;
 
 use std::{
+    fs::File,
+    io::Write,
     ops::RangeInclusive,
     thread,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
@@ -95,14 +97,18 @@ pub fn play(suite: &mut Suite, choice: &Choice) {
         for (what, verdict) in soak.accounts.verdicts() {
             run.step(&what, |_| verdict.map_err(Into::into));
         }
-        if let Err(error) = soak.report.write(seed, choice.minutes, &soak.accounts) {
-            println!("the soak's table cannot be written: {error}");
+        match soak.tell() {
+            Ok(table) => println!("\n{table}"),
+            Err(error) => println!("the soak's table cannot be written: {error}"),
         }
     });
 }
 
 struct Soak {
+    seed: u64,
     random: Rng,
+    /// When the warm-up was over.
+    began: Instant,
     accounts: Accounts,
     report: Report,
     sampled: Instant,
@@ -114,7 +120,9 @@ struct Soak {
 impl Soak {
     fn new(seed: u64) -> Self {
         Self {
+            seed,
             random: Rng::with_seed(seed),
+            began: Instant::now(),
             accounts: Accounts::default(),
             report: Report::default(),
             sampled: Instant::now(),
@@ -136,7 +144,8 @@ impl Soak {
     }
 
     fn endure(&mut self, run: &mut Run<'_>, time: Duration) {
-        let until = Instant::now() + time;
+        self.began = Instant::now();
+        let until = self.began + time;
         while Instant::now() < until {
             self.pause(run, PAUSE);
             if self.sampled.elapsed() >= SAMPLE_EVERY {
@@ -177,14 +186,24 @@ impl Soak {
 
     fn sample(&mut self, run: &mut Run<'_>) {
         self.sampled = Instant::now();
-        let accounts = &mut self.accounts;
         let outcome = (|| -> Outcome {
-            accounts.add(run.scene.board.hand()?.sample()?);
+            let sample = run.scene.board.hand()?.sample()?;
+            let log = run.scene.directory().join("samples.log");
+            let mut log = File::options().append(true).create(true).open(log)?;
+            writeln!(log, "{:.0} s: {sample:?}", run.scene.elapsed())?;
+            self.accounts.add(sample);
+            self.tell()?;
             Ok(())
         })();
         if outcome.is_err() {
             run.step("the hand takes a sample", |_| outcome);
         }
+    }
+
+    /// Writes the table of what has been so far.
+    fn tell(&self) -> std::io::Result<String> {
+        let minutes = self.began.elapsed().as_secs() / 60;
+        self.report.write(self.seed, minutes, &self.accounts)
     }
 
     fn choose(&mut self) -> &'static Breakage {

@@ -16,15 +16,15 @@ impl Report {
         self.0.entry(what.to_owned()).or_default().push(took);
     }
 
-    /// Writes `out/soak.md`, and prints it.
-    pub(super) fn write(&self, seed: u64, minutes: u64, accounts: &Accounts) -> io::Result<()> {
+    /// Writes `out/soak.md` after so many minutes; gives out the text.
+    pub(super) fn write(&self, seed: u64, minutes: u64, accounts: &Accounts) -> io::Result<String> {
         let text = format!(
             "{minutes} minutes, seed {seed}\n\n{}\n{}",
             self.faults(),
             processes(accounts)
         );
-        println!("\n{text}");
-        fs::write(repository().join("out/soak.md"), text)
+        fs::write(repository().join("out/soak.md"), &text)?;
+        Ok(text)
     }
 
     fn faults(&self) -> String {
