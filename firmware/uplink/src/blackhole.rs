@@ -3,7 +3,9 @@
 //! The kernel's packet counters are watched first: what comes in proves the link, and a link that
 //! nobody uses is asked nothing. Only where packets go out and none comes in are questions sent
 //! along, whose answers count like any other packet. A link that swallows all of them in the time
-//! of a verdict is dead. Pure: counters and the time go in, probes and the verdict come out.
+//! of a verdict is dead. What comes in proves one way only; the other is for [`roundtrip`]. Pure: counters and the time go in, probes and the verdict come out.
+
+use crate::roundtrip::RoundTrip;
 
 /// Between two looks at the counters.
 pub const SAMPLE_MS: u64 = 1_000;
@@ -39,6 +41,8 @@ pub enum Verdict {
     Fine,
     /// So many questions are to be sent along.
     Probe(u32),
+    /// So many, and as many to others than the carrier's resolvers.
+    ProbeWidely(u32),
     /// Nothing came back for so many milliseconds.
     Dead(u64),
 }
@@ -50,6 +54,9 @@ pub struct Watch {
     sampled_ms: u64,
     /// From when on packets go out and none comes in.
     silent_since: Option<u64>,
+    trip: RoundTrip,
+    /// Questions asked for at the last look: what goes out besides is the house's.
+    own: u64,
 }
 
 impl Watch {
@@ -59,6 +66,8 @@ impl Watch {
             last: packets,
             sampled_ms: now_ms,
             silent_since: None,
+            trip: RoundTrip::new(now_ms),
+            own: 0,
         }
     }
 
@@ -70,6 +79,7 @@ impl Watch {
     /// The questions cannot be sent: silence says nothing then.
     pub const fn acquit(&mut self) {
         self.silent_since = None;
+        self.trip.acquit(self.sampled_ms);
     }
 
     /// When the next look is due.
@@ -77,8 +87,25 @@ impl Watch {
         self.sampled_ms.saturating_add(SAMPLE_MS)
     }
 
-    /// Takes a look. The counters include the probes.
-    pub fn sample(&mut self, packets: Packets, now_ms: u64) -> Verdict {
+    /// Takes a look. The counters include the probes; `answered` tells whether one of these was.
+    pub fn sample(&mut self, packets: Packets, answered: bool, now_ms: u64) -> Verdict {
+        let own = std::mem::take(&mut self.own);
+        let used = packets.sent.saturating_sub(self.last.sent) > own;
+        let trip = self.trip.sample(used, answered, now_ms);
+        let verdict = match (self.silence(packets, now_ms), trip) {
+            (dead @ Verdict::Dead(_), _) | (_, dead @ Verdict::Dead(_)) => dead,
+            (Verdict::Fine, other) | (other, _) => other,
+        };
+        self.own = match verdict {
+            Verdict::Fine | Verdict::Dead(_) => 0,
+            Verdict::Probe(count) => count.into(),
+            Verdict::ProbeWidely(count) => u64::from(count) * 2,
+        };
+        verdict
+    }
+
+    /// Judges by what comes in at all.
+    fn silence(&mut self, packets: Packets, now_ms: u64) -> Verdict {
         let before = std::mem::replace(&mut self.last, packets);
         let sampled = std::mem::replace(&mut self.sampled_ms, now_ms);
         // A counter that went back belongs to another interface of the same name.
@@ -130,8 +157,10 @@ mod tests {
         loss: u64,
         dead: bool,
         packets: Packets,
-        /// Times at which answers come in.
-        coming: Vec<u64>,
+        /// Times at which answers come in, and whether to a question of ours.
+        coming: Vec<(u64, bool)>,
+        /// The resolvers give no answer.
+        mute: bool,
         probes: u64,
     }
 
@@ -143,28 +172,34 @@ mod tests {
                 dead: false,
                 packets: Packets::default(),
                 coming: Vec::new(),
+                mute: false,
                 probes: 0,
             }
         }
 
         fn send(&mut self, now: u64, answered: bool) {
+            self.ask(now, answered, false);
+        }
+
+        fn ask(&mut self, now: u64, answered: bool, own: bool) {
             self.packets.sent += 1;
             let lost = self.dice.percent(self.loss) || self.dice.percent(self.loss);
             let delay = 80 + self.dice.roll() % 900;
             if answered && !lost && !self.dead {
-                self.coming.push(now + delay);
+                self.coming.push((now + delay, own));
             }
         }
 
         fn look(&mut self, watch: &mut Watch, now: u64) -> Verdict {
-            let before = self.coming.len();
-            self.coming.retain(|at| *at > now);
-            self.packets.received += (before - self.coming.len()) as u64;
-            let verdict = watch.sample(self.packets, now);
-            if let Verdict::Probe(count) = verdict {
+            let arrived = |(at, _): &mut (u64, bool)| *at <= now;
+            let arrived: Vec<_> = self.coming.extract_if(.., arrived).collect();
+            self.packets.received += arrived.len() as u64;
+            let answered = arrived.iter().any(|(_, own)| *own);
+            let verdict = watch.sample(self.packets, answered, now);
+            if let Verdict::Probe(count) | Verdict::ProbeWidely(count) = verdict {
                 for _ in 0..count {
                     self.probes += 1;
-                    self.send(now, true);
+                    self.ask(now, !self.mute, true);
                 }
             }
             verdict
@@ -235,10 +270,46 @@ mod tests {
     }
 
     #[test]
+    fn a_house_that_is_heard_by_nobody_is_told_though_strangers_knock() {
+        for seed in 1..=50 {
+            let mut sim = Sim::new(seed * 0x51_7cc1, 20);
+            let mut watch = Watch::new(sim.packets, 0);
+            let died = 600_000;
+            let mut told = None;
+            for now in (SAMPLE_MS..900_000).step_by(1_000) {
+                sim.dead = now > died;
+                sim.send(now - 200, true);
+                // A stranger, whose packet proves nothing.
+                sim.packets.received += 1;
+                if let Verdict::Dead(_) = sim.look(&mut watch, now) {
+                    told = Some(now);
+                    break;
+                }
+            }
+            let told = told.unwrap_or_default();
+            let late = died + 95_000;
+            assert!((died..late).contains(&told), "seed {seed}: {told} ms");
+        }
+    }
+
+    #[test]
+    fn a_link_whose_resolver_never_answers_is_judged_by_what_comes_in() {
+        let mut sim = Sim::new(7, 20);
+        sim.mute = true;
+        let mut watch = Watch::new(sim.packets, 0);
+        for now in (SAMPLE_MS..24 * 3_600_000).step_by(1_000) {
+            sim.send(now - 200, true);
+            sim.packets.received += 1;
+            let verdict = sim.look(&mut watch, now);
+            assert!(!matches!(verdict, Verdict::Dead(_)), "at {now} ms");
+        }
+    }
+
+    #[test]
     fn an_idle_link_is_asked_nothing() {
         let mut watch = Watch::new(Packets::default(), 0);
         for now in 1..10_000 {
-            let verdict = watch.sample(Packets::default(), now * SAMPLE_MS);
+            let verdict = watch.sample(Packets::default(), false, now * SAMPLE_MS);
             assert_eq!(verdict, Verdict::Fine);
         }
     }
@@ -249,29 +320,38 @@ mod tests {
         let mut watch = Watch::new(packets(0, 0), 0);
         watch.doubt(0);
         for now in 1..=2 {
-            assert_eq!(watch.sample(packets(0, 0), now * SAMPLE_MS), Verdict::Fine);
+            assert_eq!(
+                watch.sample(packets(0, 0), false, now * SAMPLE_MS),
+                Verdict::Fine
+            );
         }
-        assert_eq!(watch.sample(packets(0, 0), 3_000), Verdict::Probe(2));
-        assert_eq!(watch.sample(packets(1, 2), 4_000), Verdict::Fine);
-        assert_eq!(watch.sample(packets(1, 2), 60_000), Verdict::Fine);
+        assert_eq!(watch.sample(packets(0, 0), false, 3_000), Verdict::Probe(2));
+        assert_eq!(watch.sample(packets(1, 2), false, 4_000), Verdict::Fine);
+        assert_eq!(watch.sample(packets(1, 2), false, 60_000), Verdict::Fine);
         watch.doubt(60_000);
         watch.acquit();
-        assert_eq!(watch.sample(packets(1, 2), 80_000), Verdict::Fine);
+        assert_eq!(watch.sample(packets(1, 2), false, 80_000), Verdict::Fine);
         watch.doubt(80_000);
-        assert_eq!(watch.sample(packets(1, 9), 92_000), Verdict::Dead(12_000));
+        assert_eq!(
+            watch.sample(packets(1, 9), false, 92_000),
+            Verdict::Dead(12_000)
+        );
     }
 
     #[test]
     fn what_comes_in_proves_the_link() {
         let packets = |received, sent| Packets { received, sent };
         let mut watch = Watch::new(packets(5, 5), 0);
-        assert_eq!(watch.sample(packets(5, 6), 1_000), Verdict::Fine);
-        assert_eq!(watch.sample(packets(5, 6), 2_000), Verdict::Fine);
-        assert_eq!(watch.sample(packets(5, 6), 3_000), Verdict::Probe(2));
-        assert_eq!(watch.sample(packets(6, 8), 4_000), Verdict::Fine);
-        assert_eq!(watch.sample(packets(6, 8), 60_000), Verdict::Fine);
+        assert_eq!(watch.sample(packets(5, 6), false, 1_000), Verdict::Fine);
+        assert_eq!(watch.sample(packets(5, 6), false, 2_000), Verdict::Fine);
+        assert_eq!(watch.sample(packets(5, 6), false, 3_000), Verdict::Probe(2));
+        assert_eq!(watch.sample(packets(6, 8), false, 4_000), Verdict::Fine);
+        assert_eq!(
+            watch.sample(packets(6, 8), false, 60_000),
+            Verdict::Probe(1)
+        );
         // Another interface: everything from the beginning.
-        assert_eq!(watch.sample(packets(0, 0), 61_000), Verdict::Fine);
+        assert_eq!(watch.sample(packets(0, 0), false, 61_000), Verdict::Fine);
         assert_eq!(watch.deadline(), 62_000);
     }
 }

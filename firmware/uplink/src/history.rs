@@ -155,7 +155,7 @@ mod tests {
     fn what_is_broken_is_told_and_what_is_not_there_is_not_taken_for_empty() {
         let home = tempfile::tempdir().unwrap();
         assert_eq!(read_in(home.path()), Earlier::Read(Vec::new()));
-        let endless = [b'['; 200_000];
+        let endless = vec![b'['; 200_000];
         for garbage in [&b"[{\"boot\":1,"[..], b"\0\xff", b"", b"{}", &endless] {
             fs::write(path_in(home.path()), garbage).unwrap();
             let Earlier::Corrupt(why) = read_in(home.path()) else {

@@ -16,6 +16,7 @@ mod link;
 pub mod machine;
 mod probe;
 mod rescue;
+mod roundtrip;
 mod service;
 
 pub use service::run;

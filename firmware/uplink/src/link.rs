@@ -42,7 +42,7 @@ enum LinkError {
     Kernel(#[from] KernelError),
     #[error("waiting for the link: {0}")]
     Wait(#[from] io::Error),
-    #[error("nothing came back over the link for {} s", .0 / 1000)]
+    #[error("nothing that was asked over the link was answered for {} s", .0 / 1000)]
     Blackhole(u64),
     #[error("{0}")]
     Finished(Reason),
@@ -182,10 +182,15 @@ impl Call {
             self.watch = None;
             return Ok(());
         };
-        match watch.sample(packets, now()) {
+        match watch.sample(packets, prober.heard(), now()) {
             Verdict::Fine => {}
             Verdict::Probe(count) => {
                 if !prober.ask(count) {
+                    watch.acquit();
+                }
+            }
+            Verdict::ProbeWidely(count) => {
+                if !(prober.ask(count) && prober.ask_others(count)) {
                     watch.acquit();
                 }
             }

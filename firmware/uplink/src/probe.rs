@@ -27,7 +27,7 @@ pub(crate) struct Prober {
 }
 
 impl Prober {
-    /// For `link`. Its answers are read by nobody: the kernel has counted them.
+    /// For `link`.
     pub(crate) fn new(link: &Link) -> Self {
         let targets = if link.dns.is_empty() {
             OTHERS.to_vec()
@@ -45,6 +45,16 @@ impl Prober {
 
     /// Sends so many questions, to one resolver after the other; tells whether it can.
     pub(crate) fn ask(&mut self, count: u32) -> bool {
+        let targets = self.targets.clone();
+        self.ask_each(&targets, count)
+    }
+
+    /// The same to well-known resolvers: the carrier's may be out of order, and nothing else.
+    pub(crate) fn ask_others(&mut self, count: u32) -> bool {
+        self.ask_each(&OTHERS, count)
+    }
+
+    fn ask_each(&mut self, targets: &[Ipv4Addr], count: u32) -> bool {
         if self.socket.is_none() {
             match self.open() {
                 Ok(socket) => self.socket = Some(socket),
@@ -55,17 +65,29 @@ impl Prober {
             return false;
         };
         for _ in 0..count {
-            let turn = usize::from(self.asked) % self.targets.len().max(1);
+            let turn = usize::from(self.asked) % targets.len().max(1);
             self.asked = self.asked.wrapping_add(1);
-            if let Some(target) = self.targets.get(turn) {
+            if let Some(target) = targets.get(turn) {
                 // A question that cannot be sent is as good as one that is lost.
                 let _ = socket.send_to(&question(self.asked), (*target, DNS));
             }
         }
-        // Room for the next answers; what they say does not matter.
-        let mut answer = [0; 64];
-        while socket.recv(&mut answer).is_ok() {}
         true
+    }
+
+    /// Whether any question was answered since it was asked last. What the answer says does not
+    /// matter, only that somebody who was asked gives one.
+    pub(crate) fn heard(&mut self) -> bool {
+        let Some(socket) = &self.socket else {
+            return false;
+        };
+        let mut heard = false;
+        let mut answer = [0; 64];
+        while let Ok((_, from)) = socket.recv_from(&mut answer) {
+            let mut asked = self.targets.iter().chain(&OTHERS);
+            heard |= from.port() == DNS && asked.any(|target| from.ip() == *target);
+        }
+        heard
     }
 
     fn open(&self) -> std::io::Result<UdpSocket> {

@@ -32,6 +32,10 @@ pub(crate) struct Network {
     pub(crate) no_address: bool,
     /// Answers no echo request.
     pub(crate) no_echo: bool,
+    /// Swallows what we send, while strangers' packets come in.
+    pub(crate) one_way: bool,
+    /// Its resolvers answer nothing.
+    pub(crate) mute: bool,
     /// Swallows packets.
     pub(crate) blackhole: bool,
     /// Loses every nth packet, each way.
@@ -46,8 +50,8 @@ pub(crate) struct Call {
     echo: EchoWatch,
     watch: Option<Watch>,
     packets: Packets,
-    /// When answers come.
-    coming: Vec<u64>,
+    /// When answers come, and whether to a question of ours.
+    coming: Vec<(u64, bool)>,
     next_traffic: u64,
     sent: u64,
     /// Somebody has something to say.
@@ -219,31 +223,33 @@ impl Call {
     }
 
     fn traffic(&mut self, network: Network, hung: bool, now: u64, news: &mut Vec<Event>) {
-        let through = !hung && !network.blackhole && !network.silent;
-        let mut send = |packets: &mut Packets, coming: &mut Vec<u64>| {
+        let through = !hung && !network.blackhole && !network.silent && !network.one_way;
+        let mut send = |packets: &mut Packets, coming: &mut Vec<(u64, bool)>, own: bool| {
             self.sent += 1;
             packets.sent += 1;
             let lost = network
                 .loses
                 .is_some_and(|nth| self.sent.is_multiple_of(nth));
-            if through && !lost {
-                coming.push(now + 2 * DELAY_MS);
+            if through && !lost && !(own && network.mute) {
+                coming.push((now + 2 * DELAY_MS, own));
             }
         };
         let Some(watch) = &mut self.watch else { return };
         if self.next_traffic <= now {
-            send(&mut self.packets, &mut self.coming);
+            send(&mut self.packets, &mut self.coming, false);
             self.next_traffic = now + TRAFFIC_MS;
         }
         if watch.deadline() <= now {
-            let before = self.coming.len();
-            self.coming.retain(|at| *at > now);
-            self.packets.received += u64::try_from(before - self.coming.len()).unwrap();
-            match watch.sample(self.packets, now) {
+            let arrived = |(at, _): &mut (u64, bool)| *at <= now;
+            let arrived: Vec<_> = self.coming.extract_if(.., arrived).collect();
+            let strangers = usize::from(network.one_way && !hung);
+            self.packets.received += u64::try_from(arrived.len() + strangers).unwrap();
+            let answered = arrived.iter().any(|(_, own)| *own);
+            match watch.sample(self.packets, answered, now) {
                 Verdict::Fine => {}
-                Verdict::Probe(count) => {
+                Verdict::Probe(count) | Verdict::ProbeWidely(count) => {
                     for _ in 0..count {
-                        send(&mut self.packets, &mut self.coming);
+                        send(&mut self.packets, &mut self.coming, true);
                     }
                 }
                 Verdict::Dead(silent) => {

@@ -109,6 +109,8 @@ const NETWORK: Network = Network {
     loops: false,
     no_address: false,
     no_echo: false,
+    one_way: false,
+    mute: false,
     blackhole: false,
     loses: None,
 };
@@ -134,6 +136,14 @@ const NO_ECHO: Network = Network {
 };
 const BLACKHOLE: Network = Network {
     blackhole: true,
+    ..NETWORK
+};
+const ONE_WAY: Network = Network {
+    one_way: true,
+    ..NETWORK
+};
+const MUTE: Network = Network {
+    mute: true,
     ..NETWORK
 };
 const LOSSY: Network = Network {
@@ -214,7 +224,7 @@ pub(crate) const TABLE: &[Row] = &[
     row("silent from the start, a restart revives it", Start, &[Hangs(Hang::UntilReset)], Flow, 45 * SECOND, [1, 0, 0]),
     row("silent from the start, power revives it", Start, &[Hangs(Hang::UntilPower)], Flow, 75 * SECOND, [1, 1, 0]),
     row("silent from the start, a reboot revives it", Start, &[Hangs(Hang::UntilReboot)], Flow, 120 * SECOND, [1, 1, 1]),
-    row("silent until a reboot, which is refused for half an hour", Start, &[NoRebootFor(30 * MINUTE), Hangs(Hang::UntilReboot)], Flow, 62 * MINUTE, [u32::MAX, u32::MAX, 3]),
+    row("silent until a reboot, which is refused for half an hour", Start, &[NoRebootFor(30 * MINUTE), Hangs(Hang::UntilReboot)], Flow, 65 * MINUTE, [u32::MAX, u32::MAX, 3]),
     row("hangs in a call, a restart revives it", Up, &[Hangs(Hang::UntilReset)], Flow, 45 * SECOND, [1, 0, 0]),
     row("hangs in a call, power revives it", Up, &[Hangs(Hang::UntilPower)], Flow, 75 * SECOND, [1, 1, 0]),
     row("hangs in a call, a reboot revives it", Up, &[Hangs(Hang::UntilReboot)], Flow, 120 * SECOND, [1, 1, 1]),
@@ -263,5 +273,7 @@ pub(crate) const TABLE: &[Row] = &[
     row("carrier that swallows everything, until redialled", Up, &[Calls(0, BLACKHOLE)], Flow, 25 * SECOND, CALM),
     row("carrier that swallows everything for three calls", Up, &[Calls(2, BLACKHOLE)], Flow, 90 * SECOND, [1, 0, 0]),
     row("carrier that swallows everything for an hour", Up, &[For(HOUR, BLACKHOLE)], Flow, HOUR + 120 * SECOND, [u32::MAX, 1, 0]),
+    row("carrier that swallows what we send while strangers knock", Up, &[Calls(0, ONE_WAY)], Flow, 110 * SECOND, CALM),
+    row("resolvers that fall silent cost one call", Up, &[For(HOUR, MUTE)], Flow, 110 * SECOND, CALM),
     row("carrier away for 24 h", Up, &[For(24 * HOUR, SILENT)], Flow, 24 * HOUR + 120 * SECOND, [u32::MAX, u32::MAX, 1]),
 ];

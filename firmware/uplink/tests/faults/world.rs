@@ -116,6 +116,7 @@ impl World {
         let up = matches!(&self.attempt, Some(Attempt::Call(call)) if call.is_up());
         up && self.stick.hang.is_none()
             && !self.network.blackhole
+            && !self.network.one_way
             && !self.network.silent
             && self.machine.state().phase == UplinkPhase::Up
     }
