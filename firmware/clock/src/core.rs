@@ -53,6 +53,8 @@ pub(crate) enum Event {
     Failed(String),
     /// A signature made at `at` was accepted over TLS; our clock shows `ours` now.
     Proven { at: BootMillis, ours: Duration },
+    /// Somebody else has stepped the clock.
+    Jumped,
 }
 
 /// A server's time beside ours at the same moment.
@@ -85,6 +87,17 @@ pub(crate) enum Action {
     Wait { until: BootMillis },
 }
 
+/// What stands behind the clock's time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Trust {
+    /// Nobody has told it.
+    Unset,
+    /// One server has.
+    Word,
+    /// Two have, or a signature was accepted.
+    Settled,
+}
+
 /// The state machine.
 pub(crate) struct Core {
     servers: Vec<String>,
@@ -96,8 +109,7 @@ pub(crate) struct Core {
     retry_ms: u64,
     save: bool,
     saved: Option<BootMillis>,
-    synced: bool,
-    settled: bool,
+    trust: Trust,
     stepped: BootMillis,
     /// When the kernel started, by our clock.
     ours: Duration,
@@ -117,8 +129,7 @@ impl Core {
             retry_ms: RETRY_FIRST_MS,
             save: false,
             saved: None,
-            synced: false,
-            settled: false,
+            trust: Trust::Unset,
             stepped,
             ours: Duration::ZERO,
         }
@@ -135,8 +146,8 @@ impl Core {
     }
 
     /// Whether more than one server's word stands behind the time.
-    pub(crate) const fn settled(&self) -> bool {
-        self.settled
+    pub(crate) fn settled(&self) -> bool {
+        self.trust == Trust::Settled
     }
 
     pub(crate) fn step(&mut self, event: Event, now: BootMillis) -> Action {
@@ -144,7 +155,7 @@ impl Core {
             Event::Tick => None,
             Event::LinkChanged { any } => {
                 self.linked = any;
-                if !self.settled {
+                if !self.settled() {
                     self.due = now;
                     self.retry_ms = RETRY_FIRST_MS;
                 }
@@ -158,8 +169,22 @@ impl Core {
                 }
                 None
             }
+            Event::Jumped => {
+                self.forget(now);
+                None
+            }
         };
         decided.unwrap_or_else(|| self.go_on(now))
+    }
+
+    /// What the clock shows now nobody has told.
+    fn forget(&mut self, now: BootMillis) {
+        self.trust = Trust::Unset;
+        self.save = false;
+        self.stepped = now;
+        self.round = Round::default();
+        self.due = now;
+        self.retry_ms = RETRY_FIRST_MS;
     }
 
     fn go_on(&mut self, now: BootMillis) -> Action {
@@ -194,23 +219,23 @@ impl Core {
                 time: theirs,
             });
         }
-        if self.settled && theirs.abs_diff(ours) <= DRIFT {
+        if self.settled() && theirs.abs_diff(ours) <= DRIFT {
             return Some(self.settle(server, theirs, now));
         }
         let opinion = Opinion::new(server.clone(), time, now);
         if self.round.hear(opinion) {
             return Some(self.settle(server, theirs, now));
         }
-        let doubted = self.settled;
-        let first = !std::mem::replace(&mut self.synced, true);
+        let before = self.trust;
+        self.trust = before.max(Trust::Word);
         let finished = self.pass(now);
-        if doubted {
+        if before == Trust::Settled {
             return Some(Action::Doubt {
                 server,
                 time: theirs,
             });
         }
-        if first {
+        if before == Trust::Unset {
             return Some(self.set(server, theirs, now));
         }
         finished.and_then(|round| self.choose(&round, now))
@@ -218,8 +243,7 @@ impl Core {
 
     /// The time is believed, and not by one server's word alone.
     fn settle(&mut self, server: String, time: Duration, now: BootMillis) -> Action {
-        self.synced = true;
-        self.settled = true;
+        self.trust = Trust::Settled;
         self.round = Round::default();
         self.retry_ms = RETRY_FIRST_MS;
         self.due = now.plus(POLL_MS);
@@ -241,8 +265,8 @@ impl Core {
 
     fn prove(&mut self, ours: Duration, now: BootMillis) {
         self.floor = self.floor.max(ours.saturating_sub(PROOF_MARGIN));
-        if !self.settled {
-            self.settled = true;
+        if !self.settled() {
+            self.trust = Trust::Settled;
             self.due = now.plus(POLL_MS);
             self.save |= self.saved.is_none();
         }
@@ -256,7 +280,7 @@ impl Core {
         if self.round.asked < count {
             return None;
         }
-        let (shortest, longest) = if self.synced {
+        let (shortest, longest) = if self.trust >= Trust::Word {
             (RETRY_CAP_MS, UNSETTLED_CAP_MS)
         } else {
             (RETRY_FIRST_MS, RETRY_CAP_MS)
@@ -270,7 +294,7 @@ impl Core {
     /// Nobody agrees with anybody. The floor tells that nobody is too early by much, and nothing
     /// tells who is too late.
     fn choose(&mut self, round: &Round, now: BootMillis) -> Option<Action> {
-        if self.settled {
+        if self.settled() {
             return None;
         }
         let Opinion { server, epoch, .. } = round.earliest()?;

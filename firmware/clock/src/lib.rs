@@ -7,6 +7,7 @@
 #![warn(missing_docs)]
 
 mod core;
+mod jumps;
 mod round;
 mod saved;
 mod sntp;
@@ -23,6 +24,7 @@ use smol::{Async, Timer, future::FutureExt};
 
 use crate::{
     core::{Action, Core, Event},
+    jumps::Jumps,
     saved::{SavedTime, Times},
 };
 
@@ -58,6 +60,7 @@ pub fn run() -> ServiceResult {
             system::display(time)
         );
     }
+    let jumps = Async::new(Jumps::listen()?)?;
     let core = Core::new(config.time.servers, floor.max(built), before.stepped);
     let driver = Driver {
         state: ClockState {
@@ -67,6 +70,7 @@ pub fn run() -> ServiceResult {
         },
         core,
         saved,
+        jumps,
         proof: BootMillis(0),
     };
     block_on(driver.run(&watcher))
@@ -75,6 +79,7 @@ pub fn run() -> ServiceResult {
 struct Driver {
     core: Core,
     saved: SavedTime,
+    jumps: Async<Jumps>,
     state: ClockState,
     /// When the last signature was made that is known to have been accepted.
     proof: BootMillis,
@@ -137,6 +142,8 @@ impl Driver {
         let before = system::now();
         if step {
             system::set(time)?;
+            // This one was ours.
+            let _ = self.jumps.get_ref().any()?;
             log::info!(
                 "time set from {server}, {}, {:.1} s off",
                 system::display(time),
@@ -164,7 +171,7 @@ impl Driver {
         }
     }
 
-    /// Until the time comes, a link changes or the time is proven.
+    /// Until the time comes, a link changes, the time is proven or taken away.
     async fn wait(
         &mut self,
         until: BootMillis,
@@ -185,13 +192,19 @@ impl Driver {
                 let ours = system::now();
                 return Ok(Event::Proven { at, ours });
             }
+            if self.jumps.get_ref().any()? {
+                let shows = system::display(system::now());
+                log::warn!("somebody else has stepped the clock, it shows {shows} now");
+                return Ok(Event::Jumped);
+            }
             let wait = Duration::from_millis(until.since(BootMillis::now()));
             let changed = async { watcher.readable().await.map(|()| true) };
+            let jumped = async { self.jumps.readable().await.map(|()| true) };
             let timed = async {
                 Timer::after(wait).await;
                 Ok(false)
             };
-            if !changed.or(timed).await? {
+            if !changed.or(jumped).or(timed).await? {
                 return Ok(Event::Tick);
             }
         }

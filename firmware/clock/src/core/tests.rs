@@ -239,9 +239,31 @@ fn a_signature_accepted_settles_the_time_and_raises_the_floor() {
         ours: t,
     };
     assert_eq!(core.step(proven, BootMillis(2_000)), Action::Save);
-    assert_eq!((core.settled(), core.floor()), (true, t - PROOF_MARGIN));
+    assert_eq!(
+        (core.settled(), core.floor()),
+        (true, t.saturating_sub(PROOF_MARGIN))
+    );
     assert_eq!(
         core.step(Event::Tick, BootMillis(2_000)),
         wait(2_000 + POLL_MS)
     );
+}
+
+#[test]
+fn a_clock_stepped_by_somebody_else_is_asked_for_at_once_and_set_by_one_word() {
+    for ours in [Duration::ZERO, FLOOR + YEAR] {
+        let mut core = core(&["a", "b"]);
+        let t = FLOOR + DAY;
+        core.step(answer("a", t, t), START);
+        core.step(answer("b", t, t), START);
+        assert!(core.settled());
+        let jumped = BootMillis(HOUR_MS);
+        assert_eq!(core.step(Event::Jumped, jumped), ask("b"));
+        assert!(!core.settled());
+        // Signed before the jump: that clock is gone.
+        let proven = Event::Proven { at: START, ours };
+        assert_eq!(core.step(proven, jumped), ask("b"));
+        assert_eq!(core.step(answer("b", t, ours), jumped), set("b", t, true));
+        assert_eq!((core.settled(), core.floor()), (false, FLOOR));
+    }
 }
