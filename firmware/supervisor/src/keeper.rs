@@ -3,13 +3,12 @@
 //! First the one-shot `storage`, bounded; then every supervised service, restarted for ever; at
 //! the end an orderly stop, bounded too.
 
+mod heartbeat;
+
 use failberry_state::{BootMillis, Service, ServiceState};
 use log::Level;
 
-use crate::{
-    backoff::Backoff,
-    pulse::{Pulse, Remedy},
-};
+use crate::{backoff::Backoff, pulse::Pulse};
 
 /// Waiting for the card (10 s), reading it and replaying its journal; the services must not wait
 /// longer for a card that died.
@@ -208,12 +207,6 @@ impl Keeper {
             .or((self.storage == Some(pid)).then_some(Service::Storage))
     }
 
-    /// A service whose process cannot even be killed.
-    pub(crate) fn stuck(&self, now: BootMillis) -> Option<Service> {
-        let stuck = |kept: &&Kept| kept.pid.is_some() && kept.pulse.stuck(now);
-        self.kept.iter().find(stuck).map(|kept| kept.service)
-    }
-
     fn find(&mut self, service: Service) -> Option<&mut Kept> {
         self.kept.iter_mut().find(|kept| kept.service == service)
     }
@@ -391,13 +384,6 @@ impl Keeper {
         }
     }
 
-    fn alive(&mut self, service: Service, now: BootMillis, todo: &mut Vec<Action>) {
-        let first = self.find(service).is_some_and(|kept| kept.pulse.beat(now));
-        if first {
-            todo.push(Action::Publish);
-        }
-    }
-
     fn restart(&mut self, service: Service, now: BootMillis, todo: &mut Vec<Action>) {
         if !matches!(self.phase, Phase::Keeping) {
             return;
@@ -411,40 +397,6 @@ impl Keeper {
                 todo.push(Action::Terminate(pid));
             }
             None => kept.start_at = Some(now),
-        }
-    }
-
-    fn forgive(&mut self, now: BootMillis) {
-        for kept in &mut self.kept {
-            kept.pulse.forgive(now);
-        }
-    }
-
-    fn feel_pulses(&mut self, now: BootMillis, todo: &mut Vec<Action>) {
-        if !matches!(self.phase, Phase::Keeping) {
-            return;
-        }
-        for kept in &mut self.kept {
-            let (Some(pid), name) = (kept.pid, kept.service.name()) else {
-                continue;
-            };
-            let mut say = |text| todo.push(Action::Say(Level::Warn, text));
-            match kept.pulse.remedy(now) {
-                Some(Remedy::Abort) => {
-                    kept.hung = true;
-                    kept.hangs = kept.hangs.saturating_add(1);
-                    let seconds = self.patience / 1000;
-                    say(format!(
-                        "{name} gave no sign of life for {seconds} s, ending it"
-                    ));
-                    todo.push(Action::Abort(pid));
-                }
-                Some(Remedy::Kill) => {
-                    say(format!("{name} does not end, killing it"));
-                    todo.push(Action::Kill(pid));
-                }
-                None => {}
-            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! The loop of PID 1: events from the kernel and the services into the keeper, its actions out.
 
 mod asked;
+mod permit;
 
 use std::{
     collections::VecDeque,

@@ -3,8 +3,9 @@
 //!
 //! Takes in the kernel's command line, signals, uevents, the services' output, signs of life and
 //! requests; gives out running services, the kernel log, a petted watchdog, and
-//! [`failberry_state::SupervisorState`]. Decisions are in `keeper` (with `pulse`), `ledger` and
-//! `watchdog`, pure state machines; the rest carries them out and never waits for anybody.
+//! [`failberry_state::SupervisorState`]. Decisions are in `keeper` (with `pulse`), `ledger`,
+//! `keeping::permit` and `watchdog`, pure state machines; the rest carries them out and never waits
+//! for anybody.
 #![warn(missing_docs)]
 
 mod backoff;

@@ -13,8 +13,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use failberry_service::{HEARTBEAT, Reply, Request, UPDATE_WRITING, ask_under, confine};
-use failberry_state::{Service, SupervisorState, read_under};
+use failberry_service::{ATTENDED, HEARTBEAT, Reply, Request, UPDATE_WRITING, ask_under, confine};
+use failberry_state::{
+    BootMillis, LanAddress, NetworkState, Service, StateFile, SupervisorState, read_under,
+};
 use failberry_supervisor::{Kmsg, Settings, keep, storage, unblock_signals};
 use nix::{
     sys::{
@@ -397,6 +399,25 @@ fn hangs_and_restarts(supervisor: &mut Supervisor, run: &Path) {
     assert_eq!(clock.last_words.as_deref(), Some("going down"));
 }
 
+/// Tells what `network` tells of a house with its wired line.
+fn online(run: &Path) {
+    let lan = LanAddress {
+        address: [192, 0, 2, 2].into(),
+        prefix: 24,
+        gateway: Some([192, 0, 2, 1].into()),
+        dns: Vec::new(),
+        lease_seconds: None,
+        since: BootMillis(0),
+    };
+    let state = NetworkState {
+        lan: Some(lan),
+        lan_carrier: true,
+        ..NetworkState::default()
+    };
+    fs::create_dir_all(run.join("network")).unwrap();
+    StateFile::under(run).publish(&state).unwrap();
+}
+
 /// Three lives with one memory.
 fn a_life_is_told_to_the_next() {
     let run = tempfile::tempdir().unwrap();
@@ -428,6 +449,14 @@ fn a_life_is_told_to_the_next() {
         supervisor.expect("the refusal", |line| line.contains("refused: an update"));
         assert_eq!(told().reboots_refused, 1);
         fs::remove_file(run.path().join(UPDATE_WRITING)).unwrap();
+        // Nor under the hands of somebody in a house that is online.
+        online(run.path());
+        fs::create_dir(run.path().join("console")).unwrap();
+        fs::write(run.path().join(ATTENDED), "").unwrap();
+        let asker = again("ask").current_dir(run.path()).output().unwrap();
+        let reply = String::from_utf8(asker.stdout).unwrap();
+        assert!(reply.contains("somebody is logged in"), "{reply}");
+        supervisor.expect("the refusal", |line| line.contains("refused: somebody"));
         let reason = "for a change".into();
         let reply = ask_under(run.path(), &Request::Reboot { reason }).unwrap();
         assert_eq!(reply, Reply::Accepted);

@@ -1,9 +1,9 @@
 //! What becomes of requests, and of the wish to stop.
 
-use failberry_service::{Reply, Request, UPDATE_WRITING};
+use failberry_service::{Reply, Request};
 use failberry_state::BootMillis;
 
-use super::Loop;
+use super::{Loop, permit::Circumstances};
 use crate::{
     Ending,
     keeper::Event,
@@ -30,12 +30,10 @@ impl Loop {
             }
             Request::Reboot { reason } => {
                 let budgeted = asked.asker != Asker::Root;
-                let allowed = if self.settings.run.join(UPDATE_WRITING).exists() {
-                    Err("an update is being written".to_owned())
-                } else if budgeted {
-                    self.lives.allows(now)
-                } else {
-                    Ok(())
+                let allowed = Circumstances::look(&self.settings.run).allow(!budgeted);
+                let allowed = match allowed {
+                    Ok(()) if budgeted => self.lives.allows(now),
+                    told => told,
                 };
                 match allowed {
                     Ok(()) => {

@@ -1,0 +1,154 @@
+//! Whether the machine may be rebooted, as far as others would be hurt by it.
+//!
+//! Pure but for [`Circumstances::look`], which reads a file or two in memory.
+
+use std::{
+    path::Path,
+    time::{Duration, SystemTime},
+};
+
+use failberry_service::{ATTENDED, ATTENDED_FOR, UPDATE_WRITING};
+use failberry_state::{NetworkState, read_under};
+
+/// Who would be hurt.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Circumstances {
+    /// An update is being written.
+    pub(super) update: bool,
+    /// How long ago a person at the console pressed a key, if one is logged in.
+    pub(super) attended: Option<Duration>,
+    /// The house has its wired line, as far as can be told from its near end.
+    pub(super) online: bool,
+}
+
+impl Circumstances {
+    /// Those at this moment, from the state below `run`.
+    pub(super) fn look(run: &Path) -> Self {
+        Self {
+            update: run.join(UPDATE_WRITING).exists(),
+            attended: age(&run.join(ATTENDED)),
+            online: read_under(run).is_ok_and(|state| is_online(&state)),
+        }
+    }
+
+    /// Whether a reboot is allowed, or why not. A `person` who asks for it knows what else is at
+    /// work; a service does not.
+    pub(super) fn allow(&self, person: bool) -> Result<(), String> {
+        if self.update {
+            return Err("an update is being written".into());
+        }
+        let attended = self.attended.is_some_and(|age| age < ATTENDED_FOR);
+        // Without its wire the house waits for us, whoever is at work.
+        if !person && attended && self.online {
+            return Err("somebody is logged in, and the house is online by its wire".into());
+        }
+        Ok(())
+    }
+}
+
+/// Cable, address and router: nothing looks further than that yet.
+fn is_online(network: &NetworkState) -> bool {
+    let gateway = network.lan.as_ref().and_then(|lan| lan.gateway);
+    network.lan_carrier && gateway.is_some()
+}
+
+/// How far the file's time is from now, in either direction: the clock may have been set since.
+fn age(path: &Path) -> Option<Duration> {
+    let touched = path.symlink_metadata().ok()?.modified().ok()?;
+    let now = SystemTime::now();
+    Some(
+        now.duration_since(touched)
+            .unwrap_or_else(|ahead| ahead.duration()),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, net::Ipv4Addr};
+
+    use failberry_state::{LanAddress, StateFile};
+
+    use super::*;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn who_is_at_work_in_a_house_that_is_online_is_not_disturbed() {
+        let free = Circumstances::default();
+        let at_work = Circumstances {
+            attended: Some(MINUTE),
+            online: true,
+            ..free.clone()
+        };
+        let offline = Circumstances {
+            online: false,
+            ..at_work.clone()
+        };
+        let left = Circumstances {
+            attended: Some(ATTENDED_FOR),
+            ..at_work.clone()
+        };
+        let alone = Circumstances {
+            attended: None,
+            ..at_work.clone()
+        };
+        let why = at_work.allow(false).unwrap_err();
+        assert!(why.contains("logged in"), "{why}");
+        for allowed in [&free, &offline, &left, &alone] {
+            allowed.allow(false).unwrap();
+        }
+        at_work.allow(true).unwrap();
+        let writing = Circumstances {
+            update: true,
+            ..free
+        };
+        assert!(writing.allow(false).is_err() && writing.allow(true).is_err());
+    }
+
+    fn told(run: &Path, carrier: bool, gateway: Option<Ipv4Addr>) -> bool {
+        let lan = LanAddress {
+            address: Ipv4Addr::new(192, 0, 2, 2),
+            prefix: 24,
+            gateway,
+            dns: Vec::new(),
+            lease_seconds: None,
+            since: failberry_state::BootMillis(0),
+        };
+        let state = NetworkState {
+            lan: Some(lan),
+            lan_carrier: carrier,
+            ..NetworkState::default()
+        };
+        StateFile::under(run).publish(&state).unwrap();
+        Circumstances::look(run).online
+    }
+
+    #[test]
+    fn what_is_seen_is_what_lies_below_run() {
+        let run = tempfile::tempdir().unwrap();
+        let run = run.path();
+        assert_eq!(Circumstances::look(run), Circumstances::default());
+        for directory in ["network", "console", "update"] {
+            fs::create_dir(run.join(directory)).unwrap();
+        }
+        let gateway = Some(Ipv4Addr::new(192, 0, 2, 1));
+        assert!(told(run, true, gateway));
+        assert!(!told(run, false, gateway) && !told(run, true, None));
+        fs::write(run.join("network/state.json"), "{").unwrap();
+        assert!(!Circumstances::look(run).online);
+
+        fs::write(run.join(UPDATE_WRITING), "").unwrap();
+        assert!(Circumstances::look(run).update);
+
+        let file = fs::File::create(run.join(ATTENDED)).unwrap();
+        assert!(Circumstances::look(run).attended.unwrap() < MINUTE);
+        for (touched, expected) in [
+            (SystemTime::now() - 20 * MINUTE, 20 * MINUTE),
+            (SystemTime::now() + 20 * MINUTE, 20 * MINUTE),
+        ] {
+            file.set_modified(touched).unwrap();
+            let age = Circumstances::look(run).attended.unwrap();
+            assert!(age.abs_diff(expected) < MINUTE, "{age:?}");
+        }
+    }
+}
