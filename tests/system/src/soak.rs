@@ -16,6 +16,7 @@ use std::{
 };
 
 use failberry_bench::{
+    board::Mark,
     probe::{get, get_within},
     scene::{Kind, Scene, Setting},
 };
@@ -28,7 +29,7 @@ use self::{
 };
 use crate::{
     Suite, steps,
-    suite::{Outcome, Run},
+    suite::{Outcome, Run, expect},
 };
 
 /// Name of the scene.
@@ -97,6 +98,7 @@ pub fn play(suite: &mut Suite, choice: &Choice) {
         for (what, verdict) in soak.accounts.verdicts() {
             run.step(&what, |_| verdict.map_err(Into::into));
         }
+        run.step("it was one life of the box all along", one_life);
         match soak.tell() {
             Ok(table) => println!("\n{table}"),
             Err(error) => println!("the soak's table cannot be written: {error}"),
@@ -271,9 +273,16 @@ impl Soak {
     }
 }
 
+fn one_life(scene: &mut Scene) -> Outcome {
+    let console = &scene.board.console;
+    expect("starts", 1, console.lines_with("is PID 1, slot").len())?;
+    let errors = console.lines_with("the kernel has erred");
+    expect("errors of the kernel", &[] as &[String], errors.as_slice())
+}
+
 /// Waits until the console says so. A LAN host keeps asking meanwhile: without traffic there is no
 /// fault.
-fn hear(scene: &Scene, mark: failberry_bench::board::Mark, text: &str, bound: Duration) -> Outcome {
+fn hear(scene: &Scene, mark: Mark, text: &str, bound: Duration) -> Outcome {
     const LISTEN: Duration = Duration::from_millis(300);
     let until = Instant::now() + bound;
     loop {
