@@ -112,7 +112,7 @@ pub(super) const FAULTS: &[Fault] = &[
     }),
     Fault::slow(
         "a stick that dials again only after `AT+CFUN=1,1`",
-        "CFUN",
+        "start anew (AT+CFUN=1,1)",
         45,
         |scene| {
             let stick = of(scene)?;
@@ -123,7 +123,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::slow(
         "a stick that hangs in a call until `AT+CFUN=1,1`",
-        "CFUN",
+        "start anew (AT+CFUN=1,1)",
         45,
         |scene| {
             of(scene)?.daze();
@@ -132,7 +132,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::slow(
         "a stick that hangs at `ATD` until `AT+CFUN=1,1`",
-        "CFUN",
+        "start anew (AT+CFUN=1,1)",
         45,
         |scene| {
             of(scene)?.daze_at("ATD");
@@ -162,7 +162,7 @@ pub(super) const FAULTS: &[Fault] = &[
     .healed_when(stays_up),
     Fault::quick(
         "a stick that only a power cut revives",
-        "power",
+        "cutting the power",
         75,
         |scene| {
             of(scene)?.crash();
@@ -209,7 +209,13 @@ pub(super) const FAULTS: &[Fault] = &[
         PORT,
         20,
         |scene| {
+            let bound = scene.bound(10);
+            let mark = scene.board.console.mark();
             scene.unplug()?;
+            scene
+                .board
+                .console
+                .wait_from(mark, "stick is gone", bound)?;
             // Another device of the same driver takes the numbers that the stick had.
             scene.plug_squatter()?;
             Ok(scene.plug(Sim::Ready)?)
@@ -232,11 +238,16 @@ pub(super) const FAULTS: &[Fault] = &[
     }),
 ];
 
-/// The registration is asked for so many times in vain.
+/// Both registrations are asked for so many times in vain: that for packets counts as well.
 fn registration(scene: &Scene, times: u32, state: u8) -> Outcome {
     let stick = of(scene)?;
-    for _ in 0..times {
-        stick.fault("AT+CREG?", &format!("+CREG: 0,{state}\r\n\r\nOK"));
+    for name in ["+CREG", "+CGREG"] {
+        for _ in 0..times {
+            stick.fault(
+                &format!("AT{name}?"),
+                &format!("{name}: 0,{state}\r\n\r\nOK"),
+            );
+        }
     }
     stick.drop_call();
     Ok(())
