@@ -5,8 +5,12 @@
 use failberry_state::{BootMillis, PastLife};
 use serde::{Deserialize, Serialize};
 
-/// Shortest life before a service may end it: time enough for all gentler remedies.
-const FIRST_GAP: u64 = 10 * 60_000;
+/// Shortest life before a service may end it, where none did so since the last good one: time
+/// enough for all gentler remedies. A stick that hangs after a power cut must not wait longer.
+const FIRST_GAP: u64 = 60_000;
+
+/// The same for the later ones of a row, doubled by each of it.
+const NEXT_GAP: u64 = 10 * 60_000;
 
 /// Each reboot that was asked for doubles it up to this: what four in an hour did not heal, a
 /// fifth will not, and the house's cameras and people come back to a box that stays.
@@ -48,6 +52,11 @@ impl Ledger {
             streak: CAUTIOUS,
             ..Self::default()
         }
+    }
+
+    /// The memory cannot be written: the next life will not know of this one.
+    pub(crate) fn forgetful(&mut self) {
+        self.streak = self.streak.max(CAUTIOUS);
     }
 
     /// The next life begins.
@@ -127,9 +136,13 @@ impl Ledger {
     }
 
     fn gap(&self, now: BootMillis) -> u64 {
+        let streak = self.streak_at(now);
+        if streak == 0 {
+            return FIRST_GAP;
+        }
         let doubled = 1_u64
-            .checked_shl(self.streak_at(now))
-            .and_then(|factor| FIRST_GAP.checked_mul(factor));
+            .checked_shl(streak)
+            .and_then(|factor| NEXT_GAP.checked_mul(factor));
         doubled.map_or(LAST_GAP, |gap| gap.min(LAST_GAP))
     }
 }
@@ -169,7 +182,7 @@ mod tests {
             gaps.push(gap);
             ledger = reborn(&ledger);
         }
-        assert_eq!(gaps, [10, 20, 40, 80, 160, 320, 360, 360]);
+        assert_eq!(gaps, [1, 20, 40, 80, 160, 320, 360, 360]);
         let why = ledger.allows(minutes(1)).unwrap_err();
         assert!(
             why.contains("8 reboots in a row") && why.contains("21600 s"),
@@ -189,7 +202,7 @@ mod tests {
         assert!(!ledger.forgive(BootMillis(GOOD_LIFE - 1)));
         assert!(ledger.forgive(BootMillis(GOOD_LIFE)));
         assert!(!ledger.forgive(BootMillis(GOOD_LIFE + 1)));
-        assert_eq!(shortest(&reborn(&ledger)), 10);
+        assert_eq!(shortest(&reborn(&ledger)), 1);
     }
 
     #[test]
@@ -203,7 +216,14 @@ mod tests {
         );
         ledger = reborn(&ledger);
         assert_eq!(ledger.last_boot().as_deref(), Some(UNTOLD));
-        assert_eq!((ledger.boots, shortest(&ledger)), (3, 10));
+        assert_eq!((ledger.boots, shortest(&ledger)), (3, 1));
+    }
+
+    #[test]
+    fn a_memory_that_cannot_be_written_makes_careful() {
+        let mut ledger = reborn(&Ledger::default());
+        ledger.forgetful();
+        assert_eq!(shortest(&ledger), 80);
     }
 
     #[test]
@@ -213,19 +233,21 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the lives: no two wishes are granted within ten minutes, what is kept is
-        /// bounded, and one is granted after six hours.
+        /// Whatever the lives: none is ended within a minute, and none within ten after one that a
+        /// wish has ended, what is kept is bounded, and a wish is granted after six hours.
         #[test]
         fn the_budget_holds(lives in proptest::collection::vec((0..100_000_000u64, any::<bool>()), 0..40)) {
             let mut ledger = reborn(&Ledger::default());
+            let mut shortest = FIRST_GAP;
             for (lived, asked) in lives {
                 let now = BootMillis(lived);
                 ledger.forgive(now);
                 let allowed = ledger.allows(now).is_ok();
-                prop_assert!(!allowed || lived >= FIRST_GAP);
+                prop_assert!(!allowed || lived >= shortest);
                 prop_assert!(allowed || lived < LAST_GAP);
                 if !asked || allowed {
                     ledger.end(&"long ".repeat(100), asked, now);
+                    shortest = if asked { NEXT_GAP } else { FIRST_GAP };
                 }
                 ledger = reborn(&ledger);
                 prop_assert!(serde_json::to_vec(&ledger).unwrap().len() < 6_000);

@@ -45,15 +45,18 @@ pub(crate) fn begin(run: &Path, data: &Path) -> Result<(), String> {
         Err(why) => (Ledger::unreadable(), Some(why)),
     };
     ledger.begin();
+    let text = serde_json::to_vec(&ledger).map_err(|error| told(&error))?;
+    let kept = card_file::replace(&path, &text).map_err(|error| told(&error));
+    if kept.is_err() {
+        ledger.forgetful();
+    }
     let past = Past {
         last_words: last_words::take(&data.join(last_words::FILE)),
         ledger,
     };
     let text = serde_json::to_vec(&past).map_err(|error| told(&error))?;
     fs::write(run.join(PAST), text).map_err(|error| format!("{PAST}: {error}"))?;
-    let text = serde_json::to_vec(&past.ledger).map_err(|error| told(&error))?;
-    card_file::replace(&path, &text).map_err(|error| told(&error))?;
-    unreadable.map_or(Ok(()), Err)
+    kept.and(unreadable.map_or(Ok(()), Err))
 }
 
 /// This life and those before it.
@@ -209,8 +212,8 @@ mod tests {
         let (mut lives, state, begun) = card.boot();
         begun.unwrap();
         assert_eq!((state.boots, state.last_boot), (1, None));
-        assert!(lives.allows(BootMillis(599_999)).is_err());
-        lives.allows(BootMillis(600_000)).unwrap();
+        assert!(lives.allows(BootMillis(59_999)).is_err());
+        lives.allows(BootMillis(60_000)).unwrap();
         lives.end("uplink: the stick is dead", true, BootMillis(600_000));
         lives.settle();
         last_words::leave(&lives.words, "panicked at x\n").unwrap();
@@ -233,6 +236,16 @@ mod tests {
         let card = Card::new();
         fs::create_dir(card.data()).unwrap();
         fs::write(card.data().join(LEDGER), "{\"boots\":").unwrap();
+        let (lives, state, begun) = card.boot();
+        assert!(begun.unwrap_err().contains(LEDGER));
+        assert_eq!(state.boots, 1);
+        assert!(lives.allows(BootMillis(3_600_000)).is_err());
+    }
+
+    #[test]
+    fn a_card_that_takes_no_writes_makes_careful() {
+        let card = Card::new();
+        fs::create_dir_all(card.data().join(LEDGER).with_extension("new")).unwrap();
         let (lives, state, begun) = card.boot();
         assert!(begun.unwrap_err().contains(LEDGER));
         assert_eq!(state.boots, 1);
