@@ -7,6 +7,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use failberry_image::layout::Layout;
+
 /// Bytes of a sector, the smallest piece that a card reads.
 pub const SECTOR: u64 = 512;
 
@@ -50,6 +52,14 @@ impl Card {
     pub fn overwrite(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         let file = OpenOptions::new().write(true).open(&self.path)?;
         file.write_all_at(bytes, offset)
+    }
+
+    /// Puts another `failberrypi.toml` on the card.
+    ///
+    /// # Errors
+    /// The image's.
+    pub fn configure(&self, layout: &Layout, text: &[u8]) -> failberry_image::Result<()> {
+        failberry_image::card::set_config(&self.path, layout, text)
     }
 
     /// QEMU's option for a drive with the card in it, named "card".

@@ -13,7 +13,7 @@ use nix::{
 };
 
 use super::{
-    CARRIER_TAP, Dhcp, Kept, Lease, Names, Namespace, NetError, PI_TAP, internet,
+    CARRIER_TAP, Dhcp, HOUSE, Kept, Lease, Names, Namespace, NetError, PI_TAP, internet,
     internet::Resolver, leases, router,
 };
 
@@ -23,6 +23,10 @@ pub struct World {
     // Before the namespaces in which they run.
     dhcp: Option<Kept>,
     resolver: Option<Resolver>,
+    // As they were told to be.
+    lends: Option<Dhcp>,
+    gateway: bool,
+    names: Names,
     router: Namespace,
     lan: Namespace,
     internet: Namespace,
@@ -51,6 +55,9 @@ impl World {
         let mut world = Self {
             dhcp: None,
             resolver: None,
+            lends: None,
+            gateway: true,
+            names: Names::Right,
             router: Namespace::create(format!("{prefix}-router"))?,
             lan: Namespace::create(format!("{prefix}-lan"))?,
             internet: Namespace::create(format!("{prefix}-net"))?,
@@ -70,6 +77,7 @@ impl World {
     /// The house's DHCP server and resolver go away; who has a lease is not told.
     pub fn stop_dhcp(&mut self) {
         self.dhcp = None;
+        self.lends = None;
     }
 
     /// Starts the house's DHCP server and resolver anew. It knows nothing of earlier leases.
@@ -87,8 +95,34 @@ impl World {
             _ => {}
         }
         router::number(&self.router, &self.lan, dhcp.subnet)?;
+        self.gateway = true;
         self.dhcp = Some(router::serve(&self.router, &self.dir, dhcp)?);
+        self.lends = Some(dhcp.clone());
         Ok(())
+    }
+
+    /// Takes the router's address in the house away, or gives it back; its way to the internet goes
+    /// with the address and must be set anew.
+    ///
+    /// # Errors
+    /// When the address cannot be set.
+    pub fn set_gateway(&mut self, there: bool) -> Result<(), NetError> {
+        let subnet = self.lends.as_ref().map_or(HOUSE, |dhcp| dhcp.subnet);
+        self.gateway = there;
+        if there {
+            return router::number(&self.router, &self.lan, subnet);
+        }
+        self.router.ip("address flush dev br0\n")
+    }
+
+    /// Whether the house is as it was set up, with leases of an hour.
+    pub fn is_as_set_up(&self) -> bool {
+        self.gateway && self.lends.as_ref() == Some(&Dhcp::default())
+    }
+
+    /// How the internet's resolver answers.
+    pub const fn names(&self) -> Names {
+        self.names
     }
 
     /// How the internet's resolver answers from now on.
@@ -98,6 +132,7 @@ impl World {
     pub fn answer_names(&mut self, names: Names) -> Result<(), NetError> {
         // The old one holds the port.
         self.resolver = None;
+        self.names = names;
         self.resolver = Some(internet::serve(&self.internet, &self.dir, names)?);
         Ok(())
     }

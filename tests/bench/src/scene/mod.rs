@@ -76,6 +76,7 @@ pub struct Scene {
     pub world: World,
     kind: Kind,
     text: String,
+    untouched: bool,
     directory: PathBuf,
     began: Instant,
 }
@@ -119,6 +120,7 @@ impl Scene {
             world,
             kind: setting.kind,
             text,
+            untouched: true,
             directory: directory.to_owned(),
             began,
         };
@@ -199,6 +201,7 @@ impl Scene {
         change: impl FnOnce(&mut Card, &Layout) -> Result<(), SceneError>,
     ) -> Result<(), SceneError> {
         self.board.power_off();
+        self.untouched = false;
         change(self.board.card(), &parts::layout()?)?;
         self.power_cycle(Sim::Ready)
     }
@@ -212,7 +215,14 @@ impl Scene {
         self.at_the_card(|card, _| {
             *card = Card::sound(card.path().to_owned());
             parts::flash(kind, card.path(), &text)
-        })
+        })?;
+        self.untouched = true;
+        Ok(())
+    }
+
+    /// Whether nothing but the box itself has changed the card since it was flashed.
+    pub const fn card_is_untouched(&self) -> bool {
+        self.untouched
     }
 
     /// `seconds` on `virt`, more on a slower board.
