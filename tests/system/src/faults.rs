@@ -3,7 +3,10 @@
 //!
 //! A fault is a row, a group of them shares a scene. All groups end in one table.
 
+mod card;
 mod carrier;
+mod house;
+mod internet;
 mod power;
 mod report;
 mod services;
@@ -18,7 +21,7 @@ use self::report::{Report, Row};
 use crate::{Suite, steps, suite::Outcome};
 
 /// All groups, in the order in which they are played.
-const GROUPS: &[Group] = &[SERVICES, STICKS];
+const GROUPS: &[Group] = &[HOUSE, SERVICES, STICKS];
 
 /// Stick, carrier and power. What costs the box its card comes last.
 const STICKS: Group = Group {
@@ -38,6 +41,16 @@ const SERVICES: Group = Group {
     settings: Settings::default,
     hand: true,
     faults: &[services::FAULTS],
+};
+
+/// The house, the internet behind the carrier, and the card.
+const HOUSE: Group = Group {
+    scene: "faults-house",
+    prefix: "fbg",
+    kind: Kind::Virt,
+    settings: Settings::default,
+    hand: false,
+    faults: &[house::FAULTS, internet::FAULTS, card::FAULTS],
 };
 
 /// Faults that strike the same house.

@@ -12,7 +12,7 @@ use failberry_bench::{
     stick::Sim,
 };
 
-use super::Fault;
+use super::{Fault, card, house, internet};
 use crate::{steps, suite::Outcome};
 
 /// How long it took.
@@ -37,6 +37,8 @@ pub(super) fn play(scene: &mut Scene, fault: &Fault) -> Outcome<Times> {
 /// as a back-off that has grown.
 fn begin(scene: &mut Scene) -> Outcome {
     relieve(scene)?;
+    house::restore(scene)?;
+    card::restore(scene)?;
     // Every life of the box has a file of its own.
     match fs::remove_file(scene.directory().join("console.log")) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
@@ -93,7 +95,7 @@ fn relieve(scene: &mut Scene) -> Outcome {
     scene.carrier.mute(false);
     scene.carrier.set(CarrierSettings::default())?;
     scene.board.cable(true)?;
-    Ok(())
+    internet::relieve(scene)
 }
 
 /// A LAN host reaches the internet.

@@ -1,0 +1,282 @@
+//! Faults of the card: what is on it, what it does not give or take, and when its power goes.
+
+use std::{
+    fs,
+    os::unix::fs::FileExt,
+    time::{Duration, Instant, SystemTime},
+};
+
+use failberry_bench::{
+    board::{Card, SECTOR},
+    carrier::CarrierSettings,
+    probe::get_within,
+    scene::{Layout, Role, Scene, SceneError},
+    stick::Sim,
+};
+
+use super::{Fault, strike::traffic_flows};
+use crate::{
+    steps::{self, PAGE_HOST},
+    suite::Outcome,
+};
+
+const IN_MEMORY: &str = "/data is in memory";
+const NO_SETTINGS: &str = "no settings:";
+
+/// A journal's superblock in ext4 begins with this (`JBD2_MAGIC_NUMBER`, then version 2).
+const JOURNAL: [u8; 8] = [0xc0, 0x3b, 0x39, 0x98, 0, 0, 0, 4];
+
+/// Blocks of the data partition have this many bytes.
+const BLOCK: u64 = 1024;
+
+pub(super) const FAULTS: &[Fault] = &[
+    Fault::quick("the data partition is noise", IN_MEMORY, 60, |scene| {
+        at_the_card(scene, |card, layout| {
+            let data = bytes_of(layout, Role::Data)?;
+            let length = usize::try_from(data.end - data.start).unwrap_or(0);
+            Ok(card.overwrite(data.start, &noise(length))?)
+        })
+    })
+    .healed_when(all_the_work_is_done),
+    Fault::slow(
+        "the data partition has no journal any more",
+        IN_MEMORY,
+        60,
+        |scene| {
+            at_the_card(scene, |card, layout| {
+                let journal = journal(card, layout)?;
+                Ok(card.overwrite(journal, &[0; 1024])?)
+            })
+        },
+    )
+    .healed_when(all_the_work_is_done),
+    Fault::slow(
+        "the data partition's journal is torn",
+        "is PID 1",
+        60,
+        |scene| {
+            at_the_card(scene, |card, layout| {
+                let journal = journal(card, layout)?;
+                Ok(card.overwrite(journal + BLOCK, &noise(256 * 1024))?)
+            })
+        },
+    )
+    .healed_when(all_the_work_is_done),
+    Fault::slow(
+        "the data partition's superblock cannot be read",
+        IN_MEMORY,
+        60,
+        |scene| {
+            at_the_card(scene, |card, layout| {
+                // It lies 1024 bytes into the partition.
+                let place = bytes_of(layout, Role::Data)?.start + 1024;
+                card.set_bad_sectors(vec![place / SECTOR]);
+                Ok(())
+            })
+        },
+    )
+    .healed_when(all_the_work_is_done),
+    Fault::slow(
+        "sectors of the data partition cannot be read, here and there",
+        "is PID 1",
+        60,
+        |scene| {
+            at_the_card(scene, |card, layout| {
+                let data = bytes_of(layout, Role::Data)?;
+                // One in every 128 KiB, but for the superblock's and its neighbours.
+                let places = (data.start + 65_536..data.end).step_by(128 * 1024);
+                card.set_bad_sectors(places.map(|place| place / SECTOR).collect());
+                Ok(())
+            })
+        },
+    )
+    .healed_when(all_the_work_is_done),
+    Fault::slow(
+        "the sector that holds the settings cannot be read",
+        NO_SETTINGS,
+        60,
+        |scene| {
+            at_the_card(scene, |card, layout| {
+                let boot = bytes_of(layout, Role::Boot)?;
+                let place = find(card, boot, b"[carrier]\napn = \"internet\"")?;
+                card.set_bad_sectors(vec![place / SECTOR]);
+                Ok(())
+            })
+        },
+    )
+    .healed_when(the_wire_answers),
+    Fault::slow("the boot partition is noise", NO_SETTINGS, 60, |scene| {
+        at_the_card(scene, |card, layout| {
+            Ok(card.overwrite(bytes_of(layout, Role::Boot)?.start, &noise(1 << 20))?)
+        })
+    })
+    .healed_when(the_wire_answers),
+    Fault::slow("the card is write-protected", IN_MEMORY, 60, |scene| {
+        at_the_card(scene, |card, _| {
+            card.write_protect(true);
+            Ok(())
+        })
+    })
+    .healed_when(all_the_work_is_done),
+    Fault::slow(
+        "the settings are another kind of file",
+        "failberrypi.toml",
+        60,
+        |scene| settings(scene, &noise(4096)),
+    )
+    .healed_when(the_wire_answers),
+    Fault::slow(
+        "the settings are a file of 10 MB",
+        "failberrypi.toml",
+        60,
+        |scene| settings(scene, &b"# a long story\n".repeat(700_000)),
+    )
+    .healed_when(the_wire_answers),
+    Fault::slow(
+        "the settings are an empty file",
+        "failberrypi.toml",
+        60,
+        |scene| settings(scene, b""),
+    )
+    .healed_when(the_wire_answers),
+    Fault::slow(
+        "the settings have numbers for texts",
+        "line 2",
+        60,
+        |scene| {
+            let text = "[carrier]\napn = 5\n\n[time]\nservers = \"ntp\"\n\n[lan]\naddress = true\n";
+            settings(scene, text.as_bytes())
+        },
+    )
+    .healed_when(|scene, bound| {
+        for line in ["line 2", "line 5", "line 8"] {
+            scene.board.console.wait(line, scene.bound(10))?;
+        }
+        the_wire_answers(scene, bound)
+    }),
+    Fault::slow(
+        "the power fails ten times while the box starts",
+        "is PID 1",
+        60,
+        |scene| {
+            let seed = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
+            let mut dice = Dice(seed.subsec_nanos().into());
+            for time in 1..=10 {
+                scene.power_cycle(Sim::Ready)?;
+                let moment = Duration::from_millis(u64::from(dice.roll() % 9_000));
+                if scene.board.console.wait("Kernel panic", moment).is_ok() {
+                    return Err("the kernel panicked".into());
+                }
+                scene.power_cycle(Sim::Ready)?;
+                let up = get_within(scene.world.lan(), PAGE_HOST, 80, "/up", scene.bound(60));
+                up.map_err(|error| {
+                    format!("start no. {time}, after a cut at {moment:?}: {error}")
+                })?;
+            }
+            Ok(scene.power_cycle(Sim::Ready)?)
+        },
+    )
+    .healed_when(all_the_work_is_done),
+    Fault::slow(
+        "the card is pulled out, then the call is dropped",
+        "carrier link is down",
+        60,
+        |scene| {
+            scene.board.lose_card()?;
+            set_address(scene, 59)?;
+            scene.stick.as_ref().ok_or("no stick")?.drop_call();
+            Ok(())
+        },
+    )
+    .healed_when(|scene, bound| {
+        let until = Instant::now() + bound;
+        traffic_flows(scene, bound)?;
+        steps::health_on_the_lan(scene)?;
+        let left = until.saturating_duration_since(Instant::now());
+        let record = std::net::Ipv4Addr::new(203, 0, 113, 59);
+        scene.services.route53.wait_change(record, left)?;
+        Ok(())
+    }),
+];
+
+/// A card as it was flashed, where a fault has changed it.
+pub(super) fn restore(scene: &mut Scene) -> Outcome {
+    if scene.card_is_untouched() {
+        return Ok(());
+    }
+    Ok(scene.flash()?)
+}
+
+fn at_the_card(scene: &mut Scene, change: impl FnOnce(&mut Card, &Layout) -> Outcome) -> Outcome {
+    let mut outcome = Ok(());
+    scene.at_the_card(|card, layout| {
+        outcome = change(card, layout);
+        Ok::<(), SceneError>(())
+    })?;
+    outcome
+}
+
+fn settings(scene: &mut Scene, bytes: &[u8]) -> Outcome {
+    at_the_card(scene, |card, layout| Ok(card.configure(layout, bytes)?))
+}
+
+fn bytes_of(layout: &Layout, role: Role) -> Outcome<std::ops::Range<u64>> {
+    Ok(layout.partition(role)?.bytes())
+}
+
+/// Where the journal of the data partition begins.
+fn journal(card: &Card, layout: &Layout) -> Outcome<u64> {
+    find(card, bytes_of(layout, Role::Data)?, &JOURNAL)
+}
+
+/// Where `text` stands on the card.
+fn find(card: &Card, within: std::ops::Range<u64>, text: &[u8]) -> Outcome<u64> {
+    let mut bytes = vec![0; usize::try_from(within.end - within.start)?];
+    fs::File::open(card.path())?.read_exact_at(&mut bytes, within.start)?;
+    let place = bytes.windows(text.len()).position(|window| window == text);
+    let place = place.ok_or("expected it on the card, it is not there")?;
+    Ok(within.start + u64::try_from(place)?)
+}
+
+/// Everything but what the card has forgotten.
+fn all_the_work_is_done(scene: &mut Scene, bound: Duration) -> Outcome {
+    traffic_flows(scene, bound)?;
+    steps::health_on_the_lan(scene)?;
+    steps::health_from_the_internet(scene)
+}
+
+/// Without settings there is nothing to dial with; the box says so to whoever asks on the wire.
+fn the_wire_answers(scene: &mut Scene, bound: Duration) -> Outcome {
+    scene.board.console.wait("eth0: leased", bound)?;
+    steps::health_on_the_lan(scene)?;
+    steps::status(scene)?;
+    Ok(())
+}
+
+fn set_address(scene: &Scene, last: u8) -> Outcome {
+    let settings = CarrierSettings {
+        remote: std::net::Ipv4Addr::new(203, 0, 113, last),
+        ..CarrierSettings::default()
+    };
+    Ok(scene.carrier.set(settings)?)
+}
+
+/// What no file has by chance, and the same each time.
+fn noise(length: usize) -> Vec<u8> {
+    let mut dice = Dice(1);
+    (0..length).map(|_| dice.roll().to_le_bytes()[0]).collect()
+}
+
+/// Knuth's generator of numbers (MMIX).
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self) -> u32 {
+        const FACTOR: u64 = 6_364_136_223_846_793_005;
+        self.0 = self
+            .0
+            .wrapping_mul(FACTOR)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as u32
+    }
+}

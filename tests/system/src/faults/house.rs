@@ -1,0 +1,211 @@
+//! Faults of the house: its router, its DHCP server, its wire.
+
+use std::{
+    net::Ipv4Addr,
+    time::{Duration, Instant},
+};
+
+use failberry_bench::{
+    net::{Dhcp, Subnet},
+    probe::{get, get_within},
+    scene::Scene,
+};
+
+use super::{Fault, strike::traffic_flows};
+use crate::{
+    steps::{self, CARRIER_ADDRESS, HEALTH, PAGE_HOST},
+    suite::{Outcome, expect},
+};
+
+/// The network that the house moves to.
+const OTHER: Subnet = Subnet(77);
+
+/// How long the router is away when it starts anew.
+const ROUTER_AWAY: Duration = Duration::from_secs(20);
+
+/// The shortest lease that dnsmasq gives, in seconds.
+const SHORT: u64 = 120;
+
+pub(super) const FAULTS: &[Fault] = &[
+    Fault::quick(
+        "the house gets another subnet, the cable is out for a moment",
+        "leased 192.168.77.",
+        25,
+        |scene| {
+            scene.world.serve_dhcp(&lending(OTHER, (50, 99), "1h"))?;
+            replug(scene)
+        },
+    )
+    .healed_when(lives_at_its_new_address),
+    Fault::slow(
+        "the house gets another subnet, the cable stays in",
+        "leased 192.168.77.",
+        // Learnt when the lease is to be prolonged by any server (T2, seven eighths of it).
+        SHORT + 10,
+        |scene| {
+            lease_shortly(scene)?;
+            scene.world.serve_dhcp(&lending(OTHER, (50, 99), "1h"))?;
+            Ok(())
+        },
+    )
+    .healed_when(lives_at_its_new_address),
+    Fault::slow(
+        "the DHCP server refuses the address (NAK)",
+        "refused by its server",
+        25,
+        |scene| {
+            let dhcp = lending(Dhcp::default().subnet, (150, 199), "1h");
+            scene.world.serve_dhcp(&dhcp)?;
+            replug(scene)
+        },
+    )
+    .healed_when(lives_at_its_new_address),
+    Fault::slow(
+        "the DHCP server is gone until the lease has run out, then back",
+        "",
+        SHORT + 60,
+        |scene| {
+            lease_shortly(scene)?;
+            let leased = Instant::now();
+            scene.world.stop_dhcp();
+            keeps_the_address_until(scene, leased + Duration::from_secs(SHORT))?;
+            // Without an address on the wire the carrier's side goes on.
+            steps::health_from_the_internet(scene)?;
+            Ok(scene.world.serve_dhcp(&Dhcp::default())?)
+        },
+    )
+    .healed_when(lives_at_its_new_address),
+    Fault::slow(
+        "the router starts anew: the cable is out and DHCP away for 20 s",
+        "cable out",
+        30,
+        |scene| {
+            scene.board.cable(false)?;
+            scene.world.stop_dhcp();
+            let back = Instant::now() + ROUTER_AWAY;
+            while Instant::now() < back {
+                steps::health_from_the_internet(scene)?;
+            }
+            scene.world.serve_dhcp(&Dhcp::default())?;
+            Ok(scene.board.cable(true)?)
+        },
+    )
+    .healed_when(lives_at_its_new_address),
+    Fault::slow(
+        "the gateway on the wire is gone, and the call is dropped meanwhile",
+        "carrier link is down",
+        30,
+        |scene| {
+            let pi = steps::address(scene)?;
+            scene.world.set_gateway(false)?;
+            steps::health_on_the_lan(scene)?;
+            steps::health_from_the_internet(scene)?;
+            // A host that is told to use the box itself gets through it.
+            let lan = scene.world.lan();
+            lan.ip(&format!("route replace default via {pi}\n"))?;
+            get_within(lan, PAGE_HOST, 80, "/by-the-box", scene.bound(5))?;
+            scene.stick.as_ref().ok_or("no stick")?.drop_call();
+            Ok(())
+        },
+    )
+    .healed_when(|scene, bound| {
+        traffic_flows(scene, bound)?;
+        steps::health_on_the_lan(scene)?;
+        steps::health_from_the_internet(scene)?;
+        let pi = steps::address(scene)?;
+        scene.world.set_gateway(true)?;
+        scene.world.route_through(pi)?;
+        traffic_flows(scene, scene.bound(5))
+    }),
+];
+
+/// Gives the house back what it had when it was set up.
+pub(super) fn restore(scene: &mut Scene) -> Outcome {
+    if scene.world.is_as_set_up() {
+        return Ok(());
+    }
+    scene.world.serve_dhcp(&Dhcp::default())?;
+    // The box forgets its lease with its power; what it gets is known only then.
+    scene.power_cycle(failberry_bench::stick::Sim::Ready)?;
+    steps::lease(scene)
+}
+
+fn lending(subnet: Subnet, pool: (u8, u8), lease_time: &str) -> Dhcp {
+    Dhcp {
+        subnet,
+        pool,
+        lease_time: lease_time.into(),
+    }
+}
+
+fn replug(scene: &mut Scene) -> Outcome {
+    let mark = scene.board.console.mark();
+    scene.board.cable(false)?;
+    let bound = scene.bound(5);
+    scene
+        .board
+        .console
+        .wait_from(mark, "eth0: cable out", bound)?;
+    Ok(scene.board.cable(true)?)
+}
+
+/// The box gets a short lease, of an address that it has not had.
+fn lease_shortly(scene: &mut Scene) -> Outcome {
+    let dhcp = lending(Dhcp::default().subnet, (100, 149), "2m");
+    scene.world.serve_dhcp(&dhcp)?;
+    let mark = scene.board.console.mark();
+    replug(scene)?;
+    scene
+        .board
+        .console
+        .wait_from(mark, "eth0: leased", scene.bound(20))?;
+    let address = scene.world.wait_lease(scene.bound(5))?;
+    scene.world.route_through(address)?;
+    Ok(traffic_flows(scene, scene.bound(10))?)
+}
+
+/// While the lease lasts everything goes on; then the address is given up, in clear words.
+fn keeps_the_address_until(scene: &mut Scene, end: Instant) -> Outcome {
+    const LATE: Duration = Duration::from_secs(10);
+    let address = steps::address(scene)?;
+    let words = format!("lease of {address} lost: its time is over");
+    let lost = |scene: &Scene| !scene.board.console.lines_with(&words).is_empty();
+    while !lost(scene) {
+        if Instant::now() > end + LATE {
+            return Err(format!("expected {words:?} on the console by now").into());
+        }
+        let answers = get(scene.world.lan(), PAGE_HOST, 80, "/without-dhcp")
+            .and_then(|_| get(scene.world.lan(), address, HEALTH, "/"));
+        if let Err(error) = answers
+            && !lost(scene)
+        {
+            return Err(format!("while the lease lasts: {error}").into());
+        }
+    }
+    if Instant::now() + LATE < end {
+        return Err("the lease was given up before its end".into());
+    }
+    Ok(())
+}
+
+/// The router finds the box at the address that it has leased, and all that the box does is done
+/// from there.
+fn lives_at_its_new_address(scene: &mut Scene, bound: Duration) -> Outcome {
+    let until = Instant::now() + bound;
+    let address: Ipv4Addr = scene.world.wait_lease(bound)?;
+    scene.world.route_through(address)?;
+    traffic_flows(scene, until.saturating_duration_since(Instant::now()))?;
+    steps::health_on_the_lan(scene)?;
+    steps::health_from_the_internet(scene)?;
+    let status = steps::status(scene)?;
+    let told = status.text("/network/lan/address");
+    expect("eth0", Some(address.to_string().as_str()), told)?;
+    expect("the link", Some("up"), status.text("/uplink/phase"))?;
+    let requests = scene.services.web.requests();
+    let last = requests.last().ok_or("the page's server saw no request")?;
+    expect(
+        "who asked for the page",
+        CARRIER_ADDRESS.to_string(),
+        last.0.ip().to_string(),
+    )
+}

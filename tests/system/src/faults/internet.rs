@@ -1,0 +1,287 @@
+//! Faults of the internet: names that lead to the wrong place or nowhere, time servers that lie or
+//! are silent, a Route 53 that does not do as it should.
+
+use std::{
+    net::Ipv4Addr,
+    time::{Duration, Instant},
+};
+
+use failberry_bench::{
+    carrier::CarrierSettings,
+    internet::{Authority, Mood},
+    net::{IMPOSTOR_ADDRESS, Names},
+    probe::get_within,
+    scene::Scene,
+    stick::Sim,
+};
+
+use super::{Fault, strike::traffic_flows};
+use crate::{
+    steps::PAGE_HOST,
+    suite::{Outcome, expect},
+};
+
+/// What dyndns says of each try that failed.
+const NOT_SET: &str = "cannot set gsm.failberry.test";
+
+/// Ten years in milliseconds.
+const TEN_YEARS_MS: i64 = 10 * 365 * 86_400_000;
+
+/// A time that one server told alone is asked for again after this many seconds.
+const ASKED_AGAIN: u64 = 64;
+
+pub(super) const FAULTS: &[Fault] = &[
+    Fault::quick(
+        "the carrier's resolver gives every name the same wrong address",
+        NOT_SET,
+        45,
+        |scene| {
+            scene.world.answer_names(Names::Always(IMPOSTOR_ADDRESS))?;
+            new_address(scene, 21)
+        },
+    )
+    .noticed_within(Duration::from_secs(20))
+    .healed_when(|scene, bound| {
+        record_follows(scene, 21, bound)?;
+        nobody_was_fooled(scene)
+    }),
+    Fault::slow(
+        "the same from the boot on, with a clock ten years ahead",
+        NOT_SET,
+        ASKED_AGAIN + 60,
+        |scene| {
+            scene.world.answer_names(Names::Always(IMPOSTOR_ADDRESS))?;
+            boot_at(scene, 22)
+        },
+    )
+    .healed_when(|scene, bound| {
+        record_follows(scene, 22, bound)?;
+        nobody_was_fooled(scene)
+    }),
+    Fault::slow(
+        "resolvers that refuse to tell of IPv6 addresses, from the boot on",
+        "",
+        45,
+        |scene| {
+            scene.world.answer_names(Names::NoIpv6)?;
+            boot_at(scene, 23)?;
+            // Set while they refuse.
+            let set = scene
+                .services
+                .route53
+                .wait_change(address(23), scene.bound(40));
+            Ok(set.map(drop)?)
+        },
+    ),
+    Fault::slow("resolvers silent for a minute", NOT_SET, 150, |scene| {
+        let until = Instant::now() + Duration::from_secs(60);
+        scene.world.answer_names(Names::Silent)?;
+        new_address(scene, 24)?;
+        // Who needs no names does not notice.
+        traffic_flows(scene, scene.bound(20))?;
+        while Instant::now() < until {
+            get_within(
+                scene.world.lan(),
+                PAGE_HOST,
+                80,
+                "/nameless",
+                scene.bound(3),
+            )?;
+        }
+        Ok(())
+    })
+    .healed_when(|scene, bound| record_follows(scene, 24, bound)),
+    Fault::slow(
+        "no time server answers at boot, on a card that knows no time",
+        "",
+        180,
+        |scene| {
+            scene.services.ntp.set_silent(true);
+            let before = tries(scene);
+            scene.flash()?;
+            traffic_flows(scene, scene.bound(60))?;
+            // The clock is waited for 30 s, then the record is tried with what time there is.
+            let until = Instant::now() + scene.bound(50);
+            while tries(scene) == before {
+                if Instant::now() > until {
+                    return Err("expected a try at the record without time, got none".into());
+                }
+                get_within(
+                    scene.world.lan(),
+                    PAGE_HOST,
+                    80,
+                    "/timeless",
+                    scene.bound(3),
+                )?;
+            }
+            scene.services.ntp.set_silent(false);
+            let heard = scene.board.console.wait("time set from", scene.bound(80));
+            heard?;
+            new_address(scene, 25)
+        },
+    )
+    .healed_when(|scene, bound| record_follows(scene, 25, bound)),
+    Fault::slow(
+        "the only time server is ten years ahead, on a card that knows no time",
+        NOT_SET,
+        ASKED_AGAIN + 60,
+        |scene| {
+            scene.services.ntp.set_offset(TEN_YEARS_MS);
+            set_carrier(scene, 26)?;
+            scene.flash()?;
+            traffic_flows(scene, scene.bound(60))?;
+            scene.board.console.wait("time set from", scene.bound(20))?;
+            Ok(())
+        },
+    )
+    .healed_when(|scene, bound| record_follows(scene, 26, bound)),
+    Fault::slow(
+        "a time server lies at one boot and is right at the next",
+        "is PID 1",
+        90,
+        |scene| {
+            new_address(scene, 27)?;
+            record_follows(scene, 27, scene.bound(30))?;
+            scene.services.ntp.set_offset(TEN_YEARS_MS);
+            boot_at(scene, 28)?;
+            scene.board.console.wait("time set from", scene.bound(40))?;
+            // The lie must not have reached the card.
+            scene.services.ntp.set_silent(true);
+            Ok(scene.power_cycle(Sim::Ready)?)
+        },
+    )
+    .healed_when(|scene, bound| record_follows(scene, 28, bound)),
+    Fault::slow(
+        "Route 53 hangs up on every try for 40 s",
+        NOT_SET,
+        90,
+        |scene| {
+            const OUTAGE: Duration = Duration::from_secs(40);
+            let before = tries(scene);
+            scene.services.route53.set_mood(Mood::HangsUp);
+            new_address(scene, 31)?;
+            let until = Instant::now() + OUTAGE;
+            traffic_flows(scene, scene.bound(20))?;
+            while Instant::now() < until {
+                get_within(
+                    scene.world.lan(),
+                    PAGE_HOST,
+                    80,
+                    "/meanwhile",
+                    scene.bound(3),
+                )?;
+            }
+            // After 5, 10, 20 s and so on.
+            let tried = tries(scene) - before;
+            if (2..=5).contains(&tried) {
+                Ok(())
+            } else {
+                Err(format!("expected 2 to 5 tries in {OUTAGE:?}, got {tried}").into())
+            }
+        },
+    )
+    .healed_when(|scene, bound| record_follows(scene, 31, bound)),
+    Fault::slow("Route 53 answers 503", "status 503", 45, |scene| {
+        in_a_mood(scene, Mood::overloaded(), 32)
+    })
+    .healed_when(|scene, bound| record_follows(scene, 32, bound)),
+    Fault::slow("Route 53 throttles", "Throttling", 45, |scene| {
+        in_a_mood(scene, Mood::throttles(), 33)
+    })
+    .healed_when(|scene, bound| record_follows(scene, 33, bound)),
+    Fault::slow("Route 53 answers 429", "status 429", 45, |scene| {
+        in_a_mood(scene, Mood::too_many_requests(), 34)
+    })
+    .healed_when(|scene, bound| record_follows(scene, 34, bound)),
+    Fault::slow("Route 53 answers garbage", NOT_SET, 45, |scene| {
+        in_a_mood(scene, Mood::Babbles(vec![0xff; 70_000]), 35)
+    })
+    .healed_when(|scene, bound| record_follows(scene, 35, bound)),
+    Fault::slow(
+        "Route 53 proves itself to be somebody else",
+        "ertificate",
+        45,
+        |scene| {
+            let somebody = scene.services.authority.server(&["example.failberry.test"]);
+            in_a_mood(scene, Mood::SomebodyElse(somebody), 36)
+        },
+    )
+    .healed_when(|scene, bound| record_follows(scene, 36, bound)),
+    Fault::slow(
+        "Route 53 proves itself by an authority nobody knows",
+        "ertificate",
+        45,
+        |scene| {
+            let host = "route53.failberry.test";
+            in_a_mood(
+                scene,
+                Mood::SomebodyElse(Authority::new().server(&[host])),
+                37,
+            )
+        },
+    )
+    .healed_when(|scene, bound| record_follows(scene, 37, bound)),
+];
+
+/// Ends what goes wrong there.
+pub(super) fn relieve(scene: &mut Scene) -> Outcome {
+    scene.services.route53.set_mood(Mood::Well);
+    scene.services.ntp.set_silent(false);
+    scene.services.ntp.set_offset(0);
+    if scene.world.names() != Names::Right {
+        scene.world.answer_names(Names::Right)?;
+    }
+    Ok(())
+}
+
+/// A carrier address of its own for each row, so that no earlier change of the record counts.
+const fn address(last: u8) -> Ipv4Addr {
+    Ipv4Addr::new(203, 0, 113, last)
+}
+
+fn set_carrier(scene: &Scene, last: u8) -> Outcome {
+    let settings = CarrierSettings {
+        remote: address(last),
+        ..CarrierSettings::default()
+    };
+    Ok(scene.carrier.set(settings)?)
+}
+
+/// The next call gets this address, and there is one now.
+fn new_address(scene: &mut Scene, last: u8) -> Outcome {
+    set_carrier(scene, last)?;
+    Ok(scene.carrier.terminate_call()?)
+}
+
+/// The box starts anew, and gets this address.
+fn boot_at(scene: &mut Scene, last: u8) -> Outcome {
+    set_carrier(scene, last)?;
+    scene.power_cycle(Sim::Ready)?;
+    traffic_flows(scene, scene.bound(60))
+}
+
+fn in_a_mood(scene: &mut Scene, mood: Mood, last: u8) -> Outcome {
+    scene.services.route53.set_mood(mood);
+    new_address(scene, last)
+}
+
+/// How often somebody came to Route 53.
+fn tries(scene: &Scene) -> usize {
+    let route53 = &scene.services.route53;
+    route53.changes().len() + route53.refusals().len()
+}
+
+/// The record is right, which takes a right clock: a signature of another time is refused.
+fn record_follows(scene: &mut Scene, last: u8, bound: Duration) -> Outcome {
+    let change = scene.services.route53.wait_change(address(last), bound)?;
+    expect("the record", address(last).to_string(), change.value)
+}
+
+/// The impostor was asked, and got no request.
+fn nobody_was_fooled(scene: &Scene) -> Outcome {
+    let impostor = &scene.services.impostor.route53;
+    if impostor.refusals().is_empty() {
+        return Err("expected the box at the impostor's door, nobody came".into());
+    }
+    expect("records set at the impostor's", 0, impostor.changes().len())
+}
