@@ -34,8 +34,9 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault::quick(
         "the carrier's resolver gives every name the same wrong address",
         NOT_SET,
-        45,
+        75,
         |scene| {
+            at_rest(scene)?;
             scene.world.answer_names(Names::Always(IMPOSTOR_ADDRESS))?;
             new_address(scene, 21)
         },
@@ -74,6 +75,7 @@ pub(super) const FAULTS: &[Fault] = &[
         },
     ),
     Fault::slow("resolvers silent for a minute", NOT_SET, 150, |scene| {
+        at_rest(scene)?;
         let until = Instant::now() + Duration::from_secs(60);
         scene.world.answer_names(Names::Silent)?;
         new_address(scene, 24)?;
@@ -154,9 +156,10 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault::slow(
         "Route 53 hangs up on every try for 40 s",
         NOT_SET,
-        90,
+        130,
         |scene| {
             const OUTAGE: Duration = Duration::from_secs(40);
+            at_rest(scene)?;
             let before = tries(scene);
             scene.services.route53.set_mood(Mood::HangsUp);
             new_address(scene, 31)?;
@@ -181,26 +184,26 @@ pub(super) const FAULTS: &[Fault] = &[
         },
     )
     .healed_when(|scene, bound| record_follows(scene, 31, bound)),
-    Fault::slow("Route 53 answers 503", "status 503", 45, |scene| {
+    Fault::slow("Route 53 answers 503", "status 503", 75, |scene| {
         in_a_mood(scene, Mood::overloaded(), 32)
     })
     .healed_when(|scene, bound| record_follows(scene, 32, bound)),
-    Fault::slow("Route 53 throttles", "Throttling", 45, |scene| {
+    Fault::slow("Route 53 throttles", "Throttling", 75, |scene| {
         in_a_mood(scene, Mood::throttles(), 33)
     })
     .healed_when(|scene, bound| record_follows(scene, 33, bound)),
-    Fault::slow("Route 53 answers 429", "status 429", 45, |scene| {
+    Fault::slow("Route 53 answers 429", "status 429", 75, |scene| {
         in_a_mood(scene, Mood::too_many_requests(), 34)
     })
     .healed_when(|scene, bound| record_follows(scene, 34, bound)),
-    Fault::slow("Route 53 answers garbage", NOT_SET, 45, |scene| {
+    Fault::slow("Route 53 answers garbage", NOT_SET, 75, |scene| {
         in_a_mood(scene, Mood::Babbles(vec![0xff; 70_000]), 35)
     })
     .healed_when(|scene, bound| record_follows(scene, 35, bound)),
     Fault::slow(
         "Route 53 proves itself to be somebody else",
         "ertificate",
-        45,
+        75,
         |scene| {
             let somebody = scene.services.authority.server(&["example.failberry.test"]);
             in_a_mood(scene, Mood::SomebodyElse(somebody), 36)
@@ -210,7 +213,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault::slow(
         "Route 53 proves itself by an authority nobody knows",
         "ertificate",
-        45,
+        75,
         |scene| {
             let host = "route53.failberry.test";
             in_a_mood(
@@ -247,6 +250,16 @@ fn set_carrier(scene: &Scene, last: u8) -> Outcome {
     Ok(scene.carrier.set(settings)?)
 }
 
+/// All is done that follows a start: the clock is set, and proven by a signature.
+fn at_rest(scene: &Scene) -> Outcome {
+    let bound = scene.bound(40);
+    scene
+        .board
+        .console
+        .wait("gsm.failberry.test is now", bound)?;
+    Ok(())
+}
+
 /// The next call gets this address, and there is one now.
 fn new_address(scene: &mut Scene, last: u8) -> Outcome {
     set_carrier(scene, last)?;
@@ -261,6 +274,7 @@ fn boot_at(scene: &mut Scene, last: u8) -> Outcome {
 }
 
 fn in_a_mood(scene: &mut Scene, mood: Mood, last: u8) -> Outcome {
+    at_rest(scene)?;
     scene.services.route53.set_mood(mood);
     new_address(scene, last)
 }
