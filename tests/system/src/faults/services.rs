@@ -2,11 +2,12 @@
 //! card's room.
 
 use std::{
+    net::Ipv4Addr,
     thread,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use failberry_bench::{probe::get_within, scene::Scene, stick::Sim};
+use failberry_bench::{carrier::CarrierSettings, probe::get_within, scene::Scene, stick::Sim};
 use failberry_state::Service;
 
 use super::{Fault, strike::traffic_flows};
@@ -27,6 +28,15 @@ const FILLER: &str = "/data/filler";
 /// A service that never lives for longer than it takes to see it is started again after 1, 2, 4
 /// and 8 s; then it must wait for 16.
 const HUNT_SECONDS: u64 = 25;
+
+const HOUR: u64 = 3_600;
+
+const YEAR: u64 = 365 * 86_400;
+
+/// A box that was right is as right again; asking takes no longer than this.
+const RIGHT: u64 = 2;
+
+const JUMPED: &str = "somebody else has stepped the clock";
 
 const NEXT_LIFE: &str = "is PID 1";
 
@@ -177,6 +187,15 @@ pub(super) const FAULTS: &[Fault] = &[
             Err(format!("expected a warning of the lack of room, got {told:?}").into())
         }
     }),
+    Fault::slow("the clock is stepped a year ahead", JUMPED, 20, |scene| {
+        step_clock(scene, |now| now + YEAR)
+    })
+    .healed_when(|scene, bound| clock_is_right(scene, 18, bound)),
+    Fault::slow("the clock is stepped back to 1970", JUMPED, 20, |scene| {
+        // The kernel's clock is never behind its uptime.
+        step_clock(scene, |_| HOUR)
+    })
+    .healed_when(|scene, bound| clock_is_right(scene, 19, bound)),
 ];
 
 fn order(scene: &mut Scene, order: &str) -> Outcome {
@@ -265,6 +284,42 @@ fn health_goes_first(scene: &mut Scene, bound: Duration) -> Outcome {
         expect(service, 1, of_service(scene, service, "starts")?)?;
     }
     Ok(())
+}
+
+/// What the box's clock shows, in seconds since 1970.
+fn time(scene: &Scene) -> Outcome<u64> {
+    Ok(scene.board.hand()?.order("time")?.parse()?)
+}
+
+/// Steps a clock that the box has set already, and used.
+fn step_clock(scene: &mut Scene, to: fn(u64) -> u64) -> Outcome {
+    let bound = scene.bound(30);
+    wait(bound, "the clock and the record set", || {
+        let status = status(scene)?;
+        Ok(status.is("/clock/synced") && status.text("/dyndns/published").is_some())
+    })?;
+    let stepped = to(time(scene)?);
+    order(scene, &format!("clock {stepped}"))
+}
+
+/// The clock is back, and good for a signature: the record follows when the carrier gives another
+/// address.
+fn clock_is_right(scene: &mut Scene, host: u8, bound: Duration) -> Outcome {
+    let right = || {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+        Ok(time(scene)?.abs_diff(now) <= RIGHT)
+    };
+    wait(bound, "the clock right", right)?;
+    let settings = CarrierSettings {
+        remote: Ipv4Addr::new(203, 0, 113, host),
+        ..CarrierSettings::default()
+    };
+    let address = settings.remote;
+    scene.carrier.set(settings)?;
+    scene.carrier.terminate_call()?;
+    scene.services.route53.wait_change(address, bound)?;
+    traffic_flows(scene, bound)?;
+    others_never_noticed(scene, "")
 }
 
 /// PID 1 has no children but its services and the hand.
