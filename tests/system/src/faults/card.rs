@@ -157,7 +157,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault::slow(
         "the power fails ten times while the box starts",
         "is PID 1",
-        60,
+        10 * 90,
         |scene| {
             let seed = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
             let mut dice = Dice(seed.subsec_nanos().into());

@@ -74,7 +74,7 @@ pub(super) const FAULTS: &[Fault] = &[
             Ok(set.map(drop)?)
         },
     ),
-    Fault::slow("resolvers silent for a minute", NOT_SET, 150, |scene| {
+    Fault::slow("resolvers silent for a minute", NOT_SET, 180, |scene| {
         at_rest(scene)?;
         let until = Instant::now() + Duration::from_secs(60);
         scene.world.answer_names(Names::Silent)?;
@@ -96,7 +96,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault::slow(
         "no time server answers at boot, on a card that knows no time",
         "",
-        180,
+        240,
         |scene| {
             scene.services.ntp.set_silent(true);
             let before = tries(scene);
@@ -140,7 +140,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault::slow(
         "a time server lies at one boot and is right at the next",
         "is PID 1",
-        90,
+        150,
         |scene| {
             new_address(scene, 27)?;
             record_follows(scene, 27, scene.bound(30))?;
