@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use failberry_service::look_up;
 use smol::{Timer, future::FutureExt, net::UdpSocket};
 use sntpc::{NtpContext, NtpTimestampGenerator, NtpUdpSocket, get_time};
 
@@ -47,14 +48,11 @@ pub(crate) async fn ask(server: &str) -> Result<Reading, SntpError> {
 }
 
 async fn exchange(server: &str, port: u16) -> Result<Reading, SntpError> {
-    let addresses = smol::net::resolve((server, port))
-        .await
-        .map_err(SntpError::Lookup)?;
-    // The carrier link has no IPv6.
-    let address = addresses
-        .into_iter()
-        .find(SocketAddr::is_ipv4)
-        .ok_or(SntpError::NoAddress)?;
+    let name = server.to_owned();
+    let addresses = smol::unblock(move || look_up(&name)).await;
+    let addresses = addresses.map_err(SntpError::Lookup)?;
+    let address = *addresses.first().ok_or(SntpError::NoAddress)?;
+    let address = SocketAddr::from((address, port));
     let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))
         .await
         .map_err(SntpError::Socket)?;

@@ -12,6 +12,7 @@ pub mod card_file;
 mod config;
 mod limits;
 mod logger;
+mod names;
 mod privileges;
 mod request;
 
@@ -20,6 +21,7 @@ pub use config::{ConfigError, read_config, write_config};
 pub use failberry_state::Service;
 pub use limits::confine;
 pub use logger::{init as init_log, parse_line};
+pub use names::look_up;
 pub use privileges::{Capability, PrivilegeError, drop_to};
 pub use request::{
     ATTENDED, ATTENDED_FOR, MAX_MESSAGE, REQUESTS, Reply, Request, RequestError, UPDATE_WRITING,

@@ -1,6 +1,7 @@
 //! One request: set the A record, signed as AWS wants it.
 
 mod message;
+mod resolver;
 mod signature;
 #[cfg(test)]
 mod tests;
@@ -11,9 +12,10 @@ use failberry_config::{Aws, Dyndns};
 use ureq::{
     Agent,
     tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem},
+    unversioned::transport::DefaultConnector,
 };
 
-use crate::route53::message::Refusal;
+use crate::route53::{message::Refusal, resolver::Ipv4Resolver};
 
 /// The whole exchange. A 3G link with retransmissions needs seconds, not minutes.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -54,7 +56,7 @@ impl Route53 {
             Some(pem) => RootCerts::from(trusted(pem)?),
             None => RootCerts::WebPki,
         };
-        let agent = Agent::config_builder()
+        let config = Agent::config_builder()
             .https_only(true)
             .http_status_as_error(false)
             .max_redirects(0)
@@ -62,8 +64,8 @@ impl Route53 {
             .timeout_global(Some(PATIENCE))
             .user_agent(concat!("failberrypi/", env!("CARGO_PKG_VERSION")))
             .tls_config(TlsConfig::builder().root_certs(roots).build())
-            .build()
-            .new_agent();
+            .build();
+        let agent = Agent::with_parts(config, DefaultConnector::default(), Ipv4Resolver);
         let base = record.endpoint.trim_end_matches('/');
         let url = format!("{base}/2013-04-01/hostedzone/{}/rrset", record.zone);
         Ok(Self {
