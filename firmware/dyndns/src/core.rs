@@ -12,6 +12,10 @@ const RETRY_FIRST_MS: u64 = 5_000;
 /// Longest pause: a wrong key must not knock on AWS for years.
 const RETRY_CAP_MS: u64 = 600_000;
 
+/// The same where nobody at AWS was reached: such an outage ends without notice, and a try that gets
+/// nowhere costs 6 kB at the most.
+const OUTAGE_CAP_MS: u64 = 120_000;
+
 /// How long a signature waits for the clock. More than 5 minutes off, AWS refuses it as expired; but
 /// time servers may be blocked where AWS is not, and the floor may do.
 const CLOCK_PATIENCE_MS: u64 = 30_000;
@@ -37,8 +41,8 @@ pub(crate) enum Event {
     Inputs(Inputs),
     /// The zone took the address.
     Published(Ipv4Addr),
-    /// The zone did not.
-    Failed,
+    /// The zone did not: it refused, or was not reached.
+    Failed { refused: bool },
 }
 
 /// What to do next.
@@ -85,9 +89,11 @@ impl Core {
                 self.retry_ms = RETRY_FIRST_MS;
                 self.not_before = now.plus(REFRESH_MS);
             }
-            Event::Failed => {
-                self.not_before = now.plus(self.retry_ms);
-                self.retry_ms = (self.retry_ms * 2).min(RETRY_CAP_MS);
+            Event::Failed { refused } => {
+                let cap = if refused { RETRY_CAP_MS } else { OUTAGE_CAP_MS };
+                let pause = self.retry_ms.min(cap);
+                self.not_before = now.plus(pause);
+                self.retry_ms = (pause * 2).min(cap);
             }
         }
         let Some(address) = self.inputs.address else {
@@ -132,6 +138,7 @@ mod tests {
 
     const A: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 10);
     const B: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 11);
+    const REFUSED: Event = Event::Failed { refused: true };
     const NAT: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 9);
 
     fn see(core: &mut Core, address: Option<Ipv4Addr>, clock: bool, at: u64) -> Action {
@@ -177,8 +184,7 @@ mod tests {
         let mut now = 0;
         let mut pauses = Vec::new();
         for _ in 0..9 {
-            let Action::Wait { until: Some(until) } = core.step(Event::Failed, BootMillis(now))
-            else {
+            let Action::Wait { until: Some(until) } = core.step(REFUSED, BootMillis(now)) else {
                 panic!("must wait");
             };
             pauses.push((until.0 - now) / 1000);
@@ -186,15 +192,30 @@ mod tests {
             assert_eq!(core.step(Event::Tick, until), Action::Publish(A));
         }
         assert_eq!(pauses, [5, 10, 20, 40, 80, 160, 320, 600, 600]);
-        core.step(Event::Failed, BootMillis(now));
+        core.step(REFUSED, BootMillis(now));
         assert_eq!(see(&mut core, Some(B), true, now + 1), Action::Publish(B));
+    }
+
+    #[test]
+    fn an_outage_is_tried_through_every_two_minutes() {
+        let mut core = Core::new(false);
+        see(&mut core, Some(A), true, 0);
+        let mut pauses = Vec::new();
+        for _ in 0..7 {
+            let failed = core.step(Event::Failed { refused: false }, BootMillis(0));
+            let Action::Wait { until: Some(until) } = failed else {
+                panic!("must wait");
+            };
+            pauses.push(until.0 / 1000);
+        }
+        assert_eq!(pauses, [5, 10, 20, 40, 80, 120, 120]);
     }
 
     #[test]
     fn a_clock_that_is_set_anew_ends_the_pause_after_a_failure() {
         let mut core = Core::new(false);
         see(&mut core, Some(A), true, 0);
-        core.step(Event::Failed, BootMillis(0));
+        core.step(REFUSED, BootMillis(0));
         let inputs = Inputs {
             address: Some(A),
             clock: Some(BootMillis(7)),
@@ -232,7 +253,7 @@ mod tests {
     fn a_redial_during_a_failing_publication_keeps_trying() {
         let mut core = Core::new(false);
         see(&mut core, Some(A), true, 0);
-        core.step(Event::Failed, BootMillis(0));
+        core.step(REFUSED, BootMillis(0));
         assert_eq!(see(&mut core, None, true, 1), Action::Wait { until: None });
         assert_eq!(see(&mut core, Some(A), true, 2), Action::Publish(A));
     }

@@ -20,7 +20,7 @@ use smol::{Async, Timer, future::FutureExt};
 
 use crate::{
     core::{Action, Core, Event, Inputs},
-    route53::Route53,
+    route53::{RecordError, Route53},
 };
 
 /// Keeps the record until the process ends; idle where none is configured.
@@ -77,7 +77,9 @@ async fn keep(
                     Err(error) => {
                         log::warn!("cannot set {name}: {error}");
                         state.last_error = Some(error.to_string());
-                        Event::Failed
+                        Event::Failed {
+                            refused: matches!(error, RecordError::Refused { .. }),
+                        }
                     }
                 };
                 file.publish(&state)?;
