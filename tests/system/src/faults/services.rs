@@ -140,7 +140,7 @@ pub(super) const FAULTS: &[Fault] = &[
         |scene| order(scene, "freeze"),
     )
     .healed_when(|scene, bound| next_life(scene, "no orderly end", bound)),
-    Fault::quick("the kernel panics", NEXT_LIFE, 60, |scene| {
+    Fault::quick("the kernel panics", NEXT_LIFE, 90, |scene| {
         order(scene, "panic")
     })
     .healed_when(|scene, bound| next_life(scene, "no orderly end", bound)),
@@ -154,7 +154,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault::quick(
         "memory runs out",
         "Out of memory: Killed process",
-        60,
+        90,
         |scene| order(scene, "hog -200"),
     )
     .healed_when(health_goes_first),
