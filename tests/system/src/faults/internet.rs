@@ -94,7 +94,7 @@ pub(super) const FAULTS: &[Fault] = &[
     })
     .healed_when(|scene, bound| record_follows(scene, 24, bound)),
     Fault::slow(
-        "no time server answers at boot, on a card that knows no time",
+        "no time server answers until the record has been tried, on a card that knows no time",
         "",
         240,
         |scene| {
@@ -117,8 +117,6 @@ pub(super) const FAULTS: &[Fault] = &[
                 )?;
             }
             scene.services.ntp.set_silent(false);
-            let heard = scene.board.console.wait("time set from", scene.bound(80));
-            heard?;
             new_address(scene, 25)
         },
     )
