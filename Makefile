@@ -56,7 +56,7 @@ system: cards saboteur ## the product, booted and used
 test: lint unit firmware-arm64 system ## everything that is tested
 
 test-all: test ## `make test` and what takes longer
-	$(CARGO) test --package failberry-system-tests -- faults --all
+	$(CARGO) test --package failberry-system-tests --test system -- faults --all
 	$(CARGO) test --package failberry-interop -- --all
 	$(CARGO) test --package failberry-system-tests --test system -- soak
 
