@@ -57,7 +57,7 @@ test: lint unit firmware-arm64 system ## everything that is tested
 
 test-all: test ## `make test` and what takes longer
 	$(CARGO) test --package failberry-system-tests --test system -- faults --all
-	$(CARGO) test --package failberry-interop -- --all
+	$(CARGO) test --package failberry-interop --test interop -- --all
 	$(CARGO) test --package failberry-system-tests --test system -- soak
 
 bench: image ## the figures of the README, measured on the built image
