@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use failberry_state::BootMillis;
 
-use crate::address::is_reachable;
+use crate::{PATIENCE, address::is_reachable};
 
 /// First pause after a failure; doubled up to the cap. The house is unreachable meanwhile.
 const RETRY_FIRST_MS: u64 = 5_000;
@@ -23,6 +23,10 @@ const CLOCK_PATIENCE_MS: u64 = 30_000;
 /// The record is set anew this often even if nothing changed: somebody may have touched it.
 const REFRESH_MS: u64 = 24 * 3_600_000;
 
+/// As long as a request may be under way.
+#[allow(clippy::cast_possible_truncation)] // seconds
+const PATIENCE_MS: u64 = PATIENCE.as_millis() as u64;
+
 /// What the decision rests on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Inputs {
@@ -39,6 +43,8 @@ pub(crate) enum Event {
     Tick,
     /// The inputs were read.
     Inputs(Inputs),
+    /// They changed under a request that is under way and now serves nobody.
+    Overtaken(Inputs),
     /// The zone took the address.
     Published(Ipv4Addr),
     /// The zone did not: it refused, or was not reached.
@@ -66,6 +72,8 @@ pub(crate) struct Core {
     /// No try before this moment.
     not_before: BootMillis,
     retry_ms: u64,
+    /// A request that was overtaken may still reach the zone until then, after a newer one.
+    stray_until: BootMillis,
 }
 
 impl Core {
@@ -77,6 +85,7 @@ impl Core {
             refused: None,
             not_before: BootMillis(0),
             retry_ms: RETRY_FIRST_MS,
+            stray_until: BootMillis(0),
         }
     }
 
@@ -84,10 +93,20 @@ impl Core {
         match event {
             Event::Tick => {}
             Event::Inputs(inputs) => self.change(inputs, now),
+            Event::Overtaken(inputs) => {
+                self.stray_until = now.plus(PATIENCE_MS);
+                // Whether the zone took it is not known.
+                self.published = None;
+                self.change(inputs, now);
+            }
             Event::Published(address) => {
                 self.published = Some(address);
                 self.retry_ms = RETRY_FIRST_MS;
-                self.not_before = now.plus(REFRESH_MS);
+                self.not_before = if now < self.stray_until {
+                    self.stray_until
+                } else {
+                    now.plus(REFRESH_MS)
+                };
             }
             Event::Failed { refused } => {
                 let cap = if refused { RETRY_CAP_MS } else { OUTAGE_CAP_MS };
@@ -235,6 +254,39 @@ mod tests {
             core.step(Event::Tick, BootMillis(REFRESH_MS)),
             Action::Publish(A)
         );
+    }
+
+    #[test]
+    fn a_new_address_does_not_wait_for_a_request_with_the_old_one() {
+        let mut core = Core::new(false);
+        assert_eq!(see(&mut core, Some(A), true, 0), Action::Publish(A));
+        let clock = Some(BootMillis(0));
+        let changed = |address| Event::Overtaken(Inputs { address, clock });
+        let action = core.step(changed(None), BootMillis(1_000));
+        assert_eq!(action, Action::Wait { until: None });
+        assert_eq!(see(&mut core, Some(B), true, 2_000), Action::Publish(B));
+        // The old request may arrive after the new one, so the record is set once more.
+        let stray = 1_000 + PATIENCE_MS;
+        let published = core.step(Event::Published(B), BootMillis(3_000));
+        assert_eq!(published, wait(stray));
+        let again = core.step(Event::Tick, BootMillis(stray));
+        assert_eq!(again, Action::Publish(B));
+        let settled = core.step(Event::Published(B), BootMillis(stray + 1));
+        assert_eq!(settled, wait(stray + 1 + REFRESH_MS));
+    }
+
+    #[test]
+    fn an_address_that_comes_back_under_a_request_is_set_again() {
+        let mut core = Core::new(false);
+        see(&mut core, Some(A), true, 0);
+        core.step(Event::Published(A), BootMillis(1));
+        assert_eq!(see(&mut core, Some(B), true, 10), Action::Publish(B));
+        let inputs = Inputs {
+            address: Some(A),
+            clock: Some(BootMillis(0)),
+        };
+        let action = core.step(Event::Overtaken(inputs), BootMillis(20));
+        assert_eq!(action, Action::Publish(A));
     }
 
     #[test]

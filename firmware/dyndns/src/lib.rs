@@ -9,7 +9,7 @@ mod address;
 mod core;
 mod route53;
 
-use std::time::Duration;
+use std::{net::Ipv4Addr, time::Duration};
 
 use failberry_config::DyndnsConfig;
 use failberry_service::{Service, ServiceResult, block_on, drop_to, read_config};
@@ -22,6 +22,10 @@ use crate::{
     core::{Action, Core, Event, Inputs},
     route53::{RecordError, Route53},
 };
+
+/// A whole exchange with the zone's server. A 3G link with retransmissions needs seconds, not
+/// minutes.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Keeps the record until the process ends; idle where none is configured.
 ///
@@ -64,9 +68,13 @@ async fn keep(
             Action::Publish(address) => {
                 let zone = zone.clone();
                 let signed = BootMillis::now();
-                let outcome = smol::unblock(move || zone.upsert(address)).await;
-                event = match outcome {
-                    Ok(()) => {
+                let asking = async move {
+                    let outcome = smol::unblock(move || zone.upsert(address)).await;
+                    Ok(Asked::Told(outcome))
+                };
+                let asked = asking.or(overtaken(address, watcher)).await?;
+                let told = match asked {
+                    Asked::Told(Ok(())) => {
                         log::info!("{name} is now {address}");
                         state.published = Some(address);
                         state.since = BootMillis::now();
@@ -74,15 +82,26 @@ async fn keep(
                         state.last_error = None;
                         Event::Published(address)
                     }
-                    Err(error) => {
+                    Asked::Told(Err(error)) => {
                         log::warn!("cannot set {name}: {error}");
                         state.last_error = Some(error.to_string());
                         Event::Failed {
                             refused: matches!(error, RecordError::Refused { .. }),
                         }
                     }
+                    Asked::Overtaken(inputs) => {
+                        log::info!("{address} is gone before {name} was set to it");
+                        Event::Overtaken(inputs)
+                    }
                 };
                 file.publish(&state)?;
+                event = if matches!(told, Event::Overtaken(_)) {
+                    told
+                } else {
+                    core.step(told, BootMillis::now());
+                    // What else changed meanwhile was heard, and not looked at.
+                    Event::Inputs(inputs())
+                };
             }
             Action::Refuse(address) => {
                 let reason = format!(
@@ -95,6 +114,24 @@ async fn keep(
                 event = Event::Tick;
             }
             Action::Wait { until } => event = wait(until, watcher).await?,
+        }
+    }
+}
+
+/// How a request ended.
+enum Asked {
+    Told(Result<(), RecordError>),
+    Overtaken(Inputs),
+}
+
+/// Until `address` is not ours any more.
+async fn overtaken(address: Ipv4Addr, watcher: &Async<Watcher>) -> std::io::Result<Asked> {
+    loop {
+        watcher.readable().await?;
+        watcher.get_ref().drain();
+        let inputs = inputs();
+        if inputs.address != Some(address) {
+            return Ok(Asked::Overtaken(inputs));
         }
     }
 }

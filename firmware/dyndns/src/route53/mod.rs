@@ -6,7 +6,7 @@ mod signature;
 #[cfg(test)]
 mod tests;
 
-use std::{net::Ipv4Addr, sync::Arc, time::Duration};
+use std::{net::Ipv4Addr, sync::Arc};
 
 use failberry_config::{Aws, Dyndns};
 use ureq::{
@@ -15,10 +15,10 @@ use ureq::{
     unversioned::transport::DefaultConnector,
 };
 
-use crate::route53::{message::Refusal, resolver::Ipv4Resolver};
-
-/// The whole exchange. A 3G link with retransmissions needs seconds, not minutes.
-const PATIENCE: Duration = Duration::from_secs(30);
+use crate::{
+    PATIENCE,
+    route53::{message::Refusal, resolver::Ipv4Resolver},
+};
 
 /// Longest answer read, in bytes; real ones have about 400.
 const MAX_ANSWER: u64 = 16 * 1024;

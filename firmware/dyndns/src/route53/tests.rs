@@ -1,6 +1,6 @@
 //! Over the wire, with an authority and a Route 53 that share no code with this crate.
 
-use std::net::TcpListener;
+use std::{net::TcpListener, time::Duration};
 
 use failberry_bench::internet::{Authority, Keys, Route53 as Server};
 use proptest::prelude::*;
