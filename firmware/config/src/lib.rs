@@ -21,4 +21,4 @@ pub use problem::{Parsed, Problem};
 pub use schema::*;
 pub use slices::*;
 pub use text::MAX_BYTES;
-pub use values::{Cidr, Secret};
+pub use values::{Cidr, PublicKey, Secret};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Aws, Carrier, Config, Dyndns, Firewall, Lan, Stick, Time};
+use crate::{Aws, Carrier, Config, Console, Dyndns, Firewall, Lan, Stick, Time, Update};
 
 /// For `uplink`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +37,20 @@ pub struct DyndnsConfig {
     pub record: Option<(Dyndns, Aws)>,
 }
 
+/// For `update`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UpdateConfig {
+    /// Whose updates, and from where.
+    pub update: Update,
+}
+
+/// For `console`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConsoleConfig {
+    /// Whether it answers, and to whom.
+    pub console: Console,
+}
+
 impl From<&Config> for UplinkConfig {
     fn from(config: &Config) -> Self {
         Self {
@@ -67,6 +81,22 @@ impl From<&Config> for DyndnsConfig {
     fn from(config: &Config) -> Self {
         Self {
             record: config.dyndns.clone().zip(config.aws.clone()),
+        }
+    }
+}
+
+impl From<&Config> for UpdateConfig {
+    fn from(config: &Config) -> Self {
+        Self {
+            update: config.update.clone(),
+        }
+    }
+}
+
+impl From<&Config> for ConsoleConfig {
+    fn from(config: &Config) -> Self {
+        Self {
+            console: config.console.clone(),
         }
     }
 }

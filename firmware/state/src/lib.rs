@@ -7,6 +7,7 @@
 
 mod file;
 mod service;
+mod slot;
 mod supervisor;
 mod time;
 mod types;
@@ -14,6 +15,7 @@ mod watch;
 
 pub use file::{RUN, StateError, StateFile, directory, read, read_under};
 pub use service::Service;
+pub use slot::Slot;
 pub use supervisor::{PastLife, ServiceState, SupervisorState};
 pub use time::BootMillis;
 pub use types::*;

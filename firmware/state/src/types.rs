@@ -224,6 +224,22 @@ pub struct HealthState {
     pub malformed: u64,
 }
 
+/// The slots and what is being written to them; written by `update`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct UpdateState {
+    /// What went wrong last.
+    pub last_error: Option<String>,
+}
+
+/// The serial console; written by `console`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ConsoleState {
+    /// What went wrong last.
+    pub last_error: Option<String>,
+}
+
 macro_rules! owned_by {
     ($($state:ty => $owner:ident),+ $(,)?) => {
         $(impl State for $state { const OWNER: Service = Service::$owner; })+
@@ -235,5 +251,7 @@ owned_by! {
     ClockState => Clock,
     DyndnsState => Dyndns,
     HealthState => Health,
+    UpdateState => Update,
+    ConsoleState => Console,
     SupervisorState => Supervisor,
 }

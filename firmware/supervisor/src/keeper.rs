@@ -208,6 +208,11 @@ impl Keeper {
             .or((self.storage == Some(pid)).then_some(Service::Storage))
     }
 
+    /// Whether a process of `service` is there.
+    pub(crate) fn service_is_there(&self, service: Service) -> bool {
+        self.running().any(|(running, _)| running == service)
+    }
+
     /// A service whose process cannot even be killed.
     pub(crate) fn stuck(&self, now: BootMillis) -> Option<Service> {
         let stuck = |kept: &&Kept| kept.pid.is_some() && kept.pulse.stuck(now);

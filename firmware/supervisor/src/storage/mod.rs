@@ -6,6 +6,7 @@
 mod card;
 
 use std::{
+    error::Error,
     fs::{self, File},
     io::{self, Read},
     os::unix::fs::chown,
@@ -13,18 +14,20 @@ use std::{
 };
 
 use failberry_config::{
-    ClockConfig, Config, DyndnsConfig, MAX_BYTES, NetworkConfig, Parsed, Problem, UplinkConfig,
-    parse_bytes,
+    ClockConfig, Config, ConsoleConfig, DyndnsConfig, MAX_BYTES, NetworkConfig, Parsed, Problem,
+    UpdateConfig, UplinkConfig, parse_bytes,
 };
 use failberry_service::{ConfigError, write_config};
 use failberry_state::{BootMillis, RUN, Service};
 use nix::mount::{MsFlags, mount, umount};
 
 use self::card::{partition, wait_for};
-use crate::{cmdline::Cmdline, lives, mounts::INERT};
-
-/// The card of every board we know, where the boot loader tells none.
-const DEFAULT_CARD: &str = "mmcblk0";
+use crate::{
+    cmdline::Cmdline,
+    lives,
+    mounts::INERT,
+    orders::{FACTORY_RESET, REVERT_CONFIG},
+};
 
 /// A card that needs longer than this to appear will not.
 const CARD_BOUND: u64 = 10_000;
@@ -40,7 +43,7 @@ const DATA: &str = "/data";
 pub(crate) const MEMORY: &str = "/data/supervisor";
 
 /// Services that keep something on the data partition.
-const KEEPERS: [Service; 2] = [Service::Clock, Service::Uplink];
+const KEEPERS: [Service; 3] = [Service::Clock, Service::Uplink, Service::Update];
 
 const FILE: &str = "failberrypi.toml";
 
@@ -51,15 +54,29 @@ const DATA_PARTITION: u32 = 4;
 /// File below the run directory that holds the warnings for the status page.
 const WARNINGS: &str = "storage/warnings.json";
 
-/// Does it all. Trouble goes to the log and to the status page.
-pub fn run() {
-    let card = Cmdline::read().card.unwrap_or_else(|| DEFAULT_CARD.into());
+/// Without an argument, does it all, and trouble goes to the log and to the status page. With one,
+/// carries out that order.
+///
+/// # Errors
+/// Why an order could not be carried out.
+pub fn run(arguments: &[String]) -> Result<(), Box<dyn Error>> {
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => begin(),
+        [FACTORY_RESET | REVERT_CONFIG] => return Err("not there yet".into()),
+        _ => return Err(format!("expected an order, got {arguments:?}").into()),
+    }
+    Ok(())
+}
+
+fn begin() {
+    let cmdline = Cmdline::read();
+    let card = cmdline.card_name();
     let until = BootMillis::now().plus(CARD_BOUND);
     let mut trouble = Trouble::default();
-    configure(&card, until, &mut trouble);
+    configure(card, until, &mut trouble);
     // Now, in case the data partition holds us up until we are killed.
     trouble.leave(Path::new(RUN));
-    mount_data(&card, until, &mut trouble);
+    mount_data(card, until, &mut trouble);
     if let Err(why) = remember(Path::new(RUN), Path::new(MEMORY)) {
         trouble.add(format!("what the card remembers of earlier boots: {why}"));
     }
@@ -173,7 +190,9 @@ fn hand_out(config: &Config) -> Result<(), ConfigError> {
     write_config(Service::Uplink, &UplinkConfig::from(config))?;
     write_config(Service::Network, &NetworkConfig::from(config))?;
     write_config(Service::Clock, &ClockConfig::from(config))?;
-    write_config(Service::Dyndns, &DyndnsConfig::from(config))
+    write_config(Service::Dyndns, &DyndnsConfig::from(config))?;
+    write_config(Service::Update, &UpdateConfig::from(config))?;
+    write_config(Service::Console, &ConsoleConfig::from(config))
 }
 
 fn mount_data(card: &str, until: BootMillis, trouble: &mut Trouble) {
