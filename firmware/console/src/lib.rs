@@ -5,6 +5,12 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod command;
+pub mod line;
+pub mod pages;
+pub mod sensors;
+pub mod session;
+
 use failberry_config::ConsoleConfig;
 use failberry_service::{Capability, Service, ServiceResult, block_on, drop_to, read_config};
 

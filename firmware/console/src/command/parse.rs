@@ -162,7 +162,7 @@ fn after_words(line: &str, count: usize) -> &str {
 
 /// No command begins so.
 fn no_row(words: &[&str]) -> ParseError {
-    let known = (0..words.len())
+    let known = (0..=words.len())
         .take_while(|count| !next_words(words, *count).is_empty())
         .last()
         .unwrap_or_default();
@@ -228,7 +228,7 @@ pub fn complete(before: &str) -> Completion {
             });
             if let Some((_, after)) = taken {
                 rest = after;
-            } else {
+            } else if rest.is_empty() {
                 can.extend(place.words());
                 if !place.may_be_left_out() {
                     break;
@@ -256,7 +256,7 @@ pub fn help() -> Vec<String> {
         .map(|row| format!("{:<HELP_COLUMN$}{}", row.usage(), row.about))
         .collect();
     page.push(
-        "Tab completes, Up brings lines back, Ctrl-C gives up, 10 minutes of silence leave.".into(),
+        "Tab completes, Up brings lines back, Ctrl-C gives up, 10 silent minutes leave.".into(),
     );
     page
 }

@@ -74,9 +74,12 @@ const fn asked(confirm: Confirm, row: Row) -> Row {
 /// All of them, in the order of the help page.
 pub(super) static TABLE: &[Row] = &[
     row(&["help"], &[], "this page", |_| Some(Command::Help)),
-    row(&["status"], &[], "one screen: links, stick, name, trouble", |_| {
-        Some(Command::Status)
-    }),
+    row(
+        &["status"],
+        &[],
+        "one screen: links, stick, name, trouble",
+        |_| Some(Command::Status),
+    ),
     row(
         &["log"],
         &[Slotted::Flag("-f"), Slotted::Writer],
@@ -88,9 +91,12 @@ pub(super) static TABLE: &[Row] = &[
             })
         },
     ),
-    row(&["modem"], &[], "the stick: identity, signal, network", |_| {
-        Some(Command::Modem)
-    }),
+    row(
+        &["modem"],
+        &[],
+        "the stick: identity, signal, network",
+        |_| Some(Command::Modem),
+    ),
     asked(
         Confirm::Yes("A wrong command can lock the SIM or the stick. Send it?"),
         row(
@@ -121,17 +127,23 @@ pub(super) static TABLE: &[Row] = &[
             Some(Command::Autorun { on })
         },
     ),
-    row(&["config", "show"], &[], "the settings in use, without secrets", |_| {
-        Some(Command::ConfigShow)
-    }),
+    row(
+        &["config", "show"],
+        &[],
+        "the settings in use, without secrets",
+        |_| Some(Command::ConfigShow),
+    ),
     row(&["config", "check"], &[], "what is wrong with them", |_| {
         Some(Command::ConfigCheck)
     }),
     asked(
         Confirm::Yes("All services start anew with the settings before. Go on?"),
-        row(&["config", "revert"], &[], "back to the settings before", |_| {
-            Some(Command::ConfigRevert)
-        }),
+        row(
+            &["config", "revert"],
+            &[],
+            "back to the settings before",
+            |_| Some(Command::ConfigRevert),
+        ),
     ),
     row(&["slots"], &[], "what the boot loader starts", |_| {
         Some(Command::Slots)
@@ -172,7 +184,10 @@ pub(super) static TABLE: &[Row] = &[
             Some(Command::FactoryReset)
         }),
     ),
-    row(&["exit"], &[], "leave; the log is shown here again (Ctrl-D)", |_| {
-        Some(Command::Exit)
-    }),
+    row(
+        &["exit"],
+        &[],
+        "leave; the log is shown here again (Ctrl-D)",
+        |_| Some(Command::Exit),
+    ),
 ];
