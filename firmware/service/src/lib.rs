@@ -11,6 +11,7 @@ mod alive;
 mod config;
 mod limits;
 mod logger;
+pub mod orders;
 mod privileges;
 mod request;
 
