@@ -21,6 +21,9 @@ pub struct NetworkConfig {
     pub lan: Lan,
     /// What may pass.
     pub firewall: Firewall,
+    /// Port on the LAN that takes a pushed update; none where nobody may sign one.
+    #[serde(default)]
+    pub update_port: Option<u16>,
 }
 
 /// For `clock`.
@@ -49,6 +52,15 @@ pub struct UpdateConfig {
 pub struct ConsoleConfig {
     /// Whether it answers, and to whom.
     pub console: Console,
+    /// The settings in force as TOML, secrets shown as [`SHOWN`](crate::SHOWN).
+    #[serde(default)]
+    pub in_force: String,
+    /// What is wrong with the file on the card and what follows from it, a sentence each.
+    #[serde(default)]
+    pub problems: Vec<String>,
+    /// Whether there are settings before the present ones to go back to.
+    #[serde(default)]
+    pub has_previous: bool,
 }
 
 impl From<&Config> for UplinkConfig {
@@ -65,6 +77,7 @@ impl From<&Config> for NetworkConfig {
         Self {
             lan: config.lan.clone(),
             firewall: config.firewall.clone(),
+            update_port: (!config.update.keys.is_empty()).then_some(config.update.port),
         }
     }
 }
@@ -97,6 +110,7 @@ impl From<&Config> for ConsoleConfig {
     fn from(config: &Config) -> Self {
         Self {
             console: config.console.clone(),
+            ..Self::default()
         }
     }
 }
