@@ -1,10 +1,6 @@
 //! The little that is asked of a card: reading, writing and flushing at a place.
 
-use std::{
-    fs::File,
-    io,
-    os::unix::fs::FileExt,
-};
+use std::{fs::File, io, os::unix::fs::FileExt};
 
 use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 

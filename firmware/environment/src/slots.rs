@@ -55,7 +55,9 @@ impl Slots {
         }
         let trial = match text("trial") {
             "" => None,
-            name => Some(Slot::from_name(name).ok_or_else(|| wrong("trial", "a, b or nothing", name))?),
+            name => {
+                Some(Slot::from_name(name).ok_or_else(|| wrong("trial", "a, b or nothing", name))?)
+            }
         };
         let tries = match text("tries") {
             "" => 0,

@@ -66,7 +66,17 @@ mod tests {
 
     #[test]
     fn what_is_no_version_is_told() {
-        for text in ["", "1", "1.2", "1.2.3.4", "1.2.-3", "1.2.+3", "1.2.3-rc1", "1..3", "4294967296.0.0"] {
+        for text in [
+            "",
+            "1",
+            "1.2",
+            "1.2.3.4",
+            "1.2.-3",
+            "1.2.+3",
+            "1.2.3-rc1",
+            "1..3",
+            "4294967296.0.0",
+        ] {
             let error = text.parse::<Version>().unwrap_err().to_string();
             assert!(error.contains(&format!("{text:?}")), "{error}");
         }

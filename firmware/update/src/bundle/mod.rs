@@ -32,7 +32,7 @@ pub use sign::{SignError, Signer};
 use crate::Version;
 
 /// What a bundle begins with.
-pub const MAGIC: [u8; 8] = *b"FBUPDATE";
+pub(crate) const MAGIC: [u8; 8] = *b"FBUPDATE";
 
 /// The only format there is.
 const FORMAT: u32 = 1;
@@ -77,7 +77,10 @@ pub enum BundleError {
         got: String,
     },
     /// None of the keys has signed it.
-    #[error("the bundle is signed with key {signed}; expected one of update.keys: {}", listed(known))]
+    #[error(
+        "the bundle is signed with key {signed}; expected one of update.keys: {}",
+        listed(known)
+    )]
     UnknownKey {
         /// The key it names.
         signed: KeyId,
@@ -274,14 +277,18 @@ impl Header {
 
     /// Bytes of block `index`; none where there is no such block.
     pub fn block_length(&self, index: u64) -> Option<usize> {
-        let left = self.payload.checked_sub(index.checked_mul(self.block.into())?)?;
+        let left = self
+            .payload
+            .checked_sub(index.checked_mul(self.block.into())?)?;
         let length = usize::try_from(left.min(self.block.into())).ok()?;
         (length > 0).then_some(length)
     }
 
     /// Whether `bytes` are block `index` of the image.
     pub fn holds(&self, index: u64, bytes: &[u8]) -> bool {
-        let hash = usize::try_from(index).ok().and_then(|it| self.hashes.get(it));
+        let hash = usize::try_from(index)
+            .ok()
+            .and_then(|it| self.hashes.get(it));
         Some(bytes.len()) == self.block_length(index) && hash == Some(&sha256(bytes))
     }
 

@@ -34,6 +34,7 @@ pub enum SignError {
 /// A private key.
 pub struct Signer {
     pair: Ed25519KeyPair,
+    pkcs8: Vec<u8>,
     public: PublicKey,
 }
 
@@ -57,12 +58,21 @@ impl Signer {
             .map_err(|error| SignError::Key(error.to_string()))?;
         let public = pair.public_key().as_ref().try_into();
         let public = PublicKey(public.map_err(|_| SignError::Key("of another size".into()))?);
-        Ok(Self { pair, public })
+        Ok(Self {
+            pair,
+            pkcs8: document.to_vec(),
+            public,
+        })
     }
 
     /// The public half, for `update.keys`.
     pub const fn public(&self) -> PublicKey {
         self.public
+    }
+
+    /// The document it came from.
+    pub(crate) fn pkcs8(&self) -> &[u8] {
+        &self.pkcs8
     }
 
     /// Writes a bundle of `image`, which is read twice: once for its hashes, once for itself.

@@ -11,7 +11,9 @@ fn signer() -> Signer {
 fn bundle(signer: &Signer, image: &[u8], block: u32) -> Vec<u8> {
     let mut bytes = Vec::new();
     let version = Version([1, 3, 0]);
-    signer.bundle("rpi2", version, block, || Ok(image), &mut bytes).unwrap();
+    signer
+        .bundle("rpi2", version, block, || Ok(image), &mut bytes)
+        .unwrap();
     bytes
 }
 
@@ -20,7 +22,9 @@ fn take_all(mut bytes: &[u8], keys: &[PublicKey]) -> Result<Vec<u8>, String> {
     let header = Unverified::read(&mut bytes)
         .and_then(|it| it.verify(keys))
         .map_err(|it| it.to_string())?;
-    header.admit("rpi2", RUNNING, 1 << 20, false).map_err(|it| it.to_string())?;
+    header
+        .admit("rpi2", RUNNING, 1 << 20, false)
+        .map_err(|it| it.to_string())?;
     let mut image = Vec::new();
     for index in 0..header.blocks() {
         let length = header.block_length(index).unwrap();
@@ -62,7 +66,10 @@ fn every_truncation_is_refused() {
     let signer = signer();
     let good = bundle(&signer, &[0x5A; 1200], 512);
     for length in 0..good.len() {
-        assert!(take_all(&good[..length], &[signer.public()]).is_err(), "{length} bytes");
+        assert!(
+            take_all(&good[..length], &[signer.public()]).is_err(),
+            "{length} bytes"
+        );
     }
 }
 
@@ -75,7 +82,10 @@ fn any_of_the_keys_may_have_signed_and_no_other() {
     }
     let error = take_all(&bundle(&foreign, &[1], 512), &keys).unwrap_err();
     let (signed, known) = (KeyId::of(&foreign.public()), KeyId::of(&new.public()));
-    assert!(error.contains(&signed.to_string()) && error.contains(&known.to_string()), "{error}");
+    assert!(
+        error.contains(&signed.to_string()) && error.contains(&known.to_string()),
+        "{error}"
+    );
     let error = take_all(&bundle(&foreign, &[1], 512), &[]).unwrap_err();
     assert!(error.contains("none is configured"), "{error}");
 }
@@ -95,14 +105,19 @@ fn another_board_a_downgrade_and_too_much_are_refused() {
     let bytes = bundle(&signer, &[1; 100], 512);
     let header = || Unverified::read(&mut bytes.as_slice()).unwrap().header;
     let newer = Version([1, 3, 1]);
-    header().admit("rpi2", Version([1, 3, 0]), 100, false).unwrap();
+    header()
+        .admit("rpi2", Version([1, 3, 0]), 100, false)
+        .unwrap();
     header().admit("rpi2", newer, 100, true).unwrap();
     for (board, running, room, says) in [
         ("rpi3", RUNNING, 100, "rpi3"),
         ("rpi2", newer, 100, "older than 1.3.1"),
         ("rpi2", RUNNING, 99, "at most 99"),
     ] {
-        let error = header().admit(board, running, room, false).unwrap_err().to_string();
+        let error = header()
+            .admit(board, running, room, false)
+            .unwrap_err()
+            .to_string();
         assert!(error.contains(says), "{error}");
     }
 }
@@ -125,7 +140,9 @@ fn what_cannot_be_a_bundle_is_told_where() {
         let mut bad = good.clone();
         bad[at..at + bytes.len()].copy_from_slice(bytes);
         // The last case: more blocks of the same size.
-        let error = Unverified::read(&mut bad.as_slice()).unwrap_err().to_string();
+        let error = Unverified::read(&mut bad.as_slice())
+            .unwrap_err()
+            .to_string();
         assert!(error.contains(says), "{at}: {error}");
     }
 }
@@ -135,12 +152,17 @@ fn what_makes_no_bundle_is_refused_by_the_signer() {
     let signer = signer();
     let mut out = Vec::new();
     let mut make = |board: &str, image: &'static [u8]| {
-        signer.bundle(board, RUNNING, 512, || Ok(image), &mut out).map(drop)
+        signer
+            .bundle(board, RUNNING, 512, || Ok(image), &mut out)
+            .map(drop)
     };
     assert!(matches!(make("RPi 2", b"1"), Err(SignError::Board(_))));
     assert!(matches!(make("rpi2", b""), Err(SignError::Size(0))));
     assert!(out.is_empty());
-    assert!(matches!(Signer::from_pkcs8(b"nonsense"), Err(SignError::Key(_))));
+    assert!(matches!(
+        Signer::from_pkcs8(b"nonsense"),
+        Err(SignError::Key(_))
+    ));
 }
 
 proptest! {

@@ -1,0 +1,79 @@
+//! What the boot loader tells of the machine, on the kernel's command line.
+
+use std::{fs, path::PathBuf};
+
+use failberry_state::Slot;
+
+/// Which board, which slot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Machine {
+    /// Name of the board; updates for others are refused.
+    pub(crate) board: String,
+    /// The slot that runs, and the device of the other one.
+    pub(crate) slots: Option<(Slot, PathBuf)>,
+}
+
+impl Machine {
+    /// This one.
+    pub(crate) fn read() -> Self {
+        // Without it there is no slot to write to, which is told when one is asked for.
+        Self::parse(&fs::read_to_string("/proc/cmdline").unwrap_or_default())
+    }
+
+    fn parse(cmdline: &str) -> Self {
+        let value = |key: &str| {
+            let mut words = cmdline.split_ascii_whitespace();
+            words.find_map(|word| {
+                word.strip_prefix("failberry.")?
+                    .strip_prefix(key)?
+                    .strip_prefix('=')
+            })
+        };
+        let plain = |name: &&str| name.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        let card = value("card").filter(plain);
+        let running = value("slot").and_then(Slot::from_name);
+        Self {
+            board: value("board").unwrap_or_default().to_owned(),
+            slots: running.zip(card).map(|(running, card)| {
+                // A `p` keeps a number from running into a name that ends in one.
+                let digit = card.ends_with(|c: char| c.is_ascii_digit());
+                let number = running.other().partition();
+                let node = format!("/dev/{card}{}{number}", if digit { "p" } else { "" });
+                (running, node.into())
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_other_slots_device_follows_from_the_command_line() {
+        for (text, expected) in [
+            (
+                "failberry.board=rpi2 failberry.card=mmcblk0 failberry.slot=a",
+                Some((Slot::A, "/dev/mmcblk0p3")),
+            ),
+            (
+                "failberry.slot=b failberry.card=vda failberry.board=rpi2",
+                Some((Slot::B, "/dev/vda2")),
+            ),
+            ("failberry.board=rpi2 failberry.slot=a", None),
+            (
+                "failberry.board=rpi2 failberry.card=../x failberry.slot=a",
+                None,
+            ),
+            ("failberry.board=rpi2 failberry.card=vda", None),
+        ] {
+            let machine = Machine::parse(text);
+            assert_eq!(machine.board, "rpi2");
+            assert_eq!(
+                machine.slots,
+                expected.map(|(slot, node)| (slot, node.into())),
+                "{text}"
+            );
+        }
+    }
+}
