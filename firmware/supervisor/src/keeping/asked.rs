@@ -133,8 +133,13 @@ fn refuse(asked: Asked, why: String) {
 }
 
 impl Asker {
-    /// Whether a person speaks through it, who has a reason and knows when to stop.
+    /// Whether a person speaks through it, who has a reason and knows when to stop. So does one
+    /// through `update`: it asks once for each bundle that a person has signed, and once more
+    /// where that is given up, which must not have to wait.
     const fn is_person(self) -> bool {
-        matches!(self, Self::Root | Self::Service(Service::Console))
+        matches!(
+            self,
+            Self::Root | Self::Service(Service::Console | Service::Update)
+        )
     }
 }
