@@ -9,11 +9,13 @@
 mod attempt;
 mod autorun;
 pub mod blackhole;
+mod desk;
 pub mod echo;
 pub mod ladder;
 mod link;
 pub mod machine;
 mod probe;
+mod question;
 mod rescue;
 mod service;
 

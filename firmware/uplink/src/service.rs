@@ -18,8 +18,9 @@ use tokio_modem::dial::Settings;
 
 use crate::{
     attempt::{Attempt, Recipe},
+    desk::{Desk, Heard},
     machine::{Action, Event, Machine, Outcome, PinUse},
-    rescue,
+    question, rescue,
 };
 
 /// Dials, and keeps the link, until told to stop.
@@ -50,6 +51,7 @@ pub fn run() -> ServiceResult {
         signals: Async::new(signals)?,
         attempt: None,
         rescue: None,
+        desk: Desk::open(),
         port: config.stick.port,
         file: StateFile::new(),
         published: None,
@@ -68,6 +70,8 @@ struct Dialler {
     attempt: Option<Attempt>,
     /// What the ladder or a CD-ROM wants done, one thing at a time.
     rescue: Option<Pin<Box<dyn Future<Output = Event>>>>,
+    /// What a person wants.
+    desk: Desk,
     /// Where the stick to use is, if a person says.
     port: Option<String>,
     file: StateFile<UplinkState>,
@@ -110,6 +114,11 @@ impl Dialler {
                         }
                     }
                     Action::RememberPinRefused => remember_pin_refused(),
+                    Action::Reply(reply) => self.desk.reply(&reply),
+                    Action::Question { stick, tty, order } => {
+                        self.desk.ask(question::put(stick, tty, order));
+                    }
+                    Action::DropQuestion => self.desk.drop_question(),
                     Action::Say(level, text) => log::log!(level, "{text}"),
                     Action::Exit => return Ok(()),
                 }
@@ -164,6 +173,16 @@ impl Dialler {
             let port = self.port.as_deref();
             Ok(Event::Bus(self.sysfs.stick(look, current, port)))
         };
+        let desk = async {
+            Ok(match self.desk.next().await {
+                Heard::Answered => Event::Answered,
+                Heard::Order(order) => {
+                    let (_, stick) = self.machine.look();
+                    let beside = stick.and_then(|stick| question::beside(&self.sysfs, stick));
+                    Event::Order { order, beside }
+                }
+            })
+        };
         let deadline = async {
             match self.machine.deadline() {
                 Some(at) => {
@@ -174,7 +193,13 @@ impl Dialler {
                 None => future::pending().await,
             }
         };
-        let event = stop.or(bus).or(attempt).or(rescue).or(deadline).await?;
+        let event = stop
+            .or(bus)
+            .or(attempt)
+            .or(rescue)
+            .or(desk)
+            .or(deadline)
+            .await?;
         if matches!(event, Event::Ejected(_) | Event::Recovered(_)) {
             self.rescue = None;
         }

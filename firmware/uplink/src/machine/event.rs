@@ -1,5 +1,6 @@
 //! What the dialler hears and what it has done.
 
+use failberry_service::orders::{Order, OrderReply};
 use failberry_state::Link;
 use failberry_usb::{Device, Sight, Stick};
 use log::Level;
@@ -30,6 +31,15 @@ pub enum Event {
     Ejected(Result<(), String>),
     /// A rung of the ladder was taken, or could not be.
     Recovered(Outcome),
+    /// A person orders something.
+    Order {
+        /// What.
+        order: Order,
+        /// The stick's port for commands beside the modem port, where it has one.
+        beside: Option<String>,
+    },
+    /// The question that was put to the stick has its answer.
+    Answered,
     /// The time of [`Machine::deadline`](super::Machine::deadline) has come.
     Deadline,
     /// The supervisor wants the process to end.
@@ -83,6 +93,19 @@ pub enum Action {
     CutPower,
     /// Ask the supervisor for a reboot, for this reason; an event tells its answer.
     Reboot(String),
+    /// Tell the person what becomes of the order.
+    Reply(OrderReply),
+    /// Put the order's question to this stick, by this port; an event tells of the answer.
+    Question {
+        /// The stick.
+        stick: Stick,
+        /// The port, which nobody else has open.
+        tty: String,
+        /// The order.
+        order: Order,
+    },
+    /// Let go of the question: the port, or the stick, is needed.
+    DropQuestion,
     /// A line for the log.
     Say(Level, String),
     /// End the process.

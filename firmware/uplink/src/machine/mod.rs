@@ -3,6 +3,7 @@
 mod bus;
 mod ending;
 mod event;
+mod orders;
 mod phase;
 mod pin;
 mod recovery;
@@ -51,6 +52,8 @@ pub struct Machine {
     look: Look,
     told_waiting: bool,
     pin: PinUse,
+    /// A person's question is being put to the stick.
+    asking: bool,
     /// What is wrong with the configuration.
     unusable: Option<String>,
 }
@@ -75,6 +78,7 @@ impl Machine {
             look: Look::Complete,
             told_waiting: false,
             pin,
+            asking: false,
             unusable,
         }
     }
@@ -114,6 +118,12 @@ impl Machine {
             }
             Event::LinkOpen(link) if self.phase.is_ppp() => self.open(link, now, &mut out),
             Event::LinkClosed => self.closed(now),
+            Event::Order { order, beside } => self.order(order, beside, now, &mut out),
+            Event::Answered => self.asking = false,
+            Event::Ended(ending) if matches!(self.phase, Phase::HangingUp(_)) => {
+                self.state.bad_input = self.state.bad_input.saturating_add(ending.bad_input);
+                self.hung_up(now, &mut out);
+            }
             Event::Ended(ending) if self.phase.is_attempt() => self.ended(ending, now, &mut out),
             Event::Deadline if self.deadline.is_some_and(|at| at <= now) => {
                 self.deadline = None;
@@ -135,6 +145,10 @@ impl Machine {
         let Some(stick) = self.stick.clone() else {
             return;
         };
+        if let Some(reason) = self.unusable.clone() {
+            return self.block(Trouble::Refused, reason, now, out);
+        }
+        self.drop_question(out);
         self.deadline = Some(now.plus(ATTEMPT_MS));
         self.enter(Phase::Opening, now);
         out.push(Action::Attempt {
@@ -263,6 +277,7 @@ impl Machine {
             Phase::Unready(_) => self.unready_due(now, out),
             Phase::BackingOff => self.attempt(now, out),
             Phase::Recovering(rung) => self.overdue(rung, now, out),
+            Phase::HangingUp(_) => self.hung_up(now, out),
             Phase::NoStick => self.absent_due(now, out),
             Phase::Blocked => self.blocked_due(now, out),
             Phase::Opening
