@@ -35,7 +35,8 @@ pub fn variables(text: &str) -> Result<Vec<String>> {
 
 /// One copy of the environment, `size` bytes. The copy with the higher `serial` is the valid one.
 pub fn block(variables: &[String], size: usize, serial: u8) -> Result<Vec<u8>> {
-    Ok(Environment::new(variables).copy(size, serial)?)
+    let environment = Environment::new(variables);
+    environment.copy(size, serial).map_err(Error::Environment)
 }
 
 #[cfg(test)]

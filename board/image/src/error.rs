@@ -81,7 +81,7 @@ pub enum Error {
     },
     /// U-Boot's environment cannot be made.
     #[error(transparent)]
-    Environment(#[from] failberry_environment::EnvironmentError),
+    Environment(failberry_environment::EnvironmentError),
     /// The environment text has a line that is neither a variable nor a comment.
     #[error("U-Boot environment line {line}: expected name=value, got {text:?}")]
     EnvironmentLine {
