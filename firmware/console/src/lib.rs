@@ -1,27 +1,21 @@
-//! The serial console.
+//! The serial console: a prompt on the kernel's serial line, and no shell behind it.
 //!
-//! Owns the tty of the kernel's console. Takes in what a person types and all state files; gives
-//! out answers, and requests to PID 1.
-#![forbid(unsafe_code)]
+//! Owns the tty of the kernel's console. Takes in what a person types, the kernel's log and all
+//! state files; gives out pages, requests to PID 1 and orders to the dialler. What is typed and
+//! shown is decided in [`line`], [`command`], [`pages`] and [`session`], which are pure.
+#![deny(unsafe_code)]
 #![warn(missing_docs)]
 
+mod attended;
 pub mod command;
+mod deeds;
+mod kernel_log;
+mod klogctl;
 pub mod line;
 pub mod pages;
 pub mod sensors;
+mod service;
 pub mod session;
+mod tty;
 
-use failberry_config::ConsoleConfig;
-use failberry_service::{Capability, Service, ServiceResult, block_on, drop_to, read_config};
-
-/// Keeps the console until the process ends.
-///
-/// # Errors
-/// A configuration that cannot be read, privileges that cannot be dropped.
-pub fn run() -> ServiceResult {
-    let config: ConsoleConfig = read_config(Service::Console)?;
-    // For /dev/kmsg.
-    drop_to(Service::Console, &[Capability::CAP_SYSLOG])?;
-    log::info!("serial console on: {}", config.console.enabled);
-    block_on(smol::future::pending())
-}
+pub use service::run;

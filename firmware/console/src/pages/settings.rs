@@ -1,97 +1,68 @@
 //! The settings in use and what is wrong with them.
 
-use serde_json::Value;
-
 use super::plain;
 
 /// Keys whose values are nobody's to read, whoever hands them over.
 const SECRETS: [&str; 3] = ["password", "pin", "secret_access_key"];
 
-/// What stands in a secret's place.
-const HIDDEN: &str = "(set, not shown)";
+/// The settings as `failberrypi.toml` would have them, in lines.
+pub fn settings(in_force: &str) -> Vec<String> {
+    if in_force.trim().is_empty() {
+        return vec!["none were handed over".into()];
+    }
+    in_force.lines().map(line).collect()
+}
 
-/// Longest value shown; certificates are longer.
-const VALUE_MAX: usize = 200;
+fn line(line: &str) -> String {
+    match line.split_once('=') {
+        Some((key, _)) if SECRETS.contains(&key.trim()) => {
+            format!("{}= (set, not shown)", plain(key))
+        }
+        _ => plain(line),
+    }
+}
 
-/// The settings as `failberrypi.toml` would have them.
-pub fn settings(config: &Value) -> Vec<String> {
-    let mut lines = Vec::new();
-    let Value::Object(tables) = config else {
-        return vec!["none".into()];
-    };
-    for (name, table) in tables {
-        let Value::Object(entries) = table else {
-            continue;
-        };
-        lines.push(format!("[{name}]"));
-        lines.extend(entries.iter().flat_map(|(key, value)| entry(key, value)));
+/// What is wrong with the file.
+pub fn problems(problems: &[String], has_previous: bool) -> Vec<String> {
+    let mut lines: Vec<String> = problems.iter().map(|problem| plain(problem)).collect();
+    if lines.is_empty() {
+        lines.push("nothing is wrong with failberrypi.toml".into());
+    }
+    if has_previous {
+        lines.push("config revert goes back to the settings before".into());
     }
     lines
 }
 
-fn entry(key: &str, value: &Value) -> Vec<String> {
-    if value.is_null() {
-        return Vec::new();
-    }
-    if SECRETS.contains(&key) {
-        let empty = value.as_str().is_some_and(str::is_empty);
-        return if empty {
-            Vec::new()
-        } else {
-            vec![format!("{key} = {HIDDEN}")]
-        };
-    }
-    let text = plain(&value.to_string());
-    if text.chars().count() <= VALUE_MAX {
-        return vec![format!("{key} = {text}")];
-    }
-    let start: String = text.chars().take(VALUE_MAX).collect();
-    vec![format!("{key} = {start} ...")]
-}
-
-/// What is wrong with the file.
-pub fn problems(problems: &[String]) -> Vec<String> {
-    if problems.is_empty() {
-        return vec!["nothing is wrong with failberrypi.toml".into()];
-    }
-    problems.iter().map(|problem| plain(problem)).collect()
-}
-
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
     fn secrets_are_hidden_whoever_forgot_to() {
-        let shown = settings(&json!({
-            "carrier": { "apn": "internet", "password": "geheim", "pin": "1234", "user": "" },
-            "aws": { "secret_access_key": "geheim", "region": "us\u{1b}[2J" },
-            "dyndns": null,
-            "firewall": { "allow": null, "forward": [{ "port": 8443 }] },
-        }));
+        let shown = settings(
+            "[carrier]\napn = \"inter\u{1b}[2Jnet\"\npassword = \"geheim\"\npin=\"1234\"\n\
+             [aws]\nsecret_access_key = \"geheim\"\n",
+        );
         assert_eq!(
             shown,
             [
-                "[aws]",
-                "region = \"us\\u001b[2J\"",
-                "secret_access_key = (set, not shown)",
                 "[carrier]",
-                "apn = \"internet\"",
+                "apn = \"inter [2Jnet\"",
                 "password = (set, not shown)",
-                "pin = (set, not shown)",
-                "user = \"\"",
-                "[firewall]",
-                "forward = [{\"port\":8443}]",
+                "pin= (set, not shown)",
+                "[aws]",
+                "secret_access_key = (set, not shown)",
             ]
         );
+        assert_eq!(settings(" "), ["none were handed over"]);
     }
 
     #[test]
     fn problems_are_told_one_a_line() {
-        assert_eq!(problems(&[]).len(), 1);
-        let told = problems(&["line 3: \u{1b}".into(), "line 4".into()]);
-        assert_eq!(told, ["line 3:  ", "line 4"]);
+        assert_eq!(problems(&[], false).len(), 1);
+        let told = problems(&["line 3: \u{1b}".into(), "line 4".into()], true);
+        assert_eq!(told.len(), 3);
+        assert_eq!(told.first().map(String::as_str), Some("line 3:  "));
     }
 }

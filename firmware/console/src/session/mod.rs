@@ -70,6 +70,8 @@ pub enum Action {
     ShowLog {
         /// Whether to go on with those to come.
         follow: bool,
+        /// Whose.
+        of: Option<String>,
     },
     /// No more of them.
     HideLog,
@@ -136,6 +138,11 @@ impl Session {
     /// Whether somebody who may be here is here.
     pub const fn is_attended(&self) -> bool {
         !matches!(self.state, State::Asleep | State::Login(_) | State::Penalty)
+    }
+
+    /// Whether the log is being shown.
+    pub const fn shows_log(&self) -> bool {
+        matches!(self.state, State::Log { .. })
     }
 
     /// When [`Event::Tick`] is due.
@@ -363,8 +370,8 @@ impl Session {
             }
             Command::Exit => self.sleep(true, actions),
             Command::Log { follow, of } => {
-                self.state = State::Log { of };
-                actions.push(Action::ShowLog { follow });
+                self.state = State::Log { of: of.clone() };
+                actions.push(Action::ShowLog { follow, of });
             }
             command => {
                 self.state = State::Working;

@@ -184,7 +184,8 @@ fn warnings_stand_above_the_line_that_is_being_typed() {
 fn the_log_is_shown_until_a_key_or_its_end() {
     let mut stay = Stay::awake();
     stay.types("log -f clock\r");
-    assert_eq!(stay.done(), [Action::ShowLog { follow: true }]);
+    let of = Some("clock".into());
+    assert_eq!(stay.done(), [Action::ShowLog { follow: true, of }]);
     stay.shown();
     stay.event(Event::Logged(record(5, "clock", "synced")));
     stay.event(Event::Logged(record(5, "uplink", "is up")));
@@ -197,7 +198,13 @@ fn the_log_is_shown_until_a_key_or_its_end() {
     stay.event(Event::LogEnd);
     assert_eq!(
         stay.done(),
-        [Action::ShowLog { follow: false }, Action::HideLog]
+        [
+            Action::ShowLog {
+                follow: false,
+                of: None
+            },
+            Action::HideLog
+        ]
     );
 }
 
