@@ -31,7 +31,7 @@ const MEMORY: &str = "/data/update";
 /// The box's own key in there.
 const IDENTITY: &str = "identity.pk8";
 
-/// Between two tries of what PID 1 has refused: the card is busy for seconds at most.
+/// Between two tries of what was refused: the card is busy for seconds at most.
 const AGAIN: Duration = Duration::from_secs(5);
 
 /// Confirms or gives up, and takes updates, until the process ends.
@@ -159,8 +159,16 @@ async fn listen(desk: &Arc<Desk>, config: &Update, memory: &Memory) -> ServiceRe
     loop {
         // The others wait in the kernel's queue; nobody holds this up for more than seconds
         // without a key.
-        let (socket, from) = listener.accept().await?;
-        let socket = socket.into_inner()?;
+        let accepted = listener.accept().await;
+        let (socket, from) = match accepted.and_then(|(it, from)| Ok((it.into_inner()?, from))) {
+            Ok(accepted) => accepted,
+            // Somebody who was gone at once, or descriptors that somebody has to give back first.
+            Err(error) => {
+                log::warn!("port {}: {error}", config.port);
+                Timer::after(AGAIN).await;
+                continue;
+            }
+        };
         let (desk, tls) = (desk.clone(), tls.clone());
         let served = smol::unblock(move || take(socket, &tls, &desk)).await;
         if let Err(error) = served {
