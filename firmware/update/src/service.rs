@@ -65,7 +65,7 @@ pub fn run() -> ServiceResult {
 
 /// Waits for the image on trial to prove itself, or not.
 async fn prove(desk: &Arc<Desk>, watcher: &Async<Watcher>) -> io::Result<()> {
-    let mut trial = Trial::new(desk.before());
+    let mut trial = Trial::new(desk.before(), desk.deadline());
     loop {
         match trial.step(&seen(), BootMillis::now()) {
             Verdict::Wait { until } => wait(until, watcher).await?,
