@@ -31,6 +31,9 @@ const MEMORY: &str = "/data/update";
 /// The box's own key in there.
 const IDENTITY: &str = "identity.pk8";
 
+/// PID 1 tells of a process in the turn in which it starts it.
+const ANNOUNCED: u64 = 5_000;
+
 /// Between two tries of what was refused: the card is busy for seconds at most.
 const AGAIN: Duration = Duration::from_secs(5);
 
@@ -49,8 +52,9 @@ pub fn run() -> ServiceResult {
     ])?)?;
     let memory = Memory::at(Path::new(MEMORY));
     let config = config.update;
-    let (desk, start) = Desk::open(config.keys.clone(), Machine::read(), memory.clone());
     block_on(async {
+        announced(&watcher).await?;
+        let (desk, start) = Desk::open(config.keys.clone(), Machine::read(), memory.clone());
         let trial = async {
             if start == Start::Trial {
                 prove(&desk, &watcher).await?;
@@ -61,6 +65,21 @@ pub fn run() -> ServiceResult {
         let pulls = pull::fetch_for_ever(&desk, &config);
         trial.or(pushes).or(pulls).await
     })
+}
+
+/// Waits until PID 1 has told of this process, and with it of the lives before: by them is judged
+/// how a trial ended. Where it does not, they count as unknown.
+async fn announced(watcher: &Async<Watcher>) -> io::Result<()> {
+    let until = BootMillis::now().plus(ANNOUNCED);
+    let own = i32::try_from(std::process::id()).ok();
+    while BootMillis::now() < until {
+        let supervisor: SupervisorState = read().unwrap_or_default();
+        if supervisor.services.iter().any(|state| state.pid == own) {
+            break;
+        }
+        wait(until, watcher).await?;
+    }
+    Ok(())
 }
 
 /// Waits for the image on trial to prove itself, or not.
