@@ -20,6 +20,9 @@ use crate::mounts::INERT;
 /// Where it is mounted.
 const BOOT: &str = "/boot";
 
+/// What a card writes at once.
+const SECTOR: usize = 512;
+
 /// The file that asks for a factory reset, whatever its extension: some systems hide them.
 const RESET: &str = "factory-reset";
 
@@ -64,8 +67,6 @@ impl Boot {
                 return Err(io::Error::other("it has changed its length meanwhile"));
             }
             file.read_exact_at(&mut before, 0)?;
-            /// What a card writes at once.
-            const SECTOR: usize = 512;
             let sectors = before.chunks(SECTOR).zip(text.as_bytes().chunks(SECTOR));
             for (place, (old, new)) in (0..).step_by(SECTOR).zip(sectors) {
                 if old != new {

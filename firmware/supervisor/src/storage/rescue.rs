@@ -75,13 +75,13 @@ impl Rescued {
         if !metadata.is_file() {
             return Err(io::ErrorKind::Unsupported.into());
         }
-        let room = MOST_BYTES.saturating_sub(self.bytes);
-        if metadata.len() > room {
+        let most = MOST_BYTES.saturating_sub(self.bytes);
+        if metadata.len() > most {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
         let mut content = Vec::new();
         let file = File::open(root.join(path))?;
-        file.take(room).read_to_end(&mut content)?;
+        file.take(most).read_to_end(&mut content)?;
         self.bytes += metadata.len();
         entry.content = Some(content);
         self.entries.push(entry);
