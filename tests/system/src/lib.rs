@@ -4,6 +4,7 @@
 //! expected, what was there, and where the logs are.
 
 pub mod faults;
+pub mod first_boot;
 pub mod house;
 pub mod mistakes;
 pub mod pin;

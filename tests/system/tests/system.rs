@@ -2,7 +2,7 @@
 
 use std::{env, process::ExitCode};
 
-use failberry_system_tests::{Suite, faults, house, mistakes, pin, shipped};
+use failberry_system_tests::{Suite, faults, first_boot, house, mistakes, pin, shipped};
 
 fn main() -> ExitCode {
     // What takes longer than `make test` may.
@@ -12,6 +12,7 @@ fn main() -> ExitCode {
     house::play(&mut suite);
     mistakes::play(&mut suite);
     pin::play(&mut suite);
+    first_boot::play(&mut suite);
     faults::play(&mut suite, all);
     shipped::play(&mut suite);
     if suite.finish() {
