@@ -44,6 +44,15 @@ impl Boot {
         })
     }
 
+    /// A directory that stands for the partition.
+    #[cfg(test)]
+    pub(super) fn at(directory: &Path) -> Self {
+        Self {
+            directory: directory.to_owned(),
+            is_mount: false,
+        }
+    }
+
     /// The settings. One byte more than may be used is enough to see that there are too many.
     pub(super) fn settings(&self) -> io::Result<Vec<u8>> {
         let most = u64::try_from(MAX_BYTES)

@@ -7,10 +7,7 @@ use super::*;
 
 fn directory() -> (tempfile::TempDir, Boot) {
     let directory = tempfile::tempdir().unwrap();
-    let boot = Boot {
-        directory: directory.path().to_owned(),
-        is_mount: false,
-    };
+    let boot = Boot::at(directory.path());
     (directory, boot)
 }
 

@@ -113,7 +113,7 @@ fn blocks_that_are_none_and_a_small_partition_are_refused() {
     for wrong in [
         &[],
         b"x".as_slice(),
-        &blocks[..1028],
+        &blocks[1028..],
         &blocks[..blocks.len() - 1],
     ] {
         let error = Pristine::new("blocks".into(), wrong).unwrap_err();
