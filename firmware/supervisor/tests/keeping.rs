@@ -171,7 +171,7 @@ struct Supervisor {
 
 impl Supervisor {
     fn start(run: &Path) -> Self {
-        for directory in ["supervisor", "storage", "update"] {
+        for directory in ["supervisor", "storage", "update", "console"] {
             fs::create_dir_all(run.join(directory)).unwrap();
         }
         fs::write(run.join("watchdog"), "").unwrap();
