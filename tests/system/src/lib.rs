@@ -3,6 +3,7 @@
 //! Takes in what the build left in `out/`; gives out one line a step, and a failure with what was
 //! expected, what was there, and where the logs are.
 
+pub mod console;
 pub mod faults;
 pub mod first_boot;
 pub mod house;
@@ -11,5 +12,6 @@ pub mod pin;
 pub mod shipped;
 mod steps;
 mod suite;
+pub mod update;
 
 pub use suite::{Outcome, Suite};

@@ -2,7 +2,9 @@
 
 use std::{env, process::ExitCode};
 
-use failberry_system_tests::{Suite, faults, first_boot, house, mistakes, pin, shipped};
+use failberry_system_tests::{
+    Suite, console, faults, first_boot, house, mistakes, pin, shipped, update,
+};
 
 fn main() -> ExitCode {
     // What takes longer than `make test` may.
@@ -13,8 +15,10 @@ fn main() -> ExitCode {
     mistakes::play(&mut suite);
     pin::play(&mut suite);
     first_boot::play(&mut suite);
+    console::play(&mut suite);
     faults::play(&mut suite, all);
     shipped::play(&mut suite);
+    update::play(&mut suite);
     if suite.finish() {
         ExitCode::SUCCESS
     } else {
