@@ -60,8 +60,8 @@ pub(crate) fn serve(
 ) -> Result<(Header, Wish), String> {
     let connection = ServerConnection::new(config.clone()).map_err(|it| it.to_string())?;
     let mut stream = StreamOwned::new(connection, Timed::new(socket, GREETING));
-    let taken = take(&mut stream, taker);
-    let last = match &taken {
+    let outcome = take(&mut stream, taker);
+    let last = match &outcome {
         Ok(_) => Answer::Installed,
         Err(why) => Answer::Refused { why: why.clone() },
     };
@@ -69,7 +69,7 @@ pub(crate) fn serve(
     if !stream.conn.is_handshaking() {
         part(&mut stream, &last);
     }
-    taken
+    outcome
 }
 
 fn take(stream: &mut Stream, taker: &impl Taker) -> Result<(Header, Wish), String> {

@@ -139,7 +139,6 @@ fn a_bundle_arrives_whole_with_its_progress() {
     assert_eq!((pushed.key, pushed.slot), (bench.own.public(), Slot::B));
     assert_eq!(served.unwrap().1, DOWNGRADE);
     assert_eq!(bench.slot()[..image.len()], image);
-    let total = image.len() as u64;
     let of = image.len() as u64;
     let portions = (1..=12).map(|n| (n * 256 * 1024, of));
     assert_eq!(heard, portions.chain([(of, of)]).collect::<Vec<_>>());
