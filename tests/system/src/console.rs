@@ -132,7 +132,7 @@ fn log(scene: &mut Scene) -> Outcome {
     let lines = say(scene, "log uplink")?;
     expect_all(
         &lines,
-        &["uplink: waiting for a stick", "uplink: carrier link is up"],
+        &["uplink: USB: ", "uplink: carrier link is up"],
     )?;
     let others = lines
         .iter()
