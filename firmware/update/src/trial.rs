@@ -209,11 +209,7 @@ mod tests {
             let mut now = BootMillis(5_000);
             let mut links = (false, false);
             let mut changes = changes.into_iter();
-            loop {
-                let until = match trial.step(&seen(links.0, links.1), now) {
-                    Verdict::Wait { until } => until,
-                    _ => break,
-                };
+            while let Verdict::Wait { until } = trial.step(&seen(links.0, links.1), now) {
                 prop_assert!(until > now);
                 match changes.next() {
                     Some((after, to)) if now.plus(after) < until => {

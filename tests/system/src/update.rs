@@ -22,9 +22,6 @@ use crate::{
 /// From the start of the broken image to the old one's first words, on the real board and here.
 const BACK: Duration = Duration::from_secs(180);
 
-/// Bytes of the image from the laptop onto QEMU's card and back, at half a MiB a second each.
-const PUSH: Duration = Duration::from_secs(300);
-
 /// What is made once for the scene: a key, and two bundles.
 struct Desk {
     directory: tempfile::TempDir,
@@ -149,13 +146,9 @@ fn stranger(scene: &mut Scene, desk: &Desk) -> Outcome {
 }
 
 fn push(scene: &mut Scene, desk: &Desk, bundle: &str) -> Outcome {
-    let began = Instant::now();
     let said = push_with(scene, desk, &desk.path("key.pem"), bundle)?;
     if !said.contains("is being started") {
         return Err(format!("expected that it is being started, got {said:?}").into());
-    }
-    if began.elapsed() > PUSH {
-        return Err(format!("expected it within {PUSH:?}, took {:?}", began.elapsed()).into());
     }
     Ok(())
 }
