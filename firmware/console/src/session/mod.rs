@@ -241,8 +241,7 @@ impl Session {
 
     /// Key by key; what comes while something is done waits.
     fn bytes(&mut self, bytes: &[u8], now: BootMillis, actions: &mut Vec<Action>) {
-        let mut rest = bytes.iter();
-        while let Some(byte) = rest.next() {
+        for byte in bytes {
             if matches!(self.state, State::Working) {
                 self.wait_with(*byte, actions);
                 continue;
