@@ -200,7 +200,7 @@ proptest! {
                 good = card.slots();
                 tried = good.clone();
             } else {
-                tried = card.attempted(order, before);
+                tried = Card::attempted(order, &before);
                 break;
             }
         }
