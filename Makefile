@@ -12,7 +12,7 @@ BENCH = $(CARGO) run --quiet --package failberry-bench --bin bench --
 # Whoever starts a carrier needs the program that is its guest.
 BENCH_PROGRAMS = $(CARGO) build --package failberry-bench --bins
 
-.PHONY: help setup firmware firmware-arm64 cards image run test test-all unit saboteur system bench fuzz lint deny
+.PHONY: help setup firmware firmware-arm64 cards image bundle run test test-all unit saboteur system bench fuzz lint deny
 
 help: ## these lines
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,12 @@ cards: firmware ## out/rpi2 and out/virt: userlands, slot, cards
 image: cards ## out/failberrypi-rpi2-<version>.img.xz with .sha256 and .bmap
 	@$(ASSEMBLE) release --board rpi2 --image out/rpi2/card.img
 
+VERSION ?= $(shell sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml)
+
+bundle: cards ## out/failberrypi-rpi2-<version>.bundle, signed with KEY=<file> (failberryctl key new <file>)
+	@$(CARGO) run --quiet --package failberry-tool -- bundle out/rpi2/slot.fit --board rpi2 \
+	  --version $(VERSION) --key $(KEY) --out out/failberrypi-rpi2-$(VERSION).bundle
+
 run: cards ## boot the card image in an emulated Pi 2B with an emulated stick; the console is yours
 	@$(BENCH_PROGRAMS)
 	@$(BENCH) run
@@ -44,13 +50,14 @@ lint: setup ## rustfmt, clippy, shellcheck, cargo-deny
 
 unit: setup ## unit and property tests
 	$(CARGO) test --workspace --all-features --exclude failberry-system-tests --no-fail-fast
-	$(CARGO) test --package failberry-image --test setup -- --ignored
+	$(CARGO) test --package failberry-image --test setup --test u_boot -- --ignored
 
 saboteur: setup
 	@board/firmware.sh armv7 saboteur
 
 system: cards saboteur ## the product, booted and used
 	$(BENCH_PROGRAMS)
+	$(CARGO) build --package failberry-tool
 	$(CARGO) test --package failberry-system-tests
 
 test: lint unit firmware-arm64 system ## everything that is tested

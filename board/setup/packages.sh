@@ -12,10 +12,12 @@ image=(curl ca-certificates git kmod zstd xz-utils e2fsprogs mtools dosfstools f
 # The network around the box in the tests, and a second PPP to talk to.
 bench=(dnsmasq-base iproute2 slirp hostname util-linux)
 checks=(shellcheck nftables)
+# fw_printenv and fw_setenv, to compare with; openssl makes keys as people have them.
+peers=(libubootenv-tool openssl)
 # Debian 12's own QEMU is too old to run the stick on the emulated Pi's USB bus: 10.0 comes from backports.
 qemu=(qemu-system-arm qemu-system-x86 qemu-utils)
 
-packages=("${rust[@]}" "${cross[@]}" "${uboot[@]}" "${image[@]}" "${bench[@]}" "${checks[@]}")
+packages=("${rust[@]}" "${cross[@]}" "${uboot[@]}" "${image[@]}" "${bench[@]}" "${checks[@]}" "${peers[@]}")
 
 qemu_is_fit() {
   local version

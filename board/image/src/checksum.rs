@@ -1,15 +1,7 @@
-//! The two checksums of the boot chain and of releases.
+//! The checksums of the boot chain and of releases.
 
+pub use failberry_environment::crc32;
 use sha2::{Digest, Sha256};
-
-/// CRC-32 as zlib and U-Boot have it (polynomial 0xEDB88320, reflected).
-pub fn crc32(bytes: &[u8]) -> u32 {
-    !bytes.iter().fold(!0_u32, |crc, &byte| {
-        (0..8).fold(crc ^ u32::from(byte), |crc, _| {
-            (crc >> 1) ^ (0xEDB8_8320 & (crc & 1).wrapping_neg())
-        })
-    })
-}
 
 /// SHA-256 in lower-case hexadecimal.
 pub fn sha256_hex(bytes: &[u8]) -> String {
@@ -26,11 +18,6 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn crc32_gives_the_check_value_of_the_catalogue() {
-        assert_eq!(crc32(b"123456789"), 0xCBF4_3926);
-    }
 
     #[test]
     fn sha256_gives_the_value_of_fips_180() {

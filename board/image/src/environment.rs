@@ -1,9 +1,8 @@
 //! U-Boot's environment: the text in `board/rpi2/uboot.env` as it lies on the card.
 
-use crate::{Error, Result, checksum::crc32};
+use failberry_environment::Environment;
 
-/// CRC-32 and the serial number of the copy stand before the variables.
-const HEADER: usize = 5;
+use crate::{Error, Result};
 
 /// The variables of an environment text, each as `name=value`.
 ///
@@ -36,25 +35,8 @@ pub fn variables(text: &str) -> Result<Vec<String>> {
 
 /// One copy of the environment, `size` bytes. The copy with the higher `serial` is the valid one.
 pub fn block(variables: &[String], size: usize, serial: u8) -> Result<Vec<u8>> {
-    let mut data = Vec::with_capacity(size);
-    for variable in variables {
-        data.extend_from_slice(variable.as_bytes());
-        data.push(0);
-    }
-    data.push(0); // an empty variable ends the list
-    let room = size.saturating_sub(HEADER);
-    if data.len() > room {
-        return Err(Error::TooLarge {
-            part: "U-Boot environment".into(),
-            got: data.len() as u64,
-            room: room as u64,
-        });
-    }
-    data.resize(room, 0);
-    let mut block = crc32(&data).to_le_bytes().to_vec();
-    block.push(serial);
-    block.append(&mut data);
-    Ok(block)
+    let environment = Environment::new(variables);
+    environment.copy(size, serial).map_err(Error::Environment)
 }
 
 #[cfg(test)]
@@ -75,10 +57,9 @@ mod tests {
     }
 
     #[test]
-    fn a_block_has_checksum_serial_and_terminated_variables() {
+    fn a_block_has_serial_and_terminated_variables() {
         let block = block(&["a=1".into(), "b=".into()], 16, 1).unwrap();
         assert_eq!(&block[4..], b"\x01a=1\0b=\0\0\0\0\0");
-        assert_eq!(block[..4], crc32(&block[5..]).to_le_bytes());
     }
 
     #[test]

@@ -79,6 +79,9 @@ pub enum Error {
         /// What it is.
         got: String,
     },
+    /// U-Boot's environment cannot be made.
+    #[error(transparent)]
+    Environment(failberry_environment::EnvironmentError),
     /// The environment text has a line that is neither a variable nor a comment.
     #[error("U-Boot environment line {line}: expected name=value, got {text:?}")]
     EnvironmentLine {

@@ -214,6 +214,16 @@ mod tests {
     }
 
     #[test]
+    fn the_box_looks_for_the_environment_at_the_same_place() {
+        let environment = toml::from_str::<Layout>(&board("layout.toml"))
+            .unwrap()
+            .environment;
+        let places = [environment.offset, environment.redundant];
+        assert_eq!(places, failberry_environment::OFFSETS);
+        assert_eq!(environment.size, failberry_environment::SIZE as u64);
+    }
+
+    #[test]
     fn u_boot_is_configured_for_the_same_places() {
         let layout: Layout = toml::from_str(&board("layout.toml")).unwrap();
         let fragment = board("rpi2/uboot.fragment");

@@ -149,6 +149,12 @@ impl Build {
         Ok(build)
     }
 
+    fn data(&self) -> Result<Vec<u8>, Failure> {
+        let layout = Layout::read(&self.board_dir.join("layout.toml"))?;
+        let size = layout.partition(Role::Data)?.size();
+        Ok(data::volume(size, self.epoch)?)
+    }
+
     fn userland(&self) -> Result<Vec<u8>, Failure> {
         let modules = Modules::read(&self.parts.join("modules"))?;
         let lists = [&self.board, "common"].map(|it| self.board_dir.join(it).join("modules"));
@@ -159,6 +165,7 @@ impl Build {
             modules: &modules,
             lists: &lists,
             overlay: &self.overlay,
+            data: &data::blocks(&self.data()?),
         })?;
         println!("{:>10} bytes  root file system, unpacked", tree.size());
         let archive = userland::archive(&tree, self.epoch)?;
@@ -191,7 +198,7 @@ impl Build {
         let contents = card::Contents {
             boot: &fat::volume(layout.partition(Role::Boot)?.size(), &files)?,
             slot_a: slot_a.as_deref(),
-            data: &data::volume(layout.partition(Role::Data)?.size(), self.epoch)?,
+            data: &self.data()?,
             environment: variables.as_deref(),
         };
         card::write(&path, &layout, &contents)?;

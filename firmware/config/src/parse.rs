@@ -26,7 +26,14 @@ pub fn parse(text: &str) -> Parsed {
     let mut problems = document.problems.clone();
     let mut config = Config::default();
 
-    let mut find = |name| section(root, text, name, &mut problems);
+    let mut broken = Vec::new();
+    let mut find = |name| {
+        let section = section(root, text, name, &mut problems);
+        if matches!(section, Section::Invalid) {
+            broken.push(name);
+        }
+        section
+    };
     let carrier = find("carrier");
     let stick = find("stick");
     let lan = find("lan");
@@ -34,45 +41,55 @@ pub fn parse(text: &str) -> Parsed {
     let aws = find("aws");
     let firewall = find("firewall");
     let time = find("time");
+    let update = find("update");
+    let console = find("console");
+    let system = find("system");
 
-    if let Section::Table(reader) = carrier {
-        config.carrier = finish(reader, tables::carrier, &mut problems);
-    }
-    if let Section::Table(reader) = stick {
-        config.stick =
-            finish(reader, |t| Some(tables::stick(t)), &mut problems).unwrap_or_default();
-    }
-    if let Section::Table(reader) = lan {
-        config.lan = finish(reader, |t| Some(tables::lan(t)), &mut problems).unwrap_or_default();
-    }
-    if let Section::Table(reader) = time {
-        config.time = finish(reader, |t| Some(tables::time(t)), &mut problems).unwrap_or_default();
-    }
-    if let Section::Table(reader) = dyndns {
-        config.dyndns = finish(reader, tables::dyndns, &mut problems);
-    }
+    let mut findings = Findings { problems, broken };
+    let find = &mut findings;
+    config.carrier = find.table(carrier, tables::carrier);
+    config.stick = find.table(stick, some(tables::stick)).unwrap_or_default();
+    config.lan = find.table(lan, some(tables::lan)).unwrap_or_default();
+    config.time = find.table(time, some(tables::time)).unwrap_or_default();
+    config.update = find.table(update, some(tables::update)).unwrap_or_default();
+    config.console = find
+        .table(console, some(tables::console))
+        .unwrap_or_default();
+    config.system = find.table(system, some(tables::system)).unwrap_or_default();
+    config.dyndns = find.table(dyndns, tables::dyndns);
     match (aws, &config.dyndns) {
-        (Section::Table(reader), _) => config.aws = finish(reader, tables::aws, &mut problems),
-        (Section::Absent, Some(dyndns)) if document.lost_from.is_none() => problems.push(Problem {
-            line: table_line(root, text, "dyndns"),
-            key: "dyndns".into(),
-            reason: format!(
-                "expected [aws] with the keys that may change {}, got none",
-                dyndns.name
-            ),
-        }),
+        (aws @ Section::Table(_), _) => {
+            config.aws = find.table(aws, tables::aws);
+        }
+        (Section::Absent, Some(dyndns)) if document.lost_from.is_none() => {
+            find.problems.push(Problem {
+                line: table_line(root, text, "dyndns"),
+                key: "dyndns".into(),
+                reason: format!(
+                    "expected [aws] with the keys that may change {}, got none",
+                    dyndns.name
+                ),
+            });
+        }
         _ => {}
     }
     config.firewall = match firewall {
         Section::Table(mut reader) => {
             let firewall = tables::firewall(&mut reader);
-            problems.extend(reader.into_problems());
+            if !reader.is_good() {
+                find.broken.push("firewall");
+            }
+            find.problems.extend(reader.into_problems());
             firewall
         }
         Section::Invalid => tables::nobody(),
         Section::Absent => Firewall::default(),
     };
 
+    let Findings {
+        mut problems,
+        broken,
+    } = findings;
     unknown_tables(root, text, &mut problems);
     if config.firewall.allow.is_none() && (lost_permissions || misplaced_permissions(root, true)) {
         config.firewall = tables::nobody();
@@ -81,7 +98,12 @@ pub fn parse(text: &str) -> Parsed {
         config.firewall.forward.clear();
     }
     problems.sort_by_key(|problem| problem.line);
-    Parsed { config, problems }
+    Parsed {
+        config,
+        problems,
+        broken,
+        torn: document.lost_from.is_some(),
+    }
 }
 
 /// The same for the bytes of the file, which may be no text at all. A byte that is no UTF-8 costs
@@ -89,6 +111,7 @@ pub fn parse(text: &str) -> Parsed {
 pub fn parse_bytes(bytes: &[u8]) -> Parsed {
     let (text, problem) = decode(bytes);
     let mut parsed = parse(&text);
+    parsed.torn |= text.is_empty() && !bytes.is_empty();
     parsed.problems.extend(problem);
     parsed.problems.sort_by_key(|problem| problem.line);
     parsed
@@ -126,15 +149,34 @@ fn section<'a>(
     }
 }
 
-fn finish<'a, T>(
-    mut reader: Reader<'a>,
-    read: impl FnOnce(&mut Reader<'a>) -> Option<T>,
-    problems: &mut Vec<Problem>,
-) -> Option<T> {
-    let value = read(&mut reader).filter(|_| reader.is_good());
-    reader.no_others();
-    problems.extend(reader.into_problems());
-    value
+/// What is wrong with the tables read so far.
+struct Findings {
+    problems: Vec<Problem>,
+    broken: Vec<&'static str>,
+}
+
+impl Findings {
+    fn table<'a, T>(
+        &mut self,
+        section: Section<'a>,
+        read: impl FnOnce(&mut Reader<'a>) -> Option<T>,
+    ) -> Option<T> {
+        let Section::Table(mut reader) = section else {
+            return None;
+        };
+        let value = read(&mut reader).filter(|_| reader.is_good());
+        if value.is_none() {
+            self.broken.push(reader.path());
+        }
+        reader.no_others();
+        self.problems.extend(reader.into_problems());
+        value
+    }
+}
+
+/// A reader for a table that has a value whatever stands in it.
+fn some<'a, T>(read: fn(&mut Reader<'a>) -> T) -> impl FnOnce(&mut Reader<'a>) -> Option<T> {
+    move |reader| Some(read(reader))
 }
 
 fn unknown_tables<'a>(root: &'a DeTable<'a>, text: &'a str, problems: &mut Vec<Problem>) {

@@ -11,6 +11,11 @@ pub struct Parsed {
     pub config: Config,
     /// What could not, in the order of the lines.
     pub problems: Vec<Problem>,
+    /// Tables that say something unusable, so that their default stands in for them. A key that
+    /// does not exist breaks none.
+    pub broken: Vec<&'static str>,
+    /// Whether a part of the file, or all of it, could not be read at all.
+    pub torn: bool,
 }
 
 /// One thing wrong with the file. No secret is ever part of it.

@@ -5,7 +5,7 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-use crate::{Problem, problem::printable, suggest, text::line_of};
+use crate::{Problem, problem::printable, secrets::is_mask, suggest, text::line_of};
 
 /// What a text must look like.
 pub(crate) struct Rule<T> {
@@ -166,6 +166,11 @@ impl<'a> Reader<'a> {
         self.report(line, key, reason);
     }
 
+    /// Name of the table.
+    pub(crate) const fn path(&self) -> &'static str {
+        self.path
+    }
+
     /// Whether everything asked for so far was right.
     pub(crate) fn is_good(&self) -> bool {
         self.problems.is_empty()
@@ -217,6 +222,12 @@ impl<'a> Reader<'a> {
 
     fn check<T>(&mut self, key: &str, value: &Spanned<DeValue<'_>>, rule: &Rule<T>) -> Option<T> {
         let read = match value.get_ref() {
+            DeValue::String(text) if rule.secret && is_mask(text) => {
+                let reason = "expected the secret itself: its stars stand for one that was \
+                              imported, and the box has none";
+                self.report(self.line_of(value), key, reason.into());
+                return None;
+            }
             DeValue::String(text) => (rule.read)(text),
             _ => None,
         };

@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use crate::{Cidr, Protocol, Secret, reader::Rule};
+use crate::{Cidr, Protocol, PublicKey, Secret, reader::Rule};
 
 /// Goes into `AT+CGDCONT=1,"IP","<apn>"`: nothing that ends the quotes or the command. At most
 /// 100 characters (3GPP TS 23.003).
@@ -183,6 +183,40 @@ pub(crate) const REGION: Rule<String> = Rule {
     read: |text| {
         let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         (within(text, 1, 32) && text.chars().all(allowed)).then(|| text.to_owned())
+    },
+};
+
+/// Not shown: the private half is as long.
+pub(crate) const PUBLIC_KEY: Rule<PublicKey> = Rule {
+    expected: "an Ed25519 public key: the base64 of 32 bytes",
+    secret: true,
+    read: |text| text.parse().ok(),
+};
+
+/// Where an update lies. Not shown: it may hold a password.
+pub(crate) const DOWNLOAD: Rule<String> = Rule {
+    expected: "a URL such as https://example.org/failberrypi.update without user or password",
+    secret: true,
+    read: |text| {
+        let rest = text.strip_prefix("https://")?;
+        let (authority, path) = rest.split_once('/')?;
+        let (host, port) = authority.split_once(':').unwrap_or((authority, "443"));
+        let good = is_name_or_address(host)
+            && port.bytes().all(|byte| byte.is_ascii_digit())
+            && matches!(port.parse::<u16>(), Ok(1..))
+            && within(text, 1, 1024)
+            && path.bytes().all(|byte| byte.is_ascii_graphic());
+        good.then(|| text.to_owned())
+    },
+};
+
+/// What a person can type on any keyboard, and a terminal sends as it is.
+pub(crate) const CONSOLE_PASSWORD: Rule<Secret> = Rule {
+    expected: "a password of 4 to 64 letters, digits, signs or spaces",
+    secret: true,
+    read: |text| {
+        let allowed = |c: char| c.is_ascii_graphic() || c == ' ';
+        (within(text, 4, 64) && text.chars().all(allowed)).then(|| text.to_owned().into())
     },
 };
 

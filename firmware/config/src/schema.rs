@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Cidr, Secret};
+use crate::{Cidr, PublicKey, Secret};
 
 /// The whole file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +24,12 @@ pub struct Config {
     pub firewall: Firewall,
     /// Time servers.
     pub time: Time,
+    /// Signed updates.
+    pub update: Update,
+    /// The serial console.
+    pub console: Console,
+    /// The box itself.
+    pub system: System,
 }
 
 /// `[carrier]`.
@@ -147,6 +153,61 @@ pub enum Protocol {
 pub struct Time {
     /// SNTP servers, asked in turn.
     pub servers: Vec<String>,
+}
+
+/// `[update]`: without keys nothing is taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Update {
+    /// Ed25519 keys, one of which must have signed an update.
+    pub keys: Vec<PublicKey>,
+    /// Where updates are looked for; nowhere where absent.
+    pub url: Option<String>,
+    /// Look also while the mobile link is the only one.
+    pub over_mobile: bool,
+    /// Hours between two looks.
+    pub every_hours: u32,
+    /// Port on the LAN that takes a pushed update.
+    pub port: u16,
+}
+
+impl Default for Update {
+    fn default() -> Self {
+        Self {
+            keys: Vec::new(),
+            url: None,
+            over_mobile: false,
+            every_hours: 24,
+            port: 9002,
+        }
+    }
+}
+
+/// `[console]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Console {
+    /// Whether it answers.
+    pub enabled: bool,
+    /// What it asks for first; nothing where absent.
+    pub password: Option<Secret>,
+}
+
+impl Default for Console {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            password: None,
+        }
+    }
+}
+
+/// `[system]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct System {
+    /// Leave secrets in the file on the card that a laptop reads.
+    pub keep_secrets: bool,
 }
 
 impl Default for Time {

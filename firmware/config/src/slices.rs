@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Aws, Carrier, Config, Dyndns, Firewall, Lan, Stick, Time};
+use crate::{Aws, Carrier, Config, Console, Dyndns, Firewall, Lan, Stick, Time, Update};
 
 /// For `uplink`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +21,9 @@ pub struct NetworkConfig {
     pub lan: Lan,
     /// What may pass.
     pub firewall: Firewall,
+    /// Port on the LAN that takes a pushed update; none where nobody may sign one.
+    #[serde(default)]
+    pub update_port: Option<u16>,
 }
 
 /// For `clock`.
@@ -37,6 +40,29 @@ pub struct DyndnsConfig {
     pub record: Option<(Dyndns, Aws)>,
 }
 
+/// For `update`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UpdateConfig {
+    /// Whose updates, and from where.
+    pub update: Update,
+}
+
+/// For `console`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConsoleConfig {
+    /// Whether it answers, and to whom.
+    pub console: Console,
+    /// The settings in force as TOML, secrets shown as [`SHOWN`](crate::SHOWN).
+    #[serde(default)]
+    pub in_force: String,
+    /// What is wrong with the file on the card and what follows from it, a sentence each.
+    #[serde(default)]
+    pub problems: Vec<String>,
+    /// Whether there are settings before the present ones to go back to.
+    #[serde(default)]
+    pub has_previous: bool,
+}
+
 impl From<&Config> for UplinkConfig {
     fn from(config: &Config) -> Self {
         Self {
@@ -51,6 +77,7 @@ impl From<&Config> for NetworkConfig {
         Self {
             lan: config.lan.clone(),
             firewall: config.firewall.clone(),
+            update_port: (!config.update.keys.is_empty()).then_some(config.update.port),
         }
     }
 }
@@ -67,6 +94,23 @@ impl From<&Config> for DyndnsConfig {
     fn from(config: &Config) -> Self {
         Self {
             record: config.dyndns.clone().zip(config.aws.clone()),
+        }
+    }
+}
+
+impl From<&Config> for UpdateConfig {
+    fn from(config: &Config) -> Self {
+        Self {
+            update: config.update.clone(),
+        }
+    }
+}
+
+impl From<&Config> for ConsoleConfig {
+    fn from(config: &Config) -> Self {
+        Self {
+            console: config.console.clone(),
+            ..Self::default()
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Finding what a person meant by a misspelt key.
 
 /// Every table with its keys.
-const KEYS: [(&str, &[&str]); 7] = [
+const KEYS: [(&str, &[&str]); 10] = [
     ("carrier", &["apn", "dial", "user", "password", "pin"]),
     ("stick", &["port", "keep_cdrom"]),
     ("lan", &["address", "gateway", "dns", "hostname"]),
@@ -12,6 +12,12 @@ const KEYS: [(&str, &[&str]); 7] = [
     ("aws", &["access_key_id", "secret_access_key", "region"]),
     ("firewall", &["allow", "forward"]),
     ("time", &["servers"]),
+    (
+        "update",
+        &["keys", "url", "over_mobile", "every_hours", "port"],
+    ),
+    ("console", &["enabled", "password"]),
+    ("system", &["keep_secrets"]),
 ];
 
 /// Why `key` is of no use where it stands, among the keys `known` there.
@@ -31,7 +37,7 @@ pub(crate) fn unknown(key: &str, known: &[&str]) -> String {
 }
 
 /// Names of the tables.
-pub(crate) fn tables() -> [&'static str; 7] {
+pub(crate) fn tables() -> [&'static str; 10] {
     KEYS.map(|(table, _)| table)
 }
 

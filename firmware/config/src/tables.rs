@@ -3,7 +3,8 @@
 use std::{collections::HashSet, net::Ipv4Addr};
 
 use crate::{
-    Aws, Carrier, Cidr, Dyndns, Firewall, Forward, Lan, Protocol, Stick, Time,
+    Aws, Carrier, Cidr, Console, Dyndns, Firewall, Forward, Lan, Protocol, Stick, System, Time,
+    Update,
     reader::Reader,
     rules::{self, in_host_range},
 };
@@ -16,6 +17,18 @@ const MAX_RULES: usize = 256;
 
 /// Answers the health checks at the carrier address itself.
 const HEALTH_PORT: u16 = 9000;
+
+/// Status for the LAN, beside the health checks.
+const TAKEN_PORTS: [u16; 2] = [HEALTH_PORT, 9001];
+
+/// Ports below it take a privilege that `update` does not have.
+const LEAST_PORT: u32 = 1024;
+
+/// A key for each of those who build images, and the ones they are changed to.
+const MAX_KEYS: usize = 8;
+
+/// A month: whoever looks more rarely does not look.
+const MAX_HOURS: u32 = 744;
 
 /// Route 53 takes more; a day is already useless for an address that changes daily.
 const MAX_TTL: u32 = 86_400;
@@ -138,6 +151,44 @@ pub(crate) fn time(t: &mut Reader<'_>) -> Time {
         );
     }
     servers.map_or_else(Time::default, |servers| Time { servers })
+}
+
+pub(crate) fn update(t: &mut Reader<'_>) -> Update {
+    let default = Update::default();
+    let update = Update {
+        keys: t
+            .list("keys", &rules::PUBLIC_KEY, MAX_KEYS)
+            .unwrap_or_default(),
+        url: t.optional("url", &rules::DOWNLOAD),
+        over_mobile: t.flag("over_mobile").unwrap_or_default(),
+        every_hours: t
+            .number("every_hours", 1, MAX_HOURS)
+            .unwrap_or(default.every_hours),
+        port: t
+            .number("port", LEAST_PORT, u16::MAX.into())
+            .and_then(|port| port.try_into().ok())
+            .unwrap_or(default.port),
+    };
+    if TAKEN_PORTS.contains(&update.port) {
+        t.object(
+            "port",
+            format!("expected another port than {}: it is taken", update.port),
+        );
+    }
+    update
+}
+
+pub(crate) fn console(t: &mut Reader<'_>) -> Console {
+    Console {
+        enabled: t.flag("enabled").unwrap_or(true),
+        password: t.optional("password", &rules::CONSOLE_PASSWORD),
+    }
+}
+
+pub(crate) fn system(t: &mut Reader<'_>) -> System {
+    System {
+        keep_secrets: t.flag("keep_secrets").unwrap_or_default(),
+    }
 }
 
 /// Nobody may use the mobile link, and nothing is forwarded.

@@ -66,6 +66,38 @@ const PROBLEMS: &[(&str, &str)] = &[
         "line 5, key aws.access_key_id: expected an access key id of 16 to 128 capital letters and digits such as AKIAIOSFODNN7EXAMPLE, got another text (not shown)",
     ),
     (
+        "[update]\nkeys = ['c2hvcnQ=']",
+        "line 2, key update.keys: expected an Ed25519 public key: the base64 of 32 bytes, got another text (not shown)",
+    ),
+    (
+        "[update]\nurl = 'http://example.org/x'",
+        "line 2, key update.url: expected a URL such as https://example.org/failberrypi.update without user or password, got another text (not shown)",
+    ),
+    (
+        "[update]\n\nevery_hours = 0",
+        "line 3, key update.every_hours: expected a number from 1 to 744, got 0",
+    ),
+    (
+        "[update]\nport = 80",
+        "line 2, key update.port: expected a number from 1024 to 65535, got 80",
+    ),
+    (
+        "[update]\nport = 9000",
+        "line 2, key update.port: expected another port than 9000: it is taken",
+    ),
+    (
+        "[console]\npassword = 'abc'",
+        "line 2, key console.password: expected a password of 4 to 64 letters, digits, signs or spaces, got another text (not shown)",
+    ),
+    (
+        "[sistem]\nkeep_secrets = true",
+        "line 1, key sistem: no such key; did you mean system?",
+    ),
+    (
+        "keep_secrets = true",
+        "line 1, key keep_secrets: no such key here; it belongs under [system]",
+    ),
+    (
         "[lan]\naddress = '192.168.88.2'",
         "line 2, key lan.address: expected an address with its prefix length (8 to 30) such as 192.168.88.2/24, got \"192.168.88.2\"",
     ),
@@ -335,7 +367,9 @@ fn a_wrong_firewall_fails_safe() {
 
 #[test]
 fn a_syntax_error_costs_the_rest() {
-    let Parsed { config, problems } = parse(
+    let Parsed {
+        config, problems, ..
+    } = parse(
         "[carrier]\napn = 'a'\n\n[lan]\nhostname = 'pi'\ndns = [\n\n[time]\nservers = ['t.example']\n",
     );
     assert_eq!(config.carrier.unwrap().apn, "a");

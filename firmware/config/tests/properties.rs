@@ -4,8 +4,8 @@
 use std::net::Ipv4Addr;
 
 use failberry_config::{
-    Aws, Carrier, Cidr, Config, Dyndns, Firewall, Forward, Lan, Protocol, Secret, Stick, Time,
-    parse, parse_bytes,
+    Aws, Carrier, Cidr, Config, Console, Dyndns, Firewall, Forward, Lan, Protocol, PublicKey,
+    Secret, Stick, System, Time, Update, import, parse, parse_bytes,
 };
 use proptest::{collection::vec, option, prelude::*};
 
@@ -41,7 +41,12 @@ fn carrier() -> impl Strategy<Value = Carrier> {
         pin,
     )
         .prop_map(|(apn, dial, user, password, pin)| {
-            let clean = |text: String| text.replace(char::REPLACEMENT_CHARACTER, "");
+            // Stars alone stand for something else.
+            let clean = |text: String| {
+                let text = text.replace(char::REPLACEMENT_CHARACTER, "");
+                let is_mask = text.bytes().all(|byte| byte == b'*');
+                if is_mask { String::new() } else { text }
+            };
             Carrier {
                 apn,
                 dial,
@@ -156,6 +161,26 @@ fn stick() -> impl Strategy<Value = Stick> {
     (port, any::<bool>()).prop_map(|(port, keep_cdrom)| Stick { port, keep_cdrom })
 }
 
+fn life() -> impl Strategy<Value = (Update, Console, System)> {
+    let keys = vec(any::<[u8; 32]>().prop_map(PublicKey), 0..3);
+    let url = option::of((name(), "[a-z0-9/.?=-]{0,20}"))
+        .prop_map(|url| url.map(|(host, path)| format!("https://{host}/{path}")));
+    let update = (keys, url, any::<bool>(), 1u32..=744, 9002u16..).prop_map(
+        |(keys, url, over_mobile, every_hours, port)| Update {
+            keys,
+            url,
+            over_mobile,
+            every_hours,
+            port,
+        },
+    );
+    let password = option::of("[a-z]{4,20}".prop_map(Secret::from));
+    let console =
+        (any::<bool>(), password).prop_map(|(enabled, password)| Console { enabled, password });
+    let system = any::<bool>().prop_map(|keep_secrets| System { keep_secrets });
+    (update, console, system)
+}
+
 fn config() -> impl Strategy<Value = Config> {
     let time = vec(name(), 1..8).prop_map(|servers| Time { servers });
     (
@@ -165,8 +190,10 @@ fn config() -> impl Strategy<Value = Config> {
         option::of(record()),
         firewall(),
         time,
+        life(),
     )
-        .prop_map(|(carrier, stick, lan, record, firewall, time)| {
+        .prop_map(|(carrier, stick, lan, record, firewall, time, life)| {
+            let (update, console, system) = life;
             let (dyndns, aws) = record.unzip();
             Config {
                 carrier,
@@ -176,6 +203,9 @@ fn config() -> impl Strategy<Value = Config> {
                 aws,
                 firewall,
                 time,
+                update,
+                console,
+                system,
             }
         })
 }
@@ -206,7 +236,25 @@ proptest! {
         let text = toml::to_string(&config).unwrap();
         let parsed = parse(&text);
         prop_assert_eq!(&parsed.problems, &[], "{}", text);
-        prop_assert_eq!(parsed.config, config);
+        prop_assert_eq!(&parsed.config, &config);
+        prop_assert_eq!(&import(text.as_bytes(), None).config, &config);
+    }
+
+    /// Whatever is imported after whatever, the settings kept mean what is in force.
+    #[test]
+    fn what_is_kept_is_what_is_in_force(
+        before in config(), slips in vec((0usize..400, "[^a]?"), 0..4)
+    ) {
+        let before = import(toml::to_string(&before).unwrap().as_bytes(), None).settings;
+        let mut text = example();
+        for (at, put) in slips {
+            let at = at % text.len();
+            if text.is_char_boundary(at) && text.is_char_boundary(at + 1) {
+                text.replace_range(at..=at, &put);
+            }
+        }
+        let imported = import(text.as_bytes(), Some(&before));
+        prop_assert_eq!(parse(&imported.settings).config, imported.config);
     }
 
     /// Slips of the finger: letters lost, added, changed.

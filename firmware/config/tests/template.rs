@@ -16,6 +16,10 @@ fn filled_in() -> String {
             .filter(|rest| !rest.is_empty() && !rest.starts_with(' '));
         text.push_str(setting.unwrap_or(line));
         text.push('\n');
+        if setting == Some("password = \"\"") && text.contains("\n[console]\n") {
+            let empty = text.len() - "\"\"\n".len();
+            text.replace_range(empty.., "\"open sesame\"\n");
+        }
         if setting == Some("-----BEGIN CERTIFICATE-----") {
             text.push_str(base64);
             text.push('\n');
@@ -51,6 +55,8 @@ fn every_example_in_it_is_valid() {
     assert!(config.aws.is_some());
     assert_ne!(config.firewall, Firewall::default());
     assert_eq!(config.time.servers.len(), 4);
+    assert_eq!(config.update.keys.len(), 1);
+    assert!(config.console.password.is_some());
 }
 
 #[test]
@@ -66,7 +72,15 @@ fn it_explains_every_key_and_shows_the_defaults() {
             assert!(TEMPLATE.contains(&format!("\n#{key} = ")), "{table}.{key}");
         }
     }
-    assert_eq!(config.time, Config::default().time);
+    let default = Config::default();
+    assert_eq!(config.time, default.time);
+    assert_eq!(config.system, default.system);
+    assert_eq!(config.console.enabled, default.console.enabled);
+    let (shown, default) = (&config.update, default.update);
+    assert_eq!(
+        (shown.over_mobile, shown.every_hours, shown.port),
+        (default.over_mobile, default.every_hours, default.port)
+    );
     // A few keys on their own show what the others default to.
     let bare = parse(
         "[carrier]\napn='a'\n[dyndns]\nname='a.b'\nzone='Z1'\n[aws]\naccess_key_id='AKIAIOSFODNN7EXAMPLE'\n\

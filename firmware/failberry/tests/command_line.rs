@@ -5,7 +5,8 @@ use std::{os::unix::process::CommandExt, process::Command};
 
 #[test]
 fn a_wrong_word_is_told_and_exits_2() {
-    let names = "expected one of network, uplink, health, clock, dyndns, storage";
+    let names =
+        "expected one of network, uplink, health, clock, dyndns, update, console, storage, slots";
     for (words, got) in [
         (&["nonsense"][..], "got \"nonsense\""),
         (&["supervisor"][..], "got \"supervisor\""),

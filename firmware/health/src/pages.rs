@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use failberry_state::{
     BootMillis, ClockState, DyndnsState, HealthState, NetworkState, Recovery, RecoveryRung,
-    RecoveryStep, State, SupervisorState, UplinkState, read,
+    RecoveryStep, State, SupervisorState, UpdateState, UplinkState, read,
 };
 use serde_json::{Value, json};
 
@@ -72,6 +72,7 @@ fn status() -> Value {
         "clock": told::<ClockState>(),
         "dyndns": told::<DyndnsState>(),
         "health": told::<HealthState>(),
+        "update": told::<UpdateState>(),
     })
 }
 
@@ -82,6 +83,7 @@ fn summary() -> String {
     let uplink = read::<UplinkState>().unwrap_or_default();
     let dyndns = read::<DyndnsState>().unwrap_or_default();
     let clock = read::<ClockState>().unwrap_or_default();
+    let update = read::<UpdateState>().unwrap_or_default();
 
     let mut rows: Vec<(&str, String)> = vec![(
         "FailberryPi",
@@ -120,11 +122,15 @@ fn summary() -> String {
         "clock",
         if clock.synced { "set" } else { "not set yet" }.into(),
     ));
+    if let Some(told) = update.last_update {
+        rows.push(("update", told));
+    }
     for (who, error) in [
         ("uplink", uplink.last_error),
         ("network", network.last_error),
         ("clock", clock.last_error),
         ("dyndns", dyndns.last_error),
+        ("update", update.last_error),
     ] {
         if let Some(error) = error {
             rows.push(("trouble", format!("{who}: {error}")));

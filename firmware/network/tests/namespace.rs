@@ -59,7 +59,7 @@ fn main() {
 
 fn scenario(report: &mut Report) {
     let world = World::new();
-    let filter = firewall::ruleset(&config().firewall);
+    let filter = firewall::ruleset(&config().firewall, config().update_port);
     // Some kernels have no packet filter at all; what leans on it is then told as skipped.
     let guarded = firewall::apply(&firewall::Ruleset {
         table: "probe",
@@ -380,6 +380,7 @@ fn unguarded(report: &mut Report, world: &World) {
 fn config() -> NetworkConfig {
     let allow = ["192.168.88.20/32", "192.168.90.77/24", "10.20.55.0/20"];
     NetworkConfig {
+        update_port: Some(9002),
         lan: Lan {
             hostname: Some("testberry".into()),
             ..Lan::default()

@@ -13,6 +13,7 @@ mod config;
 mod limits;
 mod logger;
 mod names;
+pub mod orders;
 mod privileges;
 mod request;
 
@@ -24,8 +25,8 @@ pub use logger::{init as init_log, parse_line};
 pub use names::look_up;
 pub use privileges::{Capability, PrivilegeError, drop_to};
 pub use request::{
-    ATTENDED, ATTENDED_FOR, MAX_MESSAGE, REQUESTS, Reply, Request, RequestError, UPDATE_WRITING,
-    ask, ask_under,
+    ATTENDED, ATTENDED_FOR, MAX_MESSAGE, REQUESTS, Reply, Request, RequestError, SlotsOrder,
+    UPDATE_WRITING, ask, ask_under,
 };
 
 /// How a service ends when it cannot go on: told to the log, then restarted by the supervisor.

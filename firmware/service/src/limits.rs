@@ -26,9 +26,14 @@ const fn of(service: Service) -> Limits {
         Service::Supervisor => (-1000, false),
         Service::Network => (-600, false),
         Service::Uplink => (-500, false),
-        Service::Storage => (0, false),
+        // They end within seconds, and what they began should be finished.
+        Service::Storage | Service::Slots => (0, false),
         // The house stays online without them, and they start anew with little.
         Service::Clock => (500, true),
+        // A person at the cable sees why memory ran out.
+        Service::Console => (400, true),
+        // What it has written is begun anew.
+        Service::Update => (600, true),
         Service::Dyndns => (700, true),
         Service::Health => (900, true),
     };
@@ -71,7 +76,9 @@ mod tests {
             [
                 Service::Health,
                 Service::Dyndns,
+                Service::Update,
                 Service::Clock,
+                Service::Console,
                 Service::Uplink,
                 Service::Network,
             ]

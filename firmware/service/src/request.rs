@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use failberry_state::{RUN, Service};
+use failberry_state::{RUN, Service, Slot};
 use serde::{Deserialize, Serialize};
 
 /// Where PID 1 listens, below the root of all run-time state.
@@ -27,14 +27,16 @@ pub const ATTENDED_FOR: Duration = Duration::from_secs(600);
 /// Longest request and reply in bytes: a reason is a sentence.
 pub const MAX_MESSAGE: usize = 4096;
 
-/// PID 1 answers in its next turn; longer than this it has other troubles.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// PID 1 answers in its next turn, and an order about the card when it is carried out, which it
+/// gives 30 s. Longer than this it has other troubles.
+const PATIENCE: Duration = Duration::from_secs(35);
 
 /// What a service can ask for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Request {
-    /// An orderly reboot. Services have a budget of them; root, who speaks for a person, has not.
+    /// An orderly reboot. Services have a budget of them; `console` and root, who speak for a
+    /// person, have not.
     Reboot {
         /// Why, for the console and for the next life.
         reason: String,
@@ -46,13 +48,44 @@ pub enum Request {
         /// Why.
         reason: String,
     },
+    /// The boot loader's slots.
+    Slots(SlotsOrder),
+    /// Forget all settings, secrets and counters on the card, and reboot; from `console` only.
+    FactoryReset,
+    /// Use the settings before the present ones again, at once; from `console` only.
+    RevertConfig,
+}
+
+/// What the boot loader is to do from the next boot on. Root may order all of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum SlotsOrder {
+    /// Boot `slot`, and the other one again where it is not confirmed; from `update` only.
+    Try {
+        /// The slot with the new image.
+        slot: Slot,
+        /// Boots it gets to prove itself.
+        tries: u8,
+    },
+    /// The slot that runs has proven itself; from `update` only.
+    Confirm,
+    /// The slot that runs will not prove itself: back to the other one; from `update` only.
+    GiveUp {
+        /// Why, for the log.
+        reason: String,
+    },
+    /// Boot `slot` from now on, since a person says so; from `console` only.
+    Choose {
+        /// The slot.
+        slot: Slot,
+    },
 }
 
 /// What became of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reply {
-    /// It is being done.
+    /// It is being done; an order about the card is done.
     Accepted,
     /// It is not, and this is why.
     Refused {
@@ -84,7 +117,7 @@ pub enum RequestError {
     },
 }
 
-/// Asks PID 1. Blocks for some seconds at most.
+/// Asks PID 1. Blocks for a moment, or while an order about the card is carried out: 35 s at most.
 ///
 /// # Errors
 /// The socket's, or a reply that is none.

@@ -8,6 +8,7 @@
 mod file;
 mod recovery;
 mod service;
+mod slot;
 mod supervisor;
 mod time;
 mod types;
@@ -16,6 +17,7 @@ mod watch;
 pub use file::{RUN, StateError, StateFile, directory, read, read_under};
 pub use recovery::{PastStep, Recovery, RecoveryRung, RecoveryStep};
 pub use service::Service;
+pub use slot::Slot;
 pub use supervisor::{PastLife, ServiceState, SupervisorState};
 pub use time::BootMillis;
 pub use types::*;

@@ -180,6 +180,58 @@ pub struct HealthState {
     pub malformed: u64,
 }
 
+/// The slots and what is being written to them; written by `update`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct UpdateState {
+    /// Version of the image that runs.
+    pub version: String,
+    /// What is being done.
+    pub phase: UpdatePhase,
+    /// The key by which a laptop knows this box, where it listens for updates.
+    pub key: Option<String>,
+    /// How the latest update went, in words.
+    pub last_update: Option<String>,
+    /// What went wrong last.
+    pub last_error: Option<String>,
+}
+
+/// What is being done about an update.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum UpdatePhase {
+    /// Nothing.
+    #[default]
+    Idle,
+    /// An image is being written to the other slot.
+    Writing {
+        /// Its version.
+        version: String,
+        /// Bytes written.
+        done: u64,
+        /// Bytes it has.
+        of: u64,
+    },
+    /// The image in the other slot is tried at the next start.
+    Written {
+        /// Its version.
+        version: String,
+    },
+    /// The image that runs has to prove itself.
+    OnTrial {
+        /// Its version.
+        version: String,
+    },
+}
+
+/// The serial console; written by `console`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ConsoleState {
+    /// What went wrong last.
+    pub last_error: Option<String>,
+}
+
 macro_rules! owned_by {
     ($($state:ty => $owner:ident),+ $(,)?) => {
         $(impl State for $state { const OWNER: Service = Service::$owner; })+
@@ -191,5 +243,7 @@ owned_by! {
     ClockState => Clock,
     DyndnsState => Dyndns,
     HealthState => Health,
+    UpdateState => Update,
+    ConsoleState => Console,
     SupervisorState => Supervisor,
 }

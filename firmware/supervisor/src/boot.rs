@@ -9,7 +9,7 @@ use std::{
 };
 
 use failberry_service::confine;
-use failberry_state::{BootMillis, RUN, Service, SupervisorState};
+use failberry_state::{BootMillis, RUN, Service, Slot, SupervisorState};
 use nix::{
     mount::{MsFlags, mount, umount},
     sys::{
@@ -67,11 +67,11 @@ fn boot_and_keep() -> Result<Ending, Box<dyn std::error::Error>> {
     let cmdline = Cmdline::read();
     let state = SupervisorState {
         version: env!("CARGO_PKG_VERSION").into(),
-        slot: cmdline.slot.map(String::from).unwrap_or_default(),
+        slot: cmdline.slot.map(|s| s.name().into()).unwrap_or_default(),
         started,
         ..SupervisorState::default()
     };
-    let slot = cmdline.slot.map_or("none".into(), String::from);
+    let slot = cmdline.slot.map_or("none", Slot::name);
     log::info!("failberry {} is PID 1, slot {slot}", state.version);
     for text in trouble {
         log::error!("{text}");

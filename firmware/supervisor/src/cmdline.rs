@@ -1,6 +1,13 @@
 //! What the boot loader tells on the kernel command line.
 
-use std::fs;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use failberry_state::Slot;
+
+use crate::devices::DEV;
 
 /// The words that are for us.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -8,7 +15,9 @@ pub(crate) struct Cmdline {
     /// Block device of the card, from `failberry.card`.
     pub(crate) card: Option<String>,
     /// Slot booted from, from `failberry.slot`: `a` or `b`.
-    pub(crate) slot: Option<char>,
+    pub(crate) slot: Option<Slot>,
+    /// Serial line of the kernel's console, from the last such `console`.
+    pub(crate) console: Option<String>,
     /// Board, from `failberry.board`.
     pub(crate) board: Option<String>,
     /// Whether the hardware watchdog is left alone, from `failberry.watchdog=off`: an emulated
@@ -22,9 +31,17 @@ impl Cmdline {
         Self::parse(&fs::read_to_string("/proc/cmdline").unwrap_or_default())
     }
 
-    fn parse(text: &str) -> Self {
+    /// Name of the card's device: that of every board we know where the boot loader tells none.
+    pub(crate) fn card_name(&self) -> &str {
+        self.card.as_deref().unwrap_or("mmcblk0")
+    }
+
+    pub(crate) fn parse(text: &str) -> Self {
         let mut found = Self::default();
         for word in text.split_ascii_whitespace() {
+            if let Some(line) = word.strip_prefix("console=").and_then(serial) {
+                found.console = Some(line.into());
+            }
             let Some((key, value)) = word
                 .strip_prefix("failberry.")
                 .and_then(|w| w.split_once('='))
@@ -35,14 +52,28 @@ impl Cmdline {
                 // Names become parts of paths.
                 ("card", name) if is_plain(name) => found.card = Some(name.into()),
                 ("board", name) if is_plain(name) => found.board = Some(name.into()),
-                ("slot", "a") => found.slot = Some('a'),
-                ("slot", "b") => found.slot = Some('b'),
+                ("slot", name) => found.slot = Slot::from_name(name).or(found.slot),
                 ("watchdog", "off") => found.no_watchdog = true,
                 _ => {}
             }
         }
         found
     }
+}
+
+/// Device node of the card.
+pub fn card_device() -> PathBuf {
+    Path::new(DEV).join(Cmdline::read().card_name())
+}
+
+/// The name in `name,options` where it is that of a serial line.
+fn serial(console: &str) -> Option<&str> {
+    let name = console.split(',').next()?;
+    let number = ["ttyAMA", "ttyS"]
+        .iter()
+        .find_map(|kind| name.strip_prefix(kind))?;
+    let is_number = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
+    is_number.then_some(name)
 }
 
 fn is_plain(name: &str) -> bool {
@@ -60,7 +91,8 @@ mod tests {
         );
         let expected = Cmdline {
             card: Some("mmcblk0".into()),
-            slot: Some('b'),
+            slot: Some(Slot::B),
+            console: Some("ttyAMA0".into()),
             board: Some("rpi2".into()),
             no_watchdog: true,
         };
@@ -71,6 +103,7 @@ mod tests {
             "failberry.card=../sda failberry.slot=c",
             "failberry.watchdog failberry.watchdog=on watchdog=off",
             "failberry. failberry.=x xfailberry.card=vda",
+            "console=tty1 console=ttyS console=ttyS/0 console=ttyAMA0x xconsole=ttyS0",
         ] {
             assert_eq!(Cmdline::parse(text), Cmdline::default(), "{text}");
         }

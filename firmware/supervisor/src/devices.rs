@@ -11,6 +11,8 @@ use failberry_state::Service;
 use nix::fcntl::OFlag;
 use tokio_modem::driver::skip_closing_wait;
 
+use crate::cmdline::Cmdline;
+
 /// Where the kernel makes them.
 pub(crate) const DEV: &str = "/dev";
 
@@ -24,12 +26,74 @@ const OWNERS: [(&str, Service); 3] = [
     ("bus/usb/*/*", Service::Uplink),
 ];
 
-/// The service that works with the device `name` (below /dev).
-pub(crate) fn owner(name: &str) -> Option<Service> {
-    OWNERS
-        .iter()
-        .find(|(pattern, _)| matches(pattern, name))
-        .map(|(_, service)| *service)
+/// Who gets what, on this machine.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Owners {
+    /// Names that the boot loader tells, and their owners.
+    told: Vec<(String, Service)>,
+}
+
+impl Owners {
+    /// The slot that does not run is for `update` to write, and the console's line is `console`'s.
+    pub(crate) fn of(cmdline: &Cmdline) -> Self {
+        let slot = cmdline.slot.map(|running| {
+            let partition = partition(cmdline.card_name(), running.other().partition());
+            (partition, Service::Update)
+        });
+        let console = cmdline.console.clone().map(|line| (line, Service::Console));
+        Self {
+            told: slot.into_iter().chain(console).collect(),
+        }
+    }
+
+    /// The service that works with the device `name` (below /dev).
+    pub(crate) fn owner(&self, name: &str) -> Option<Service> {
+        let told = self.told.iter().find(|(device, _)| device == name);
+        told.map(|(_, service)| *service).or_else(|| {
+            let mut known = OWNERS.iter();
+            known
+                .find(|(pattern, _)| matches(pattern, name))
+                .map(|(_, service)| *service)
+        })
+    }
+
+    /// Gives the device `name` to the service that works with it, if one does.
+    pub(crate) fn hand_over(&self, dev: &Path, name: &str) {
+        let Some(service) = self.owner(name) else {
+            return;
+        };
+        match lchown(dev.join(name), Some(service.uid()), Some(service.uid())) {
+            // Unplugged again already.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => log::warn!("cannot give /dev/{name} to {}: {error}", service.name()),
+            Ok(()) if name.starts_with(SERIAL) => close_quickly(dev.join(name)),
+            Ok(()) => {}
+        }
+    }
+
+    /// Does so with every device that is there.
+    pub(crate) fn hand_over_all(&self, dev: &Path) {
+        let mut directories = vec![PathBuf::new(), "bus/usb".into()];
+        directories.extend(entries(dev, Path::new("bus/usb")));
+        for name in directories
+            .iter()
+            .flat_map(|directory| entries(dev, directory))
+        {
+            if let Some(name) = name.to_str() {
+                self.hand_over(dev, name);
+            }
+        }
+    }
+}
+
+/// Name of a partition's device: a `p` keeps a number from running into a name that ends in one.
+pub(crate) fn partition(card: &str, number: u32) -> String {
+    let separator = if card.ends_with(|c: char| c.is_ascii_digit()) {
+        "p"
+    } else {
+        ""
+    };
+    format!("{card}{separator}{number}")
 }
 
 fn matches(pattern: &str, name: &str) -> bool {
@@ -55,18 +119,6 @@ fn is_plain(rest: &str) -> bool {
     !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
-/// Gives the device `name` to the service that works with it, if one does.
-pub(crate) fn hand_over(dev: &Path, name: &str) {
-    let Some(service) = owner(name) else { return };
-    match lchown(dev.join(name), Some(service.uid()), Some(service.uid())) {
-        // Unplugged again already.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => log::warn!("cannot give /dev/{name} to {}: {error}", service.name()),
-        Ok(()) if name.starts_with(SERIAL) => close_quickly(dev.join(name)),
-        Ok(()) => {}
-    }
-}
-
 /// Lets nobody wait half a minute for the close of a serial port whose stick hangs, which takes
 /// more privilege than its owner has. On a thread: a stick may hang already when it is opened.
 fn close_quickly(port: PathBuf) {
@@ -83,20 +135,6 @@ fn close_quickly(port: PathBuf) {
     let start = thread::Builder::new().name("serial port".into());
     if let Err(error) = start.spawn(move || drop(set())) {
         log::warn!("cannot have serial ports closed quickly: {error}");
-    }
-}
-
-/// Does so with every device that is there.
-pub(crate) fn hand_over_all(dev: &Path) {
-    let mut directories = vec![PathBuf::new(), "bus/usb".into()];
-    directories.extend(entries(dev, Path::new("bus/usb")));
-    for name in directories
-        .iter()
-        .flat_map(|directory| entries(dev, directory))
-    {
-        if let Some(name) = name.to_str() {
-            hand_over(dev, name);
-        }
     }
 }
 
@@ -118,6 +156,7 @@ mod tests {
 
     #[test]
     fn only_the_named_devices_have_owners() {
+        let owners = Owners::default();
         for (name, expected) in [
             ("ttyUSB0", Some(Service::Uplink)),
             ("ttyUSB12", Some(Service::Uplink)),
@@ -133,8 +172,45 @@ mod tests {
             ("mmcblk0", None),
             ("", None),
         ] {
-            assert_eq!(owner(name), expected, "{name}");
+            assert_eq!(owners.owner(name), expected, "{name}");
         }
+    }
+
+    #[test]
+    fn the_other_slot_and_the_console_have_owners_where_the_boot_loader_tells_them() {
+        let text = "console=tty1 console=ttyAMA0,115200n8 failberry.slot=a";
+        for (text, update, console) in [
+            (text.to_owned(), "mmcblk0p3", "ttyAMA0"),
+            (format!("{text} failberry.slot=b"), "mmcblk0p2", "ttyAMA0"),
+            (
+                format!("{text} failberry.card=vda console=ttyS1"),
+                "vda3",
+                "ttyS1",
+            ),
+        ] {
+            let owners = Owners::of(&Cmdline::parse(&text));
+            let nodes = [
+                "mmcblk0",
+                "mmcblk0p1",
+                "mmcblk0p2",
+                "mmcblk0p3",
+                "mmcblk0p4",
+                "vda2",
+                "vda3",
+                "ttyAMA0",
+                "ttyS1",
+                "tty1",
+            ];
+            let owned = |by| {
+                nodes
+                    .into_iter()
+                    .filter(move |n| owners.owner(n) == Some(by))
+            };
+            assert_eq!(owned.clone()(Service::Update).collect::<Vec<_>>(), [update]);
+            assert_eq!(owned(Service::Console).collect::<Vec<_>>(), [console]);
+        }
+        let owners = Owners::of(&Cmdline::parse("failberry.card=vda console=tty1"));
+        assert_eq!(owners.owner("vda2"), None);
     }
 
     #[test]
@@ -149,7 +225,8 @@ mod tests {
             fs::write(path(name), "").unwrap();
         }
         symlink(path("kmsg"), path("ttyUSB1")).unwrap();
-        hand_over_all(dev.path());
+        let owners = Owners::default();
+        owners.hand_over_all(dev.path());
         let uid = |name: &str| fs::symlink_metadata(path(name)).unwrap().uid();
         for name in ["ttyUSB0", "ppp", "bus/usb/001/003", "ttyUSB1"] {
             assert_eq!(uid(name), Service::Uplink.uid(), "{name}");
@@ -157,6 +234,6 @@ mod tests {
         for name in ["kmsg", "bus/usb/001"] {
             assert_eq!(uid(name), 0, "{name}");
         }
-        hand_over(dev.path(), "ttyUSB7");
+        owners.hand_over(dev.path(), "ttyUSB7");
     }
 }

@@ -207,6 +207,11 @@ impl Keeper {
             .or((self.storage == Some(pid)).then_some(Service::Storage))
     }
 
+    /// Whether a process of `service` is there.
+    pub(crate) fn service_is_there(&self, service: Service) -> bool {
+        self.running().any(|(running, _)| running == service)
+    }
+
     fn find(&mut self, service: Service) -> Option<&mut Kept> {
         self.kept.iter_mut().find(|kept| kept.service == service)
     }

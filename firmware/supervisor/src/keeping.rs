@@ -23,11 +23,14 @@ use nix::{
 };
 
 use crate::{
-    Ending, Kmsg, devices,
+    Ending, Kmsg,
+    cmdline::Cmdline,
+    devices::{self, Owners},
     keeper::{Action, Event, Keeper},
     limiter::Limiter,
     lives::Lives,
     memory, mounts,
+    orders::Orders,
     process::{self, Output},
     requests::Requests,
     storage,
@@ -110,6 +113,7 @@ struct Loop {
     settings: Settings,
     signals: SignalFd,
     uevents: Option<Uevents>,
+    owners: Owners,
     keeper: Keeper,
     outputs: Vec<Output>,
     limiters: Vec<(Service, Limiter)>,
@@ -117,6 +121,7 @@ struct Loop {
     last_words: Vec<(Service, String)>,
     file: StateFile<SupervisorState>,
     requests: Option<Requests>,
+    orders: Orders,
     watchdog: Watchdog,
     lives: Lives,
     /// Whether there may be more to bury.
@@ -130,7 +135,7 @@ struct Loop {
 impl Loop {
     fn new(mut settings: Settings, signals: SignalFd, uevents: Option<Uevents>) -> Self {
         let now = BootMillis::now();
-        let services = Service::SUPERVISED.into_iter().chain([Service::Storage]);
+        let services = Service::SUPERVISED.into_iter().chain(Service::ONE_SHOTS);
         let requests = Requests::listen(&settings.run.join(REQUESTS))
             .inspect_err(|error| log::error!("cannot listen at {REQUESTS}: {error}"))
             .ok();
@@ -139,7 +144,9 @@ impl Loop {
         log::info!("hardware watchdog: {}", watchdog.told);
         settings.state.watchdog.clone_from(&watchdog.told);
         Self {
+            owners: Owners::of(&Cmdline::read()),
             requests,
+            orders: Orders::default(),
             watchdog,
             lives: Lives::new(&settings.memory),
             last_words: Vec::new(),
@@ -162,7 +169,7 @@ impl Loop {
     fn run(mut self) -> Ending {
         if self.uevents.is_some() {
             // What came before the socket was opened sent its events to nobody.
-            devices::hand_over_all(Path::new(devices::DEV));
+            self.owners.hand_over_all(Path::new(devices::DEV));
         }
         loop {
             self.events.push_back(Event::Tick);
@@ -171,7 +178,8 @@ impl Loop {
                     self.act(action);
                 }
             }
-            if let Some(ending) = self.ending {
+            // What is half done on the card is better finished.
+            if let Some(ending) = self.ending.filter(|_| !self.orders.is_awaited()) {
                 self.lives.settle();
                 if ending == Ending::PowerOff {
                     self.watchdog.stop();
@@ -185,6 +193,7 @@ impl Loop {
             self.hear_signals();
             self.hear_requests();
             self.bury();
+            self.hurry_orders();
             self.hear_uevents();
             self.report_dropped();
         }
@@ -224,6 +233,7 @@ impl Loop {
             .into_iter()
             .chain(limits)
             .chain(self.requests.as_ref().and_then(Requests::deadline))
+            .chain(self.orders.deadline())
             .chain(self.lives.deadline())
             .chain([self.watchdog.deadline()])
             .chain((!self.buried_enough).then_some(now))
@@ -271,17 +281,20 @@ impl Loop {
     }
 
     fn start(&mut self, service: Service) {
-        // Whatever still holds the old pipe is not the service.
-        self.drain(service);
-        self.outputs.retain(|output| output.service != service);
-        let event = match process::start(&self.settings.program, service) {
-            Ok((pid, output)) => {
-                self.outputs.push(output);
-                Event::Started(service, pid)
-            }
+        let event = match self.spawn(service, &[]) {
+            Ok(pid) => Event::Started(service, pid),
             Err(error) => Event::NotStarted(service, error.to_string()),
         };
         self.events.push_back(event);
+    }
+
+    fn spawn(&mut self, service: Service, arguments: &[&str]) -> std::io::Result<i32> {
+        // Whatever still holds the old pipe is not the service.
+        self.drain(service);
+        self.outputs.retain(|output| output.service != service);
+        let (pid, output) = process::start(&self.settings.program, service, arguments)?;
+        self.outputs.push(output);
+        Ok(pid)
     }
 
     fn prepared(&mut self) {
@@ -381,8 +394,12 @@ impl Loop {
                 self.buried_enough = true;
                 return;
             };
-            if let Some(service) = self.keeper.service_of(pid) {
+            let service = self.keeper.service_of(pid);
+            if let Some(service) = service.or(self.orders.service_of(pid)) {
                 self.drain(service);
+            }
+            if let Some(done) = self.orders.ended(pid, &how) {
+                self.conclude(done);
             }
             self.events.push_back(Event::Ended(pid, how));
         }
@@ -393,8 +410,8 @@ impl Loop {
         let dev = Path::new(devices::DEV);
         for _ in 0..UEVENTS_A_TURN {
             match uevents.next() {
-                Heard::Added(name) => devices::hand_over(dev, &name),
-                Heard::Lost => devices::hand_over_all(dev),
+                Heard::Added(name) => self.owners.hand_over(dev, &name),
+                Heard::Lost => self.owners.hand_over_all(dev),
                 Heard::Other => {}
                 Heard::Nothing => break,
             }
@@ -425,7 +442,8 @@ pub fn make_directories(run: &Path) -> std::io::Result<()> {
     };
     for service in Service::SUPERVISED
         .into_iter()
-        .chain([Service::Supervisor, Service::Storage])
+        .chain(Service::ONE_SHOTS)
+        .chain([Service::Supervisor])
     {
         make(service.name(), 0o755, service.uid())?;
     }

@@ -32,14 +32,19 @@ pub(crate) struct Output {
     lines: Lines,
 }
 
-/// Starts `program` as `service`; gives out its process id and its output.
-pub(crate) fn start(program: &Path, service: Service) -> io::Result<(i32, Output)> {
+/// Starts `program` as `service` with `arguments`; gives out its process id and its output.
+pub(crate) fn start(
+    program: &Path,
+    service: Service,
+    arguments: &[&str],
+) -> io::Result<(i32, Output)> {
     let (reader, writer) = io::pipe()?;
     fcntl(&reader, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
     // A process group of its own keeps a signal from the console's keyboard away from it.
     let child = Command::new(program)
         .arg0("failberry")
         .arg(service.name())
+        .args(arguments)
         .env_clear()
         .stdin(Stdio::null())
         .stdout(writer.try_clone()?)

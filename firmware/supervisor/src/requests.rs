@@ -20,7 +20,7 @@ use failberry_service::{MAX_MESSAGE, Reply, Request};
 use failberry_state::{BootMillis, Service};
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 
-/// There are five services, and each asks for one thing at a time.
+/// There are seven services, and each asks for one thing at a time.
 const MOST: usize = 8;
 
 /// Time from connecting to the end of the line: it is written at once.
@@ -77,6 +77,15 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
+    #[cfg(test)]
+    pub(crate) fn new(asker: Asker, request: Request, stream: UnixStream) -> Self {
+        Self {
+            asker,
+            request,
+            stream,
+        }
+    }
+
     pub(crate) fn answer(self, reply: &Reply) {
         answer(&self.stream, reply);
     }
@@ -214,7 +223,7 @@ mod tests {
             Asker::from_uid(Service::Uplink.uid()),
             Some(Asker::Service(Service::Uplink))
         );
-        for stranger in [1, 100, 106, 1000, 65_534, u32::MAX] {
+        for stranger in [1, 100, 108, 1000, 65_534, u32::MAX] {
             assert_eq!(Asker::from_uid(stranger), None);
         }
     }

@@ -133,6 +133,36 @@ async fn order(
         .map_err(|error| format!("it was changed, which cannot be kept in mind: {error}"))
 }
 
+/// Switches the CD-ROM for a person, and keeps that in mind; tells what was done, or why not.
+pub(crate) async fn switch(
+    session: &mut Session,
+    on: bool,
+    record: &Record,
+) -> Result<String, String> {
+    let text = |error: &dyn std::fmt::Display| error.to_string();
+    let imei: Imei = session.ask().await.map_err(|error| text(&error))?;
+    let done = if on {
+        let on: Result<AutorunOn, _> = session.ask().await;
+        on.map_err(|error| text(&error))?.done
+    } else {
+        let off: Result<AutorunOff, _> = session.ask().await;
+        off.map_err(|error| text(&error))?.done
+    };
+    if !done {
+        return Err("the stick says that it cannot".into());
+    }
+    record
+        .write(&imei.0, !on)
+        .map_err(|error| format!("it was changed, which cannot be kept in mind: {error}"))?;
+    Ok(if on {
+        "the stick shows its CD-ROM at its start, until it has done so once; \
+         stick.keep_cdrom = true keeps it so"
+    } else {
+        "the stick does not show its CD-ROM any more"
+    }
+    .into())
+}
+
 /// On the port for commands where there is one: the modem port's hang-up takes its time.
 async fn session(stick: &Stick) -> Result<Session, String> {
     let ttys = Sysfs::default().ttys(&stick.device);

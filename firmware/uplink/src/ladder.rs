@@ -16,7 +16,7 @@ pub use rows::{Row, Rung, Trouble};
 const CAP_MS: u64 = 60_000;
 
 /// Some sticks take a second after DTR dropped until they accept a call.
-const FIRST_MS: u64 = 1_000;
+pub(crate) const FIRST_MS: u64 = 1_000;
 
 /// A link that held longer than the longest wait was good; its end is new trouble.
 const LASTING_MS: u64 = CAP_MS;
@@ -140,7 +140,8 @@ impl Ladder {
         rested && within
     }
 
-    fn take(&mut self, rung: Rung, now: u64) {
+    /// Counts a rung that is taken at `now`, by the ladder or by a person.
+    pub fn take(&mut self, rung: Rung, now: u64) {
         let Some(taken) = self.rungs.get_mut(rung as usize) else {
             return;
         };

@@ -9,12 +9,14 @@
 mod attempt;
 mod autorun;
 pub mod blackhole;
+mod desk;
 pub mod echo;
 mod history;
 pub mod ladder;
 mod link;
 pub mod machine;
 mod probe;
+mod question;
 mod rescue;
 mod roundtrip;
 mod service;

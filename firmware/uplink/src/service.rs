@@ -19,9 +19,10 @@ use tokio_modem::dial::Settings;
 
 use crate::{
     attempt::{Attempt, Recipe},
+    desk::{Desk, Heard},
     history::{self, History},
     machine::{Action, Event, Machine, Outcome, PinUse},
-    rescue,
+    question, rescue,
 };
 
 /// Dials, and keeps the link, until told to stop.
@@ -56,6 +57,7 @@ pub fn run() -> ServiceResult {
             Event::Earlier(unblock(history::read).await)
         })),
         history: History::new(),
+        desk: Desk::open(),
         port: config.stick.port,
         file: StateFile::new(),
         published: None,
@@ -77,6 +79,8 @@ struct Dialler {
     /// The card is being read, which a dying one can hold up for ever.
     earlier: Option<Pin<Box<dyn Future<Output = Event>>>>,
     history: History,
+    /// What a person wants.
+    desk: Desk,
     /// Where the stick to use is, if a person says.
     port: Option<String>,
     file: StateFile<UplinkState>,
@@ -121,6 +125,11 @@ impl Dialler {
                         }
                     }
                     Action::RememberPinRefused => remember_pin_refused(),
+                    Action::Reply(reply) => self.desk.reply(&reply),
+                    Action::Question { stick, tty, order } => {
+                        self.desk.ask(question::put(stick, tty, order));
+                    }
+                    Action::DropQuestion => self.desk.drop_question(),
                     Action::Say(level, text) => log::log!(level, "{text}"),
                     Action::Keep => self.history.keep(&self.machine.state().recovery),
                     Action::Exit => {
@@ -185,6 +194,16 @@ impl Dialler {
             let port = self.port.as_deref();
             Ok(Event::Bus(self.sysfs.stick(look, current, port)))
         };
+        let desk = async {
+            Ok(match self.desk.next().await {
+                Heard::Answered => Event::Answered,
+                Heard::Order(order) => {
+                    let (_, stick) = self.machine.look();
+                    let beside = stick.and_then(|stick| question::beside(&self.sysfs, stick));
+                    Event::Order { order, beside }
+                }
+            })
+        };
         let deadline = async {
             match self.machine.deadline() {
                 Some(at) => {
@@ -200,6 +219,7 @@ impl Dialler {
             .or(attempt)
             .or(rescue)
             .or(earlier)
+            .or(desk)
             .or(deadline)
             .await?;
         if matches!(event, Event::Ejected(_) | Event::Recovered(_)) {

@@ -3,7 +3,9 @@
 //! Takes in what the build left in `out/`; gives out one line a step, and a failure with what was
 //! expected, what was there, and where the logs are.
 
+pub mod console;
 pub mod faults;
+pub mod first_boot;
 pub mod house;
 pub mod mistakes;
 pub mod pin;
@@ -11,5 +13,6 @@ pub mod shipped;
 pub mod soak;
 mod steps;
 mod suite;
+pub mod update;
 
 pub use suite::{Outcome, Suite};

@@ -68,6 +68,15 @@ impl Suite {
         }
     }
 
+    /// A scene that cannot even be prepared.
+    pub(crate) fn broken(&mut self, name: &'static str, why: &str) {
+        if self.plays(name) {
+            println!("\nscene {name}");
+            self.tell(false, "the scene is prepared", Instant::now());
+            println!("{why}");
+        }
+    }
+
     /// Whether the scene is one of those to be played.
     pub(crate) fn plays(&self, name: &str) -> bool {
         let filter = self.filter.as_deref();

@@ -4,9 +4,9 @@
 use std::{env, process::ExitCode};
 
 use failberry_system_tests::{
-    Suite,
+    Suite, console,
     faults::{self, Choice},
-    house, mistakes, pin, shipped, soak,
+    first_boot, house, mistakes, pin, shipped, soak, update,
 };
 
 fn main() -> ExitCode {
@@ -38,8 +38,11 @@ fn main() -> ExitCode {
     house::play(&mut suite);
     mistakes::play(&mut suite);
     pin::play(&mut suite);
+    first_boot::play(&mut suite);
+    console::play(&mut suite);
     faults::play(&mut suite, &choice);
     shipped::play(&mut suite);
+    update::play(&mut suite);
     if suite.finish() {
         ExitCode::SUCCESS
     } else {

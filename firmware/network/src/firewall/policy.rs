@@ -19,8 +19,9 @@ const PING: Match = Match::Limit {
     burst: 20,
 };
 
-/// The whole table for `config`. It does not depend on addresses, so it stands before any is set.
-pub fn ruleset(config: &Firewall) -> Ruleset {
+/// The whole table for `config`, with a door for the LAN's laptops at `update_port`. It does not
+/// depend on addresses, so it stands before any is set.
+pub fn ruleset(config: &Firewall, update_port: Option<u16>) -> Ruleset {
     Ruleset {
         table: "failberry",
         chains: vec![
@@ -28,7 +29,7 @@ pub fn ruleset(config: &Firewall) -> Ruleset {
             destination_nat(config),
             marks_in(),
             marks_out(),
-            input(),
+            input(update_port),
             segment_size(),
             forward(config),
             source_nat(),
@@ -114,7 +115,7 @@ fn marks_out() -> Chain {
     )
 }
 
-fn input() -> Chain {
+fn input(update_port: Option<u16>) -> Chain {
     let neighbours = [
         Icmpv6::RouterAdvertisement,
         Icmpv6::NeighbourSolicitation,
@@ -148,16 +149,17 @@ fn input() -> Chain {
             [Match::In(CARRIER), Match::Port(Protocol::Tcp, HEALTH_PORT)],
             ACCEPT,
         ),
-        // IPv4 alone: an IPv6 address on the LAN may be reachable from the whole internet.
-        rule(
-            [
-                Match::In(LAN),
-                Match::Ipv4,
-                Match::Port(Protocol::Tcp, STATUS_PORT),
-            ],
-            ACCEPT,
-        ),
     ]);
+    // IPv4 alone: an IPv6 address on the LAN may be reachable from the whole internet.
+    let management = [Some(STATUS_PORT), update_port];
+    rules.extend(management.into_iter().flatten().map(|port| {
+        let of_the_lan = [
+            Match::In(LAN),
+            Match::Ipv4,
+            Match::Port(Protocol::Tcp, port),
+        ];
+        rule(of_the_lan, ACCEPT)
+    }));
     Chain {
         policy: Verdict::Drop,
         ..chain(

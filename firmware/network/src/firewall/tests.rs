@@ -26,20 +26,35 @@ fn rules_as_text() {
             forward(Protocol::Tcp, 9000, Some(22)),
         ],
     };
-    assert_eq!(ruleset(&config).to_string(), include_str!("golden.nft"));
+    let text = ruleset(&config, Some(9002)).to_string();
+    assert_eq!(text, include_str!("golden.nft"));
 }
 
 #[test]
 fn an_empty_list_lets_nobody_out_and_no_list_everybody() {
     let out = |allow| {
-        let text = ruleset(&Firewall {
+        let config = Firewall {
             allow,
             forward: Vec::new(),
-        })
-        .to_string();
+        };
+        let text = ruleset(&config, None).to_string();
         text.lines()
             .filter(|line| line.contains("iifname \"eth0\" oifname \"ppp0\""))
             .count()
     };
     assert_eq!((out(Some(Vec::new())), out(None)), (0, 1));
+}
+
+#[test]
+fn the_door_for_updates_is_open_only_where_there_is_one_and_only_to_the_lan() {
+    let text = |port| ruleset(&Firewall::default(), port).to_string();
+    let doors = |text: &str| {
+        text.lines()
+            .filter(|line| line.contains("dport 9002"))
+            .count()
+    };
+    assert_eq!(doors(&text(None)), 0);
+    let open = text(Some(9002));
+    assert_eq!(doors(&open), 1);
+    assert!(open.contains("iifname \"eth0\" meta nfproto ipv4 tcp dport 9002 accept"));
 }

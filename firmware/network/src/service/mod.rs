@@ -58,7 +58,7 @@ pub fn run() -> ServiceResult {
     let lease = directory(Service::Network).join("lease.json");
     let driver = Driver {
         netlink,
-        guard: Guard::new(firewall::ruleset(&config.firewall)),
+        guard: Guard::new(firewall::ruleset(&config.firewall, config.update_port)),
         lan: LanSide::new(config.lan, packets, lease),
         state: NetworkState::default(),
         published: None,

@@ -12,14 +12,11 @@ use nix::{
     sys::inotify::{AddWatchFlags, InitFlags, Inotify},
 };
 
-/// Device node of a partition: a `p` keeps a number from running into a name that ends in one.
+use crate::devices::{self, DEV};
+
+/// Device node of a partition.
 pub(super) fn partition(card: &str, number: u32) -> PathBuf {
-    let separator = if card.ends_with(|c: char| c.is_ascii_digit()) {
-        "p"
-    } else {
-        ""
-    };
-    format!("/dev/{card}{separator}{number}").into()
+    Path::new(DEV).join(devices::partition(card, number))
 }
 
 /// Waits until `path` exists, at most until `until`.

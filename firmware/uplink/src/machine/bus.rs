@@ -42,6 +42,7 @@ impl Machine {
                     Phase::Recovering(Rung::Reset) if left => self.stick_restarts(now),
                     // A rung that is being taken has a time of its own.
                     Phase::Recovering(_) => {}
+                    Phase::HangingUp(Rung::PowerCut) => self.hung_up(now, out),
                     _ => self.no_stick(now, out),
                 }
             }
@@ -72,6 +73,10 @@ impl Machine {
         let Some(stick) = self.stick.take() else {
             return;
         };
+        self.drop_question(out);
+        if matches!(self.phase, Phase::HangingUp(_)) {
+            out.push(Action::Abort);
+        }
         if self.phase.is_attempt() {
             out.push(Action::Abort);
             // A stick that crashes in every call is a failure like any other. It is dialled as

@@ -1,5 +1,6 @@
 //! What the dialler hears and what it has done.
 
+use failberry_service::orders::{Order, OrderReply};
 use failberry_state::Link;
 use failberry_usb::{Device, Sight, Stick};
 use log::Level;
@@ -32,6 +33,15 @@ pub enum Event {
     Earlier(Earlier),
     /// A rung of the ladder was taken, or could not be.
     Recovered(Outcome),
+    /// A person orders something.
+    Order {
+        /// What.
+        order: Order,
+        /// The stick's port for commands beside the modem port, where it has one.
+        beside: Option<String>,
+    },
+    /// The question that was put to the stick has its answer.
+    Answered,
     /// The time of [`Machine::deadline`](super::Machine::deadline) has come.
     Deadline,
     /// The supervisor wants the process to end.
@@ -89,6 +99,19 @@ pub enum Action {
     Reboot(String),
     /// Keep on the card what was done, for the lives to come.
     Keep,
+    /// Tell the person what becomes of the order.
+    Reply(OrderReply),
+    /// Put the order's question to this stick, by this port; an event tells of the answer.
+    Question {
+        /// The stick.
+        stick: Stick,
+        /// The port, which nobody else has open.
+        tty: String,
+        /// The order.
+        order: Order,
+    },
+    /// Let go of the question: the port, or the stick, is needed.
+    DropQuestion,
     /// A line for the log.
     Say(Level, String),
     /// End the process.

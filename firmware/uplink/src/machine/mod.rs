@@ -4,6 +4,7 @@ mod bus;
 mod ending;
 mod event;
 mod memory;
+mod orders;
 mod phase;
 mod pin;
 mod recovery;
@@ -64,6 +65,8 @@ pub struct Machine {
     /// A dial took longer than [`DIAL_MS`]; the next ones may, until one is quick.
     slow: bool,
     memory: Memory,
+    /// A person's question is being put to the stick.
+    asking: bool,
     /// What is wrong with the configuration.
     unusable: Option<String>,
 }
@@ -90,6 +93,7 @@ impl Machine {
             pin,
             slow: false,
             memory: Memory::default(),
+            asking: false,
             unusable,
         }
     }
@@ -131,6 +135,12 @@ impl Machine {
             }
             Event::LinkOpen(link) if self.phase.is_ppp() => self.open(link, now, &mut out),
             Event::LinkClosed => self.closed(now),
+            Event::Order { order, beside } => self.order(order, beside, now, &mut out),
+            Event::Answered => self.asking = false,
+            Event::Ended(ending) if matches!(self.phase, Phase::HangingUp(_)) => {
+                self.state.bad_input = self.state.bad_input.saturating_add(ending.bad_input);
+                self.hung_up(now, &mut out);
+            }
             Event::Ended(ending) if self.phase.is_attempt() => self.ended(ending, now, &mut out),
             Event::Deadline if self.deadline.is_some_and(|at| at <= now) => {
                 self.deadline = None;
@@ -152,6 +162,10 @@ impl Machine {
         let Some(stick) = self.stick.clone() else {
             return;
         };
+        if let Some(reason) = self.unusable.clone() {
+            return self.block(Trouble::Refused, reason, now, out);
+        }
+        self.drop_question(out);
         self.deadline = Some(now.plus(ATTEMPT_MS));
         self.enter(Phase::Opening, now);
         out.push(Action::Attempt {
@@ -296,6 +310,7 @@ impl Machine {
             Phase::Unready(_) => self.unready_due(now, out),
             Phase::BackingOff => self.attempt(now, out),
             Phase::Recovering(rung) => self.overdue(rung, now, out),
+            Phase::HangingUp(_) => self.hung_up(now, out),
             Phase::NoStick => self.absent_due(now, out),
             Phase::Blocked => self.blocked_due(now, out),
             Phase::Opening

@@ -22,6 +22,8 @@ pub(super) enum Phase {
         since: BootMillis,
     },
     BackingOff,
+    /// The call is being ended for a person, who wants this then.
+    HangingUp(Rung),
     /// A rung stronger than dialling again is being taken.
     Recovering(Rung),
     Blocked,
@@ -76,7 +78,7 @@ impl Phase {
             Self::Negotiating | Self::Renegotiating { .. } => UplinkPhase::Negotiating,
             Self::Up { .. } => UplinkPhase::Up,
             // Whoever starts after us begins with waiting as well.
-            Self::BackingOff | Self::Stopping => UplinkPhase::BackingOff,
+            Self::BackingOff | Self::HangingUp(_) | Self::Stopping => UplinkPhase::BackingOff,
             Self::Recovering(_) => UplinkPhase::Recovering,
             Self::Blocked => UplinkPhase::Blocked,
         }

@@ -56,6 +56,7 @@ impl Machine {
                 return self.back_off(wait_ms, now, out);
             }
         };
+        self.drop_question(out);
         self.record(rung.told(), why, now);
         self.keep_after(rung, now, out);
         self.look = Look::Complete;

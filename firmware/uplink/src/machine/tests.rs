@@ -3,6 +3,7 @@
 
 use std::net::Ipv4Addr;
 
+use failberry_service::orders::OrderReply;
 use failberry_state::{Recovery, UplinkPhase};
 use failberry_usb::{Presence, Sight, Unready};
 use proptest::prelude::*;
@@ -13,6 +14,7 @@ use tokio_modem::{
 
 use super::*;
 
+mod orders;
 mod recovery;
 
 fn stick_at(bus_path: &str, tty: u32) -> Stick {
@@ -89,6 +91,11 @@ fn shown(action: &Action) -> Option<String> {
         Action::CutPower => "cut power".into(),
         Action::Reboot(_) => "reboot".into(),
         Action::Abort => "abort".into(),
+        Action::Reply(OrderReply::Accepted) => "accepted".into(),
+        Action::Reply(OrderReply::Refused { why }) => format!("refused: {why}"),
+        Action::Reply(OrderReply::Answer { .. }) => "answer".into(),
+        Action::Question { tty, .. } => format!("question on {tty}"),
+        Action::DropQuestion => "drop question".into(),
         Action::Terminate => "terminate".into(),
         Action::RememberPinRefused => "remember".into(),
         Action::Keep => "keep".into(),

@@ -329,8 +329,13 @@ impl World {
             Action::Say(_, text) => self.said.push((self.now, text)),
             // What is kept of the PIN does not outlive the boot, and no process ends here before.
             Action::Keep => self.keeps.push(self.now),
-            Action::RememberPinRefused | Action::DescribeBus | Action::Terminate | Action::Exit => {
-            }
+            Action::RememberPinRefused
+            | Action::DescribeBus
+            | Action::Terminate
+            | Action::Reply(_)
+            | Action::Question { .. }
+            | Action::DropQuestion
+            | Action::Exit => {}
         }
     }
 

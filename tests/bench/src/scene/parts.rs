@@ -126,11 +126,12 @@ fn with_hand(shipped: &Path, directory: &Path) -> Result<PathBuf, SceneError> {
 /// Tells the kernel by U-Boot's environment on `card` what QEMU's Pi cannot do. The watchdog: it
 /// resets as soon as that is set, however long the time. Four processors: where this machine has
 /// fewer, they wait for one another for half a minute whenever a module changes the kernel's code.
+/// Starting in a time that a real board would not take half of: an update on trial gets more.
 fn suit_the_emulation(card: &Path, layout: &Layout) -> Result<(), SceneError> {
     let mut variables = environment()?;
     for variable in &mut variables {
         if variable.starts_with("board_args=") {
-            variable.push_str(" failberry.watchdog=off maxcpus=2");
+            variable.push_str(" failberry.watchdog=off maxcpus=2 failberry.trial=300");
         }
     }
     let place = &layout.environment;

@@ -155,6 +155,25 @@ impl<P: Port> Session<P> {
         self.set(&text, O::TIMEOUT_MS).await
     }
 
+    /// Gives the stick a command in a person's words, and hands on every line it says until the
+    /// final result.
+    ///
+    /// # Errors
+    /// The stick does not answer or refuses.
+    pub async fn relay(
+        &mut self,
+        text: &str,
+        timeout_ms: u64,
+        told: impl FnMut(&str),
+    ) -> Result<(), SessionError> {
+        let command = Command {
+            text,
+            answer: Answer::Prefixed(""),
+            timeout_ms,
+        };
+        self.run(&command, told).await
+    }
+
     /// Sends a code such as `*100#`, or the answer to what the network asked; gives out what the
     /// network says.
     ///

@@ -1,0 +1,119 @@
+//! The kernel's log and its level: reading records, and who may write to the terminal.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, Read, Seek, SeekFrom},
+    os::unix::fs::OpenOptionsExt,
+};
+
+use nix::libc;
+use smol::Async;
+
+use crate::{klogctl, pages::Record};
+
+/// Longest record as `/dev/kmsg` gives it (`CONSOLE_EXT_LOG_MAX`).
+const RECORD_MAX: usize = 8192;
+
+/// The level while a person is here: nothing but the kernel's end.
+const ATTENDED: i32 = 1;
+
+/// The level on a box whose boot loader tells none; that of our own is the same.
+const USUAL: i32 = 6;
+
+/// Where reading begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum From {
+    /// All that is kept.
+    Start,
+    /// What comes.
+    End,
+}
+
+/// A reader with a place of its own in the log.
+pub(crate) struct KernelLog(Async<File>);
+
+impl KernelLog {
+    pub(crate) fn open(from: From) -> io::Result<Self> {
+        let mut file = OpenOptions::new()
+            .read(true)
+            .custom_flags(libc::O_NONBLOCK)
+            .open("/dev/kmsg")?;
+        file.seek(match from {
+            From::Start => SeekFrom::Start(0),
+            From::End => SeekFrom::End(0),
+        })?;
+        Async::new(file).map(Self)
+    }
+
+    /// The next record, waited for.
+    pub(crate) async fn next(&self) -> io::Result<Record> {
+        loop {
+            if let Some(record) = self.0.read_with(|file| read(file)).await? {
+                return Ok(record);
+            }
+        }
+    }
+
+    /// The next record that is there; none where all were read.
+    pub(crate) fn next_kept(&self) -> io::Result<Option<Record>> {
+        loop {
+            match read(self.0.get_ref()) {
+                Ok(Some(record)) => return Ok(Some(record)),
+                Ok(None) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+/// One read is one record; none where it made no sense.
+fn read(mut file: &File) -> io::Result<Option<Record>> {
+    let mut buffer = [0; RECORD_MAX];
+    match file.read(&mut buffer) {
+        Ok(length) => Ok(Record::parse(buffer.get(..length).unwrap_or_default())),
+        // Overwritten before it was read: the next read goes on behind the gap.
+        Err(error) if error.raw_os_error() == Some(libc::EPIPE) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The terminal is a person's, or the log's.
+pub(crate) fn attend(attended: bool) {
+    let level = if attended { ATTENDED } else { usual() };
+    if let Err(error) = klogctl::set_console_level(level) {
+        log::warn!("the kernel's lines on the console stay as they are: {error}");
+    }
+}
+
+fn usual() -> i32 {
+    let cmdline = std::fs::read_to_string("/proc/cmdline").unwrap_or_default();
+    level_of(&cmdline)
+}
+
+fn level_of(cmdline: &str) -> i32 {
+    let told = cmdline.split_ascii_whitespace().rev();
+    let level = told
+        .filter_map(|word| word.strip_prefix("loglevel="))
+        .find_map(|level| level.parse().ok());
+    level
+        .filter(|level| (1..=8).contains(level))
+        .unwrap_or(USUAL)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_level_is_the_boot_loaders() {
+        for (cmdline, level) in [
+            ("console=ttyAMA0 loglevel=6 panic=10", 6),
+            ("loglevel=4 loglevel=7\n", 7),
+            ("quiet", USUAL),
+            ("loglevel=99", USUAL),
+        ] {
+            assert_eq!(level_of(cmdline), level, "{cmdline}");
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! The serial console: a prompt on the kernel's serial line, and no shell behind it.
+//!
+//! Owns the tty of the kernel's console. Takes in what a person types, the kernel's log and all
+//! state files; gives out pages, requests to PID 1 and orders to the dialler. What is typed and
+//! shown is decided in [`line`], [`command`], [`pages`] and [`session`], which are pure.
+#![deny(unsafe_code)]
+#![warn(missing_docs)]
+
+mod attended;
+pub mod command;
+mod deeds;
+mod kernel_log;
+mod klogctl;
+pub mod line;
+pub mod pages;
+pub mod sensors;
+mod service;
+pub mod session;
+mod tty;
+
+pub use service::run;

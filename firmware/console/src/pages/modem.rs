@@ -1,0 +1,57 @@
+//! The stick.
+
+use failberry_state::UplinkState;
+
+use super::{
+    status::{phase, signal, stick},
+    text::{Rows, span},
+};
+
+/// What the stick answers now, besides what is known of it.
+#[derive(Clone, Debug, Default)]
+pub struct Heard {
+    /// Lines of its answer to `ATI`, or why there is none.
+    pub identity: Vec<String>,
+    /// Lines of its answer to `AT+CSQ`.
+    pub signal: Vec<String>,
+}
+
+/// The page.
+pub fn modem(uplink: &UplinkState, heard: &Heard, now: u64) -> Vec<String> {
+    let mut rows = Rows::default();
+    rows.add("stick", &stick(uplink), 1);
+    for line in &heard.identity {
+        rows.add("", line, 1);
+    }
+    let operator = uplink.operator.as_deref().unwrap_or("unknown");
+    rows.add("network", operator, 1);
+    let fresh = heard
+        .signal
+        .iter()
+        .find_map(|line| tokio_modem::modem::Signal::parse(line).ok());
+    let told = match (fresh.map(|signal| signal.dbm()), uplink.signal_dbm) {
+        (Some(Some(dbm)), _) => format!("{} now", signal(dbm)),
+        (Some(None), _) => "unknown to the stick".into(),
+        (None, Some(dbm)) => format!("{} when it was dialled", signal(dbm)),
+        (None, None) => "unknown".into(),
+    };
+    rows.add("signal", &told, 1);
+    rows.add("state", phase(uplink.phase), 1);
+    for step in uplink.recovery.history.iter().rev().take(5) {
+        let text = format!(
+            "{} ago: {:?}{}, {}",
+            span(now.saturating_sub(step.at.0)),
+            step.rung,
+            match step.times {
+                0 | 1 => String::new(),
+                times => format!(" {times} times"),
+            },
+            step.reason
+        );
+        rows.add("done", &text, 2);
+    }
+    if let Some(error) = &uplink.last_error {
+        rows.add("trouble", error, 2);
+    }
+    rows.into_lines()
+}

@@ -1,0 +1,402 @@
+//! Where updates arrive, from a laptop or from a server: what the box knows, decides and orders.
+
+use std::{
+    fs::{self, File},
+    io::{self, Read, Seek, SeekFrom},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use failberry_config::PublicKey;
+use failberry_service::{Reply, Request, SlotsOrder, UPDATE_WRITING, ask};
+use failberry_state::{
+    BootMillis, NetworkState, RUN, Slot, StateFile, SupervisorState, UpdatePhase, UpdateState,
+    UplinkState, read,
+};
+
+use crate::{
+    Header, Version, install,
+    machine::Machine,
+    push::Taker,
+    record::{Memory, Outcome, Record, Start},
+    trial::{Before, DEADLINE},
+};
+
+/// Version of the program.
+const OWN: &str = env!("CARGO_PKG_VERSION");
+
+/// Progress is told this often; a reader sees no more.
+const TELL_EVERY: u64 = 1024 * 1024;
+
+/// What the box knows about updates.
+pub(crate) struct Desk {
+    keys: Vec<PublicKey>,
+    machine: Machine,
+    memory: Memory,
+    known: Mutex<Known>,
+}
+
+struct Known {
+    record: Option<Record>,
+    file: StateFile<UpdateState>,
+    state: UpdateState,
+}
+
+impl Known {
+    fn tell(&mut self, phase: UpdatePhase) {
+        self.state.phase = phase;
+        self.publish();
+    }
+
+    fn publish(&self) {
+        if let Err(error) = self.file.publish(&self.state) {
+            log::warn!("{error}");
+        }
+    }
+}
+
+/// Asks PID 1.
+///
+/// # Errors
+/// It does not, and why.
+pub(crate) fn order(request: &Request) -> Result<(), String> {
+    match ask(request) {
+        Ok(Reply::Accepted) => Ok(()),
+        Ok(Reply::Refused { why }) => Err(why),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+impl Desk {
+    /// A desk for this machine; what this start means for the latest update.
+    pub(crate) fn open(
+        keys: Vec<PublicKey>,
+        machine: Machine,
+        memory: Memory,
+    ) -> (Arc<Self>, Start) {
+        let mut state = UpdateState::default();
+        // Left by one that ended while it wrote, it would forbid restarts for ever.
+        drop(Writing(writing()));
+        let mut record = memory.record().unwrap_or_else(|error| {
+            state.last_error = Some(format!("what the card remembers of updates: {error}"));
+            None
+        });
+        let running = machine.slots.as_ref().map(|(running, _)| *running);
+        let supervisor: SupervisorState = read().unwrap_or_default();
+        let start = match (&mut record, running) {
+            (Some(record), Some(running)) => record.start(running, &supervisor),
+            _ => Start::Usual,
+        };
+        if let (Some(record), Start::RolledBack { reason }) = (&mut record, &start) {
+            record.outcome = Outcome::RolledBack {
+                reason: reason.clone(),
+            };
+            if let Err(error) = memory.remember(record) {
+                state.last_error = Some(format!("remembering the end of an update: {error}"));
+            }
+            log::error!("{}", record.told().unwrap_or_default());
+        }
+        let version = record.as_ref().map(|it| it.version.to_string());
+        let version = version.unwrap_or_default();
+        match start {
+            Start::Trial => {
+                log::warn!("update to {version} is on trial");
+                state.phase = UpdatePhase::OnTrial { version };
+            }
+            Start::Waiting => state.phase = UpdatePhase::Written { version },
+            Start::Usual | Start::RolledBack { .. } => {}
+        }
+        if let Some(error) = &state.last_error {
+            log::warn!("{error}");
+        }
+        state.last_update = record.as_ref().and_then(Record::told);
+        let desk = Self {
+            keys,
+            machine,
+            memory,
+            known: Mutex::new(Known {
+                record,
+                file: StateFile::new(),
+                state,
+            }),
+        };
+        let version = desk.running().to_string();
+        let mut known = desk.known();
+        known.state.version = version;
+        known.publish();
+        drop(known);
+        (Arc::new(desk), start)
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Version of what runs: the bundle's, where one brought it, or the program's own.
+    pub(crate) fn running(&self) -> Version {
+        let known = self.known();
+        let slots = self.machine.slots.as_ref();
+        let brought = slots.and_then(|(running, _)| known.record.as_ref()?.brought(*running));
+        brought.unwrap_or_else(|| OWN.parse().unwrap_or_default())
+    }
+
+    /// What worked before the update that is on trial.
+    pub(crate) fn before(&self) -> Before {
+        self.known()
+            .record
+            .as_ref()
+            .map(|record| record.before)
+            .unwrap_or_default()
+    }
+
+    /// When the trial is over.
+    pub(crate) fn deadline(&self) -> BootMillis {
+        self.machine.deadline.unwrap_or(BootMillis(DEADLINE))
+    }
+
+    /// Tells by which key laptops know this box.
+    pub(crate) fn listens(&self, key: PublicKey) {
+        let mut known = self.known();
+        known.state.key = Some(key.to_string());
+        known.publish();
+    }
+
+    /// Tells what went wrong.
+    pub(crate) fn failed(&self, error: &str) {
+        log::warn!("{error}");
+        let mut known = self.known();
+        known.state.last_error = Some(error.to_owned());
+        known.publish();
+    }
+
+    /// The image on trial is good, for ever.
+    ///
+    /// # Errors
+    /// It could not be written down.
+    pub(crate) fn confirm(&self) -> Result<(), String> {
+        order(&Request::Slots(SlotsOrder::Confirm))?;
+        self.conclude(Outcome::Confirmed);
+        Ok(())
+    }
+
+    /// The image on trial is not good. What follows is a restart, whatever the card says.
+    ///
+    /// # Errors
+    /// The restart is refused.
+    pub(crate) fn give_up(&self, reason: &str) -> Result<(), String> {
+        self.conclude(Outcome::GivenUp {
+            reason: reason.to_owned(),
+        });
+        let reason = reason.to_owned();
+        if let Err(error) = order(&Request::Slots(SlotsOrder::GiveUp {
+            reason: reason.clone(),
+        })) {
+            // Then its tries run out.
+            log::error!("the boot loader cannot be told to give the slot up: {error}");
+        }
+        order(&Request::Reboot {
+            reason: format!("the update is given up: {reason}"),
+        })
+    }
+
+    fn conclude(&self, outcome: Outcome) {
+        let mut known = self.known();
+        if let Some(record) = &mut known.record {
+            record.outcome = outcome;
+            let told = record.told();
+            log::warn!("{}", told.as_deref().unwrap_or_default());
+            if let Err(error) = self.memory.remember(record) {
+                log::error!("remembering the end of an update: {error}");
+            }
+            known.state.last_update = told;
+        }
+        known.tell(UpdatePhase::Idle);
+    }
+
+    /// Whether the update to `version` was tried here and failed.
+    pub(crate) fn has_failed(&self, version: Version) -> bool {
+        let known = self.known();
+        known
+            .record
+            .as_ref()
+            .is_some_and(|it| it.has_failed(version))
+    }
+
+    /// Whether something is being written, or is on trial, or waits to be.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.known().state.phase != UpdatePhase::Idle
+    }
+
+    fn slot(&self) -> Result<(Slot, &Path), String> {
+        match &self.machine.slots {
+            Some((running, device)) => Ok((running.other(), device)),
+            None => Err("the boot loader does not tell which slot is free".into()),
+        }
+    }
+
+    fn write(
+        &self,
+        header: &Header,
+        image: &mut dyn Read,
+        done: &mut dyn FnMut(u64) -> io::Result<()>,
+    ) -> Result<(), String> {
+        let (slot, device) = self.slot()?;
+        let mut disk = open(device)?;
+        let _guard = Writing::begin()?;
+        let version = header.version.to_string();
+        let tell = |done| {
+            self.known().tell(UpdatePhase::Writing {
+                version: version.clone(),
+                done,
+                of: header.payload,
+            });
+        };
+        tell(0);
+        let mut next = TELL_EVERY;
+        let mut progress = |bytes| {
+            if bytes >= next {
+                next = bytes + TELL_EVERY;
+                tell(bytes);
+            }
+            done(bytes)
+        };
+        let orders = |wanted: SlotsOrder| {
+            match wanted {
+                // First, since nobody could tell afterwards what is on trial.
+                SlotsOrder::Try { .. } => self.remember(header, slot)?,
+                _ => self.supersede(),
+            }
+            order(&Request::Slots(wanted))
+        };
+        let mut image = image;
+        install(header, (slot, &mut disk), &mut image, orders, &mut progress)
+            .map_err(|error| error.to_string())
+    }
+
+    /// What was to be tried is written over.
+    fn supersede(&self) {
+        let mut known = self.known();
+        let Some(record) = &mut known.record else {
+            return;
+        };
+        if record.outcome == Outcome::Pending {
+            record.outcome = Outcome::GivenUp {
+                reason: "another one was written over it".into(),
+            };
+            if let Err(error) = self.memory.remember(record) {
+                log::warn!("remembering the end of an update: {error}");
+            }
+        }
+    }
+
+    /// Remembers what is to be tried, and what works now.
+    fn remember(&self, header: &Header, slot: Slot) -> Result<(), String> {
+        let network: NetworkState = read().unwrap_or_default();
+        let uplink: UplinkState = read().unwrap_or_default();
+        let supervisor: SupervisorState = read().unwrap_or_default();
+        let record = Record {
+            slot,
+            version: header.version,
+            from: self.running(),
+            before: Before {
+                lan: network.lan.is_some(),
+                carrier: uplink.link.is_some(),
+            },
+            boot: supervisor.boots,
+            outcome: Outcome::Pending,
+        };
+        let failed = |error| format!("remembering the update on the card: {error}");
+        self.memory.remember(&record).map_err(failed)?;
+        self.known().record = Some(record);
+        Ok(())
+    }
+}
+
+impl Taker for Desk {
+    fn keys(&self) -> &[PublicKey] {
+        &self.keys
+    }
+
+    fn admit(&self, header: &Header, allow_downgrade: bool) -> Result<(Slot, Version), String> {
+        let (slot, device) = self.slot()?;
+        match &self.known().state.phase {
+            UpdatePhase::Idle | UpdatePhase::Written { .. } => {}
+            UpdatePhase::OnTrial { version } => {
+                return Err(format!(
+                    "version {version} is on trial; try again in two minutes"
+                ));
+            }
+            UpdatePhase::Writing { version, .. } => {
+                return Err(format!("version {version} is being written"));
+            }
+        }
+        let room = open(device)?
+            .seek(SeekFrom::End(0))
+            .map_err(|error| format!("{}: {error}", device.display()))?;
+        let running = self.running();
+        header
+            .admit(&self.machine.board, running, room, allow_downgrade)
+            .map_err(|error| error.to_string())?;
+        Ok((slot, running))
+    }
+
+    fn install(
+        &self,
+        header: &Header,
+        image: &mut dyn Read,
+        done: &mut dyn FnMut(u64) -> io::Result<()>,
+    ) -> Result<(), String> {
+        let version = header.version.to_string();
+        log::warn!("writing version {version}, {} bytes", header.payload);
+        let written = self.write(header, image, done);
+        let mut known = self.known();
+        match &written {
+            Ok(()) => {
+                log::warn!("version {version} is written and will be tried at the next start");
+                known.state.last_error = None;
+                known.tell(UpdatePhase::Written { version });
+            }
+            Err(error) => {
+                let error = format!("update to {version} is not installed: {error}");
+                log::warn!("{error}");
+                known.state.last_error = Some(error);
+                known.tell(UpdatePhase::Idle);
+            }
+        }
+        written
+    }
+}
+
+fn open(device: &Path) -> Result<File, String> {
+    File::options()
+        .read(true)
+        .write(true)
+        .open(device)
+        .map_err(|error| format!("{}: {error}", device.display()))
+}
+
+fn writing() -> PathBuf {
+    Path::new(RUN).join(UPDATE_WRITING)
+}
+
+/// While it lives, PID 1 lets no service restart the box.
+struct Writing(PathBuf);
+
+impl Writing {
+    fn begin() -> Result<Self, String> {
+        let path = writing();
+        File::create(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Writing {
+    fn drop(&mut self) {
+        match fs::remove_file(&self.0) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                log::warn!("{}: {error}", self.0.display());
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! Slots and signed updates.
+//!
+//! Owns the slot that does not run, and the boot loader's environment while an order about it is
+//! carried out. Takes in [`failberry_config::UpdateConfig`] and bundles, pushed over the LAN or
+//! fetched from a URL; gives out [`failberry_state::UpdateState`] and orders to PID 1.
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+mod bundle;
+mod desk;
+mod install;
+mod machine;
+mod pull;
+pub mod push;
+mod record;
+mod service;
+pub mod slots;
+mod tls;
+pub mod trial;
+mod version;
+mod writer;
+
+pub use bundle::{BLOCK, BundleError, Header, KeyId, PREAMBLE, SignError, Signer, Unverified};
+pub use install::{InstallError, install};
+pub use service::run;
+pub use version::{Version, VersionError};
+pub use writer::{SlotWriter, WriteError};

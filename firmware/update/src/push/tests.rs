@@ -1,0 +1,317 @@
+use std::{
+    net::{TcpListener, TcpStream},
+    sync::Mutex,
+    thread,
+};
+
+use super::*;
+use crate::{Header, Signer, install, tls};
+use failberry_config::PublicKey;
+use failberry_state::Slot;
+
+fn signer() -> Signer {
+    Signer::from_pkcs8(&Signer::generate().unwrap()).unwrap()
+}
+
+/// A FIT as far as its size goes.
+fn image(length: u32) -> Vec<u8> {
+    let mut image = vec![0xD0, 0x0D, 0xFE, 0xED];
+    image.extend_from_slice(&length.to_be_bytes());
+    image.resize(length as usize, 0x5A);
+    image
+}
+
+fn bundle(signer: &Signer, image: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    signer
+        .bundle(
+            "rpi2",
+            Version([2, 0, 0]),
+            crate::BLOCK,
+            || Ok(image),
+            &mut bytes,
+        )
+        .unwrap();
+    bytes
+}
+
+/// A box with a file as its slot.
+struct Desk {
+    keys: Vec<PublicKey>,
+    slot: Mutex<std::fs::File>,
+}
+
+impl Taker for Desk {
+    fn keys(&self) -> &[PublicKey] {
+        &self.keys
+    }
+
+    fn admit(&self, header: &Header, allow_downgrade: bool) -> Result<(Slot, Version), String> {
+        let running = Version([2, 1, 0]);
+        header
+            .admit("rpi2", running, 8 << 20, allow_downgrade)
+            .map_err(|error| error.to_string())?;
+        Ok((Slot::B, running))
+    }
+
+    fn install(
+        &self,
+        header: &Header,
+        image: &mut dyn Read,
+        done: &mut dyn FnMut(u64) -> io::Result<()>,
+    ) -> Result<(), String> {
+        let mut image = image;
+        let slot = &mut *self.slot.lock().unwrap();
+        install(header, (Slot::B, slot), &mut image, |_| Ok(()), done).map_err(|it| it.to_string())
+    }
+}
+
+struct Bench {
+    own: Signer,
+    desk: Desk,
+}
+
+impl Bench {
+    fn new(keys: &[PublicKey]) -> Self {
+        let slot = tempfile::tempfile().unwrap();
+        slot.set_len(8 << 20).unwrap();
+        Self {
+            own: signer(),
+            desk: Desk {
+                keys: keys.to_vec(),
+                slot: Mutex::new(slot),
+            },
+        }
+    }
+
+    /// Serves one connection while `client` has the other end.
+    fn with<T>(&self, client: impl FnOnce(TcpStream) -> T) -> (T, Result<(Header, Wish), String>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let at = listener.local_addr().unwrap();
+        let config = tls::server(&self.own, self.desk.keys.clone()).unwrap();
+        thread::scope(|scope| {
+            let server = scope.spawn(move || {
+                let (socket, _) = listener.accept().unwrap();
+                serve(socket, &config, &self.desk)
+            });
+            let told = client(TcpStream::connect(at).unwrap());
+            (told, server.join().unwrap())
+        })
+    }
+
+    fn slot(&self) -> Vec<u8> {
+        use failberry_environment::Disk;
+        let mut bytes = vec![0; 8 << 20];
+        self.desk
+            .slot
+            .lock()
+            .unwrap()
+            .read_at(0, &mut bytes)
+            .unwrap();
+        bytes
+    }
+}
+
+const DOWNGRADE: Wish = Wish {
+    allow_downgrade: true,
+    restart: true,
+};
+
+#[test]
+fn a_bundle_arrives_whole_with_its_progress() {
+    let laptop = signer();
+    let bench = Bench::new(&[signer().public(), laptop.public()]);
+    let image = image(3 * 1024 * 1024 + 77);
+    let bundle = bundle(&laptop, &image);
+    let mut heard = Vec::new();
+    let (pushed, served) = bench.with(|socket| {
+        let known = Some(bench.own.public());
+        push(
+            socket,
+            &laptop,
+            known,
+            DOWNGRADE,
+            &mut bundle.as_slice(),
+            |n, of| heard.push((n, of)),
+        )
+    });
+    let pushed = pushed.unwrap();
+    assert_eq!((pushed.key, pushed.slot), (bench.own.public(), Slot::B));
+    assert_eq!(served.unwrap().1, DOWNGRADE);
+    assert_eq!(bench.slot()[..image.len()], image);
+    let of = image.len() as u64;
+    let portions = (1..=12).map(|n| (n * 256 * 1024, of));
+    assert_eq!(heard, portions.chain([(of, of)]).collect::<Vec<_>>());
+}
+
+#[test]
+fn blocks_larger_than_a_portion_are_answered_whole() {
+    let laptop = signer();
+    let bench = Bench::new(&[laptop.public()]);
+    let (mut bundle, image) = (Vec::new(), image(5 << 19));
+    let version = Version([2, 0, 0]);
+    let source = || Ok(image.as_slice());
+    laptop
+        .bundle("rpi2", version, 1 << 20, source, &mut bundle)
+        .unwrap();
+    let mut heard = Vec::new();
+    let (pushed, _) = bench.with(|socket| {
+        let progress = |done, _| heard.push(done);
+        push(
+            socket,
+            &laptop,
+            None,
+            DOWNGRADE,
+            &mut bundle.as_slice(),
+            progress,
+        )
+    });
+    pushed.unwrap();
+    assert_eq!(heard, [1 << 20, 2 << 20, 5 << 19]);
+}
+
+#[test]
+fn a_key_that_is_not_configured_gets_no_word() {
+    let [laptop, stranger] = [signer(), signer()];
+    let bench = Bench::new(&[laptop.public()]);
+    let before = bench.slot();
+    // Signed rightly, but sent by somebody else.
+    let bundle = bundle(&laptop, &image(1000));
+    let (pushed, served) = bench.with(|socket| {
+        push(
+            socket,
+            &stranger,
+            None,
+            DOWNGRADE,
+            &mut bundle.as_slice(),
+            |_, _| {},
+        )
+    });
+    let error = pushed.unwrap_err().to_string();
+    assert!(error.contains("update.keys"), "{error}");
+    assert!(served.is_err());
+    assert!(bench.slot() == before);
+}
+
+#[test]
+fn another_box_is_not_talked_to() {
+    let laptop = signer();
+    let bench = Bench::new(&[laptop.public()]);
+    let known = signer().public();
+    let bundle = bundle(&laptop, &image(1000));
+    let (pushed, _) = bench.with(|socket| {
+        push(
+            socket,
+            &laptop,
+            Some(known),
+            DOWNGRADE,
+            &mut bundle.as_slice(),
+            |_, _| {},
+        )
+    });
+    match pushed.unwrap_err() {
+        PushError::OtherBox { expected, got } => {
+            assert_eq!((expected, got), (known, bench.own.public()));
+        }
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn a_header_that_is_refused_leaves_the_slot_alone_and_the_reason_arrives() {
+    let [laptop, other] = [signer(), signer()];
+    let bench = Bench::new(&[laptop.public()]);
+    let before = bench.slot();
+    let mut flipped = bundle(&laptop, &image(1000));
+    flipped[61] ^= 1;
+    for (bytes, wish, says) in [
+        (
+            bundle(&laptop, &image(1000)),
+            Wish {
+                allow_downgrade: false,
+                restart: false,
+            },
+            "downgrade",
+        ),
+        (
+            bundle(&other, &image(1000)),
+            DOWNGRADE,
+            "expected one of update.keys",
+        ),
+        (flipped, DOWNGRADE, "signature"),
+    ] {
+        let (pushed, served) = bench.with(|socket| {
+            push(
+                socket,
+                &laptop,
+                None,
+                wish,
+                &mut bytes.as_slice(),
+                |_, _| {},
+            )
+        });
+        let error = pushed.unwrap_err().to_string();
+        assert!(error.contains(says), "{error}");
+        assert!(served.unwrap_err().contains(says));
+    }
+    assert!(bench.slot() == before);
+}
+
+#[test]
+fn a_wrong_block_ends_it_and_the_reason_arrives_amid_the_image() {
+    let laptop = signer();
+    let bench = Bench::new(&[laptop.public()]);
+    let mut bytes = bundle(&laptop, &image(3 << 20));
+    let end = bytes.len();
+    bytes[end - (2 << 20)] ^= 1;
+    let (pushed, _) = bench.with(|socket| {
+        push(
+            socket,
+            &laptop,
+            None,
+            DOWNGRADE,
+            &mut bytes.as_slice(),
+            |_, _| {},
+        )
+    });
+    let error = pushed.unwrap_err().to_string();
+    assert!(error.contains("is not the one that was signed"), "{error}");
+    assert!(bench.slot().starts_with(&[0; 512]));
+}
+
+#[test]
+fn a_laptop_that_goes_away_leaves_no_image() {
+    let laptop = signer();
+    let bench = Bench::new(&[laptop.public()]);
+    let bytes = bundle(&laptop, &image(3 << 20));
+    let (pushed, served) = bench.with(|socket| {
+        let half = &mut &bytes[..bytes.len() / 2];
+        push(socket, &laptop, None, DOWNGRADE, half, |_, _| {})
+    });
+    assert!(matches!(pushed.unwrap_err(), PushError::Io { .. }));
+    let error = served.unwrap_err();
+    assert!(error.contains("broke off"), "{error}");
+    assert!(bench.slot().starts_with(&[0; 512]));
+}
+
+#[test]
+fn noise_is_no_greeting() {
+    use std::io::Write;
+    let bench = Bench::new(&[signer().public()]);
+    let before = bench.slot();
+    let ((), served) = bench.with(|mut socket| {
+        socket.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+        let mut rest = Vec::new();
+        let _ = socket.read_to_end(&mut rest);
+    });
+    assert!(served.is_err() && bench.slot() == before);
+}
+
+#[test]
+fn lines_are_bounded() {
+    let long = vec![b' '; MOST_LINE + 1];
+    let error = receive::<Wish>(&mut long.as_slice())
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("4096"), "{error}");
+}

@@ -1,0 +1,243 @@
+//! The process: a trial where one is due, pushes on a port, pulls on a schedule.
+
+use std::{
+    io,
+    net::{Ipv4Addr, TcpListener, TcpStream},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
+
+use failberry_config::{Update, UpdateConfig};
+use failberry_service::{Request, Service, ServiceResult, block_on, drop_to, read_config};
+use failberry_state::{BootMillis, NetworkState, SupervisorState, UplinkState, Watcher, read};
+use rustls::ServerConfig;
+use smol::{Async, Timer, future::FutureExt};
+
+use crate::{
+    Signer,
+    desk::{Desk, order},
+    machine::Machine,
+    pull,
+    push::serve,
+    record::{Memory, Start},
+    tls,
+    trial::{Seen, Trial, Verdict},
+};
+
+/// Where the card's memory is mounted; `storage` makes this directory ours.
+const MEMORY: &str = "/data/update";
+
+/// The box's own key in there.
+const IDENTITY: &str = "identity.pk8";
+
+/// PID 1 tells of a process in the turn in which it starts it.
+const ANNOUNCED: u64 = 5_000;
+
+/// Between two tries of what was refused: the card is busy for seconds at most.
+const AGAIN: Duration = Duration::from_secs(5);
+
+/// Confirms or gives up, and takes updates, until the process ends.
+///
+/// # Errors
+/// A configuration that cannot be read, privileges that cannot be dropped, states that cannot be
+/// watched.
+pub fn run() -> ServiceResult {
+    let config: UpdateConfig = read_config(Service::Update)?;
+    drop_to(Service::Update, &[])?;
+    let watcher = Async::new(Watcher::new(&[
+        Service::Supervisor,
+        Service::Network,
+        Service::Uplink,
+    ])?)?;
+    let memory = Memory::at(Path::new(MEMORY));
+    let config = config.update;
+    block_on(async {
+        announced(&watcher).await?;
+        let (desk, start) = Desk::open(config.keys.clone(), Machine::read(), memory.clone());
+        let trial = async {
+            if start == Start::Trial {
+                prove(&desk, &watcher).await?;
+            }
+            smol::future::pending().await
+        };
+        let pushes = listen(&desk, &config, &memory);
+        let pulls = pull::fetch_for_ever(&desk, &config);
+        trial.or(pushes).or(pulls).await
+    })
+}
+
+/// Waits until PID 1 has told of this process, and with it of the lives before: by them is judged
+/// how a trial ended. Where it does not, they count as unknown.
+async fn announced(watcher: &Async<Watcher>) -> io::Result<()> {
+    let until = BootMillis::now().plus(ANNOUNCED);
+    let own = i32::try_from(std::process::id()).ok();
+    while BootMillis::now() < until {
+        let supervisor: SupervisorState = read().unwrap_or_default();
+        if supervisor.services.iter().any(|state| state.pid == own) {
+            break;
+        }
+        wait(until, watcher).await?;
+    }
+    Ok(())
+}
+
+/// Waits for the image on trial to prove itself, or not.
+async fn prove(desk: &Arc<Desk>, watcher: &Async<Watcher>) -> io::Result<()> {
+    let mut trial = Trial::new(desk.before(), desk.deadline());
+    loop {
+        match trial.step(&seen(), BootMillis::now()) {
+            Verdict::Wait { until } => wait(until, watcher).await?,
+            Verdict::Confirm => {
+                insist(desk, Desk::confirm).await;
+                return Ok(());
+            }
+            Verdict::GiveUp { reason } => {
+                insist(desk, move |desk| desk.give_up(&reason)).await;
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Does `what` until it is done.
+async fn insist(
+    desk: &Arc<Desk>,
+    what: impl Fn(&Desk) -> Result<(), String> + Clone + Send + 'static,
+) {
+    loop {
+        let (desk, what) = (desk.clone(), what.clone());
+        let Err(error) = smol::unblock(move || what(&desk)).await else {
+            return;
+        };
+        log::warn!("the end of the trial has to wait: {error}");
+        Timer::after(AGAIN).await;
+    }
+}
+
+/// Until the time comes or a state changes.
+async fn wait(until: BootMillis, watcher: &Async<Watcher>) -> io::Result<()> {
+    let changed = async {
+        watcher.readable().await?;
+        watcher.get_ref().drain();
+        Ok(())
+    };
+    let timed = async {
+        Timer::after(Duration::from_millis(until.since(BootMillis::now()))).await;
+        Ok(())
+    };
+    changed.or(timed).await
+}
+
+fn seen() -> Seen {
+    // An unreadable state is as good as none: its owner will write it anew.
+    let supervisor: SupervisorState = read().unwrap_or_default();
+    let network: NetworkState = read().unwrap_or_default();
+    let uplink: UplinkState = read().unwrap_or_default();
+    let ready = |service: Service| {
+        let mut states = supervisor.services.iter();
+        states.any(|state| state.service == service && state.ready && state.pid.is_some())
+    };
+    let services = Service::SUPERVISED.into_iter();
+    Seen {
+        not_ready: services
+            .filter(|service| !ready(*service))
+            .map(Service::name)
+            .collect(),
+        lan: network.lan.is_some(),
+        carrier: uplink.link.is_some(),
+    }
+}
+
+/// Takes pushes, one after another.
+async fn listen(desk: &Arc<Desk>, config: &Update, memory: &Memory) -> ServiceResult {
+    if config.keys.is_empty() {
+        log::info!("no update.keys in failberrypi.toml, so no update is taken");
+        return smol::future::pending().await;
+    }
+    let opened = identity(memory).and_then(|own| {
+        let tls = tls::server(&own, config.keys.clone()).map_err(|error| error.to_string())?;
+        let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, config.port))
+            .and_then(Async::new)
+            .map_err(|error| format!("port {}: {error}", config.port))?;
+        Ok((own, tls, listener))
+    });
+    let (own, tls, listener) = match opened {
+        Ok(opened) => opened,
+        Err(error) => {
+            desk.failed(&format!("no update can be pushed: {error}"));
+            return smol::future::pending().await;
+        }
+    };
+    log::info!(
+        "updates are taken on port {}, key {}",
+        config.port,
+        own.public()
+    );
+    desk.listens(own.public());
+    loop {
+        // The others wait in the kernel's queue; nobody holds this up for more than seconds
+        // without a key.
+        let accepted = listener.accept().await;
+        let (socket, from) = match accepted.and_then(|(it, from)| Ok((it.into_inner()?, from))) {
+            Ok(accepted) => accepted,
+            // Somebody who was gone at once, or descriptors that somebody has to give back first.
+            Err(error) => {
+                log::warn!("port {}: {error}", config.port);
+                Timer::after(AGAIN).await;
+                continue;
+            }
+        };
+        let (desk, tls) = (desk.clone(), tls.clone());
+        let served = smol::unblock(move || take(socket, &tls, &desk)).await;
+        if let Err(error) = served {
+            log::warn!("{from} pushed no update: {error}");
+        }
+    }
+}
+
+fn take(socket: TcpStream, tls: &Arc<ServerConfig>, desk: &Desk) -> Result<(), String> {
+    socket
+        .set_nonblocking(false)
+        .map_err(|error| error.to_string())?;
+    let (header, wish) = serve(socket, tls, desk)?;
+    if wish.restart {
+        order(&Request::Reboot {
+            reason: format!("to try version {}", header.version),
+        })?;
+    }
+    Ok(())
+}
+
+/// The box's own key; made at the first start.
+fn identity(memory: &Memory) -> Result<Signer, String> {
+    let trouble = |error: &dyn std::fmt::Display| format!("{MEMORY}/{IDENTITY}: {error}");
+    if let Some(document) = memory.read(IDENTITY).map_err(|it| trouble(&it))? {
+        return Signer::from_pkcs8(&document).map_err(|it| trouble(&it));
+    }
+    let document = Signer::generate().map_err(|it| trouble(&it))?;
+    memory
+        .replace(IDENTITY, &document)
+        .map_err(|it| trouble(&it))?;
+    Signer::from_pkcs8(&document).map_err(|it| trouble(&it))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_box_keeps_its_key() {
+        let directory = tempfile::tempdir().unwrap();
+        let memory = Memory::at(directory.path());
+        let first = identity(&memory).unwrap().public();
+        assert_eq!(identity(&memory).unwrap().public(), first);
+        memory.replace(IDENTITY, b"broken").unwrap();
+        let error = identity(&memory).map(drop).unwrap_err();
+        assert!(error.contains(IDENTITY), "{error}");
+        let error = identity(&Memory::at(Path::new("/nowhere")))
+            .map(drop)
+            .unwrap_err();
+        assert!(error.contains(IDENTITY), "{error}");
+    }
+}
