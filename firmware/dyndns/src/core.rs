@@ -16,16 +16,16 @@ const RETRY_CAP_MS: u64 = 600_000;
 /// nowhere costs 6 kB at the most.
 const OUTAGE_CAP_MS: u64 = 120_000;
 
-/// How long a signature waits for the clock. More than 5 minutes off, AWS refuses it as expired; but
-/// time servers may be blocked where AWS is not, and the floor may do.
+/// How long a signature waits for the clock. Time servers may be blocked where AWS is not, and AWS
+/// tells its own time when it refuses ours.
 const CLOCK_PATIENCE_MS: u64 = 30_000;
 
 /// The record is set anew this often even if nothing changed: somebody may have touched it.
 const REFRESH_MS: u64 = 24 * 3_600_000;
 
-/// As long as a request may be under way.
+/// As long as a request may be under way: it may be signed twice.
 #[allow(clippy::cast_possible_truncation)] // seconds
-const PATIENCE_MS: u64 = PATIENCE.as_millis() as u64;
+const PATIENCE_MS: u64 = 2 * PATIENCE.as_millis() as u64;
 
 /// What the decision rests on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -20,7 +20,7 @@ use smol::{Async, Timer, future::FutureExt};
 
 use crate::{
     core::{Action, Core, Event, Inputs},
-    route53::{RecordError, Route53},
+    route53::{By, RecordError, Route53},
 };
 
 /// A whole exchange with the zone's server. A 3G link with retransmissions needs seconds, not
@@ -74,11 +74,15 @@ async fn keep(
                 };
                 let asked = asking.or(overtaken(address, watcher)).await?;
                 let told = match asked {
-                    Asked::Told(Ok(())) => {
+                    Asked::Told(Ok(by)) => {
                         log::info!("{name} is now {address}");
                         state.published = Some(address);
                         state.since = BootMillis::now();
-                        state.signed = signed;
+                        if by == By::OurClock {
+                            state.signed = signed;
+                        } else {
+                            log::warn!("the clock is off, so AWS told the time for the signature");
+                        }
                         state.last_error = None;
                         Event::Published(address)
                     }
@@ -120,7 +124,7 @@ async fn keep(
 
 /// How a request ended.
 enum Asked {
-    Told(Result<(), RecordError>),
+    Told(Result<By, RecordError>),
     Overtaken(Inputs),
 }
 

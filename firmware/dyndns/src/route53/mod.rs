@@ -6,7 +6,11 @@ mod signature;
 #[cfg(test)]
 mod tests;
 
-use std::{net::Ipv4Addr, sync::Arc};
+use std::{
+    net::Ipv4Addr,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use failberry_config::{Aws, Dyndns};
 use ureq::{
@@ -22,6 +26,31 @@ use crate::{
 
 /// Longest answer read, in bytes; real ones have about 400.
 const MAX_ANSWER: u64 = 16 * 1024;
+
+/// What AWS lets a signature's time be off.
+const MAX_SKEW: Duration = Duration::from_secs(5 * 60);
+
+/// By whose time a signature was accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum By {
+    /// The box's.
+    OurClock,
+    /// The server's, since ours was too far off.
+    TheirClock,
+}
+
+/// A request that changed nothing.
+struct Failure {
+    error: RecordError,
+    /// The server's time, if one answered. It came over TLS from whom we trust with the record.
+    date: Option<SystemTime>,
+}
+
+impl From<RecordError> for Failure {
+    fn from(error: RecordError) -> Self {
+        Self { error, date: None }
+    }
+}
 
 /// A hosted zone and the keys to it.
 #[derive(Clone)]
@@ -76,8 +105,24 @@ impl Route53 {
         })
     }
 
-    /// Makes the name point to `address`. Blocks for 30 s at the most.
-    pub(crate) fn upsert(&self, address: Ipv4Addr) -> Result<(), RecordError> {
+    /// Makes the name point to `address`. Blocks for 30 s at the most, and as long again where the
+    /// time has to be taken from the answer: a box without time must have a name all the same.
+    pub(crate) fn upsert(&self, address: Ipv4Addr) -> Result<By, RecordError> {
+        let ours = SystemTime::now();
+        match self.try_at(address, ours) {
+            Ok(()) => Ok(By::OurClock),
+            Err(Failure {
+                date: Some(theirs), ..
+            }) if apart(ours, theirs) > MAX_SKEW => {
+                self.try_at(address, theirs)
+                    .map_err(|failure| failure.error)?;
+                Ok(By::TheirClock)
+            }
+            Err(failure) => Err(failure.error),
+        }
+    }
+
+    fn try_at(&self, address: Ipv4Addr, at: SystemTime) -> Result<(), Failure> {
         let body = message::upsert(&self.record.name, self.record.ttl, address);
         let transport = |error: ureq::Error| RecordError::Transport {
             url: self.url.clone(),
@@ -87,7 +132,7 @@ impl Route53 {
             .agent
             .post(&self.url)
             .header("content-type", "text/xml");
-        for (name, value) in signature::headers(&self.keys, &self.url, &body)? {
+        for (name, value) in signature::headers(&self.keys, &self.url, &body, at)? {
             request = request.header(name, value);
         }
         let mut response = request.send(body.as_bytes()).map_err(transport)?;
@@ -95,19 +140,26 @@ impl Route53 {
         if status == 200 {
             return Ok(());
         }
+        let date = response.headers().get("date");
+        let date = date.and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
         let answer = response
             .body_mut()
             .with_config()
             .limit(MAX_ANSWER)
             .read_to_string();
-        let refusal = Refusal::from_answer(&answer.unwrap_or_default());
-        Err(RecordError::Refused {
+        let error = RecordError::Refused {
             url: self.url.clone(),
             key_id: self.keys.access_key_id.clone(),
             status,
-            refusal,
-        })
+            refusal: Refusal::from_answer(&answer.unwrap_or_default()),
+        };
+        Err(Failure { error, date })
     }
+}
+
+fn apart(one: SystemTime, other: SystemTime) -> Duration {
+    one.duration_since(other)
+        .unwrap_or_else(|error| error.duration())
 }
 
 fn trusted(pem: &str) -> Result<Vec<Certificate<'static>>, RecordError> {

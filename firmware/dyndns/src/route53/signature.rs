@@ -11,11 +11,12 @@ use failberry_config::Aws;
 
 use crate::route53::RecordError;
 
-/// The headers that prove to AWS who sends `body` to `url`.
+/// The headers that prove to AWS who sends `body` to `url`, at that moment.
 pub(crate) fn headers(
     keys: &Aws,
     url: &str,
     body: &str,
+    at: SystemTime,
 ) -> Result<Vec<(&'static str, String)>, RecordError> {
     fn failed(error: impl std::error::Error) -> RecordError {
         RecordError::Signing(error.to_string())
@@ -30,7 +31,7 @@ pub(crate) fn headers(
         .identity(&identity)
         .region(&keys.region)
         .name("route53")
-        .time(SystemTime::now())
+        .time(at)
         .settings(SigningSettings::default())
         .build()
         .map_err(failed)?

@@ -71,6 +71,21 @@ fn the_zone_follows_the_address() {
     assert_eq!(server.refusals(), Vec::<String>::new());
 }
 
+/// As a box does that no time server answers.
+#[test]
+fn a_clock_that_is_off_is_told_by_the_answer() {
+    let (server, record) = serve(&Authority::new());
+    let zone = Route53::new(record, keys()).unwrap();
+    let now = SystemTime::now();
+    for wrong in [now - 2 * MAX_SKEW, now + 2 * MAX_SKEW] {
+        let failure = zone.try_at(ADDRESS, wrong).err().unwrap();
+        let theirs = failure.date.unwrap();
+        assert!(apart(now, theirs) < BOUND, "{theirs:?}");
+        zone.try_at(ADDRESS, theirs).ok().unwrap();
+    }
+    assert_eq!(server.changes().len(), 2);
+}
+
 #[test]
 fn a_wrong_secret_is_told_with_key_status_and_code_and_without_the_secret() {
     let (server, record) = serve(&Authority::new());
@@ -136,7 +151,13 @@ fn a_server_signed_by_somebody_else_gets_no_request() {
 
 #[test]
 fn headers_carry_a_signature_for_the_zone_and_never_the_secret() {
-    let headers = signature::headers(&keys(), "https://example.org/2013-04-01/x", "body").unwrap();
+    let headers = signature::headers(
+        &keys(),
+        "https://example.org/2013-04-01/x",
+        "body",
+        SystemTime::now(),
+    )
+    .unwrap();
     let (_, value) = headers
         .iter()
         .find(|(name, _)| *name == "authorization")

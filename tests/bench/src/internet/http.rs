@@ -1,6 +1,9 @@
 //! HTTP/1.1 (RFC 9112), as little as one request and one answer a connection need.
 
-use std::io::{self, Read, Write};
+use std::{
+    io::{self, Read, Write},
+    time::SystemTime,
+};
 
 /// Longest head and longest body taken, in bytes.
 const MAX: usize = 64 * 1024;
@@ -115,8 +118,9 @@ pub(crate) fn answer(
         _ => "Status",
     };
     let mut text = format!(
-        "HTTP/1.1 {status} {reason}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\
-         Connection: close\r\n",
+        "HTTP/1.1 {status} {reason}\r\nDate: {}\r\nContent-Type: {kind}\r\n\
+         Content-Length: {}\r\nConnection: close\r\n",
+        httpdate::fmt_http_date(SystemTime::now()),
         body.len()
     );
     for (name, value) in headers {

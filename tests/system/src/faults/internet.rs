@@ -94,30 +94,14 @@ pub(super) const FAULTS: &[Fault] = &[
     })
     .healed_when(|scene, bound| record_follows(scene, 24, bound)),
     Fault::slow(
-        "no time server answers until the record has been tried, on a card that knows no time",
-        "",
-        240,
+        "no time server answers, on a card that knows no time",
+        "AWS told the time",
+        90,
         |scene| {
             scene.services.ntp.set_silent(true);
-            let before = tries(scene);
+            set_carrier(scene, 25)?;
             scene.flash()?;
-            traffic_flows(scene, scene.bound(60))?;
-            // The clock is waited for 30 s, then the record is tried with what time there is.
-            let until = Instant::now() + scene.bound(50);
-            while tries(scene) == before {
-                if Instant::now() > until {
-                    return Err("expected a try at the record without time, got none".into());
-                }
-                get_within(
-                    scene.world.lan(),
-                    PAGE_HOST,
-                    80,
-                    "/timeless",
-                    scene.bound(3),
-                )?;
-            }
-            scene.services.ntp.set_silent(false);
-            new_address(scene, 25)
+            traffic_flows(scene, scene.bound(60))
         },
     )
     .healed_when(|scene, bound| record_follows(scene, 25, bound)),
@@ -266,7 +250,15 @@ fn at_rest(scene: &Scene) -> Outcome {
 /// The next call gets this address, and there is one now.
 fn new_address(scene: &mut Scene, last: u8) -> Outcome {
     set_carrier(scene, last)?;
-    Ok(scene.carrier.terminate_call()?)
+    let mark = scene.board.console.mark();
+    scene.carrier.terminate_call()?;
+    // Before the carrier is told to give the usual one again.
+    let line = format!("address 203.0.113.{last}");
+    scene
+        .board
+        .console
+        .wait_from(mark, &line, scene.bound(20))?;
+    Ok(())
 }
 
 /// The box starts anew, and gets this address.
