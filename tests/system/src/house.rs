@@ -101,8 +101,7 @@ fn replugs(scene: &mut Scene) -> Outcome {
         .console
         .wait_from(mark, "stick is gone", scene.bound(10))?;
     scene.carrier.wait_down(scene.bound(10))?;
-    // Another device of the same driver takes the numbers that the stick had. The kernel takes
-    // devices one after another, so that its ports are there before the stick's.
+    // Another device of the same driver takes the numbers that the stick had.
     scene.plug_squatter()?;
     scene.plug(Sim::Ready)?;
     let after = scene

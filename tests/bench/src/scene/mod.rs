@@ -165,6 +165,9 @@ impl Scene {
     /// The board's USB bus does not take it.
     pub fn plug_squatter(&mut self) -> Result<(), SceneError> {
         let squatter = self.put(self.board.spare_usb(), Mode::Foreign, Sim::Ready)?;
+        // The kernel looks at one device after another, at those of a hub by their sockets: this one
+        // has its ttys before the next comes, wherever that is plugged in.
+        squatter.wait_configured(self.bound(10))?;
         self.squatter = Some(squatter);
         Ok(())
     }
