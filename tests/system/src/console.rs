@@ -130,10 +130,7 @@ fn history(scene: &mut Scene) -> Outcome {
 
 fn log(scene: &mut Scene) -> Outcome {
     let lines = say(scene, "log uplink")?;
-    expect_all(
-        &lines,
-        &["uplink: USB: ", "uplink: carrier link is up"],
-    )?;
+    expect_all(&lines, &["uplink: USB: ", "uplink: carrier link is up"])?;
     let others = lines
         .iter()
         .filter(|line| line.contains("] clock: "))
