@@ -12,7 +12,7 @@ BENCH = $(CARGO) run --quiet --package failberry-bench --bin bench --
 # Whoever starts a carrier needs the program that is its guest.
 BENCH_PROGRAMS = $(CARGO) build --package failberry-bench --bins
 
-.PHONY: help setup firmware firmware-arm64 cards image run test test-all unit system bench fuzz lint deny
+.PHONY: help setup firmware firmware-arm64 cards image buildroot-image run test test-all unit system bench fuzz lint deny
 
 help: ## these lines
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,14 +32,20 @@ cards: firmware ## out/rpi2 and out/virt: userlands, slot, cards
 image: cards ## out/failberrypi-rpi2-<version>.img.xz with .sha256 and .bmap
 	@$(ASSEMBLE) release --board rpi2 --image out/rpi2/card.img
 
+BOARD = rpi2
+
+buildroot-image: ## the same with Buildroot for BOARD=rpi2; BUILDROOT=/path for a checkout of yours
+	@buildroot-external/build.sh $(BOARD)
+
 run: cards ## boot the card image in an emulated Pi 2B with an emulated stick; the console is yours
 	@$(BENCH_PROGRAMS)
 	@$(BENCH) run
 
-lint: setup ## rustfmt, clippy, shellcheck, cargo-deny
+lint: setup ## rustfmt, clippy, shellcheck, the Buildroot tree, cargo-deny
 	cargo fmt --check
 	$(CARGO) clippy --quiet --workspace --all-targets --all-features -- -D warnings
 	shellcheck -x board/*.sh board/setup/*.sh .ci/run
+	@buildroot-external/check.sh
 	@board/deny.sh
 
 unit: setup ## unit and property tests

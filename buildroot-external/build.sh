@@ -5,8 +5,8 @@
 #   BUILDROOT=/path   a checkout; without it the pinned release is cloned and its commit checked
 #   SOURCES=/path     what debian/provide.sh has filled, for machines without the upstream sites
 #   BR2_OUT=/path     where to build (default: out/buildroot/BOARD)
-# BR2_DL_DIR, BR2_PRIMARY_SITE, BR2_BACKUP_SITE, BR2_CCACHE=y and BR2_CCACHE_DIR are what they are
-# in Buildroot.
+# BR2_DL_DIR, BR2_PRIMARY_SITE, BR2_BACKUP_SITE, BR2_CCACHE=y, BR2_CCACHE_DIR and BR2_JLEVEL are what
+# they are in Buildroot.
 set -euo pipefail
 . "$(dirname "$0")/../board/setup/lib.sh"
 
@@ -57,10 +57,12 @@ buildroot() { make -C "$BUILDROOT" "O=$out" "BR2_EXTERNAL=$trees" "$@"; }
   for name in BR2_PRIMARY_SITE BR2_BACKUP_SITE; do
     if [ -n "${!name:-}" ]; then printf '%s="%s"\n' "$name" "${!name}"; fi
   done
-  if [ "${BR2_CCACHE:-}" = y ]; then echo BR2_CCACHE=y; fi
+  for name in BR2_CCACHE BR2_JLEVEL; do
+    if [ -n "${!name:-}" ]; then printf '%s=%s\n' "$name" "${!name}"; fi
+  done
 } >"$out/asked"
 step "configuring Buildroot for $board in $out"
-buildroot --silent defconfig "BR2_DEFCONFIG=$out/asked" 2>/dev/null
+buildroot --silent defconfig "BR2_DEFCONFIG=$out/asked" >/dev/null 2>&1
 "$external/asked.sh" -e BR2_DEFCONFIG "$out/.config" "$out/asked" ||
   die 'Buildroot has dropped what the configuration asks for'
 step "building (output in $out/build.log)"

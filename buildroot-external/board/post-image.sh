@@ -7,7 +7,7 @@ board=$2
 repo=$BR2_EXTERNAL_FAILBERRYPI_PATH/..
 parts=$images/failberrypi
 
-rm -rf "$parts/boot" "$images/$board"
+rm -rf "${parts:?}/boot" "${images:?}/$board"
 for kernel in "$images/zImage" "$images/Image"; do
 	if [ -e "$kernel" ]; then cp "$kernel" "$parts/"; fi
 done

@@ -4,7 +4,7 @@
 set -euo pipefail
 . "$(dirname "$0")/../../board/setup/lib.sh"
 
-[ $# = 2 ] && [ -n "${BUILDROOT:-}" ] || die "usage: BUILDROOT=/path/to/checkout $0 BOARD DIR"
+if [ $# != 2 ] || [ -z "${BUILDROOT:-}" ]; then die "usage: BUILDROOT=/path/to/checkout $0 BOARD DIR"; fi
 here=$(cd "$(dirname "$0")" && pwd)
 external=$(dirname "$here")
 board=$1 out=$(realpath -m "$2")
@@ -35,6 +35,9 @@ version=$("$gcc-gcc" -dumpversion)
 headers=$(sed -n 's/^#define LINUX_VERSION_CODE //p' "$out/toolchain/sysroot/usr/include/linux/version.h")
 cat >"$out/config" <<CONFIG
 # BR2_TOOLCHAIN_BUILDROOT is not set
+# BR2_TOOLCHAIN_BUILDROOT_MUSL is not set
+# BR2_TOOLCHAIN_BUILDROOT_CXX is not set
+# BR2_PACKAGE_HOST_LINUX_HEADERS_CUSTOM_6_12 is not set
 BR2_TOOLCHAIN_EXTERNAL=y
 BR2_TOOLCHAIN_EXTERNAL_CUSTOM=y
 BR2_TOOLCHAIN_EXTERNAL_PREINSTALLED=y
@@ -65,6 +68,7 @@ printf 'MUSL_COMPAT_HEADERS_SITE = %s\n' "$out/none" >>"$out/local.mk"
 
 # Host packages for which the machine's programs stand. Sources are overridden before Buildroot
 # reads its packages, what is done with them after that.
+# shellcheck disable=SC2016 # make expands it
 {
   printf 'MUSL_COMPAT_HEADERS_INSTALL_STAGING_CMDS = true\n'
   while read -r package programs; do
