@@ -5,8 +5,9 @@
 #   BUILDROOT=/path   a checkout; without it the pinned release is cloned and its commit checked
 #   SOURCES=/path     what debian/provide.sh has filled, for machines without the upstream sites
 #   BR2_OUT=/path     where to build (default: out/buildroot/BOARD)
-# BR2_DL_DIR, BR2_PRIMARY_SITE, BR2_BACKUP_SITE, BR2_CCACHE=y, BR2_CCACHE_DIR and BR2_JLEVEL are what
-# they are in Buildroot.
+# BR2_DL_DIR, BR2_PRIMARY_SITE, BR2_BACKUP_SITE, BR2_CCACHE=y, BR2_CCACHE_DIR, BR2_JLEVEL and
+# BR2_PER_PACKAGE_DIRECTORIES=y are what they are in Buildroot; with the last, packages are built
+# side by side.
 set -euo pipefail
 . "$(dirname "$0")/../board/setup/lib.sh"
 
@@ -57,7 +58,7 @@ buildroot() { make -C "$BUILDROOT" "O=$out" "BR2_EXTERNAL=$trees" "$@"; }
   for name in BR2_PRIMARY_SITE BR2_BACKUP_SITE; do
     if [ -n "${!name:-}" ]; then printf '%s="%s"\n' "$name" "${!name}"; fi
   done
-  for name in BR2_CCACHE BR2_JLEVEL; do
+  for name in BR2_CCACHE BR2_JLEVEL BR2_PER_PACKAGE_DIRECTORIES; do
     if [ -n "${!name:-}" ]; then printf '%s=%s\n' "$name" "${!name}"; fi
   done
 } >"$out/asked"
@@ -67,5 +68,7 @@ buildroot --silent defconfig "BR2_DEFCONFIG=$out/asked" >/dev/null 2>&1
   die 'Buildroot has dropped what the configuration asks for'
 step "building (output in $out/build.log)"
 
-buildroot >"$out/build.log" 2>&1 || { tail -n 40 "$out/build.log" >&2; die "Buildroot failed; see $out/build.log"; }
+jobs=()
+if [ "${BR2_PER_PACKAGE_DIRECTORIES:-}" = y ]; then jobs=("-j$(($(nproc) + 2))" --output-sync=target); fi
+buildroot "${jobs[@]}" >"$out/build.log" 2>&1 || { tail -n 40 "$out/build.log" >&2; die "Buildroot failed; see $out/build.log"; }
 step "finished: $(ls "$out"/images/failberrypi-*.img.xz)"

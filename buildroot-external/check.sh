@@ -44,7 +44,7 @@ done
 [ -n "${BUILDROOT:-}" ] || exit 0
 step "checking with the Buildroot in $BUILDROOT"
 mapfile -t files < <(git ls-files | grep -vE '^debian/|\.md$')
-"$BUILDROOT/utils/check-package" --br2-external "${files[@]}"
+${PYTHON:+"$PYTHON"} "$BUILDROOT/utils/check-package" --br2-external "${files[@]}"
 for defconfig in configs/*_defconfig; do
   make --silent -C "$BUILDROOT" "O=$work/out" "BR2_EXTERNAL=$external" "$(basename "$defconfig")" >/dev/null 2>&1 ||
     die "$defconfig cannot be configured"

@@ -1,2 +1,27 @@
 include $(sort $(wildcard $(BR2_EXTERNAL_FAILBERRYPI_PATH)/package/*/*.mk))
-include $(BR2_EXTERNAL_FAILBERRYPI_PATH)/board/board.mk
+
+# What post-image.sh needs of the kernel and of U-Boot beside their images. Both are
+# also held to what their configuration fragments ask of them.
+FAILBERRYPI_ASKED = $(BR2_EXTERNAL_FAILBERRYPI_PATH)/asked.sh
+
+# The names of what is built in: the assembler checks its lists of modules
+# against them.
+define FAILBERRYPI_LINUX_BUILTIN
+	$(FAILBERRYPI_ASKED) $(@D)/.config $(LINUX_KCONFIG_FILE) \
+		$(LINUX_KCONFIG_FRAGMENT_FILES)
+	$(INSTALL) -D -m 0644 $(@D)/modules.builtin \
+		$(BINARIES_DIR)/failberrypi/modules/modules.builtin
+endef
+LINUX_POST_INSTALL_IMAGES_HOOKS += FAILBERRYPI_LINUX_BUILTIN
+
+# The very mkimage of the U-Boot that will read the slot. Buildroot tells
+# U-Boot itself where the environment's text lies.
+define FAILBERRYPI_UBOOT_MKIMAGE
+	$(FAILBERRYPI_ASKED) -e CONFIG_DEFAULT_ENV_FILE $(@D)/.config \
+		$(UBOOT_KCONFIG_FRAGMENT_FILES)
+	$(INSTALL) -D -m 0755 $(@D)/tools/mkimage \
+		$(BINARIES_DIR)/failberrypi/u-boot/mkimage
+	$(INSTALL) -D -m 0644 $(@D)/u-boot.bin \
+		$(BINARIES_DIR)/failberrypi/u-boot/u-boot.bin
+endef
+UBOOT_POST_INSTALL_IMAGES_HOOKS += FAILBERRYPI_UBOOT_MKIMAGE

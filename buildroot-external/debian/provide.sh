@@ -73,7 +73,8 @@ printf 'MUSL_COMPAT_HEADERS_SITE = %s\n' "$out/none" >>"$out/local.mk"
   printf 'MUSL_COMPAT_HEADERS_INSTALL_STAGING_CMDS = true\n'
   while read -r package programs; do
     name=HOST_$(tr a-z- A-Z_ <<<"$package")
-    override "host-$package" "$out/none" "${programs:-nothing} of this machine" >&2
+    if [ -n "$programs" ]; then reason="this machine's $programs"; else reason='left out'; fi
+    override "host-$package" "$out/none" "$reason"
     for step in PRE_PATCH_HOOKS POST_PATCH_HOOKS PRE_CONFIGURE_HOOKS CONFIGURE_CMDS POST_CONFIGURE_HOOKS \
       PRE_BUILD_HOOKS BUILD_CMDS POST_BUILD_HOOKS PRE_INSTALL_HOOKS POST_INSTALL_HOOKS; do
       printf '%s_%s =\n' "$name" "$step"

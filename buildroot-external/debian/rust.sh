@@ -14,7 +14,16 @@ step "laying out $(/usr/bin/rustc --version) as rust-bin $version"
 rm -rf "$bin" "$out/rust-src"
 mkdir -p "$bin/std/rust-std-$version-$target" "$out/rust-src"
 # Debian's programs stay where they are: they find their libraries there. The sysroot is the place
-# they are installed to, so that nothing else of the machine's is taken.
+# they are called from, so that nothing else of the machine's is taken.
+mkdir "$bin/bin"
+cat >"$bin/bin/rustc" <<'SCRIPT'
+#!/bin/sh
+exec /usr/bin/rustc --sysroot "$(dirname "$(dirname "$(readlink -f "$0")")")" "$@"
+SCRIPT
+cat >"$bin/bin/cargo" <<'SCRIPT'
+#!/bin/sh
+RUSTC="$(dirname "$(readlink -f "$0")")/rustc" exec /usr/bin/cargo "$@"
+SCRIPT
 cat >"$bin/install.sh" <<SCRIPT
 #!/bin/sh
 set -eu
@@ -24,8 +33,7 @@ done
 mkdir -p "\$prefix/bin" "\$prefix/lib/rustlib"
 rm -rf "\$prefix/lib/rustlib/$host"
 cp -a "$src/$host" "\$prefix/lib/rustlib/"
-printf '#!/bin/sh\nexec /usr/bin/rustc --sysroot "%s" "\$@"\n' "\$prefix" >"\$prefix/bin/rustc"
-printf '#!/bin/sh\nRUSTC="%s/bin/rustc" exec /usr/bin/cargo "\$@"\n' "\$prefix" >"\$prefix/bin/cargo"
+cp "\$(dirname "\$0")"/bin/* "\$prefix/bin/"
 chmod +x "\$prefix/bin/rustc" "\$prefix/bin/cargo"
 SCRIPT
 # There is no prebuilt library for this target: it is built along.

@@ -39,10 +39,14 @@ echo 'int _dl_find_object(void *pc, void *result) { (void)pc; (void)result; retu
 "$gcc-ar" rD "$out/usr/$libs/libgcc_eh.a" "$out/stub.o"
 rm "$out"/stub.*
 
+# The loader that it names is glibc's; the last one named counts.
+printf '%%rename link glibc_link\n\n*link:\n%%(glibc_link) %%{!static:%%{!shared:-dynamic-linker %s}}\n\n' \
+  "$loader" >"$out/usr/$libs/musl.specs"
+
 # wrapper NAME DRIVER
 wrapper() {
-  printf '#!/bin/sh\nexec "%s/usr/bin/%s-%s" --sysroot="%s/sysroot" -static-libgcc -no-pie \\\n\t-Wl,-dynamic-linker,%s "$@"\n' \
-    "$out" "$gcc" "$2" "$out" "$loader" >"$out/bin/$musl-$1"
+  printf '#!/bin/sh\nexec "%s/usr/bin/%s-%s" --sysroot="%s/sysroot" -specs="%s/usr/%s/musl.specs" -static-libgcc -no-pie "$@"\n' \
+    "$out" "$gcc" "$2" "$out" "$out" "$libs" >"$out/bin/$musl-$1"
   chmod +x "$out/bin/$musl-$1"
 }
 wrapper gcc gcc
