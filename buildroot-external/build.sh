@@ -18,9 +18,11 @@ commit=cb857ba4c87a93e5265a9e4a3f32071abf39e14a
 repository=https://gitlab.com/buildroot.org/buildroot.git
 
 external=$FAILBERRY_ROOT/buildroot-external
-boards() { basename -a "$external"/configs/*_defconfig | sed 's/failberrypi_\(.*\)_defconfig/\1/' | xargs; }
 board=${1:-}
-[ -f "$external/configs/failberrypi_${board}_defconfig" ] || die "expected a board of $(boards), got '$board'"
+[ -f "$external/configs/failberrypi_${board:-}_defconfig" ] ||
+  die "expected BOARD to be one of $(basename -a "$external"/configs/*_defconfig | sed 's/failberrypi_\(.*\)_defconfig/\1/' | xargs), got '$board'"
+# Its boot files, lists of modules and environment are the assembler's, not Buildroot's.
+[ -d "$FAILBERRY_ROOT/board/$board" ] || die "the assembler knows no board $board: there is no board/$board"
 
 get_buildroot() {
   BUILDROOT=$FAILBERRY_CACHE/buildroot-$release

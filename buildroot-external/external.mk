@@ -14,11 +14,21 @@ define FAILBERRYPI_LINUX_BUILTIN
 endef
 LINUX_POST_INSTALL_IMAGES_HOOKS += FAILBERRYPI_LINUX_BUILTIN
 
-# The very mkimage of the U-Boot that will read the slot. Buildroot tells
-# U-Boot itself where the environment's text lies.
+# The text of the environment: what all boards have and the board's own, in one
+# file where CONFIG_DEFAULT_ENV_FILE="uboot.env" looks for it.
+FAILBERRYPI_BOARD = $(call qstrip,$(BR2_ROOTFS_POST_SCRIPT_ARGS))
+FAILBERRYPI_UBOOT_ENV_FILES = $(wildcard \
+	$(BR2_EXTERNAL_FAILBERRYPI_PATH)/../board/common/uboot.env \
+	$(BR2_EXTERNAL_FAILBERRYPI_PATH)/../board/$(FAILBERRYPI_BOARD)/uboot.env)
+
+define FAILBERRYPI_UBOOT_ENV
+	cat /dev/null $(FAILBERRYPI_UBOOT_ENV_FILES) >$(@D)/uboot.env
+endef
+UBOOT_POST_PATCH_HOOKS += FAILBERRYPI_UBOOT_ENV
+
+# The very mkimage of the U-Boot that will read the slot.
 define FAILBERRYPI_UBOOT_MKIMAGE
-	$(FAILBERRYPI_ASKED) -e CONFIG_DEFAULT_ENV_FILE $(@D)/.config \
-		$(UBOOT_KCONFIG_FRAGMENT_FILES)
+	$(FAILBERRYPI_ASKED) $(@D)/.config $(UBOOT_KCONFIG_FRAGMENT_FILES)
 	$(INSTALL) -D -m 0755 $(@D)/tools/mkimage \
 		$(BINARIES_DIR)/failberrypi/u-boot/mkimage
 	$(INSTALL) -D -m 0644 $(@D)/u-boot.bin \

@@ -29,9 +29,9 @@ enum From {
     Board,
 }
 
-/// Name, where it comes from, what the Pi needs it for: in the order in which a Pi 2B or 3B reads
-/// them. Both makes of the former, v1.1 (BCM2836) and v1.2 (BCM2837), start with the same files.
-const PI: [(&str, From, &str); 7] = [
+/// Name, where it comes from, what the Pi needs it for: in the order in which a Pi 2B reads them.
+/// Both makes of it, v1.1 (BCM2836) and v1.2 (BCM2837), start with the same files.
+const RPI2: [(&str, From, &str); 7] = [
     (
         "bootcode.bin",
         From::Firmware,
@@ -69,45 +69,20 @@ const PI: [(&str, From, &str); 7] = [
     ),
 ];
 
-/// The files of a Pi 4B that are not those of [`PI`]: its first stage lies in a flash chip.
-const PI4: [(&str, From, &str); 2] = [
-    (
-        "start4cd.elf",
-        From::Firmware,
-        "the firmware itself, in the variant that gpu_mem=16 in config.txt asks for",
-    ),
-    (
-        "fixup4cd.dat",
-        From::Firmware,
-        "fits start4cd.elf to the board's memory; without it most of that is missing",
-    ),
-];
-
-/// What a board starts from.
-fn starters(board: &str) -> Vec<(&'static str, From, &'static str)> {
-    let other = |name: &&str| !["bootcode.bin", "start_cd.elf", "fixup_cd.dat"].contains(name);
-    match board {
-        "rpi2" | "rpi3_64" => PI.to_vec(),
-        "rpi4_64" => {
-            let shared = PI.iter().filter(|(name, ..)| other(name));
-            PI4.iter().chain(shared).copied().collect()
-        }
-        _ => Vec::new(),
-    }
-}
-
 /// Files of the FAT partition of the emulated or the real board. Boards without the Pi's firmware
 /// have only those that a person reads.
 pub fn files(board: &str, sources: &Sources) -> Result<Vec<File>> {
     let mut files = Vec::new();
-    for (name, from, reason) in starters(board) {
-        let directory = match from {
-            From::Firmware => sources.parts.join("boot"),
-            From::Parts => sources.parts.to_owned(),
-            From::UBoot => sources.u_boot.to_owned(),
-            From::Board => sources.board_dir.join(board).join("boot"),
-        };
-        files.push(file(name, directory.join(name), reason)?);
+    if board == "rpi2" {
+        for (name, from, reason) in RPI2 {
+            let directory = match from {
+                From::Firmware => sources.parts.join("boot"),
+                From::Parts => sources.parts.to_owned(),
+                From::UBoot => sources.u_boot.to_owned(),
+                From::Board => sources.board_dir.join(board).join("boot"),
+            };
+            files.push(file(name, directory.join(name), reason)?);
+        }
     }
     let settings = sources.board_dir.join(SETTINGS);
     files.push(file(SETTINGS, settings, "a person edits it")?);
@@ -140,24 +115,18 @@ mod tests {
 
     #[test]
     fn config_txt_names_files_that_are_there() {
-        for board in ["rpi2", "rpi3_64", "rpi4_64"] {
-            let text = board_dir().join(board).join("boot/config.txt");
-            let text = fs::read_to_string(text).unwrap();
-            let settings: Vec<_> = text
-                .lines()
-                .filter_map(|line| line.split_once('='))
-                .collect();
-            for (key, value) in [("kernel", "u-boot.bin"), ("device_tree", "board.dtb")] {
-                assert!(settings.contains(&(key, value)), "{board}: {key}");
-                let starters = starters(board);
-                assert!(starters.iter().any(|(name, ..)| *name == value), "{value}");
-            }
-            // The firmware's small variant is chosen by this value and by nothing else.
-            assert!(settings.contains(&("gpu_mem", "16")));
-            assert!(!settings.iter().any(|(key, _)| *key == "start_file"));
-            let bits = if board.ends_with("_64") { "1" } else { "0" };
-            assert!(settings.contains(&("arm_64bit", bits)), "{board}");
+        let text = fs::read_to_string(board_dir().join("rpi2/boot/config.txt")).unwrap();
+        let settings: Vec<_> = text
+            .lines()
+            .filter_map(|line| line.split_once('='))
+            .collect();
+        for (key, value) in [("kernel", "u-boot.bin"), ("device_tree", "board.dtb")] {
+            assert!(settings.contains(&(key, value)), "{key}");
+            assert!(RPI2.iter().any(|(name, ..)| *name == value), "{value}");
         }
+        // The firmware's small variant is chosen by this value and by nothing else.
+        assert!(settings.contains(&("gpu_mem", "16")));
+        assert!(!settings.iter().any(|(key, _)| *key == "start_file"));
     }
 
     #[test]
@@ -181,7 +150,7 @@ mod tests {
             .collect();
         assert_eq!(names, [SETTINGS, "README.txt"]);
         fs::create_dir(parts.path().join("boot")).unwrap();
-        for (name, from, _) in [&PI[..], &PI4].concat() {
+        for (name, from, _) in RPI2 {
             let directory = match from {
                 From::Firmware => "boot",
                 From::Parts | From::UBoot => ".",
@@ -189,8 +158,6 @@ mod tests {
             };
             fs::write(parts.path().join(directory).join(name), name).unwrap();
         }
-        for (board, count) in [("rpi2", 9), ("rpi3_64", 9), ("rpi4_64", 8)] {
-            assert_eq!(files(board, &sources).unwrap().len(), count, "{board}");
-        }
+        assert_eq!(files("rpi2", &sources).unwrap().len(), RPI2.len() + 2);
     }
 }

@@ -59,36 +59,12 @@ pub fn block(variables: &[String], size: usize, serial: u8) -> Result<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, path::Path};
-
     use super::*;
 
     #[test]
     fn lines_are_joined_as_u_boots_build_joins_them() {
         let text = "# comment\na=1\n\nb=\\\n  if x; \\\n# between\nthen y\nc=\n";
         assert_eq!(variables(text).unwrap(), ["a=1", "b=if x; then y", "c="]);
-    }
-
-    #[test]
-    fn boards_differ_in_their_name_and_console_only() {
-        let of = |board: &str| {
-            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(board);
-            variables(&fs::read_to_string(path.join("uboot.env")).unwrap()).unwrap()
-        };
-        let first = of("rpi2");
-        for board in ["rpi3_64", "rpi4_64"] {
-            let differing: Vec<_> = of(board)
-                .into_iter()
-                .zip(&first)
-                .filter(|(one, other)| one != *other)
-                .map(|(one, _)| one)
-                .collect();
-            let args = format!("board_args=failberry.board={board} failberry.card=mmcblk0");
-            assert_eq!(differing.len(), 2, "{differing:?}");
-            assert!(differing.contains(&args), "{differing:?}");
-            assert!(differing.iter().any(|it| it.starts_with("console_args=")));
-            assert_eq!(of(board).len(), first.len());
-        }
     }
 
     #[test]

@@ -17,7 +17,6 @@ pub mod data;
 pub mod environment;
 mod error;
 pub mod fat;
-mod kernel;
 pub mod layout;
 pub mod mbr;
 pub mod modules;

@@ -28,9 +28,9 @@ failberry-image release      --board B --image F [--version V] [--out D]
 failberry-image set-config   --image F --config F
     puts another failberrypi.toml onto a card image
 
-    --board B      rpi2, rpi3_64, rpi4_64 or virt
+    --board B      rpi2 or virt
     --binary F     the failberry binary for the board
-    --parts D      directory with zImage (64 bits: Image), board.dtb, modules/ and boot/
+    --parts D      directory with zImage, board.dtb, modules/ and boot/
     --u-boot D     directory with u-boot.bin and mkimage (not used for virt)
     --repo D       the repository (default: where this is called)
     --out D        where the results go (default: out/B below the repository; for release: out)
@@ -41,9 +41,8 @@ failberry-image set-config   --image F --config F
 /// 1 January 2025, like U-Boot's build: the same parts give the same image whenever it is made.
 const EPOCH: u32 = 1_735_689_600;
 
-/// Boards of the Raspberry Pi: they start from a slot through U-Boot. The other is QEMU's.
-const PIS: [&str; 3] = ["rpi2", "rpi3_64", "rpi4_64"];
-const QEMU: &str = "virt";
+const ARM_BOARD_WITH_U_BOOT: &str = "rpi2";
+const BOARDS: [&str; 2] = [ARM_BOARD_WITH_U_BOOT, "virt"];
 
 fn main() -> ExitCode {
     match run() {
@@ -76,12 +75,12 @@ fn run() -> Result<(), Failure> {
 
 fn board(args: &mut Args) -> Result<String, Failure> {
     let board = args.text("board")?;
-    if PIS.contains(&board.as_str()) || board == QEMU {
+    if BOARDS.contains(&board.as_str()) {
         return Ok(board);
     }
-    let pis = PIS.join(", ");
+    let expected = BOARDS.join(" or ");
     Err(Failure::Usage(format!(
-        "--board: expected {pis} or {QEMU}, got {board:?}"
+        "--board: expected {expected}, got {board:?}"
     )))
 }
 
@@ -171,7 +170,7 @@ impl Build {
         let layout = Layout::read(&self.board_dir.join("layout.toml"))?;
         let userland = self.userland()?;
         let (mut slot_a, mut variables) = (None, None);
-        if self.board != QEMU {
+        if self.board == ARM_BOARD_WITH_U_BOOT {
             slot_a = Some(self.slot(&userland)?);
             let text = self.board_dir.join(&self.board).join("uboot.env");
             let text = fs::read_to_string(&text).map_err(Error::file(&text))?;
@@ -204,12 +203,7 @@ impl Build {
             let path = self.parts.join(name);
             fs::read(&path).map_err(Error::file(path))
         };
-        let kernel = if self.board.ends_with("_64") {
-            "Image"
-        } else {
-            "zImage"
-        };
-        let (kernel, device_tree) = (read(kernel)?, read("board.dtb")?);
+        let (kernel, device_tree) = (read("zImage")?, read("board.dtb")?);
         let parts = slot::Parts {
             kernel: &kernel,
             device_tree: &device_tree,

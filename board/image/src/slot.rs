@@ -2,10 +2,11 @@
 
 use std::{fmt::Write as _, fs, path::Path, process::Command};
 
-use crate::{Error, Result, kernel::Kernel, tool};
+use crate::{Error, Result, tool, zimage};
 
-/// Where U-Boot puts the parts behind the kernel. They must be said: used where they lie in the slot, the device
+/// Where U-Boot puts the parts. They must be said: used where they lie in the slot, the device
 /// tree grows into the userland behind it and the kernel dies without a word.
+const KERNEL_AT: u64 = 0x0008_0000;
 const DEVICE_TREE_AT: u64 = 0x0260_0000;
 const USERLAND_AT: u64 = 0x0270_0000;
 /// Where U-Boot reads the slot to: `slot_addr` in `board/rpi2/uboot.env`.
@@ -16,7 +17,7 @@ const DEVICE_TREE_GROWS: u64 = 0x1_0000;
 /// What a slot is made of.
 #[derive(Debug, Clone, Copy)]
 pub struct Parts<'a> {
-    /// The kernel: a zImage, or an Image for 64 bits.
+    /// The kernel, a zImage.
     pub kernel: &'a [u8],
     /// The board's device tree.
     pub device_tree: &'a [u8],
@@ -26,8 +27,7 @@ pub struct Parts<'a> {
 
 /// The FIT image, made by U-Boot's `mkimage`.
 pub fn build(parts: &Parts, mkimage: &Path, epoch: u32) -> Result<Vec<u8>> {
-    let kernel = Kernel::of(parts.kernel)?;
-    check(&kernel, parts)?;
+    check(parts)?;
     let work = tempfile::tempdir().map_err(Error::file("temporary directory"))?;
     let put = |name: &str, content: &[u8]| {
         let path = work.path().join(name);
@@ -36,7 +36,7 @@ pub fn build(parts: &Parts, mkimage: &Path, epoch: u32) -> Result<Vec<u8>> {
     put("kernel", parts.kernel)?;
     put("fdt", parts.device_tree)?;
     put("ramdisk", parts.userland)?;
-    put("slot.its", description(&kernel).as_bytes())?;
+    put("slot.its", description().as_bytes())?;
     let mkimage = mkimage.canonicalize().map_err(Error::file(mkimage))?;
     tool::run(
         Command::new(mkimage)
@@ -56,9 +56,13 @@ pub fn size(slot: &[u8]) -> Option<u64> {
 }
 
 /// Every part must fit between its own place and the next one's.
-fn check(kernel: &Kernel, parts: &Parts) -> Result<()> {
+fn check(parts: &Parts) -> Result<()> {
     let places = [
-        ("kernel", kernel.end, DEVICE_TREE_AT),
+        (
+            "unpacking kernel",
+            zimage::end_of_use(parts.kernel, KERNEL_AT)?,
+            DEVICE_TREE_AT,
+        ),
         (
             "device tree",
             DEVICE_TREE_AT + parts.device_tree.len() as u64 + DEVICE_TREE_GROWS,
@@ -83,12 +87,12 @@ fn check(kernel: &Kernel, parts: &Parts) -> Result<()> {
 }
 
 /// The text from which `mkimage` works.
-fn description(&Kernel { arch, load, .. }: &Kernel) -> String {
+fn description() -> String {
     let mut text = String::from(
         "/dts-v1/;\n/ {\n\tdescription = \"FailberryPi\";\n\t#address-cells = <1>;\n\timages {\n",
     );
     for (name, kind, load) in [
-        ("kernel", "kernel", load),
+        ("kernel", "kernel", KERNEL_AT),
         ("fdt", "flat_dt", DEVICE_TREE_AT),
         ("ramdisk", "ramdisk", USERLAND_AT),
     ] {
@@ -100,7 +104,7 @@ fn description(&Kernel { arch, load, .. }: &Kernel) -> String {
         // Writing to a String cannot fail. The userland is packed, but not for U-Boot to unpack.
         let _ = writeln!(
             text,
-            "\t\t{name} {{ data = /incbin/(\"{name}\"); type = \"{kind}\"; arch = \"{arch}\"; \
+            "\t\t{name} {{ data = /incbin/(\"{name}\"); type = \"{kind}\"; arch = \"arm\"; \
              os = \"linux\"; compression = \"none\"; load = <{load:#x}>; {entry}\
              hash {{ algo = \"sha256\"; }}; }};"
         );
@@ -118,13 +122,11 @@ mod tests {
     use crate::zimage::tests::zimage;
 
     fn check_sizes(kernel: u32, device_tree: usize, userland: usize) -> Result<()> {
-        let kernel = zimage(kernel, 0);
-        let parts = Parts {
-            kernel: &kernel,
+        check(&Parts {
+            kernel: &zimage(kernel, 0),
             device_tree: &vec![0; device_tree],
             userland: &vec![0; userland],
-        };
-        check(&Kernel::of(&kernel)?, &parts)
+        })
     }
 
     #[test]
@@ -144,11 +146,9 @@ mod tests {
 
     #[test]
     fn u_boot_reads_the_slot_to_the_place_that_is_kept_free_for_it() {
-        for board in ["rpi2", "rpi3_64", "rpi4_64"] {
-            let env = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(board);
-            let env = fs::read_to_string(env.join("uboot.env")).unwrap();
-            assert!(env.contains(&format!("slot_addr={SLOT_AT:#010x}\n")));
-        }
+        let env = Path::new(env!("CARGO_MANIFEST_DIR")).join("../rpi2/uboot.env");
+        let env = fs::read_to_string(env).unwrap();
+        assert!(env.contains(&format!("slot_addr={SLOT_AT:#010x}\n")));
     }
 
     #[test]
