@@ -65,7 +65,10 @@ buildroot() { make -C "$BUILDROOT" "O=$out" "BR2_EXTERNAL=$trees" "$@"; }
   done
 } >"$out/asked"
 step "configuring Buildroot for $board in $out"
-buildroot --silent defconfig "BR2_DEFCONFIG=$out/asked" >/dev/null 2>&1
+buildroot --silent defconfig "BR2_DEFCONFIG=$out/asked" >"$out/build.log" 2>&1 || {
+  cat "$out/build.log" >&2
+  die 'Buildroot cannot be configured'
+}
 "$external/asked.sh" -e BR2_DEFCONFIG "$out/.config" "$out/asked" ||
   die 'Buildroot has dropped what the configuration asks for'
 step "building (output in $out/build.log)"
