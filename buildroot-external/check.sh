@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Checks this tree. Without Buildroot: shell, Kconfig, what is made from other files, and that the
 # configurations name only files that are there. With BUILDROOT=/path/to/checkout also Buildroot's
-# own check-package, and that Kconfig keeps everything that each defconfig asks for.
+# own check-package (PYTHON=… for one that has its module magic), and that Kconfig keeps everything
+# that each defconfig asks for.
 set -euo pipefail
 . "$(dirname "$0")/../board/setup/lib.sh"
 
