@@ -12,7 +12,7 @@ BENCH = $(CARGO) run --quiet --package failberry-bench --bin bench --
 # Whoever starts a carrier needs the program that is its guest.
 BENCH_PROGRAMS = $(CARGO) build --package failberry-bench --bins
 
-.PHONY: help setup firmware firmware-arm64 cards image bundle run test test-all unit saboteur system bench fuzz lint deny
+.PHONY: help setup firmware firmware-arm64 cards image bundle buildroot-image run test test-all unit saboteur system bench fuzz lint deny
 
 help: ## these lines
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,14 +38,20 @@ bundle: cards ## out/failberrypi-rpi2-<version>.bundle, signed with KEY=<file> (
 	@$(CARGO) run --quiet --package failberry-tool -- bundle out/rpi2/slot.fit --board rpi2 \
 	  --version $(VERSION) --key $(KEY) --out out/failberrypi-rpi2-$(VERSION).bundle
 
+BOARD = rpi2
+
+buildroot-image: ## the same with Buildroot for BOARD=rpi2; BUILDROOT=/path for a checkout of yours
+	@buildroot-external/build.sh $(BOARD)
+
 run: cards ## boot the card image in an emulated Pi 2B with an emulated stick; the console is yours
 	@$(BENCH_PROGRAMS)
 	@$(BENCH) run
 
-lint: setup ## rustfmt, clippy, shellcheck, cargo-deny
+lint: setup ## rustfmt, clippy, shellcheck, the Buildroot tree, cargo-deny
 	cargo fmt --check
 	$(CARGO) clippy --quiet --workspace --all-targets --all-features -- -D warnings
 	shellcheck -x board/*.sh board/setup/*.sh .ci/run
+	@buildroot-external/check.sh
 	@board/deny.sh
 
 unit: setup ## unit and property tests

@@ -28,11 +28,16 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Where the build has left its card. For the real board `FAILBERRY_CARD` may name another
+    /// such directory, for instance Buildroot's.
     fn directory(self) -> PathBuf {
-        repository().join("out").join(match self {
-            Self::Rpi2 => "rpi2",
-            Self::Virt => "virt",
-        })
+        let out = repository().join("out");
+        match self {
+            Self::Rpi2 => {
+                env::var_os("FAILBERRY_CARD").map_or_else(|| out.join("rpi2"), PathBuf::from)
+            }
+            Self::Virt => out.join("virt"),
+        }
     }
 
     /// How much longer things take than on `virt`, at most.
