@@ -73,11 +73,13 @@ test-all: test ## `make test` and what takes longer
 	$(CARGO) test --package failberry-interop --test interop -- --all
 	$(CARGO) test --package failberry-system-tests --test system -- soak
 
-bench: image ## the figures of the README, measured on the built image
+bench: image saboteur ## the figures of the README, measured on the built image
 	@$(BENCH_PROGRAMS)
 	@$(BENCH) measure
 	@$(CARGO) run --quiet --package failberry-interop --bin ppp_timing
 	$(CARGO) bench --quiet --package tokio-modem --bench framing
+	$(CARGO) test --package failberry-system-tests --test system -- faults
+	@cat out/faults-quick.md
 
 TARGET = all
 SECONDS = 60
