@@ -21,7 +21,7 @@ use crate::{
 };
 
 const IN_MEMORY: &str = "/data is in memory";
-const MADE_ANEW: &str = "/data was made anew";
+const MADE_ANEW: &str = "was made anew";
 /// Made anew, or in memory: which of them depends on what the card still takes.
 const TOLD: &str = "storage: /data ";
 const NO_FILE: &str = "failberrypi.toml cannot be read";
