@@ -55,7 +55,7 @@ pub fn repository() -> PathBuf {
 }
 
 /// Where the set-up keeps what it made.
-fn cache() -> PathBuf {
+pub fn cache() -> PathBuf {
     let home = || PathBuf::from(env::var_os("HOME").unwrap_or_default());
     env::var_os("FAILBERRY_CACHE").map_or_else(|| home().join(".cache/failberrypi"), PathBuf::from)
 }
