@@ -8,7 +8,7 @@ use std::{
 
 use failberry_environment::{Disk, EnvironmentError, Slots, Stored, VariableError};
 use failberry_service::SlotsOrder;
-use failberry_state::Slot;
+use failberry_state::{Slot, SlotsState, StateError, StateFile};
 
 /// An order that could not be carried out.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +27,9 @@ pub enum SlotsError {
     /// What stands in it makes no sense.
     #[error(transparent)]
     Variable(#[from] VariableError),
+    /// It cannot be told how they are now.
+    #[error(transparent)]
+    State(#[from] StateError),
     /// The order is about the slot that runs, and nobody knows which that is.
     #[error("the boot loader does not tell which slot runs, so {order:?} is not possible")]
     NoSlot {
@@ -57,7 +60,21 @@ pub fn carry_out(order: &SlotsOrder, card: &Path) -> Result<(), SlotsError> {
         .write(true)
         .open(card)
         .map_err(open(card))?;
-    carry_out_on(order, running(&cmdline), &mut file)
+    let slots = carry_out_on(order, running(&cmdline), &mut file)?;
+    Ok(StateFile::new().publish(&SlotsState::from(slots))?)
+}
+
+/// Leaves word of what stands on the card, a block device. Needs root.
+///
+/// # Errors
+/// What of it cannot be read.
+pub fn tell(card: &Path) -> Result<(), SlotsError> {
+    let file = File::open(card).map_err(|source| SlotsError::Open {
+        path: card.to_owned(),
+        source,
+    })?;
+    let slots = Slots::of(&Stored::read(&file)?.environment)?;
+    Ok(StateFile::new().publish(&SlotsState::from(slots))?)
 }
 
 /// The slot that the boot loader names on the kernel's command line.
@@ -67,6 +84,7 @@ pub(crate) fn running(cmdline: &str) -> Option<Slot> {
 }
 
 /// The same on any card, while `running` runs. Nothing is written that stands there already.
+/// Gives out what stands there then.
 ///
 /// # Errors
 /// As [`carry_out`].
@@ -74,7 +92,7 @@ pub fn carry_out_on(
     order: &SlotsOrder,
     running: Option<Slot>,
     card: &mut impl Disk,
-) -> Result<(), SlotsError> {
+) -> Result<Slots, SlotsError> {
     let mut stored = Stored::read(card)?;
     let before = Slots::of(&stored.environment)?;
     let mut slots = before.clone();
@@ -104,7 +122,7 @@ pub fn carry_out_on(
         slots.put(&mut stored.environment);
         stored.save(card)?;
     }
-    Ok(())
+    Ok(slots)
 }
 
 #[cfg(test)]

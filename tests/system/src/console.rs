@@ -36,6 +36,7 @@ pub fn play(suite: &mut Suite) {
         run.step("log shows what one service has said", log);
         run.step("log -f shows what comes, until a key", log_follows);
         run.step("config show holds no secret", config);
+        run.step("slots tells what the boot loader does next", slots);
         run.step("modem tells what the stick is, in a call", modem);
         run.step("modem at asks the stick, after a warning", modem_at);
         run.step("redial ends the call and dials anew", redial);
@@ -49,7 +50,7 @@ pub fn play(suite: &mut Suite) {
 }
 
 /// Types `line` and waits for the next prompt; gives out the lines in between.
-fn say(scene: &Scene, line: &str) -> Outcome<Vec<String>> {
+pub(crate) fn say(scene: &Scene, line: &str) -> Outcome<Vec<String>> {
     let console = &scene.board.console;
     let mark = console.mark();
     console.send(line.as_bytes())?;
@@ -67,7 +68,7 @@ fn confirm(scene: &Scene, line: &str) -> Outcome<Vec<String>> {
 }
 
 /// Every one of `texts` stands in one of `lines`.
-fn expect_all(lines: &[String], texts: &[&str]) -> Outcome {
+pub(crate) fn expect_all(lines: &[String], texts: &[&str]) -> Outcome {
     for text in texts {
         if !lines.iter().any(|line| line.contains(text)) {
             return Err(format!("expected {text:?}, got:\n{}", lines.join("\n")).into());
@@ -165,6 +166,14 @@ fn config(scene: &mut Scene) -> Outcome {
     }
     let checked = say(scene, "config check")?;
     expect_all(&checked, &["nothing is wrong"])
+}
+
+fn slots(scene: &mut Scene) -> Outcome {
+    let page = say(scene, "slots")?;
+    expect_all(
+        &page,
+        &["a runs, b is the other one", "next start  a, then b"],
+    )
 }
 
 fn modem(scene: &mut Scene) -> Outcome {

@@ -5,7 +5,12 @@ use failberry_bench::{
     stick::Sim,
 };
 
-use crate::{Suite, steps, suite::Outcome};
+use crate::{
+    Suite,
+    console::{expect_all, say},
+    steps,
+    suite::Outcome,
+};
 
 /// Plays the scene.
 pub fn play(suite: &mut Suite) {
@@ -18,6 +23,7 @@ pub fn play(suite: &mut Suite) {
         steps::main_job(run);
         run.step("stick pulled out and put in; the link comes back", replugs);
         run.step("a LAN host reaches the internet again", steps::masquerades);
+        run.step("the console tells how warm the board is", is_warm);
     });
 }
 
@@ -54,4 +60,10 @@ fn replugs(scene: &mut Scene) -> Outcome {
         .console
         .wait_from(mark, "carrier link is up", scene.bound(10))?;
     Ok(())
+}
+
+fn is_warm(scene: &mut Scene) -> Outcome {
+    say(scene, "")?;
+    // That of QEMU's sensor, always.
+    expect_all(&say(scene, "status")?, &["25.", " °C"])
 }
