@@ -8,7 +8,7 @@ use std::{
 
 use failberry_environment::{Disk, EnvironmentError, Slots, Stored, VariableError};
 use failberry_service::SlotsOrder;
-use failberry_state::{Slot, SlotsState, StateError, StateFile};
+use failberry_state::{Slot, SlotsState, StateFile};
 
 /// An order that could not be carried out.
 #[derive(Debug, thiserror::Error)]
@@ -27,9 +27,6 @@ pub enum SlotsError {
     /// What stands in it makes no sense.
     #[error(transparent)]
     Variable(#[from] VariableError),
-    /// It cannot be told how they are now.
-    #[error(transparent)]
-    State(#[from] StateError),
     /// The order is about the slot that runs, and nobody knows which that is.
     #[error("the boot loader does not tell which slot runs, so {order:?} is not possible")]
     NoSlot {
@@ -60,8 +57,15 @@ pub fn carry_out(order: &SlotsOrder, card: &Path) -> Result<(), SlotsError> {
         .write(true)
         .open(card)
         .map_err(open(card))?;
-    let slots = carry_out_on(order, running(&cmdline), &mut file)?;
-    Ok(StateFile::new().publish(&SlotsState::from(slots))?)
+    publish(carry_out_on(order, running(&cmdline), &mut file)?);
+    Ok(())
+}
+
+/// What has been done stays done, whether that can be told or not.
+fn publish(slots: Slots) {
+    if let Err(error) = StateFile::new().publish(&SlotsState::from(slots)) {
+        log::warn!("{error}");
+    }
 }
 
 /// Leaves word of what stands on the card, a block device. Needs root.
@@ -73,8 +77,8 @@ pub fn tell(card: &Path) -> Result<(), SlotsError> {
         path: card.to_owned(),
         source,
     })?;
-    let slots = Slots::of(&Stored::read(&file)?.environment)?;
-    Ok(StateFile::new().publish(&SlotsState::from(slots))?)
+    publish(Slots::of(&Stored::read(&file)?.environment)?);
+    Ok(())
 }
 
 /// The slot that the boot loader names on the kernel's command line.
