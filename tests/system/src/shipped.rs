@@ -23,7 +23,7 @@ pub fn play(suite: &mut Suite) {
         steps::main_job(run);
         run.step("stick pulled out and put in; the link comes back", replugs);
         run.step("a LAN host reaches the internet again", steps::masquerades);
-        run.step("the console tells how warm the board is", is_warm);
+        run.step("the console tells of the board and its slots", tells);
     });
 }
 
@@ -62,8 +62,9 @@ fn replugs(scene: &mut Scene) -> Outcome {
     Ok(())
 }
 
-fn is_warm(scene: &mut Scene) -> Outcome {
+fn tells(scene: &mut Scene) -> Outcome {
     say(scene, "")?;
     // That of QEMU's sensor, always.
-    expect_all(&say(scene, "status")?, &["25.", " °C"])
+    expect_all(&say(scene, "status")?, &["25.", " °C"])?;
+    expect_all(&say(scene, "slots")?, &["next start  a, then b"])
 }
