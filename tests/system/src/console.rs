@@ -44,6 +44,7 @@ pub fn play(suite: &mut Suite) {
             "power-cycle cuts the power, and the call comes back",
             power_cycle,
         );
+        run.step("autorun on brings the stick's CD-ROM back, once", autorun);
         run.step("Ctrl-D leaves the terminal to the log", leaves);
         run.step("reboot asks, and the box comes back", reboot);
     });
@@ -232,6 +233,26 @@ fn wait_status(scene: &Scene, texts: &[&str]) -> Outcome {
         // The pages cost the box more than the waiting.
         std::thread::sleep(Duration::from_millis(500));
     }
+}
+
+fn autorun(scene: &mut Scene) -> Outcome {
+    let told = say(scene, "autorun on")?;
+    expect_all(&told, &["the stick shows its CD-ROM at its start"])?;
+    let mark = scene.board.console.mark();
+    let console = &scene.board.console;
+    console.send(b"modem at AT+CFUN=1,1\r")?;
+    // Above the prompt, as a warning; then the call is there again.
+    console.wait_from(mark, "stick is gone", scene.bound(20))?;
+    wait_status(scene, &["up for "])?;
+    let lines = say(scene, "log uplink")?;
+    expect_all(
+        &lines,
+        &[
+            "shows its CD-ROM, ejecting it",
+            "CD-ROM is switched off for good",
+        ],
+    )?;
+    in_call(scene)
 }
 
 fn power_cycle(scene: &mut Scene) -> Outcome {
