@@ -13,7 +13,7 @@ fn main() -> ExitCode {
     mistakes::play(&mut suite);
     pin::play(&mut suite);
     faults::play(&mut suite, all);
-    shipped::play(&mut suite);
+    shipped::play(&mut suite, all);
     if suite.finish() {
         ExitCode::SUCCESS
     } else {

@@ -1,5 +1,5 @@
-//! The emulated boards: a Raspberry Pi 2B that boots the card image as the real one would, and
-//! QEMU's `virt` machine that runs the same kernel and userland ten times faster.
+//! The emulated boards: Raspberry Pis that boot the card image as the real ones would, and QEMU's
+//! `virt` machine that runs the 2B's kernel and userland ten times faster.
 //!
 //! Takes in images and the namespace its network lies in; gives out a running machine with its
 //! console and the socket on which its USB bus waits for a stick. Ends it when dropped.
@@ -31,6 +31,15 @@ pub enum Machine {
         /// The card; written to.
         card: PathBuf,
     },
+    /// Raspberry Pi 3B in 64 bit: likewise.
+    Rpi3 {
+        /// U-Boot as it lies on the card (`u-boot.bin`).
+        u_boot: PathBuf,
+        /// The device tree that the Pi's firmware would hand to U-Boot.
+        device_tree: PathBuf,
+        /// The card; written to.
+        card: PathBuf,
+    },
     /// QEMU's `virt` board with a Cortex-A15.
     Virt {
         /// The kernel.
@@ -48,7 +57,7 @@ impl Machine {
     /// How a stick must speak to the machine's USB host controller.
     pub const fn transport(&self) -> Transport {
         match self {
-            Self::Rpi2 { .. } => Transport::Interrupt,
+            Self::Rpi2 { .. } | Self::Rpi3 { .. } => Transport::Interrupt,
             Self::Virt { .. } => Transport::Bulk,
         }
     }
@@ -57,7 +66,33 @@ impl Machine {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Rpi2 { .. } => "rpi2",
+            Self::Rpi3 { .. } => "rpi3_64",
             Self::Virt { .. } => "virt",
+        }
+    }
+
+    /// The emulator for its processor.
+    const fn emulator(&self) -> &'static str {
+        match self {
+            Self::Rpi3 { .. } => "qemu-system-aarch64",
+            Self::Rpi2 { .. } | Self::Virt { .. } => "qemu-system-arm",
+        }
+    }
+
+    /// How many serial ports come before the one with the console.
+    const fn silent_serial_ports(&self) -> usize {
+        match self {
+            // The first leads to the radio, the mini UART to the pins.
+            Self::Rpi3 { .. } => 1,
+            Self::Rpi2 { .. } | Self::Virt { .. } => 0,
+        }
+    }
+
+    const fn qemu_name(&self) -> &'static str {
+        match self {
+            Self::Rpi2 { .. } => "raspi2b",
+            Self::Rpi3 { .. } => "raspi3b",
+            Self::Virt { .. } => "virt,highmem=off",
         }
     }
 
@@ -76,9 +111,14 @@ impl Machine {
                 u_boot,
                 device_tree,
                 card,
+            }
+            | Self::Rpi3 {
+                u_boot,
+                device_tree,
+                card,
             } => {
                 let card = format!("file={},if=sd,format=raw", text(card));
-                add(&["-machine", "raspi2b"]);
+                add(&["-machine", self.qemu_name()]);
                 add(&["-kernel", &text(u_boot), "-dtb", &text(device_tree)]);
                 add(&["-drive", &card]);
                 add(&["-netdev", &tap, "-chardev", &stick]);
@@ -103,7 +143,7 @@ impl Machine {
                 card,
             } => {
                 let card = format!("file={},if=none,id=card,format=raw", text(card));
-                add(&["-machine", "virt,highmem=off", "-cpu", "cortex-a15"]);
+                add(&["-machine", self.qemu_name(), "-cpu", "cortex-a15"]);
                 add(&[
                     "-m",
                     "512",
@@ -135,7 +175,8 @@ impl Machine {
 }
 
 /// What stands for U-Boot's `board_args` on `virt`; the rest is as the real board has it.
-const VIRT_ARGS: &str = "failberry.board=virt failberry.card=vda failberry.slot=a";
+const VIRT_ARGS: &str =
+    "failberry.board=virt failberry.card=vda failberry.slot=a console=ttyAMA0,115200";
 
 /// A running board.
 pub struct Board {
@@ -161,7 +202,7 @@ impl Board {
         let orders = format!("unix:{},server=on,wait=off", monitor.display());
         arguments.extend(["-qmp".to_owned(), orders]);
         let log = directory.join("qemu.log");
-        let mut qemu = qemu::start(world.router(), &arguments, &console, &log)?;
+        let mut qemu = qemu::start(&machine, world.router(), &arguments, &console, &log)?;
         let stream = qemu.connect(&console)?;
         let console = Console::listen(stream, &directory.join("console.log"))?;
         let monitor = Monitor::open(qemu.connect(&monitor)?).map_err(BoardError::io("monitor"))?;

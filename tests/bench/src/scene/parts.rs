@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use failberry_image::layout::Layout;
+use failberry_image::{board, environment, layout::Layout};
 
 use super::SceneError;
 use crate::board::Machine;
@@ -20,22 +20,26 @@ const CARD_BYTES: u64 = 128 << 20;
 pub enum Kind {
     /// The Raspberry Pi 2B with the shipped card.
     Rpi2,
+    /// The Raspberry Pi 3B with the shipped card, in 64 bit.
+    Rpi3,
     /// The fast board for behaviour.
     Virt,
 }
 
 impl Kind {
-    fn directory(self) -> PathBuf {
-        repository().join("out").join(match self {
+    /// Its name below `board/` and `out/`.
+    const fn board(self) -> &'static str {
+        match self {
             Self::Rpi2 => "rpi2",
+            Self::Rpi3 => "rpi3_64",
             Self::Virt => "virt",
-        })
+        }
     }
 
     /// How much longer things take than on `virt`, at most.
     pub const fn patience(self) -> u32 {
         match self {
-            Self::Rpi2 => 4,
+            Self::Rpi2 | Self::Rpi3 => 4,
             Self::Virt => 1,
         }
     }
@@ -55,7 +59,7 @@ fn cache() -> PathBuf {
 /// A machine of that kind with a card of its own in `directory`, configured by `settings` as a
 /// person would do it with a laptop.
 pub(super) fn machine(kind: Kind, directory: &Path, settings: &str) -> Result<Machine, SceneError> {
-    let made = kind.directory();
+    let made = repository().join("out").join(kind.board());
     let card = directory.join("card.img");
     let original = existing(made.join("card.img"))?;
     fs::copy(&original, &card).map_err(SceneError::io(card.display()))?;
@@ -66,18 +70,27 @@ pub(super) fn machine(kind: Kind, directory: &Path, settings: &str) -> Result<Ma
         .map_err(SceneError::io(card.display()))?;
     let layout = Layout::read(&repository().join("board/layout.toml"))?;
     failberry_image::card::set_config(&card, &layout, settings)?;
-    if kind == Kind::Rpi2 {
-        suit_the_emulation(&card, &layout)?;
+    if kind != Kind::Virt {
+        suit_the_emulation(kind, &card, &layout)?;
     }
-    let parts = cache().join("rpi2");
+    let board = board::Board::read(&board_dir(), kind.board())?;
+    let parts = cache().join("parts").join(&board.kernel);
+    // QEMU's Pi 3 is a 3B; the first tree is the plain board's.
+    let tree = board.device_trees.first().map(|tree| format!("{tree}.dtb"));
+    let device_tree = || existing(parts.join(tree.unwrap_or_default()));
     Ok(match kind {
         Kind::Rpi2 => Machine::Rpi2 {
             u_boot: existing(made.join("u-boot.uimage"))?,
-            device_tree: existing(parts.join("board.dtb"))?,
+            device_tree: device_tree()?,
+            card,
+        },
+        Kind::Rpi3 => Machine::Rpi3 {
+            u_boot: existing(made.join("u-boot.bin"))?,
+            device_tree: device_tree()?,
             card,
         },
         Kind::Virt => Machine::Virt {
-            kernel: existing(parts.join("zImage"))?,
+            kernel: existing(parts.join(board.processor.kernel_file()))?,
             userland: existing(made.join("userland.cpio.zst"))?,
             kernel_args: kernel_args()?,
             card,
@@ -88,8 +101,8 @@ pub(super) fn machine(kind: Kind, directory: &Path, settings: &str) -> Result<Ma
 /// Tells the kernel by U-Boot's environment on `card` what QEMU's Pi cannot do. The watchdog: it
 /// resets as soon as that is set, however long the time. Four processors: where this machine has
 /// fewer, they wait for one another for half a minute whenever a module changes the kernel's code.
-fn suit_the_emulation(card: &Path, layout: &Layout) -> Result<(), SceneError> {
-    let mut variables = environment()?;
+fn suit_the_emulation(kind: Kind, card: &Path, layout: &Layout) -> Result<(), SceneError> {
+    let mut variables = environment::of_board(&board_dir(), kind.board())?;
     for variable in &mut variables {
         if variable.starts_with("board_args=") {
             variable.push_str(" failberry.watchdog=off maxcpus=2");
@@ -98,7 +111,7 @@ fn suit_the_emulation(card: &Path, layout: &Layout) -> Result<(), SceneError> {
     let place = &layout.environment;
     let size = usize::try_from(place.size).unwrap_or(usize::MAX);
     // Newer than both copies that the build has written.
-    let block = failberry_image::environment::block(&variables, size, 2)?;
+    let block = environment::block(&variables, size, 2)?;
     OpenOptions::new()
         .write(true)
         .open(card)
@@ -106,22 +119,19 @@ fn suit_the_emulation(card: &Path, layout: &Layout) -> Result<(), SceneError> {
         .map_err(SceneError::io(card.display()))
 }
 
-/// The variables of the real board's U-Boot.
-fn environment() -> Result<Vec<String>, SceneError> {
-    let path = repository().join("board/rpi2/uboot.env");
-    let text = fs::read_to_string(&path).map_err(SceneError::io(path.display()))?;
-    Ok(failberry_image::environment::variables(&text)?)
+fn board_dir() -> PathBuf {
+    repository().join("board")
 }
 
-/// What U-Boot's environment tells the kernel on the real board, whatever the board.
+/// What U-Boot's environment tells the kernel on every board.
 fn kernel_args() -> Result<String, SceneError> {
-    let variables = environment()?;
+    let variables = environment::of_board(&board_dir(), Kind::Rpi2.board())?;
     let of = |name: &str| {
         variables
             .iter()
             .find_map(|variable| variable.strip_prefix(name))
     };
-    let words = ["console_args=", "quick_args="].into_iter().filter_map(of);
+    let words = ["log_args=", "quick_args="].into_iter().filter_map(of);
     Ok(words.collect::<Vec<_>>().join(" "))
 }
 
