@@ -55,10 +55,11 @@ lint: setup ## rustfmt, clippy, shellcheck, cargo-deny
 
 unit: setup ## unit and property tests
 	$(CARGO) test --workspace --all-features --exclude failberry-system-tests --no-fail-fast
-	$(CARGO) test --package failberry-image --test setup -- --ignored
+	$(CARGO) test --package failberry-image --test setup --test u_boot -- --ignored
 
 system: cards ## the product, booted and used
 	$(BENCH_PROGRAMS)
+	$(CARGO) build --package failberry-tool
 	$(CARGO) test --package failberry-system-tests
 
 test: lint unit system ## everything that is tested

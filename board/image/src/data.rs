@@ -11,6 +11,9 @@ const UUID: &str = "fb10f1be-0000-4000-8000-000000000004";
 const FEATURES: &str = "none,has_journal,extent,huge_file,dir_nlink,extra_isize,filetype,\
                         sparse_super,large_file,metadata_csum,64bit,dir_index,ext_attr";
 
+/// The smallest there is, for a small file system.
+const BLOCK: usize = 1024;
+
 /// A file system of `size` bytes, every time stamp being `epoch`.
 pub fn volume(size: u64, epoch: u32) -> Result<Vec<u8>> {
     let image = tempfile::NamedTempFile::new().map_err(Error::file("temporary file"))?;
@@ -19,8 +22,9 @@ pub fn volume(size: u64, epoch: u32) -> Result<Vec<u8>> {
     tool::run(
         Command::new("mke2fs")
             .args([
-                "-q", "-F", "-t", "ext4", "-b", "1024", "-I", "256", "-N", "512", "-m", "0",
+                "-q", "-F", "-t", "ext4", "-I", "256", "-N", "512", "-m", "0",
             ])
+            .args(["-b", &BLOCK.to_string()])
             // The smallest journal there is; none of it left for the first mount to do.
             .args([
                 "-J",
@@ -45,6 +49,16 @@ pub fn volume(size: u64, epoch: u32) -> Result<Vec<u8>> {
     read(path)
 }
 
+/// The blocks of `volume` that are not zero, each behind its number (32 bits, little-endian): small
+/// enough to be carried along, for the day when the file system on the card cannot be used.
+pub fn blocks(volume: &[u8]) -> Vec<u8> {
+    let blocks = (0_u32..).zip(volume.chunks(BLOCK));
+    blocks
+        .filter(|(_, block)| block.iter().any(|byte| *byte != 0))
+        .flat_map(|(number, block)| [&number.to_le_bytes(), block].concat())
+        .collect()
+}
+
 fn read(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).map_err(Error::file(path))
 }
@@ -58,6 +72,12 @@ mod tests {
         let volume = volume(16 << 20, 1_700_000_000).unwrap();
         assert_eq!(volume.len(), 16 << 20);
         assert_eq!(volume, super::volume(16 << 20, 1_700_000_000).unwrap());
+        let mut again = vec![0; 16 << 20];
+        for block in blocks(&volume).chunks(4 + BLOCK) {
+            let number = u32::from_le_bytes(block[..4].try_into().unwrap()) as usize;
+            again[number * BLOCK..][..BLOCK].copy_from_slice(&block[4..]);
+        }
+        assert!(again == volume && blocks(&volume).len() < 64 << 10);
         let image = tempfile::NamedTempFile::new().unwrap();
         fs::write(image.path(), &volume).unwrap();
         tool::run(Command::new("e2fsck").arg("-fn").arg(image.path())).unwrap();

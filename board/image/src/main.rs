@@ -139,6 +139,12 @@ impl Build {
         Ok(build)
     }
 
+    fn data(&self) -> Result<Vec<u8>, Failure> {
+        let layout = Layout::read(&self.board_dir.join("layout.toml"))?;
+        let size = layout.partition(Role::Data)?.size();
+        Ok(data::volume(size, self.epoch)?)
+    }
+
     fn userland(&self) -> Result<Vec<u8>, Failure> {
         let modules = Modules::read(&self.parts.join("modules"))?;
         let lists = [&self.board.name, "common"].map(|it| self.board_dir.join(it).join("modules"));
@@ -149,6 +155,7 @@ impl Build {
             modules: &modules,
             lists: &lists,
             overlay: &self.overlay,
+            data: &data::blocks(&self.data()?),
         })?;
         println!("{:>10} bytes  root file system, unpacked", tree.size());
         let archive = userland::archive(&tree, self.epoch)?;
@@ -177,7 +184,7 @@ impl Build {
         let contents = card::Contents {
             boot: &fat::volume(layout.partition(Role::Boot)?.size(), &files)?,
             slot_a: slot_a.as_deref(),
-            data: &data::volume(layout.partition(Role::Data)?.size(), self.epoch)?,
+            data: &self.data()?,
             environment: variables.as_deref(),
         };
         card::write(&path, &layout, &contents)?;

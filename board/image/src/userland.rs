@@ -12,6 +12,9 @@ use crate::{
 /// Where the supervisor looks for lists of modules to load.
 const LISTS: &str = "lib/modules/load";
 
+/// Where it finds the blocks of an empty data partition.
+const EMPTY_DATA: &str = "lib/data.blocks";
+
 /// Places for the supervisor to mount something on.
 const DIRECTORIES: [(&str, u32); 7] = [
     ("dev", 0o755),
@@ -36,6 +39,8 @@ pub struct Parts<'a> {
     pub lists: &'a [List],
     /// Files that go in as they are.
     pub overlay: &'a Path,
+    /// The blocks of an empty data partition.
+    pub data: &'a [u8],
 }
 
 /// All that lies below `/`.
@@ -49,6 +54,7 @@ pub fn tree(parts: &Parts) -> Result<Tree> {
     overlay(parts.overlay, "", &mut tree)?;
     let binary = fs::read(parts.binary).map_err(Error::file(parts.binary))?;
     tree.put("init", Node::File(0o755, binary));
+    tree.put(EMPTY_DATA, Node::File(0o644, parts.data.to_vec()));
     let mut list = String::new();
     for name in parts.modules.in_load_order(parts.lists)? {
         let path = format!("lib/modules/{name}.ko");
@@ -124,12 +130,14 @@ mod tests {
             modules: &modules,
             lists: &lists,
             overlay: &at("overlay"),
+            data: b"blocks",
         };
         let tree = tree(&parts).unwrap();
         let file = |mode, text: &str| Node::File(mode, text.into());
         for (path, node) in [
             ("/init", file(0o755, "ELF")),
             ("/etc/hosts", file(0o644, "localhost")),
+            ("/lib/data.blocks", file(0o644, "blocks")),
             ("/etc/x", Node::Link("/run/x".into())),
             ("/dev/console", Node::Device(0o600, 5, 1)),
             ("/tmp", Node::Directory(0o1777)),

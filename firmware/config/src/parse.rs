@@ -69,7 +69,7 @@ pub fn parse(text: &str) -> Parsed {
                     "expected [aws] with the keys that may change {}, got none",
                     dyndns.name
                 ),
-            })
+            });
         }
         _ => {}
     }

@@ -1,11 +1,15 @@
 //! The file that tells PID 1 that a person is here.
 
-use std::{fs, io, path::PathBuf};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
 
-use failberry_state::{Service, directory};
+use failberry_service::CONSOLE_ATTENDED;
+use failberry_state::RUN;
 
 fn path() -> PathBuf {
-    directory(Service::Console).join("attended")
+    Path::new(RUN).join(CONSOLE_ATTENDED)
 }
 
 /// Marks the presence now; what an earlier run left is taken away where nobody is here.

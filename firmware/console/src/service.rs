@@ -44,8 +44,7 @@ pub fn run() -> ServiceResult {
     let password = config.console.password;
     let password = password.map(|secret| secret.reveal().to_owned());
     let mut console = Console::new(Session::new(password.filter(|own| !own.is_empty())));
-    let serve = async { Err(console.serve().await) };
-    block_on(serve)
+    block_on(console.serve())
 }
 
 fn leave() {
@@ -92,7 +91,7 @@ impl Console {
         }
     }
 
-    async fn serve(&mut self) -> Infallible {
+    async fn serve(&mut self) -> ServiceResult {
         let mut told = false;
         loop {
             match Tty::open() {

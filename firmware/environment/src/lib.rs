@@ -210,10 +210,8 @@ impl Stored {
 fn newer(serials: [Option<u8>; 2]) -> Option<usize> {
     match serials {
         [None, None] => None,
-        [Some(_), None] => Some(0),
-        [None, Some(_)] => Some(1),
-        [Some(255), Some(0)] => Some(1),
-        [Some(0), Some(255)] => Some(0),
+        [Some(_), None] | [Some(0), Some(255)] => Some(0),
+        [None, Some(_)] | [Some(255), Some(0)] => Some(1),
         [Some(first), Some(second)] => Some(usize::from(second > first)),
     }
 }

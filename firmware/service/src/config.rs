@@ -45,7 +45,7 @@ pub fn read_config<T: DeserializeOwned + Default>(service: Service) -> Result<T,
     serde_json::from_slice(&text).map_err(|source| ConfigError::Format { path, source })
 }
 
-/// Leaves `config` where only `service` (and root) can read it. Needs root.
+/// Leaves `config` where only `service` (and root) can read it, in one step. Needs root.
 ///
 /// # Errors
 /// The file system's or the format's, with the path.
@@ -55,15 +55,17 @@ pub fn write_config<T: Serialize>(service: Service, config: &T) -> Result<(), Co
         path: path.clone(),
         source,
     })?;
+    let temporary = path.with_extension("new");
     let write = || {
         let mut file = OpenOptions::new()
             .write(true)
             .create(true)
             .truncate(true)
             .mode(0o400)
-            .open(&path)?;
+            .open(&temporary)?;
         fchown(&file, Some(service.uid()), Some(service.uid()))?;
-        file.write_all(&text)
+        file.write_all(&text)?;
+        fs::rename(&temporary, &path)
     };
     write().map_err(|source| ConfigError::Io {
         path: path.clone(),

@@ -22,7 +22,8 @@ pub use limits::confine;
 pub use logger::{init as init_log, parse_line};
 pub use privileges::{Capability, PrivilegeError, drop_to};
 pub use request::{
-    MAX_MESSAGE, REQUESTS, Reply, Request, RequestError, SlotsOrder, UPDATE_WRITING, ask, ask_under,
+    CONSOLE_ATTENDED, MAX_MESSAGE, REQUESTS, Reply, Request, RequestError, SlotsOrder,
+    UPDATE_WRITING, ask, ask_under,
 };
 
 /// How a service ends when it cannot go on: told to the log, then restarted by the supervisor.

@@ -16,6 +16,9 @@ pub const REQUESTS: &str = "supervisor/requests";
 /// File that exists while an update is being written, below the same root.
 pub const UPDATE_WRITING: &str = "update/writing";
 
+/// File that is there, and not old, while a person is at the serial console, below the same root.
+pub const CONSOLE_ATTENDED: &str = "console/attended";
+
 /// Longest request and reply in bytes: a reason is a sentence.
 pub const MAX_MESSAGE: usize = 4096;
 

@@ -4,19 +4,23 @@
 use std::{
     fs::{self, File},
     io::{self, Read, Write},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::mpsc::{self, Receiver},
     thread,
     time::Duration,
 };
 
-/// More than any file here has.
-const LARGEST: u64 = 64 * 1024;
+/// More than most files here have.
+const LARGEST: usize = 64 * 1024;
 
 /// Makes `bytes` the content of `path` in one step.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let temporary = path.with_extension("new");
-    let mut file = File::create(&temporary)?;
+    // Some of them hold secrets.
+    let mut options = File::options();
+    let options = options.write(true).create(true).truncate(true);
+    let mut file = options.mode(0o600).open(&temporary)?;
     file.write_all(bytes)?;
     file.sync_all()?;
     fs::rename(&temporary, path)?;
@@ -26,12 +30,18 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 /// The content of `path` as far as it is reasonable; none where there is no such file.
 pub(crate) fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    read_up_to(path, LARGEST)
+}
+
+/// The same for a file that may have more, or less.
+pub(crate) fn read_up_to(path: &Path, largest: usize) -> io::Result<Option<Vec<u8>>> {
     let file = match File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         opened => opened?,
     };
     let mut bytes = Vec::new();
-    file.take(LARGEST).read_to_end(&mut bytes)?;
+    file.take(largest.try_into().unwrap_or(u64::MAX))
+        .read_to_end(&mut bytes)?;
     Ok(Some(bytes))
 }
 

@@ -13,8 +13,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use failberry_service::{HEARTBEAT, Reply, Request, UPDATE_WRITING, ask_under, confine};
-use failberry_state::{Service, SupervisorState, read_under};
+use failberry_service::{
+    CONSOLE_ATTENDED, HEARTBEAT, Reply, Request, SlotsOrder, UPDATE_WRITING, ask_under, confine,
+};
+use failberry_state::{Service, Slot, SupervisorState, read_under};
 use failberry_supervisor::{Kmsg, Settings, keep, storage, unblock_signals};
 use nix::{
     sys::{
@@ -48,6 +50,8 @@ fn main() {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["failberry", service] => fake(service),
+        ["failberry", "slots", order] => carry_out(order),
+        ["failberry", "storage", "factory-reset"] => println!("<5>as new"),
         [_, "supervise"] => supervise(),
         [_, "orphan-maker"] => drop(again("orphan").spawn().unwrap()),
         [_, "ask"] => ask(),
@@ -140,6 +144,17 @@ fn fake(service: &str) {
     }
 }
 
+/// What root's one-shot does with an order.
+fn carry_out(order: &str) {
+    match serde_json::from_str(order).unwrap() {
+        SlotsOrder::Confirm => println!("<5>this one is good"),
+        order => {
+            eprint!("<3>no such slot: {order:?}");
+            std::process::exit(1);
+        }
+    }
+}
+
 /// Asks for a reboot as `uplink` would.
 fn ask() {
     setuid(Uid::from_raw(Service::Uplink.uid())).unwrap();
@@ -156,7 +171,7 @@ struct Supervisor {
 
 impl Supervisor {
     fn start(run: &Path) -> Self {
-        for directory in ["supervisor", "storage", "update"] {
+        for directory in ["supervisor", "storage", "update", "console"] {
             fs::create_dir_all(run.join(directory)).unwrap();
         }
         fs::write(run.join("watchdog"), "").unwrap();
@@ -385,6 +400,9 @@ fn hangs_and_restarts(supervisor: &mut Supervisor, run: &Path) {
         supervisor.seen.clear();
         supervisor.expect_line("<4>clock: up");
     }
+    if geteuid().is_root() {
+        orders_are_carried_out(supervisor, run);
+    }
     let told: SupervisorState = read_under(run).unwrap();
     let health = told
         .services
@@ -395,6 +413,17 @@ fn hangs_and_restarts(supervisor: &mut Supervisor, run: &Path) {
     let clock = clock.unwrap();
     assert!(clock.starts >= 3);
     assert_eq!(clock.last_words.as_deref(), Some("going down"));
+}
+
+/// Who asks hears what came of it.
+fn orders_are_carried_out(supervisor: &mut Supervisor, run: &Path) {
+    let confirm = Request::Slots(SlotsOrder::Confirm);
+    assert_eq!(ask_under(run, &confirm).unwrap(), Reply::Accepted);
+    supervisor.expect_line("<4>supervisor: root asks for slots \"confirm\"");
+    supervisor.expect_line("<5>slots: this one is good");
+    let choose = Request::Slots(SlotsOrder::Choose { slot: Slot::B });
+    let why = "no such slot: Choose { slot: B }".into();
+    assert_eq!(ask_under(run, &choose).unwrap(), Reply::Refused { why });
 }
 
 /// Three lives with one memory.
@@ -422,12 +451,22 @@ fn a_life_is_told_to_the_next() {
     if geteuid().is_root() {
         // Not in the middle of an update; and root is a person.
         fs::write(run.path().join(UPDATE_WRITING), "").unwrap();
-        let asker = again("ask").current_dir(run.path()).output().unwrap();
-        let reply = String::from_utf8(asker.stdout).unwrap();
+        let refused = || {
+            let asker = again("ask").current_dir(run.path()).output().unwrap();
+            String::from_utf8(asker.stdout).unwrap()
+        };
+        let reply = refused();
         assert!(reply.contains("an update is being written"), "{reply}");
         supervisor.expect("the refusal", |line| line.contains("refused: an update"));
         assert_eq!(told().reboots_refused, 1);
         fs::remove_file(run.path().join(UPDATE_WRITING)).unwrap();
+        // Nor while a person is at the console.
+        fs::write(run.path().join(CONSOLE_ATTENDED), "").unwrap();
+        let reply = refused();
+        assert!(
+            reply.contains("a person is at the serial console"),
+            "{reply}"
+        );
         let reason = "for a change".into();
         let reply = ask_under(run.path(), &Request::Reboot { reason }).unwrap();
         assert_eq!(reply, Reply::Accepted);

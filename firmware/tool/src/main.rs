@@ -13,7 +13,7 @@ use clap::{Args, Parser, Subcommand};
 use failberry_config::PublicKey;
 use failberry_update::{BLOCK, BundleError, SignError, Version, push::PushError};
 
-/// What a person does with a FailberryPi from a laptop.
+/// What a person does with the box from a laptop.
 #[derive(Parser)]
 #[command(name = "failberryctl", version)]
 struct Cli {

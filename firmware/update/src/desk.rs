@@ -10,8 +10,8 @@ use std::{
 use failberry_config::PublicKey;
 use failberry_service::{Reply, Request, SlotsOrder, UPDATE_WRITING, ask};
 use failberry_state::{
-    NetworkState, RUN, Slot, StateFile, SupervisorState, UpdatePhase, UpdateState, UplinkState,
-    read,
+    BootMillis, NetworkState, RUN, Slot, StateFile, SupervisorState, UpdatePhase, UpdateState,
+    UplinkState, read,
 };
 
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
     machine::Machine,
     push::Taker,
     record::{Memory, Outcome, Record, Start},
-    trial::Before,
+    trial::{Before, DEADLINE},
 };
 
 /// Version of the program.
@@ -147,6 +147,11 @@ impl Desk {
             .as_ref()
             .map(|record| record.before)
             .unwrap_or_default()
+    }
+
+    /// When the trial is over.
+    pub(crate) fn deadline(&self) -> BootMillis {
+        self.machine.deadline.unwrap_or(BootMillis(DEADLINE))
     }
 
     /// Tells by which key laptops know this box.

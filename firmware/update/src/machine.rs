@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf};
 
-use failberry_state::Slot;
+use failberry_state::{BootMillis, Slot};
 
 /// Which board, which slot.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,6 +11,9 @@ pub(crate) struct Machine {
     pub(crate) board: String,
     /// The slot that runs, and the device of the other one.
     pub(crate) slots: Option<(Slot, PathBuf)>,
+    /// When a trial is over, where the boot loader says so: an emulated board is slower than its
+    /// clock.
+    pub(crate) deadline: Option<BootMillis>,
 }
 
 impl Machine {
@@ -32,7 +35,9 @@ impl Machine {
         let plain = |name: &&str| name.bytes().all(|byte| byte.is_ascii_alphanumeric());
         let card = value("card").filter(plain);
         let running = value("slot").and_then(Slot::from_name);
+        let seconds = value("trial").and_then(|it| it.parse::<u32>().ok());
         Self {
+            deadline: seconds.map(|it| BootMillis(u64::from(it) * 1000)),
             board: value("board").unwrap_or_default().to_owned(),
             slots: running.zip(card).map(|(running, card)| {
                 // A `p` keeps a number from running into a name that ends in one.
@@ -48,6 +53,13 @@ impl Machine {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_slow_board_gets_its_time() {
+        let deadline = |text| Machine::parse(text).deadline;
+        assert_eq!(deadline("failberry.trial=300"), Some(BootMillis(300_000)));
+        assert_eq!(deadline("failberry.trial=-1 failberry.slot=a"), None);
+    }
 
     #[test]
     fn the_other_slots_device_follows_from_the_command_line() {

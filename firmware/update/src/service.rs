@@ -31,7 +31,10 @@ const MEMORY: &str = "/data/update";
 /// The box's own key in there.
 const IDENTITY: &str = "identity.pk8";
 
-/// Between two tries of what PID 1 has refused: the card is busy for seconds at most.
+/// PID 1 tells of a process in the turn in which it starts it.
+const ANNOUNCED: u64 = 5_000;
+
+/// Between two tries of what was refused: the card is busy for seconds at most.
 const AGAIN: Duration = Duration::from_secs(5);
 
 /// Confirms or gives up, and takes updates, until the process ends.
@@ -49,8 +52,9 @@ pub fn run() -> ServiceResult {
     ])?)?;
     let memory = Memory::at(Path::new(MEMORY));
     let config = config.update;
-    let (desk, start) = Desk::open(config.keys.clone(), Machine::read(), memory.clone());
     block_on(async {
+        announced(&watcher).await?;
+        let (desk, start) = Desk::open(config.keys.clone(), Machine::read(), memory.clone());
         let trial = async {
             if start == Start::Trial {
                 prove(&desk, &watcher).await?;
@@ -63,9 +67,24 @@ pub fn run() -> ServiceResult {
     })
 }
 
+/// Waits until PID 1 has told of this process, and with it of the lives before: by them is judged
+/// how a trial ended. Where it does not, they count as unknown.
+async fn announced(watcher: &Async<Watcher>) -> io::Result<()> {
+    let until = BootMillis::now().plus(ANNOUNCED);
+    let own = i32::try_from(std::process::id()).ok();
+    while BootMillis::now() < until {
+        let supervisor: SupervisorState = read().unwrap_or_default();
+        if supervisor.services.iter().any(|state| state.pid == own) {
+            break;
+        }
+        wait(until, watcher).await?;
+    }
+    Ok(())
+}
+
 /// Waits for the image on trial to prove itself, or not.
 async fn prove(desk: &Arc<Desk>, watcher: &Async<Watcher>) -> io::Result<()> {
-    let mut trial = Trial::new(desk.before());
+    let mut trial = Trial::new(desk.before(), desk.deadline());
     loop {
         match trial.step(&seen(), BootMillis::now()) {
             Verdict::Wait { until } => wait(until, watcher).await?,
@@ -159,8 +178,16 @@ async fn listen(desk: &Arc<Desk>, config: &Update, memory: &Memory) -> ServiceRe
     loop {
         // The others wait in the kernel's queue; nobody holds this up for more than seconds
         // without a key.
-        let (socket, from) = listener.accept().await?;
-        let socket = socket.into_inner()?;
+        let accepted = listener.accept().await;
+        let (socket, from) = match accepted.and_then(|(it, from)| Ok((it.into_inner()?, from))) {
+            Ok(accepted) => accepted,
+            // Somebody who was gone at once, or descriptors that somebody has to give back first.
+            Err(error) => {
+                log::warn!("port {}: {error}", config.port);
+                Timer::after(AGAIN).await;
+                continue;
+            }
+        };
         let (desk, tls) = (desk.clone(), tls.clone());
         let served = smol::unblock(move || take(socket, &tls, &desk)).await;
         if let Err(error) = served {

@@ -60,21 +60,24 @@ pub enum Verdict {
 #[derive(Clone, Debug)]
 pub struct Trial {
     before: Before,
+    deadline: BootMillis,
     well_since: Option<BootMillis>,
 }
 
 impl Trial {
-    /// A trial of an image that must do what worked `before`.
-    pub const fn new(before: Before) -> Self {
+    /// A trial of an image that must do what worked `before`, by `deadline`: [`DEADLINE`] on a
+    /// real board.
+    pub const fn new(before: Before, deadline: BootMillis) -> Self {
         Self {
             before,
+            deadline,
             well_since: None,
         }
     }
 
     /// Judges what is seen at `now`.
     pub fn step(&mut self, seen: &Seen, now: BootMillis) -> Verdict {
-        let deadline = BootMillis(DEADLINE);
+        let deadline = self.deadline;
         let missing = self.missing(seen);
         if missing.is_empty() {
             let stable = self.well_since.get_or_insert(now).plus(STABLE);
@@ -129,7 +132,7 @@ mod tests {
 
     #[test]
     fn all_well_for_long_enough_is_confirmed() {
-        let mut trial = Trial::new(BOTH);
+        let mut trial = Trial::new(BOTH, BootMillis(DEADLINE));
         let well = seen(true, true);
         let wait = |ms| Verdict::Wait {
             until: BootMillis(ms),
@@ -145,7 +148,7 @@ mod tests {
 
     #[test]
     fn a_link_that_goes_begins_the_count_anew() {
-        let mut trial = Trial::new(BOTH);
+        let mut trial = Trial::new(BOTH, BootMillis(DEADLINE));
         trial.step(&seen(true, true), BootMillis(30_000));
         trial.step(&seen(true, false), BootMillis(40_000));
         let verdict = trial.step(&seen(true, true), BootMillis(50_000));
@@ -155,7 +158,7 @@ mod tests {
 
     #[test]
     fn what_did_not_work_before_need_not_work_now() {
-        let mut trial = Trial::new(Before::default());
+        let mut trial = Trial::new(Before::default(), BootMillis(DEADLINE));
         trial.step(&seen(false, false), BootMillis(5_000));
         assert_eq!(
             trial.step(&seen(false, false), BootMillis(25_000)),
@@ -165,7 +168,7 @@ mod tests {
 
     #[test]
     fn at_the_deadline_all_that_is_missing_is_told() {
-        let mut trial = Trial::new(BOTH);
+        let mut trial = Trial::new(BOTH, BootMillis(DEADLINE));
         let seen = Seen {
             not_ready: vec!["network", "clock"],
             ..Seen::default()
@@ -180,7 +183,7 @@ mod tests {
 
     #[test]
     fn well_at_the_deadline_gets_its_time_and_no_second_chance() {
-        let mut trial = Trial::new(BOTH);
+        let mut trial = Trial::new(BOTH, BootMillis(DEADLINE));
         let at = DEADLINE - 1000;
         trial.step(&seen(true, true), BootMillis(at));
         let verdict = trial.step(&seen(true, true), BootMillis(DEADLINE + 5000));
@@ -201,15 +204,12 @@ mod tests {
             before in any::<(bool, bool)>(),
             changes in proptest::collection::vec((0..30_000_u64, any::<(bool, bool)>()), 0..60),
         ) {
-            let mut trial = Trial::new(Before { lan: before.0, carrier: before.1 });
+            let before = Before { lan: before.0, carrier: before.1 };
+            let mut trial = Trial::new(before, BootMillis(DEADLINE));
             let mut now = BootMillis(5_000);
             let mut links = (false, false);
             let mut changes = changes.into_iter();
-            loop {
-                let until = match trial.step(&seen(links.0, links.1), now) {
-                    Verdict::Wait { until } => until,
-                    _ => break,
-                };
+            while let Verdict::Wait { until } = trial.step(&seen(links.0, links.1), now) {
                 prop_assert!(until > now);
                 match changes.next() {
                     Some((after, to)) if now.plus(after) < until => {

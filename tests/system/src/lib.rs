@@ -3,12 +3,15 @@
 //! Takes in what the build left in `out/`; gives out one line a step, and a failure with what was
 //! expected, what was there, and where the logs are.
 
+pub mod console;
 pub mod faults;
+pub mod first_boot;
 pub mod house;
 pub mod mistakes;
 pub mod pin;
 pub mod shipped;
 mod steps;
 mod suite;
+pub mod update;
 
 pub use suite::{Outcome, Suite};

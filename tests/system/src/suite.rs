@@ -45,11 +45,7 @@ impl Suite {
         setting: &Setting,
         steps: impl FnOnce(&mut Run<'_>),
     ) {
-        if self
-            .filter
-            .as_ref()
-            .is_some_and(|filter| !name.contains(filter))
-        {
+        if !self.is_wanted(name) {
             return;
         }
         println!("\nscene {name}");
@@ -70,6 +66,20 @@ impl Suite {
                 println!("{error}\nlogs: {}", directory.display());
             }
         }
+    }
+
+    /// A scene that cannot even be prepared.
+    pub(crate) fn broken(&mut self, name: &'static str, why: &str) {
+        if self.is_wanted(name) {
+            println!("\nscene {name}");
+            self.tell(false, "the scene is prepared", Instant::now());
+            println!("{why}");
+        }
+    }
+
+    fn is_wanted(&self, name: &str) -> bool {
+        let filter = self.filter.as_ref();
+        filter.is_none_or(|filter| name.contains(filter))
     }
 
     /// Prints the sum; true where everything passed.

@@ -2,7 +2,9 @@
 
 use std::{env, process::ExitCode};
 
-use failberry_system_tests::{Suite, faults, house, mistakes, pin, shipped};
+use failberry_system_tests::{
+    Suite, console, faults, first_boot, house, mistakes, pin, shipped, update,
+};
 
 fn main() -> ExitCode {
     // What takes longer than `make test` may.
@@ -12,8 +14,11 @@ fn main() -> ExitCode {
     house::play(&mut suite);
     mistakes::play(&mut suite);
     pin::play(&mut suite);
+    first_boot::play(&mut suite);
+    console::play(&mut suite);
     faults::play(&mut suite, all);
     shipped::play(&mut suite, all);
+    update::play(&mut suite);
     if suite.finish() {
         ExitCode::SUCCESS
     } else {

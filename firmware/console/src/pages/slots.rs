@@ -1,29 +1,66 @@
 //! Slots and updates.
 
+use failberry_state::{Slot, UpdatePhase};
+
 use super::{States, text::Rows};
 
-/// What the boot loader starts, in one row.
+/// What runs and what is tried next, in one row.
 pub(super) fn order(states: &States) -> String {
-    let slot = &states.supervisor.slot;
-    if slot.is_empty() {
-        "the boot loader told none".into()
-    } else {
-        format!("{slot} runs")
+    let Some(running) = Slot::from_name(&states.supervisor.slot) else {
+        return "the boot loader told none".into();
+    };
+    let other = running.other();
+    match &states.update.phase {
+        UpdatePhase::Idle => format!("{running} runs, {other} is the other one"),
+        UpdatePhase::Writing { version, .. } => {
+            format!("{running} runs, {version} is being written to {other}")
+        }
+        UpdatePhase::Written { version } => {
+            format!("{running} runs, {other} with {version} is tried at the next start")
+        }
+        UpdatePhase::OnTrial { .. } => {
+            format!("{running} runs on trial, {other} comes back if it fails")
+        }
     }
 }
 
 /// The page of the slots.
 pub fn slots(states: &States) -> Vec<String> {
     let mut rows = Rows::default();
-    rows.add("slots", &order(states), 1);
-    rows.add("version", &states.supervisor.version, 1);
+    rows.add("slots", &order(states), 2);
+    rows.add("running", &states.supervisor.version, 1);
+    for life in states.supervisor.history.iter().rev().take(3) {
+        rows.add("lives", &format!("boot no. {}: {}", life.boot, life.end), 2);
+    }
     rows.into_lines()
 }
 
 /// The page of the updates.
 pub fn update(states: &States) -> Vec<String> {
     let mut rows = Rows::default();
-    let trouble = states.update.last_error.as_deref().unwrap_or("none");
-    rows.add("trouble", trouble, 3);
+    let update = &states.update;
+    rows.add("running", &update.version, 1);
+    let phase = match &update.phase {
+        UpdatePhase::Idle => "nothing is being done".into(),
+        UpdatePhase::Writing { version, done, of } => {
+            let percent = done.saturating_mul(100) / (*of).max(1);
+            format!(
+                "{version} is being written, {percent} % of {} KiB",
+                of / 1024
+            )
+        }
+        UpdatePhase::Written { version } => format!("{version} is tried at the next start"),
+        UpdatePhase::OnTrial { version } => format!("{version} has to prove itself"),
+    };
+    rows.add("update", &phase, 2);
+    if let Some(last) = &update.last_update {
+        rows.add("latest", last, 3);
+    }
+    if let Some(key) = &update.key {
+        rows.add("key", key, 2);
+    }
+    if let Some(error) = &update.last_error {
+        rows.add("trouble", error, 3);
+    }
     rows.into_lines()
 }

@@ -1,5 +1,5 @@
 //! The pages as they are shown.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use std::{
     net::Ipv4Addr,
@@ -7,7 +7,8 @@ use std::{
 };
 
 use failberry_state::{
-    LanAddress, Link, RecoveryRung, RecoveryStep, Service, ServiceState, Stick, UplinkPhase,
+    LanAddress, Link, RecoveryRung, RecoveryStep, Service, ServiceState, Stick, UpdatePhase,
+    UplinkPhase,
 };
 use proptest::prelude::*;
 use unicode_width::UnicodeWidthStr;
@@ -153,6 +154,47 @@ fn the_stick_and_what_was_done_about_it() {
     };
     let page = modem(&uplink, &heard, moment().boot.0);
     assert_eq!(page.join("\n"), include_str!("golden/modem.txt").trim_end());
+}
+
+#[test]
+fn an_update_in_each_of_its_phases() {
+    let version = || "0.2.0".to_owned();
+    let mut states = good();
+    states.update.version = "0.1.0".into();
+    states.update.last_error = Some("no key\u{1b}[2J".into());
+    for (phase, slot, progress) in [
+        (
+            UpdatePhase::Idle,
+            "a runs, b is the other one",
+            "nothing is being done",
+        ),
+        (
+            UpdatePhase::Writing {
+                version: version(),
+                done: 1 << 20,
+                of: 4 << 20,
+            },
+            "a runs, 0.2.0 is being written to b",
+            "0.2.0 is being written, 25 % of 4096 KiB",
+        ),
+        (
+            UpdatePhase::Written { version: version() },
+            "a runs, b with 0.2.0 is tried at the next start",
+            "0.2.0 is tried at the next start",
+        ),
+        (
+            UpdatePhase::OnTrial { version: version() },
+            "a runs on trial, b comes back if it fails",
+            "0.2.0 has to prove itself",
+        ),
+    ] {
+        states.update.phase = phase;
+        assert!(slots(&states)[0].ends_with(slot));
+        let page = update(&states);
+        assert_eq!(page[0], "running     0.1.0");
+        assert!(page[1].ends_with(progress), "{}", page[1]);
+        assert_eq!(page[2], "trouble     no key [2J");
+    }
 }
 
 proptest! {

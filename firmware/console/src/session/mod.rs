@@ -162,9 +162,7 @@ impl Session {
             Event::Typed(bytes) => self.typed(bytes, now, &mut actions),
             Event::Answer(lines) if matches!(self.state, State::Working) => {
                 self.say(lines);
-                self.ready();
-                let ahead = std::mem::take(&mut self.ahead);
-                self.bytes(&ahead, now, &mut actions);
+                self.go_on(now, &mut actions);
             }
             Event::Logged(record) => {
                 if let State::Log { of } = &self.state
@@ -175,7 +173,7 @@ impl Session {
             }
             Event::LogEnd if matches!(self.state, State::Log { .. }) => {
                 actions.push(Action::HideLog);
-                self.ready();
+                self.go_on(now, &mut actions);
             }
             Event::News(record) => self.news(&record),
             Event::Tick if self.deadline().is_some_and(|at| at <= now) => self.late(&mut actions),
@@ -213,6 +211,7 @@ impl Session {
             }
             State::Log { .. } => {
                 actions.push(Action::HideLog);
+                self.ahead.clear();
                 self.ready();
             }
             _ => self.bytes(bytes, now, actions),
@@ -242,8 +241,7 @@ impl Session {
 
     /// Key by key; what comes while something is done waits.
     fn bytes(&mut self, bytes: &[u8], now: BootMillis, actions: &mut Vec<Action>) {
-        let mut rest = bytes.iter();
-        while let Some(byte) = rest.next() {
+        for byte in bytes {
             if matches!(self.state, State::Working) {
                 self.wait_with(*byte, actions);
                 continue;
@@ -427,6 +425,13 @@ impl Session {
         if attended {
             actions.push(Action::Leave);
         }
+    }
+
+    /// The prompt, and what was typed ahead of it.
+    fn go_on(&mut self, now: BootMillis, actions: &mut Vec<Action>) {
+        self.ready();
+        let ahead = std::mem::take(&mut self.ahead);
+        self.bytes(&ahead, now, actions);
     }
 
     fn ready(&mut self) {

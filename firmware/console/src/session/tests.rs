@@ -209,6 +209,23 @@ fn the_log_is_shown_until_a_key_or_its_end() {
 }
 
 #[test]
+fn what_is_typed_ahead_of_the_log_is_done_after_it_or_never() {
+    let mut stay = Stay::awake();
+    stay.types("log\rredial\r");
+    stay.done();
+    stay.event(Event::LogEnd);
+    assert_eq!(stay.done(), [Action::HideLog, Action::Do(Command::Redial)]);
+    stay.answers(&[]);
+    stay.types("log\rredial\r");
+    stay.types(" ");
+    stay.done();
+    stay.types("status\r");
+    assert_eq!(stay.done(), [Action::Do(Command::Status)]);
+    stay.answers(&[]);
+    assert_eq!(stay.done(), []);
+}
+
+#[test]
 fn ten_minutes_of_silence_are_a_leave() {
     let mut stay = Stay::awake();
     stay.wait(599_999);

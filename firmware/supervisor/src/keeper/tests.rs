@@ -250,10 +250,13 @@ fn stopping_waits_for_everybody_and_starts_nobody() {
         .iter()
         .filter(|a| matches!(a, Action::Terminate(_)))
         .count();
-    assert_eq!(terminated, 4);
+    assert_eq!(terminated, Service::SUPERVISED.len() - 1);
     world.give(Event::Stop(Ending::PowerOff));
-    for service in [Service::Network, Service::Uplink, Service::Health] {
-        world.end(service);
+    let others = [Service::Clock, Service::Dyndns];
+    for service in Service::SUPERVISED {
+        if !others.contains(&service) {
+            world.end(service);
+        }
     }
     world.advance(2_000);
     assert_eq!(world.count(&Action::Finish(Ending::Reboot)), 0);

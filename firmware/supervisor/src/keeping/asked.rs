@@ -1,6 +1,8 @@
 //! What becomes of requests, and of the wish to stop.
 
-use failberry_service::{Reply, Request, UPDATE_WRITING};
+use std::{fs, path::Path, time::Duration};
+
+use failberry_service::{CONSOLE_ATTENDED, Reply, Request, UPDATE_WRITING};
 use failberry_state::{BootMillis, Service};
 use nix::sys::signal::Signal;
 
@@ -12,6 +14,19 @@ use crate::{
     process,
     requests::{Asked, Asker},
 };
+
+/// The console makes its mark new with each minute in which a person types, and takes it away
+/// after ten without; an older one was left behind.
+const ATTENDED: Duration = Duration::from_secs(11 * 60);
+
+/// Whether a person at the console would lose what he is doing. A clock that was set meanwhile
+/// makes a mark old: nothing that wants a reboot waits for ever.
+fn is_attended(run: &Path) -> bool {
+    let mark = fs::metadata(run.join(CONSOLE_ATTENDED));
+    let made = mark.and_then(|mark| mark.modified()).ok();
+    let age = made.and_then(|made| made.elapsed().ok());
+    age.is_some_and(|age| age < ATTENDED)
+}
 
 impl Loop {
     pub(super) fn hear_requests(&mut self) {
@@ -41,6 +56,8 @@ impl Loop {
                 let budgeted = !asked.asker.is_person();
                 let allowed = if self.settings.run.join(UPDATE_WRITING).exists() {
                     Err("an update is being written".to_owned())
+                } else if budgeted && is_attended(&self.settings.run) {
+                    Err("a person is at the serial console".to_owned())
                 } else if budgeted {
                     self.lives.allows(now)
                 } else {
@@ -141,5 +158,27 @@ impl Asker {
             self,
             Self::Root | Self::Service(Service::Console | Service::Update)
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+
+    #[test]
+    fn a_mark_that_was_left_behind_counts_for_nothing() {
+        let run = tempfile::tempdir().unwrap();
+        assert!(!is_attended(run.path()));
+        let mark = run.path().join(CONSOLE_ATTENDED);
+        fs::create_dir(mark.parent().unwrap()).unwrap();
+        let mark = fs::File::create(mark).unwrap();
+        assert!(is_attended(run.path()));
+        let now = SystemTime::now();
+        for wrong in [now - ATTENDED, now + 2 * ATTENDED] {
+            mark.set_modified(wrong).unwrap();
+            assert!(!is_attended(run.path()));
+        }
     }
 }

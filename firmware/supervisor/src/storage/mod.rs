@@ -1,46 +1,54 @@
-//! The one-shot `storage`: reads `failberrypi.toml` from the card, hands each service its part of
-//! it, and mounts the data partition.
+//! The one-shot `storage`: reads `failberrypi.toml` from the card, takes it in, hands each service
+//! its part of what is in force, and mounts the data partition. Later, under an argument, it
+//! carries out an order of a person's about all that.
 //!
 //! Nothing here is fatal: without a card the box still runs, and says what it misses.
 
+mod boot;
 mod card;
+mod data;
+mod hand_out;
+mod pristine;
+mod rescue;
+mod settings;
 
 use std::{
     error::Error,
-    fs::{self, File},
-    io::{self, Read},
-    os::unix::fs::chown,
-    path::Path,
+    fs, io,
+    os::unix::fs::{PermissionsExt, chown},
+    path::{Path, PathBuf},
 };
 
-use failberry_config::{
-    ClockConfig, Config, ConsoleConfig, DyndnsConfig, MAX_BYTES, NetworkConfig, Parsed, Problem,
-    UpdateConfig, UplinkConfig, parse_bytes,
-};
-use failberry_service::{ConfigError, write_config};
+use failberry_config::{import, parse};
 use failberry_state::{BootMillis, RUN, Service};
-use nix::mount::{MsFlags, mount, umount};
 
-use self::card::{partition, wait_for};
+use self::{
+    boot::Boot,
+    card::{partition, wait_for},
+    data::{Data, ask_to_forget},
+    hand_out::hand_out,
+    settings::{Decision, Store, decide},
+};
 use crate::{
+    card_file,
     cmdline::Cmdline,
     lives,
-    mounts::INERT,
     orders::{FACTORY_RESET, REVERT_CONFIG},
 };
 
 /// A card that needs longer than this to appear will not.
 const CARD_BOUND: u64 = 10_000;
 
-/// Problems of the file told one by one. A file that is something else altogether has thousands,
-/// and the status page and the console are for people.
-const MAX_TOLD: usize = 20;
-
-const BOOT: &str = "/boot";
 const DATA: &str = "/data";
+
+/// The blocks of an empty data partition, from the assembler.
+const BLOCKS: &str = "/lib/data.blocks";
 
 /// PID 1's own place on the data partition.
 pub(crate) const MEMORY: &str = "/data/supervisor";
+
+/// Where the settings are kept, for root alone.
+const SETTINGS: &str = "config/settings.json";
 
 /// Services that keep something on the data partition.
 const KEEPERS: [Service; 3] = [Service::Clock, Service::Uplink, Service::Update];
@@ -62,7 +70,8 @@ const WARNINGS: &str = "storage/warnings.json";
 pub fn run(arguments: &[String]) -> Result<(), Box<dyn Error>> {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [] => begin(),
-        [FACTORY_RESET | REVERT_CONFIG] => return Err("not there yet".into()),
+        [FACTORY_RESET] => ask_to_forget(Path::new(DATA))?,
+        [REVERT_CONFIG] => revert()?,
         _ => return Err(format!("expected an order, got {arguments:?}").into()),
     }
     Ok(())
@@ -73,14 +82,197 @@ fn begin() {
     let card = cmdline.card_name();
     let until = BootMillis::now().plus(CARD_BOUND);
     let mut trouble = Trouble::default();
-    configure(card, until, &mut trouble);
-    // Now, in case the data partition holds us up until we are killed.
+    let boot = mount_boot(&partition(card, BOOT_PARTITION), until, &mut trouble);
+    let file = boot.as_ref().and_then(|boot| read(boot, &mut trouble));
+    if let Some(bytes) = &file {
+        // In case the data partition holds us up until we are killed.
+        let first = import(bytes, None);
+        give(
+            &hand_out(&first.config, &first.settings, &[], false),
+            &mut trouble,
+        );
+    }
     trouble.leave(Path::new(RUN));
-    mount_data(card, until, &mut trouble);
+
+    let data = Data {
+        device: partition(card, DATA_PARTITION),
+        directory: DATA.into(),
+        blocks: BLOCKS.into(),
+    };
+    let reset = boot.as_ref().map(Boot::reset_files).unwrap_or_default();
+    let mut is_kept = data.open(until, !reset.is_empty(), &mut trouble);
+    if let (Some(boot), false) = (&boot, reset.is_empty()) {
+        is_kept &= forgotten(boot, &reset, is_kept, &mut trouble);
+    }
+    make_places(&mut trouble);
+    take_in(
+        boot.as_ref(),
+        file.as_deref(),
+        Path::new(DATA),
+        is_kept,
+        &mut trouble,
+    );
     if let Err(why) = remember(Path::new(RUN), Path::new(MEMORY)) {
         trouble.add(format!("what the card remembers of earlier boots: {why}"));
     }
     trouble.leave(Path::new(RUN));
+}
+
+fn mount_boot(device: &Path, until: BootMillis, trouble: &mut Trouble) -> Option<Boot> {
+    let mounted = wait_for(device, until)
+        .map_err(|error| format!("no card {}: {error}", device.display()))
+        .and_then(|()| {
+            Boot::mount(device)
+                .map_err(|error| format!("cannot mount {}: {error}", device.display()))
+        });
+    mounted
+        .map_err(|why| trouble.add(format!("{FILE} cannot be read: {why}")))
+        .ok()
+}
+
+fn read(boot: &Boot, trouble: &mut Trouble) -> Option<Vec<u8>> {
+    boot.settings()
+        .map_err(|error| trouble.add(format!("{FILE} cannot be read: {error}")))
+        .ok()
+}
+
+/// Takes away the files that asked for a reset, which has been done if `is_done`. False where they
+/// ask again at the next boot, so that nothing can be entrusted to this one.
+fn forgotten(boot: &Boot, asking: &[PathBuf], is_done: bool, trouble: &mut Trouble) -> bool {
+    if !is_done {
+        return false;
+    }
+    log::warn!("everything kept on the card is forgotten, as a file on it asks for");
+    boot.remove(asking)
+        .map_err(|error| {
+            trouble.add(format!(
+                "the file that asks for a factory reset cannot be removed: {error}"
+            ));
+        })
+        .is_ok()
+}
+
+/// Makes the `file` of `boot` beside what is kept below `data` the settings in force, hands them
+/// out, and takes the secrets out of the file if what is kept there is kept for good.
+fn take_in(
+    boot: Option<&Boot>,
+    file: Option<&[u8]>,
+    data: &Path,
+    is_kept: bool,
+    trouble: &mut Trouble,
+) {
+    let kept = load(data)
+        .map_err(|error| trouble.add(format!("the settings kept are lost: {error}")))
+        .unwrap_or_default();
+    let decision = decide(file, kept.as_ref(), is_kept);
+    for text in &decision.told {
+        trouble.add(text.clone());
+    }
+    let now = decision.store.as_ref().or(kept.as_ref());
+    let has_previous = now.is_some_and(|store| store.previous.is_some());
+    let Decision {
+        config,
+        settings,
+        told,
+        ..
+    } = &decision;
+    give(&hand_out(config, settings, told, has_previous), trouble);
+    let problems = decision.told.len();
+    match (file, &kept) {
+        (Some(_), _) if decision.is_new => {
+            log::info!("{FILE} is new, with {problems} problems; its settings are in force");
+        }
+        (_, Some(_)) => log::info!("the settings kept are in force, not new ones of {FILE}"),
+        _ => log::info!("{FILE} gives no settings to keep"),
+    }
+    keep(&decision, kept.as_ref(), boot, data, trouble);
+}
+
+fn keep(
+    decision: &Decision,
+    kept: Option<&Store>,
+    boot: Option<&Boot>,
+    data: &Path,
+    trouble: &mut Trouble,
+) {
+    let Some(store) = &decision.store else { return };
+    if Some(store) != kept
+        && let Err(error) = save(data, store)
+    {
+        // The secrets are nowhere but in the file.
+        return trouble.add(format!("the settings cannot be kept: {error}"));
+    }
+    if let (Some(text), Some(boot)) = (&decision.rewrite, boot) {
+        if let Err(error) = boot.overwrite(text) {
+            return trouble.add(format!(
+                "the secrets of {FILE} stay on the card: it cannot be written: {error}"
+            ));
+        }
+        let names = decision.masked.join(", ");
+        log::info!("imported and removed from {FILE} on the card: {names}");
+    }
+    let masked = store.clone().masked();
+    if masked != *store
+        && let Err(error) = save(data, &masked)
+    {
+        trouble.add(format!("the settings cannot be kept: {error}"));
+    }
+}
+
+/// Makes the settings before the present ones those in force, at once.
+fn revert() -> Result<(), Box<dyn Error>> {
+    let data = Path::new(DATA);
+    let store = load(data)?.and_then(Store::reverted);
+    let store = store.ok_or("no settings before the present ones are kept")?;
+    save(data, &store)?;
+    let parsed = parse(&store.present);
+    hand_out(&parsed.config, &store.present, &[], true)?;
+    log::info!("the settings before are in force again");
+    Ok(())
+}
+
+fn load(data: &Path) -> io::Result<Option<Store>> {
+    let bytes = card_file::read_up_to(&data.join(SETTINGS), settings::LARGEST)?;
+    let parsed = bytes.map(|bytes| serde_json::from_slice(&bytes));
+    Ok(parsed.transpose()?)
+}
+
+fn save(data: &Path, store: &Store) -> io::Result<()> {
+    let path = data.join(SETTINGS);
+    if let Some(directory) = path.parent() {
+        match fs::create_dir(directory) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => fs::set_permissions(directory, fs::Permissions::from_mode(0o700))?,
+        }
+    }
+    card_file::replace(&path, &serde_json::to_vec(store)?)?;
+    // What is removed elsewhere on the strength of this must really be here.
+    match load(data)? {
+        Some(read) if read == *store => Ok(()),
+        _ => Err(io::Error::other("what was written reads differently")),
+    }
+}
+
+fn give(handed: &Result<(), failberry_service::ConfigError>, trouble: &mut Trouble) {
+    if let Err(error) = handed {
+        trouble.add(format!("cannot hand out the settings: {error}"));
+    }
+}
+
+fn make_places(trouble: &mut Trouble) {
+    for service in KEEPERS {
+        if let Err(error) = make_owned(&Path::new(DATA).join(service.name()), service) {
+            trouble.add(format!("cannot make {DATA}/{}: {error}", service.name()));
+        }
+    }
+}
+
+fn make_owned(directory: &Path, owner: Service) -> io::Result<()> {
+    match fs::create_dir(directory) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    chown(directory, Some(owner.uid()), Some(owner.uid()))
 }
 
 /// Begins this life in the memory at `data`, and leaves what it says of the lives before below
@@ -120,169 +312,5 @@ pub(crate) fn warnings(run: &Path) -> Vec<String> {
     serde_json::from_slice(&text).unwrap_or_else(|error| vec![format!("{WARNINGS}: {error}")])
 }
 
-fn configure(card: &str, until: BootMillis, trouble: &mut Trouble) {
-    let device = partition(card, BOOT_PARTITION);
-    if let Err(error) = wait_for(&device, until) {
-        trouble.add(format!(
-            "no settings: no card {}: {error}",
-            device.display()
-        ));
-        return;
-    }
-    if let Err(error) = mount(
-        Some(&device),
-        BOOT,
-        Some("vfat"),
-        INERT | MsFlags::MS_RDONLY,
-        None::<&str>,
-    ) {
-        trouble.add(format!(
-            "no settings: cannot mount {} on {BOOT}: {error}",
-            device.display()
-        ));
-        return;
-    }
-    let bytes = read_bounded(&Path::new(BOOT).join(FILE));
-    if let Err(error) = umount(BOOT) {
-        trouble.add(format!("cannot unmount {BOOT}: {error}"));
-    }
-    match bytes {
-        Ok(bytes) => {
-            let Parsed { config, problems } = parse_bytes(&bytes);
-            tell(&problems, trouble);
-            if let Err(error) = hand_out(&config) {
-                trouble.add(format!("cannot hand out the settings: {error}"));
-            }
-            let device = device.display();
-            match problems.len() {
-                0 => log::info!("{FILE} read from {device}"),
-                1 => log::info!("{FILE} read from {device}, with 1 problem"),
-                count => log::info!("{FILE} read from {device}, with {count} problems"),
-            }
-        }
-        Err(error) => trouble.add(format!(
-            "no settings: {FILE} on {}: {error}",
-            device.display()
-        )),
-    }
-}
-
-fn tell(problems: &[Problem], trouble: &mut Trouble) {
-    for problem in problems.iter().take(MAX_TOLD) {
-        trouble.add(format!("{FILE} {problem}"));
-    }
-    if let Some(more @ 1..) = problems.len().checked_sub(MAX_TOLD) {
-        trouble.add(format!("{FILE} has {more} more problems, not told"));
-    }
-}
-
-/// One byte more than may be used is enough to see that there are too many.
-fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
-    let most = u64::try_from(MAX_BYTES)
-        .unwrap_or(u64::MAX)
-        .saturating_add(1);
-    let mut bytes = Vec::new();
-    File::open(path)?.take(most).read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
-
-fn hand_out(config: &Config) -> Result<(), ConfigError> {
-    write_config(Service::Uplink, &UplinkConfig::from(config))?;
-    write_config(Service::Network, &NetworkConfig::from(config))?;
-    write_config(Service::Clock, &ClockConfig::from(config))?;
-    write_config(Service::Dyndns, &DyndnsConfig::from(config))?;
-    write_config(Service::Update, &UpdateConfig::from(config))?;
-    write_config(Service::Console, &ConsoleConfig::from(config))
-}
-
-fn mount_data(card: &str, until: BootMillis, trouble: &mut Trouble) {
-    let device = partition(card, DATA_PARTITION);
-    let flags = INERT | MsFlags::MS_NOATIME;
-    let mounted = wait_for(&device, until)
-        .map_err(|error| error.to_string())
-        .and_then(|()| {
-            mount(
-                Some(&device),
-                DATA,
-                Some("ext4"),
-                flags,
-                Some("errors=remount-ro"),
-            )
-            .map_err(|error| format!("cannot mount it: {error}"))
-        });
-    if let Err(why) = mounted {
-        trouble.add(format!(
-            "{DATA} is in memory and lost at power-off: {}: {why}",
-            device.display()
-        ));
-        if let Err(error) = mount(
-            Some("tmpfs"),
-            DATA,
-            Some("tmpfs"),
-            flags,
-            Some("mode=0755,size=4m"),
-        ) {
-            trouble.add(format!("cannot mount a tmpfs on {DATA}: {error}"));
-            return;
-        }
-    }
-    for service in KEEPERS {
-        if let Err(error) = make_owned(&Path::new(DATA).join(service.name()), service) {
-            trouble.add(format!("cannot make {DATA}/{}: {error}", service.name()));
-        }
-    }
-}
-
-fn make_owned(directory: &Path, owner: Service) -> io::Result<()> {
-    match fs::create_dir(directory) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-        _ => {}
-    }
-    chown(directory, Some(owner.uid()), Some(owner.uid()))
-}
-
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    #[test]
-    fn trouble_reaches_the_supervisor() {
-        let run = tempfile::tempdir().unwrap();
-        fs::create_dir(run.path().join("storage")).unwrap();
-        assert_eq!(warnings(run.path()), Vec::<String>::new());
-        let mut trouble = Trouble::default();
-        trouble.add("no card".into());
-        trouble.leave(run.path());
-        assert_eq!(warnings(run.path()), ["no card"]);
-        fs::write(run.path().join(WARNINGS), "[").unwrap();
-        assert!(warnings(run.path()).first().unwrap().starts_with(WARNINGS));
-    }
-
-    #[test]
-    fn a_file_of_nothing_but_problems_is_told_in_few_lines() {
-        let text = ["a = 1", "[b]", "c = 2", "[d.e]", "f = 3", "x"].join("\n");
-        let many: Vec<_> = (0..200)
-            .flat_map(|_| parse_bytes(text.as_bytes()).problems)
-            .collect();
-        let mut trouble = Trouble::default();
-        tell(&many, &mut trouble);
-        assert_eq!(trouble.0.len(), MAX_TOLD + 1);
-        let left = many.len() - MAX_TOLD;
-        let last = trouble.0.last().unwrap();
-        assert_eq!(*last, format!("{FILE} has {left} more problems, not told"));
-        let mut few = Trouble::default();
-        tell(&parse_bytes(b"a = 1").problems, &mut few);
-        assert_eq!(few.0.len(), 1);
-    }
-
-    #[test]
-    fn a_file_is_read_no_further_than_it_is_used() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join(FILE);
-        fs::write(&path, vec![b'#'; 10 * MAX_BYTES]).unwrap();
-        let bytes = read_bounded(&path).unwrap();
-        assert_eq!(bytes.len(), MAX_BYTES + 1);
-        assert_eq!(parse_bytes(&bytes).problems.len(), 1);
-    }
-}
+mod tests;

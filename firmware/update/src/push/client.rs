@@ -11,7 +11,7 @@ use failberry_config::PublicKey;
 use failberry_state::Slot;
 use rustls::{ClientConnection, StreamOwned, pki_types::ServerName};
 
-use super::{Answer, PORTION, Wish, receive, send, stream::Timed};
+use super::{Answer, Wish, portion, receive, send, stream::Timed};
 use crate::{BundleError, Signer, Unverified, Version, tls};
 
 /// The box answers at once; a busy one takes the pushes one after another.
@@ -116,7 +116,7 @@ pub fn push(
     let mut sent = 0;
     while sent < claims.payload {
         stream.sock.allow(PATIENCE);
-        let portion = PORTION.min(claims.payload - sent);
+        let portion = portion(&claims).min(claims.payload - sent);
         let copied = io::copy(&mut bundle.by_ref().take(portion), &mut stream);
         let flushed = copied.and_then(|n| stream.flush().map(|()| n));
         match flushed {

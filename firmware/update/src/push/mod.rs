@@ -18,13 +18,14 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 pub use client::{PushError, Pushed, push};
 pub(crate) use server::{Taker, serve};
 
-use crate::Version;
+use crate::{Header, Version};
 
 /// Where the box listens unless its configuration says otherwise.
 pub const PORT: u16 = 9002;
 
-/// Bytes of the image between two answers.
-const PORTION: u64 = 1024 * 1024;
+/// Bytes of the image between two answers, at least: little enough that the slowest LAN and card
+/// have them in seconds.
+const PORTION: u64 = 256 * 1024;
 
 /// Longest line of JSON; a reason is a sentence.
 const MOST_LINE: usize = 4096;
@@ -61,6 +62,11 @@ enum Answer {
         /// Why.
         why: String,
     },
+}
+
+/// Bytes of this image between two answers: whole blocks, since only those are written.
+fn portion(header: &Header) -> u64 {
+    PORTION.max(header.block.into())
 }
 
 fn send<T: Serialize>(stream: &mut impl Write, message: &T) -> io::Result<()> {

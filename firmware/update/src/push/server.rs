@@ -12,13 +12,13 @@ use failberry_config::PublicKey;
 use failberry_state::Slot;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-use super::{Answer, PORTION, Wish, receive, send, stream::Timed};
+use super::{Answer, Wish, portion, receive, send, stream::Timed};
 use crate::{Header, Unverified, Version};
 
 /// From the first byte to both keys proven and the header there: nobody else waits longer.
 const GREETING: Duration = Duration::from_secs(10);
 
-/// One portion over the slowest LAN, onto the slowest card.
+/// One portion over the slowest LAN, onto the slowest card: 4 KiB a second.
 const PORTION_TIME: Duration = Duration::from_secs(60);
 
 /// How long what a refused laptop still sends is read, so that it gets to read why.
@@ -60,8 +60,8 @@ pub(crate) fn serve(
 ) -> Result<(Header, Wish), String> {
     let connection = ServerConnection::new(config.clone()).map_err(|it| it.to_string())?;
     let mut stream = StreamOwned::new(connection, Timed::new(socket, GREETING));
-    let taken = take(&mut stream, taker);
-    let last = match &taken {
+    let outcome = take(&mut stream, taker);
+    let last = match &outcome {
         Ok(_) => Answer::Installed,
         Err(why) => Answer::Refused { why: why.clone() },
     };
@@ -69,7 +69,7 @@ pub(crate) fn serve(
     if !stream.conn.is_handshaking() {
         part(&mut stream, &last);
     }
-    taken
+    outcome
 }
 
 fn take(stream: &mut Stream, taker: &impl Taker) -> Result<(Header, Wish), String> {
@@ -82,12 +82,13 @@ fn take(stream: &mut Stream, taker: &impl Taker) -> Result<(Header, Wish), Strin
     let accepted = Answer::Accepted { slot, running };
     send(stream, &accepted).map_err(|error| error.to_string())?;
     let shared = RefCell::new(stream);
-    let mut portion = PORTION;
+    let portion = portion(&header);
+    let mut next = portion;
     let mut done = |written| {
-        if written < portion && written < header.payload {
+        if written < next && written < header.payload {
             return Ok(());
         }
-        portion = written + PORTION;
+        next = written + portion;
         let mut stream = shared.borrow_mut();
         stream.sock.allow(PORTION_TIME);
         send(*stream, &Answer::Written(written))

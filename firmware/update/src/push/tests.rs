@@ -139,16 +139,35 @@ fn a_bundle_arrives_whole_with_its_progress() {
     assert_eq!((pushed.key, pushed.slot), (bench.own.public(), Slot::B));
     assert_eq!(served.unwrap().1, DOWNGRADE);
     assert_eq!(bench.slot()[..image.len()], image);
-    let total = image.len() as u64;
-    assert_eq!(
-        heard,
-        [
-            (1 << 20, total),
-            (2 << 20, total),
-            (3 << 20, total),
-            (total, total)
-        ]
-    );
+    let of = image.len() as u64;
+    let portions = (1..=12).map(|n| (n * 256 * 1024, of));
+    assert_eq!(heard, portions.chain([(of, of)]).collect::<Vec<_>>());
+}
+
+#[test]
+fn blocks_larger_than_a_portion_are_answered_whole() {
+    let laptop = signer();
+    let bench = Bench::new(&[laptop.public()]);
+    let (mut bundle, image) = (Vec::new(), image(5 << 19));
+    let version = Version([2, 0, 0]);
+    let source = || Ok(image.as_slice());
+    laptop
+        .bundle("rpi2", version, 1 << 20, source, &mut bundle)
+        .unwrap();
+    let mut heard = Vec::new();
+    let (pushed, _) = bench.with(|socket| {
+        let progress = |done, _| heard.push(done);
+        push(
+            socket,
+            &laptop,
+            None,
+            DOWNGRADE,
+            &mut bundle.as_slice(),
+            progress,
+        )
+    });
+    pushed.unwrap();
+    assert_eq!(heard, [1 << 20, 2 << 20, 5 << 19]);
 }
 
 #[test]

@@ -21,7 +21,7 @@ pub(crate) fn image(length: usize, seed: u64) -> Vec<u8> {
     let mut image = vec![0xD0, 0x0D, 0xFE, 0xED];
     image.extend_from_slice(&u32::try_from(length).unwrap().to_be_bytes());
     image.extend_from_slice(&[0; 4]);
-    image.extend((image.len()..length).map(|_| random.next() as u8));
+    image.extend((image.len()..length).map(|_| random.next().to_le_bytes()[0]));
     let sum = failberry_environment::crc32(&image[12..]);
     image[8..12].copy_from_slice(&sum.to_le_bytes());
     image
@@ -143,7 +143,7 @@ impl Card {
     }
 
     /// What `order` would have made of `before`, had the power not gone.
-    pub(crate) fn attempted(&self, order: &SlotsOrder, before: Slots) -> Slots {
+    pub(crate) fn attempted(order: &SlotsOrder, before: &Slots) -> Slots {
         let other = Self::new("a b");
         let mut whole = Part::whole(&other);
         let mut stored = Stored::read(&whole).unwrap();

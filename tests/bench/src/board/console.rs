@@ -117,6 +117,37 @@ impl Console {
         }
     }
 
+    /// The lines after `mark`, once the line begun ends in `prompt` and there is one at least.
+    ///
+    /// # Errors
+    /// No such prompt in time, or the board is gone; with the last lines.
+    pub fn wait_prompt(
+        &self,
+        mark: Mark,
+        prompt: &str,
+        bound: Duration,
+    ) -> Result<Vec<String>, BoardError> {
+        let until = Instant::now() + bound;
+        let mut heard = lock(&self.heard.0);
+        loop {
+            let fresh = heard.lines.get(mark.0..).unwrap_or_default();
+            if !fresh.is_empty() && heard.partial.ends_with(prompt.as_bytes()) {
+                return Ok(fresh.to_vec());
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() || heard.ended {
+                return Err(BoardError::NotSaid {
+                    text: prompt.to_owned(),
+                    bound,
+                    ended: heard.ended,
+                    last: heard.tail(),
+                });
+            }
+            let waited = self.heard.1.wait_timeout(heard, left);
+            heard = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
     /// Every line so far that contains `text`.
     pub fn lines_with(&self, text: &str) -> Vec<String> {
         let heard = lock(&self.heard.0);
@@ -189,6 +220,12 @@ mod tests {
         board.write_all(b"one\r\ntwo\r\nthr").unwrap();
         assert_eq!(console.wait("tw", SOON).unwrap(), "two");
         let mark = console.mark();
+        assert!(console.wait_prompt(mark, "thr", Duration::ZERO).is_err());
+        let before = Mark::default();
+        assert_eq!(
+            console.wait_prompt(before, "thr", SOON).unwrap(),
+            ["one", "two"]
+        );
         let waiting = console.clone();
         let found = thread::spawn(move || waiting.wait_from(mark, "o", SOON));
         board.write_all(b"ee\nfour\n").unwrap();

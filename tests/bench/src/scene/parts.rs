@@ -101,11 +101,12 @@ pub(super) fn machine(kind: Kind, directory: &Path, settings: &str) -> Result<Ma
 /// Tells the kernel by U-Boot's environment on `card` what QEMU's Pi cannot do. The watchdog: it
 /// resets as soon as that is set, however long the time. Four processors: where this machine has
 /// fewer, they wait for one another for half a minute whenever a module changes the kernel's code.
+/// Starting in a time that a real board would not take half of: an update on trial gets more.
 fn suit_the_emulation(kind: Kind, card: &Path, layout: &Layout) -> Result<(), SceneError> {
     let mut variables = environment::of_board(&board_dir(), kind.board())?;
     for variable in &mut variables {
         if variable.starts_with("board_args=") {
-            variable.push_str(" failberry.watchdog=off maxcpus=2");
+            variable.push_str(" failberry.watchdog=off maxcpus=2 failberry.trial=300");
         }
     }
     let place = &layout.environment;

@@ -1,0 +1,179 @@
+//! Our U-Boot itself, on QEMU's Pi: it reads what the box writes into its environment, and the box
+//! reads what U-Boot saves. No slot holds an image, so that nothing but this happens.
+
+// A test that meets the unexpected should stop there and say so.
+#![allow(clippy::unwrap_used)]
+
+use std::{
+    env, fs,
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::mpsc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use failberry_environment::{Environment, Slots, Stored};
+use failberry_image::{card, data, environment, fat, layout::Layout, layout::Role, uimage};
+use failberry_state::Slot;
+
+/// U-Boot comes to its end in a second; on a busy machine it takes its time.
+const BOUND: Duration = Duration::from_secs(240);
+
+/// What it says when no slot holds an image, as is the case here.
+const END: &str = "No slot starts.";
+
+fn cache() -> PathBuf {
+    env::var_os("FAILBERRY_CACHE").map_or_else(
+        || Path::new(&env::var_os("HOME").unwrap()).join(".cache/failberrypi"),
+        PathBuf::from,
+    )
+}
+
+struct Bench {
+    directory: tempfile::TempDir,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let board = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let layout = Layout::read(&board.join("layout.toml")).unwrap();
+        let variables = environment::of_board(&board, "rpi2").unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let boot = layout.partition(Role::Boot).unwrap().size();
+        let kept = layout.partition(Role::Data).unwrap().size();
+        let contents = card::Contents {
+            boot: &fat::volume(boot, &[]).unwrap(),
+            slot_a: None,
+            data: &data::volume(kept, 0).unwrap(),
+            environment: Some(&variables),
+        };
+        let bench = Self { directory };
+        card::write(&bench.path("card"), &layout, &contents).unwrap();
+        // QEMU takes SD cards of a power of two only.
+        bench.card().set_len(128 << 20).unwrap();
+        let u_boot = fs::read(cache().join("u-boot/rpi2/u-boot.bin")).unwrap();
+        fs::write(bench.path("u-boot"), uimage::wrap(&u_boot)).unwrap();
+        bench
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn card(&self) -> fs::File {
+        let path = self.path("card");
+        fs::File::options()
+            .read(true)
+            .write(true)
+            .open(path)
+            .unwrap()
+    }
+
+    fn stored(&self) -> Environment {
+        Stored::read(&self.card()).unwrap().environment
+    }
+
+    fn slots(&self) -> Slots {
+        Slots::of(&self.stored()).unwrap()
+    }
+
+    /// Writes as the box does.
+    fn change(&self, change: impl FnOnce(&mut Slots)) {
+        let mut card = self.card();
+        let mut stored = Stored::read(&card).unwrap();
+        let mut slots = Slots::of(&stored.environment).unwrap();
+        change(&mut slots);
+        slots.put(&mut stored.environment);
+        stored.save(&mut card).unwrap();
+    }
+
+    /// What U-Boot says until it knows that no slot starts.
+    fn start(&self) -> String {
+        let drive = format!("file={},if=sd,format=raw", self.path("card").display());
+        let mut qemu = Command::new("qemu-system-arm")
+            .args(["-machine", "raspi2b", "-display", "none", "-nodefaults"])
+            .args(["-serial", "stdio", "-drive", &drive, "-kernel"])
+            .arg(self.path("u-boot"))
+            .arg("-dtb")
+            .arg(cache().join("parts/kernel-armmp/bcm2836-rpi-2-b.dtb"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let output = BufReader::new(qemu.stdout.take().unwrap());
+        let (lines, said) = mpsc::channel();
+        thread::spawn(move || {
+            for line in output.split(b'\n').map_while(Result::ok) {
+                let _ = lines.send(String::from_utf8_lossy(&line).into_owned());
+            }
+        });
+        let until = Instant::now() + BOUND;
+        let mut text = String::new();
+        while !text.contains(END) {
+            let left = until.saturating_duration_since(Instant::now());
+            let Ok(line) = said.recv_timeout(left) else {
+                break;
+            };
+            text.push_str(&line);
+            text.push('\n');
+        }
+        qemu.kill().unwrap();
+        qemu.wait().unwrap();
+        assert!(text.contains(END), "{text}");
+        text
+    }
+}
+
+#[test]
+#[ignore = "needs board/setup"]
+fn u_boot_reads_what_we_write_and_we_read_what_it_saves() {
+    let bench = Bench::new();
+    let as_built = bench.stored();
+    bench.change(|slots| slots.begin_trial(Slot::B, 2));
+    for left in [1, 0] {
+        let said = bench.start();
+        let trial = format!("Slot b is on trial, {left} tries left after this one.");
+        assert!(said.contains(&trial), "{said}");
+        // The slot on trial first, then the old order.
+        let tried: Vec<_> = said
+            .lines()
+            .map(str::trim)
+            .filter(|it| it.ends_with(':') && it.starts_with("Slot "))
+            .collect();
+        assert_eq!(tried, ["Slot b:", "Slot a:", "Slot b:"], "{said}");
+        let slots = bench.slots();
+        assert_eq!((slots.trial, slots.tries), (Some(Slot::B), left));
+        assert_eq!(slots.order, [Slot::A, Slot::B]);
+    }
+    let said = bench.start();
+    assert!(
+        said.contains("Slot b is given up: no tries left."),
+        "{said}"
+    );
+    assert_eq!(bench.slots().trial, None);
+    // All that it knew at the beginning it has kept, in its own order.
+    let saved = bench.stored();
+    for name in [
+        "bootcmd",
+        "choose",
+        "keep",
+        "start_slot",
+        "board_args",
+        "slot_addr",
+    ] {
+        assert_eq!(saved.get(name), as_built.get(name), "{name}");
+    }
+    assert_eq!(saved.get("ethaddr"), None);
+    // And now a confirmed slot B.
+    bench.change(|slots| slots.prefer(Slot::B));
+    let said = bench.start();
+    assert!(
+        !said.contains("on trial") && !said.contains("bad CRC"),
+        "{said}"
+    );
+    let [a, b] = ["Slot a:", "Slot b:"].map(|slot| said.find(slot).unwrap());
+    assert!(b < a, "{said}");
+    assert_eq!(bench.slots().order, [Slot::B, Slot::A]);
+}

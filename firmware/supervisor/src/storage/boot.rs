@@ -1,0 +1,147 @@
+//! The FAT partition that a laptop reads: the settings and the wish to forget everything.
+//!
+//! It is mounted read-only, and writable only for the moment in which something changes. The
+//! settings are overwritten in place by a text of the same length, so that a power cut can harm
+//! neither the names nor the table of that file system.
+
+use std::{
+    fs::{self, File},
+    io::{self, Read},
+    os::unix::fs::FileExt,
+    path::{Path, PathBuf},
+};
+
+use failberry_config::MAX_BYTES;
+use nix::mount::{MsFlags, mount, umount};
+
+use super::FILE;
+use crate::mounts::INERT;
+
+/// Where it is mounted.
+const BOOT: &str = "/boot";
+
+/// What a card writes at once.
+const SECTOR: usize = 512;
+
+/// The file that asks for a factory reset, whatever its extension: some systems hide them.
+const RESET: &str = "factory-reset";
+
+/// The directory that the partition is mounted on, or one that stands for it.
+pub(super) struct Boot {
+    directory: PathBuf,
+    /// Whether it is a mount that must be made writable first, and is unmounted in the end.
+    is_mount: bool,
+}
+
+impl Boot {
+    /// Mounts the partition `device`.
+    pub(super) fn mount(device: &Path) -> io::Result<Self> {
+        let flags = INERT | MsFlags::MS_RDONLY;
+        mount(Some(device), BOOT, Some("vfat"), flags, None::<&str>)?;
+        Ok(Self {
+            directory: BOOT.into(),
+            is_mount: true,
+        })
+    }
+
+    /// A directory that stands for the partition.
+    #[cfg(test)]
+    pub(super) fn at(directory: &Path) -> Self {
+        Self {
+            directory: directory.to_owned(),
+            is_mount: false,
+        }
+    }
+
+    /// The settings. One byte more than may be used is enough to see that there are too many.
+    pub(super) fn settings(&self) -> io::Result<Vec<u8>> {
+        let most = u64::try_from(MAX_BYTES)
+            .unwrap_or(u64::MAX)
+            .saturating_add(1);
+        let mut bytes = Vec::new();
+        let file = File::open(self.directory.join(FILE))?;
+        file.take(most).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Puts `text` in place of settings of the same length.
+    pub(super) fn overwrite(&self, text: &str) -> io::Result<()> {
+        self.writable(|| {
+            let file = File::options()
+                .read(true)
+                .write(true)
+                .open(self.directory.join(FILE))?;
+            let mut before = vec![0; text.len()];
+            if file.metadata()?.len() != u64::try_from(text.len()).unwrap_or(u64::MAX) {
+                return Err(io::Error::other("it has changed its length meanwhile"));
+            }
+            file.read_exact_at(&mut before, 0)?;
+            let sectors = before.chunks(SECTOR).zip(text.as_bytes().chunks(SECTOR));
+            for (place, (old, new)) in (0..).step_by(SECTOR).zip(sectors) {
+                if old != new {
+                    file.write_all_at(new, place)?;
+                }
+            }
+            file.sync_all()
+        })
+    }
+
+    /// The files that ask for a factory reset.
+    pub(super) fn reset_files(&self) -> Vec<PathBuf> {
+        let Ok(entries) = fs::read_dir(&self.directory) else {
+            return Vec::new();
+        };
+        let asks = |path: &PathBuf| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let name = name.to_ascii_lowercase();
+            let rest = name.strip_prefix(RESET);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.')) && path.is_file()
+        };
+        let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+        paths.filter(asks).collect()
+    }
+
+    /// Removes `files`, and returns when they are gone from the card.
+    pub(super) fn remove(&self, files: &[PathBuf]) -> io::Result<()> {
+        self.writable(|| {
+            for file in files {
+                fs::remove_file(file)?;
+            }
+            File::open(&self.directory)?.sync_all()
+        })
+    }
+
+    fn writable(&self, work: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+        let remount = |more| {
+            let flags = MsFlags::MS_REMOUNT | INERT | more;
+            mount(
+                None::<&str>,
+                &self.directory,
+                None::<&str>,
+                flags,
+                None::<&str>,
+            )
+        };
+        if !self.is_mount {
+            return work();
+        }
+        remount(MsFlags::empty())?;
+        let done = work();
+        // Writes what is left, and marks the file system as clean.
+        remount(MsFlags::MS_RDONLY)?;
+        done
+    }
+}
+
+impl Drop for Boot {
+    fn drop(&mut self) {
+        if self.is_mount
+            && let Err(error) = umount(&self.directory)
+        {
+            log::warn!("cannot unmount {}: {error}", self.directory.display());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,116 @@
+//! A directory, and a FAT file system where this may be mounted.
+#![allow(clippy::unwrap_used)]
+
+use std::process::Command;
+
+use super::*;
+
+fn directory() -> (tempfile::TempDir, Boot) {
+    let directory = tempfile::tempdir().unwrap();
+    let boot = Boot::at(directory.path());
+    (directory, boot)
+}
+
+#[test]
+fn the_settings_are_overwritten_in_place_or_not_at_all() {
+    let (directory, boot) = directory();
+    let path = directory.path().join(FILE);
+    let text = format!("{}pin = \"1234\"", "#\n".repeat(400));
+    fs::write(&path, &text).unwrap();
+    assert_eq!(boot.settings().unwrap(), text.as_bytes());
+    let masked = text.replace("1234", "****");
+    boot.overwrite(&masked).unwrap();
+    assert_eq!(fs::read_to_string(&path).unwrap(), masked);
+    for other in [&masked[1..], &format!("{masked}#")] {
+        let error = boot.overwrite(other).unwrap_err().to_string();
+        assert!(error.contains("its length"), "{error}");
+    }
+    assert_eq!(fs::read_to_string(&path).unwrap(), masked);
+    fs::remove_file(&path).unwrap();
+    assert!(boot.settings().is_err() && boot.overwrite("x").is_err());
+}
+
+#[test]
+fn the_file_is_read_no_further_than_it_is_used() {
+    let (directory, boot) = directory();
+    fs::write(directory.path().join(FILE), vec![b'#'; 10 * MAX_BYTES]).unwrap();
+    assert_eq!(boot.settings().unwrap().len(), MAX_BYTES + 1);
+}
+
+#[test]
+fn a_reset_is_asked_for_by_a_file_of_that_name_only() {
+    let (directory, boot) = directory();
+    for name in [
+        "factory-reset.d",
+        "factory-resets",
+        "no-factory-reset",
+        "config.txt",
+    ] {
+        fs::write(directory.path().join(name), "").unwrap();
+    }
+    fs::remove_file(directory.path().join("factory-reset.d")).unwrap();
+    fs::create_dir(directory.path().join("factory-reset.d")).unwrap();
+    assert_eq!(boot.reset_files(), [] as [PathBuf; 0]);
+    for name in ["factory-reset", "Factory-Reset.txt", "FACTORY-RESET.TOML"] {
+        fs::write(directory.path().join(name), "").unwrap();
+    }
+    let found = boot.reset_files();
+    assert_eq!(found.len(), 3);
+    boot.remove(&found).unwrap();
+    assert_eq!(boot.reset_files(), [] as [PathBuf; 0]);
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 4);
+}
+
+/// The real thing: only the sectors of the text change, and the file system stays clean.
+#[test]
+fn on_fat_only_the_text_changes() {
+    let known = fs::read_to_string("/proc/filesystems").unwrap();
+    if !nix::unistd::geteuid().is_root() || !known.contains("\tvfat\n") {
+        return;
+    }
+    let image = tempfile::NamedTempFile::new().unwrap();
+    image.as_file().set_len(36 << 20).unwrap();
+    let run = |program: &str, arguments: &[&str]| {
+        let output = Command::new(program)
+            .args(arguments)
+            .arg(image.path())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{program}: {output:?}");
+    };
+    run("mkfs.vfat", &["-F", "32"]);
+    let place = tempfile::tempdir().unwrap();
+    let mounted = Command::new("mount")
+        .args(["-o", "loop"])
+        .args([image.path(), place.path()])
+        .status()
+        .unwrap();
+    assert!(mounted.success());
+    let text = format!("{}pin = \"1234\"\n", "# comment\n".repeat(300));
+    let path = place.path().join(FILE);
+    fs::write(&path, &text).unwrap();
+    fs::write(place.path().join("factory-reset.txt"), "").unwrap();
+    let remounted = Command::new("mount")
+        .args(["-o", "remount,ro"])
+        .arg(place.path())
+        .status();
+    assert!(remounted.unwrap().success());
+    let before = fs::read(image.path()).unwrap();
+    let boot = Boot {
+        directory: place.path().to_owned(),
+        is_mount: true,
+    };
+    boot.overwrite(&text.replace("1234", "****")).unwrap();
+    // Read-only again.
+    assert!(fs::write(place.path().join("x"), "").is_err());
+    let after = fs::read(image.path()).unwrap();
+    let changed = before.chunks(512).zip(after.chunks(512));
+    // The last sector of the text, and the time stamp in the directory.
+    assert!((1..=2).contains(&changed.filter(|(old, new)| old != new).count()));
+    assert!(!after.windows(4).any(|window| window == b"1234"));
+    boot.remove(&boot.reset_files()).unwrap();
+    assert_eq!(boot.reset_files(), [] as [PathBuf; 0]);
+    drop(boot);
+    assert!(!path.exists());
+    run("fsck.vfat", &["-n"]);
+}

@@ -1,0 +1,154 @@
+//! What the box has kept, taken out of a damaged file system before it is made anew, and put back.
+
+use std::{
+    fs::{self, File, Permissions},
+    io::{self, Read, Write},
+    os::unix::fs::{MetadataExt, PermissionsExt, chown},
+    path::{Path, PathBuf},
+};
+
+/// Far more than the box keeps; a damaged file system may say anything.
+const MOST_BYTES: u64 = 4 << 20;
+const MOST_ENTRIES: usize = 256;
+const MOST_DEPTH: usize = 4;
+
+/// The directory that every ext file system has for itself.
+const OWN: &str = "lost+found";
+
+/// Files and directories, each directory before what is in it.
+#[derive(Debug, Default)]
+pub(super) struct Rescued {
+    entries: Vec<Entry>,
+    bytes: u64,
+    /// What could not be read.
+    pub(super) lost: Vec<PathBuf>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    /// Below the root.
+    path: PathBuf,
+    mode: u32,
+    owner: u32,
+    /// None for a directory.
+    content: Option<Vec<u8>>,
+}
+
+impl Rescued {
+    /// Reads what can be read below `root`.
+    pub(super) fn from(root: &Path) -> Self {
+        let mut rescued = Self::default();
+        rescued.directory(root, Path::new(""), MOST_DEPTH);
+        rescued
+    }
+
+    fn directory(&mut self, root: &Path, below: &Path, depth: usize) {
+        let Ok(entries) = fs::read_dir(root.join(below)) else {
+            self.lost.push(below.to_owned());
+            return;
+        };
+        for entry in entries.filter_map(Result::ok) {
+            let path = below.join(entry.file_name());
+            if path == Path::new(OWN) {
+                continue;
+            }
+            let full = self.entries.len() >= MOST_ENTRIES || depth == 0;
+            if full || self.take(root, &path, depth).is_err() {
+                self.lost.push(path);
+            }
+        }
+    }
+
+    fn take(&mut self, root: &Path, path: &Path, depth: usize) -> io::Result<()> {
+        let metadata = fs::symlink_metadata(root.join(path))?;
+        let mut entry = Entry {
+            path: path.to_owned(),
+            mode: metadata.mode() & 0o777,
+            owner: metadata.uid(),
+            content: None,
+        };
+        if metadata.is_dir() {
+            self.entries.push(entry);
+            self.directory(root, path, depth - 1);
+            return Ok(());
+        }
+        if !metadata.is_file() {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
+        let most = MOST_BYTES.saturating_sub(self.bytes);
+        if metadata.len() > most {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        let mut content = Vec::new();
+        let file = File::open(root.join(path))?;
+        file.take(most).read_to_end(&mut content)?;
+        self.bytes += metadata.len();
+        entry.content = Some(content);
+        self.entries.push(entry);
+        Ok(())
+    }
+
+    /// How many files came out.
+    pub(super) fn files(&self) -> usize {
+        let files = self.entries.iter().filter(|entry| entry.content.is_some());
+        files.count()
+    }
+
+    /// Puts everything back below `root`.
+    pub(super) fn put_back(&self, root: &Path) -> io::Result<()> {
+        for entry in &self.entries {
+            let path = root.join(&entry.path);
+            match &entry.content {
+                None => fs::create_dir(&path)?,
+                Some(content) => {
+                    let mut file = File::create(&path)?;
+                    // Before there is something to read.
+                    file.set_permissions(Permissions::from_mode(entry.mode))?;
+                    file.write_all(content)?;
+                    file.sync_all()?;
+                }
+            }
+            fs::set_permissions(&path, Permissions::from_mode(entry.mode))?;
+            chown(&path, Some(entry.owner), Some(entry.owner))?;
+        }
+        File::open(root)?.sync_all()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn what_is_rescued_comes_back_as_it_was() {
+        let (old, new) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let at = |path: &str| old.path().join(path);
+        fs::create_dir_all(at("config")).unwrap();
+        fs::create_dir_all(at("lost+found")).unwrap();
+        fs::set_permissions(at("config"), Permissions::from_mode(0o700)).unwrap();
+        fs::write(at("config/settings.json"), "{}").unwrap();
+        fs::set_permissions(at("config/settings.json"), Permissions::from_mode(0o600)).unwrap();
+        fs::write(at("time"), "1").unwrap();
+        std::os::unix::fs::symlink("/etc/passwd", at("link")).unwrap();
+        File::create(at("huge"))
+            .unwrap()
+            .set_len(MOST_BYTES)
+            .unwrap();
+        let rescued = Rescued::from(old.path());
+        assert_eq!(rescued.entries.len(), 3);
+        let mut lost = rescued.lost.clone();
+        lost.sort();
+        assert_eq!(lost, [Path::new("huge"), Path::new("link")]);
+        rescued.put_back(new.path()).unwrap();
+        let at = |path: &str| new.path().join(path);
+        assert_eq!(
+            fs::read_to_string(at("config/settings.json")).unwrap(),
+            "{}"
+        );
+        assert_eq!(fs::read_to_string(at("time")).unwrap(), "1");
+        for (path, mode) in [("config", 0o700), ("config/settings.json", 0o600)] {
+            assert_eq!(fs::metadata(at(path)).unwrap().mode() & 0o777, mode);
+        }
+    }
+}

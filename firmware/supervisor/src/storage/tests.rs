@@ -1,0 +1,101 @@
+//! The whole of it on directories that stand for the card.
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+
+#[test]
+fn trouble_reaches_the_supervisor() {
+    let run = tempfile::tempdir().unwrap();
+    fs::create_dir(run.path().join("storage")).unwrap();
+    assert_eq!(warnings(run.path()), Vec::<String>::new());
+    let mut trouble = Trouble::default();
+    trouble.add("no card".into());
+    trouble.leave(run.path());
+    assert_eq!(warnings(run.path()), ["no card"]);
+    fs::write(run.path().join(WARNINGS), "[").unwrap();
+    assert!(warnings(run.path()).first().unwrap().starts_with(WARNINGS));
+}
+
+#[test]
+fn an_order_is_known_or_refused() {
+    let error = run(&["factory-rest".into()]).unwrap_err().to_string();
+    assert!(error.contains("factory-rest"), "{error}");
+    let error = run(&[FACTORY_RESET.into(), "now".into()]).unwrap_err();
+    assert!(error.to_string().contains("now"), "{error}");
+}
+
+#[test]
+fn what_is_kept_is_read_again_and_for_root_alone() {
+    let data = tempfile::tempdir().unwrap();
+    assert_eq!(load(data.path()).unwrap(), None);
+    let file = b"[carrier]\napn = 'a'\npin = '1234'\n";
+    let store = decide(Some(file), None, true).store.unwrap();
+    save(data.path(), &store).unwrap();
+    assert_eq!(load(data.path()).unwrap(), Some(store));
+    let path = data.path().join(SETTINGS);
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&path), 0o600);
+    assert_eq!(mode(path.parent().unwrap()), 0o700);
+    fs::write(&path, "{").unwrap();
+    assert!(load(data.path()).is_err());
+    // The largest there can be is read whole.
+    let quotes = format!("#{}", "\"".repeat(failberry_config::MAX_BYTES - 1));
+    let store = decide(Some(quotes.as_bytes()), None, true).store.unwrap();
+    save(data.path(), &store).unwrap();
+}
+
+/// All the writing on directories that stand for the two partitions.
+#[test]
+fn a_card_is_taken_in_masked_reverted_and_survives_a_lost_store() {
+    let (fat, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let path = fat.path().join(FILE);
+    let boot = Boot::at(fat.path());
+    let boots = |is_kept: bool| {
+        let mut trouble = Trouble::default();
+        let file = read(&boot, &mut trouble);
+        take_in(
+            Some(&boot),
+            file.as_deref(),
+            data.path(),
+            is_kept,
+            &mut trouble,
+        );
+        // Nobody is there to be handed anything.
+        trouble.0.retain(|text| !text.contains("hand out"));
+        trouble.0
+    };
+    let text = "# mine\n[carrier]\napn = 'a'\npin = '1234'\n";
+    fs::write(&path, text).unwrap();
+    // What is not kept for good takes nothing away.
+    assert_eq!(boots(false), [] as [String; 0]);
+    assert_eq!(fs::read_to_string(&path).unwrap(), text);
+    assert_eq!(boots(true), [] as [String; 0]);
+    let masked = text.replace("'1234'", "\"****\"");
+    assert_eq!(fs::read_to_string(&path).unwrap(), masked);
+    let before = fs::metadata(data.path().join(SETTINGS)).unwrap();
+    assert_eq!(boots(true), [] as [String; 0]);
+    let after = fs::metadata(data.path().join(SETTINGS)).unwrap();
+    assert_eq!(before.modified().unwrap(), after.modified().unwrap());
+
+    fs::write(&path, masked.replace("'a'", "'b'")).unwrap();
+    boots(true);
+    let apn = || {
+        let store = load(data.path()).unwrap().unwrap();
+        parse(&store.present).config.carrier.unwrap().apn
+    };
+    assert_eq!(apn(), "b");
+    let store = load(data.path()).unwrap().and_then(Store::reverted);
+    save(data.path(), &store.unwrap()).unwrap();
+    assert!(boots(true)[0].contains("somebody went back"));
+    assert_eq!(apn(), "a");
+
+    fs::write(data.path().join(SETTINGS), "{").unwrap();
+    let told = boots(true);
+    assert!(
+        told[0].starts_with("the settings kept are lost: "),
+        "{told:?}"
+    );
+    assert!(told[1].contains("line 4, key carrier.pin: expected the secret itself"));
+    fs::remove_file(&path).unwrap();
+    assert!(boots(true)[0].contains("cannot be read"));
+}

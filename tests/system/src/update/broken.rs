@@ -1,0 +1,77 @@
+//! An image that U-Boot starts and that comes to nothing: its only program ends at once, which
+//! the kernel takes for the end of the world.
+
+use std::{env, fs, path::PathBuf};
+
+use failberry_bench::scene::repository;
+use failberry_image::{
+    board::Board,
+    cpio::{Node, Tree},
+    slot,
+};
+
+use crate::suite::Outcome;
+
+/// Where the program lies in memory.
+const BASE: u32 = 0x1_0000;
+
+/// ELF header and one program header.
+const HEADERS: u32 = 52 + 32;
+
+/// `exit(7)` for ARM: the number of the call in r7, its argument in r0.
+const EXIT: [u32; 3] = [0xE3A0_7001, 0xE3A0_0007, 0xEF00_0000];
+
+/// The slot's image.
+pub(super) fn slot() -> Outcome<Vec<u8>> {
+    let mut tree = Tree::default();
+    tree.put("dev", Node::Directory(0o755));
+    tree.put("dev/console", Node::Device(0o600, 5, 1));
+    tree.put("init", Node::File(0o755, program()));
+    let userland = tree.to_archive(0);
+    let cache = cache();
+    let board = Board::read(&repository().join("board"), "rpi2")?;
+    let parts = cache.join("parts").join(&board.kernel);
+    let mut device_trees = Vec::new();
+    for name in &board.device_trees {
+        let tree = fs::read(parts.join(format!("{name}.dtb")))?;
+        device_trees.push((name.clone(), tree));
+    }
+    let parts = slot::Parts {
+        processor: board.processor,
+        kernel: &fs::read(parts.join(board.processor.kernel_file()))?,
+        device_trees: &device_trees,
+        userland: &userland,
+    };
+    Ok(slot::build(&parts, &cache.join("u-boot/rpi2/mkimage"), 0)?)
+}
+
+fn cache() -> PathBuf {
+    let home = || PathBuf::from(env::var_os("HOME").unwrap_or_default());
+    env::var_os("FAILBERRY_CACHE").map_or_else(|| home().join(".cache/failberrypi"), PathBuf::from)
+}
+
+/// A static program for 32-bit ARM (EABI 5).
+fn program() -> Vec<u8> {
+    let size = HEADERS + 4 * 3;
+    let mut elf = b"\x7fELF\x01\x01\x01\0\0\0\0\0\0\0\0\0".to_vec();
+    let half = |elf: &mut Vec<u8>, value: u16| elf.extend(value.to_le_bytes());
+    let word = |elf: &mut Vec<u8>, value: u32| elf.extend(value.to_le_bytes());
+    half(&mut elf, 2); // executable
+    half(&mut elf, 40); // ARM
+    word(&mut elf, 1);
+    word(&mut elf, BASE + HEADERS); // entry
+    word(&mut elf, 52); // program headers
+    word(&mut elf, 0);
+    word(&mut elf, 0x0500_0000); // EABI 5
+    for value in [52, 32, 1, 0, 0, 0] {
+        half(&mut elf, value);
+    }
+    // One segment: load, offset, addresses, sizes, readable and executable, alignment.
+    for value in [1, 0, BASE, BASE, size, size, 5, 0x1000] {
+        word(&mut elf, value);
+    }
+    for instruction in EXIT {
+        word(&mut elf, instruction);
+    }
+    elf
+}
