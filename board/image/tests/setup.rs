@@ -4,7 +4,6 @@
 #![allow(clippy::unwrap_used)]
 
 use std::{
-    collections::BTreeMap,
     env, fs,
     path::{Path, PathBuf},
     process::Command,
@@ -72,11 +71,21 @@ fn property(tree: &Path, node: &str, name: &str) -> String {
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
-fn slot_of(board: &Board, userland: &[u8]) -> Vec<u8> {
+/// The kernel of a slot under test: of one that is to be packed the beginning, which says how much
+/// memory it takes; packing all of it takes long.
+fn kernel_of(board: &Board) -> Vec<u8> {
     let kernel = parts_of(board).join(board.processor.kernel_file());
+    let mut kernel = fs::read(kernel).unwrap();
+    if board.processor == Processor::Aarch64 {
+        kernel.truncate(4 << 20);
+    }
+    kernel
+}
+
+fn slot_of(board: &Board, userland: &[u8]) -> Vec<u8> {
     let parts = slot::Parts {
         processor: board.processor,
-        kernel: &fs::read(kernel).unwrap(),
+        kernel: &kernel_of(board),
         device_trees: &device_trees(board),
         userland,
     };
@@ -86,14 +95,15 @@ fn slot_of(board: &Board, userland: &[u8]) -> Vec<u8> {
 #[test]
 #[ignore = "needs board/setup"]
 fn a_slot_is_the_same_each_time() {
-    let board = Board::read(&board_dir(), "rpi3").unwrap();
-    assert!(slot_of(&board, b"same") == slot_of(&board, b"same"));
+    for board in boards_with_u_boot() {
+        let [first, second] = [(); 2].map(|()| slot_of(&board, b"same"));
+        assert!(first == second, "{}", board.name);
+    }
 }
 
 #[test]
 #[ignore = "needs board/setup"]
 fn a_slot_of_every_board_holds_its_parts_with_their_sha256() {
-    let mut packed: BTreeMap<String, Vec<u8>> = BTreeMap::new();
     for board in boards_with_u_boot() {
         let userland = vec![7; 100_001];
         let slot = slot_of(&board, &userland);
@@ -103,11 +113,8 @@ fn a_slot_of_every_board_holds_its_parts_with_their_sha256() {
         let mkimage = u_boot_of(&board).join("mkimage");
         let list = Command::new(&mkimage).arg("-l").arg(file.path()).output();
         let text = String::from_utf8(list.unwrap().stdout).unwrap();
-        let kernel = fs::read(parts_of(&board).join(board.processor.kernel_file())).unwrap();
+        let kernel = kernel_of(&board);
         let held = property_bytes(file.path(), "/images/kernel", "data");
-        // Boards with the same kernel get the same bytes.
-        let first = packed.entry(board.kernel.clone()).or_insert(held.clone());
-        assert!(*first == held, "{}", board.name);
         let addresses = match board.processor {
             Processor::Armv7 => {
                 assert!(held == kernel, "{}", board.name);
