@@ -61,6 +61,30 @@ lock_field() {
   printf '%s' "$row"
 }
 
+# boards: the name of every board.
+boards() {
+  local file
+  for file in "$FAILBERRY_ROOT"/board/*/board.toml; do
+    basename "$(dirname "$file")"
+  done
+}
+
+# board_field BOARD KEY: a value, or the values of a list with spaces between, of board/BOARD/board.toml;
+# nothing where the board has no such key.
+board_field() {
+  local file=$FAILBERRY_ROOT/board/$1/board.toml
+  [ -f "$file" ] || die "there is no board '$1'; there are: $(boards | tr '\n' ' ')"
+  sed -n "/^\\[/q; s/^$2 = //p" "$file" | tr -d '][",'
+}
+
+# boards_with KEY VALUE: the boards of which this is true.
+boards_with() {
+  local board
+  for board in $(boards); do
+    [ "$(board_field "$board" "$1")" != "$2" ] || printf '%s\n' "$board"
+  done
+}
+
 # download URL FILE: with retries, into place only when complete. Exit code 22: the server has no such file.
 download() {
   local url=$1 file=$2 code=0

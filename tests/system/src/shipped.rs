@@ -1,24 +1,32 @@
-//! The card as it is shipped, on the emulated Raspberry Pi 2B: U-Boot, slot A, and the main job.
+//! The cards as they are shipped, on emulated Raspberry Pis: U-Boot, slot A, and the main job.
 
 use failberry_bench::{
     scene::{Kind, Scene, Setting},
     stick::Sim,
 };
 
-use crate::{Suite, steps, suite::Outcome};
+use crate::{
+    Suite, steps,
+    suite::{Outcome, Run},
+};
 
-/// Plays the scene.
-pub fn play(suite: &mut Suite) {
-    suite.scene("shipped", &Setting::new("fbs", Kind::Rpi2), |run| {
-        run.step("U-Boot checks slot A and starts it", boots);
-        run.step(
-            "the card is found and its settings are read",
-            reads_the_card,
-        );
-        steps::main_job(run);
-        run.step("stick pulled out and put in; the link comes back", replugs);
-        run.step("a LAN host reaches the internet again", steps::masquerades);
-    });
+/// Plays the scene on the Raspberry Pi 2B; with `all` also on the 3B.
+pub fn play(suite: &mut Suite, all: bool) {
+    suite.scene("shipped", &Setting::new("fbs", Kind::Rpi2), main_part);
+    if all {
+        suite.scene("rpi3", &Setting::new("fby", Kind::Rpi3), main_part);
+    }
+}
+
+fn main_part(run: &mut Run<'_>) {
+    run.step("U-Boot checks slot A and starts it", boots);
+    run.step(
+        "the card is found and its settings are read",
+        reads_the_card,
+    );
+    steps::main_job(run);
+    run.step("stick pulled out and put in; the link comes back", replugs);
+    run.step("a LAN host reaches the internet again", steps::masquerades);
 }
 
 fn boots(scene: &mut Scene) -> Outcome {

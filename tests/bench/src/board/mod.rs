@@ -1,5 +1,5 @@
-//! The emulated boards: a Raspberry Pi 2B that boots the card image as the real one would, and
-//! QEMU's `virt` machine that runs the same kernel and userland ten times faster.
+//! The emulated boards: Raspberry Pis that boot the card image as the real ones would, and QEMU's
+//! `virt` machine that runs the 2B's kernel and userland ten times faster.
 //!
 //! Takes in images and the namespace its network lies in; gives out a running machine with its
 //! console and the socket on which its USB bus waits for a stick. Ends it when dropped.
@@ -35,6 +35,15 @@ pub enum Machine {
         /// The card; written to.
         card: Card,
     },
+    /// Raspberry Pi 3B in 64 bit: likewise.
+    Rpi3 {
+        /// U-Boot as it lies on the card (`u-boot.bin`).
+        u_boot: PathBuf,
+        /// The device tree that the Pi's firmware would hand to U-Boot.
+        device_tree: PathBuf,
+        /// The card; written to.
+        card: Card,
+    },
     /// QEMU's `virt` board with a Cortex-A15.
     Virt {
         /// The kernel.
@@ -54,7 +63,7 @@ impl Machine {
     /// How a stick must speak to the machine's USB host controller.
     pub const fn transport(&self) -> Transport {
         match self {
-            Self::Rpi2 { .. } => Transport::Interrupt,
+            Self::Rpi2 { .. } | Self::Rpi3 { .. } => Transport::Interrupt,
             Self::Virt { .. } => Transport::Bulk,
         }
     }
@@ -62,7 +71,7 @@ impl Machine {
     /// The card in its slot.
     pub const fn card(&mut self) -> &mut Card {
         match self {
-            Self::Rpi2 { card, .. } | Self::Virt { card, .. } => card,
+            Self::Rpi2 { card, .. } | Self::Rpi3 { card, .. } | Self::Virt { card, .. } => card,
         }
     }
 
@@ -70,7 +79,33 @@ impl Machine {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Rpi2 { .. } => "rpi2",
+            Self::Rpi3 { .. } => "rpi3_64",
             Self::Virt { .. } => "virt",
+        }
+    }
+
+    /// The emulator for its processor.
+    const fn emulator(&self) -> &'static str {
+        match self {
+            Self::Rpi3 { .. } => "qemu-system-aarch64",
+            Self::Rpi2 { .. } | Self::Virt { .. } => "qemu-system-arm",
+        }
+    }
+
+    /// How many serial ports come before the one with the console.
+    const fn silent_serial_ports(&self) -> usize {
+        match self {
+            // The first leads to the radio, the mini UART to the pins.
+            Self::Rpi3 { .. } => 1,
+            Self::Rpi2 { .. } | Self::Virt { .. } => 0,
+        }
+    }
+
+    const fn qemu_name(&self) -> &'static str {
+        match self {
+            Self::Rpi2 { .. } => "raspi2b",
+            Self::Rpi3 { .. } => "raspi3b",
+            Self::Virt { .. } => "virt,highmem=off",
         }
     }
 
@@ -92,8 +127,13 @@ impl Machine {
                 u_boot,
                 device_tree,
                 card,
+            }
+            | Self::Rpi3 {
+                u_boot,
+                device_tree,
+                card,
             } => {
-                add(&["-machine", "raspi2b"]);
+                add(&["-machine", self.qemu_name()]);
                 add(&["-kernel", &text(u_boot), "-dtb", &text(device_tree)]);
                 add(&["-drive", &card.drive("sd")]);
                 add(&["-netdev", &tap, "-chardev", &stick]);
@@ -118,7 +158,7 @@ impl Machine {
                 card,
                 hand,
             } => {
-                add(&["-machine", "virt,highmem=off", "-cpu", "cortex-a15"]);
+                add(&["-machine", self.qemu_name(), "-cpu", "cortex-a15"]);
                 // The real board has no clock chip; this one's must not tell the time either.
                 add(&["-rtc", "base=1970-01-02"]);
                 add(&[
@@ -159,7 +199,8 @@ impl Machine {
 }
 
 /// What stands for U-Boot's `board_args` on `virt`; the rest is as the real board has it.
-const VIRT_ARGS: &str = "failberry.board=virt failberry.card=vda failberry.slot=a";
+const VIRT_ARGS: &str =
+    "failberry.board=virt failberry.card=vda failberry.slot=a console=ttyAMA0,115200";
 
 /// The hand goes first; it becomes PID 1 as it is shipped.
 const HAND_ARGS: &str = " rdinit=/saboteur";
@@ -198,7 +239,7 @@ impl Board {
         let orders = format!("unix:{},server=on,wait=off", monitor.display());
         arguments.extend(["-qmp".to_owned(), orders]);
         let log = directory.join("qemu.log");
-        let mut qemu = qemu::start(world.router(), &arguments, &console, &log)?;
+        let mut qemu = qemu::start(&machine, world.router(), &arguments, &console, &log)?;
         let stream = qemu.connect(&console)?;
         let console = Console::listen(stream, &directory.join("console.log"))?;
         let monitor = Monitor::open(qemu.connect(&monitor)?).map_err(BoardError::io("monitor"))?;

@@ -8,7 +8,9 @@ use std::{
 };
 
 use failberry_image::{
+    board,
     cpio::{Node, Tree},
+    environment,
     layout::Layout,
 };
 
@@ -23,22 +25,26 @@ const CARD_BYTES: u64 = 128 << 20;
 pub enum Kind {
     /// The Raspberry Pi 2B with the shipped card.
     Rpi2,
+    /// The Raspberry Pi 3B with the shipped card, in 64 bit.
+    Rpi3,
     /// The fast board for behaviour.
     Virt,
 }
 
 impl Kind {
-    fn directory(self) -> PathBuf {
-        repository().join("out").join(match self {
+    /// Its name below `board/` and `out/`.
+    const fn board(self) -> &'static str {
+        match self {
             Self::Rpi2 => "rpi2",
+            Self::Rpi3 => "rpi3_64",
             Self::Virt => "virt",
-        })
+        }
     }
 
     /// How much longer things take than on `virt`, at most.
     pub const fn patience(self) -> u32 {
         match self {
-            Self::Rpi2 => 4,
+            Self::Rpi2 | Self::Rpi3 => 4,
             Self::Virt => 1,
         }
     }
@@ -64,19 +70,28 @@ pub(super) fn machine(
     settings: &str,
     hand: bool,
 ) -> Result<Machine, SceneError> {
-    let made = kind.directory();
+    let made = repository().join("out").join(kind.board());
     let path = directory.join("card.img");
     flash(kind, &path, settings)?;
     let card = Card::sound(path);
-    let parts = cache().join("rpi2");
+    let board = board::Board::read(&board_dir(), kind.board())?;
+    let parts = cache().join("parts").join(&board.kernel);
+    // QEMU's Pi 3 is a 3B; the first tree is the plain board's.
+    let tree = board.device_trees.first().map(|tree| format!("{tree}.dtb"));
+    let device_tree = || existing(parts.join(tree.unwrap_or_default()));
     Ok(match kind {
         Kind::Rpi2 => Machine::Rpi2 {
             u_boot: existing(made.join("u-boot.uimage"))?,
-            device_tree: existing(parts.join("board.dtb"))?,
+            device_tree: device_tree()?,
+            card,
+        },
+        Kind::Rpi3 => Machine::Rpi3 {
+            u_boot: existing(made.join("u-boot.bin"))?,
+            device_tree: device_tree()?,
             card,
         },
         Kind::Virt => Machine::Virt {
-            kernel: existing(parts.join("zImage"))?,
+            kernel: existing(parts.join(board.processor.kernel_file()))?,
             userland: match existing(made.join("userland.cpio.zst"))? {
                 shipped if hand => with_hand(&shipped, directory)?,
                 shipped => shipped,
@@ -90,7 +105,7 @@ pub(super) fn machine(
 
 /// Writes the card that was built to `card`, with these settings.
 pub(super) fn flash(kind: Kind, card: &Path, settings: &str) -> Result<(), SceneError> {
-    let original = existing(kind.directory().join("card.img"))?;
+    let original = existing(repository().join("out").join(kind.board()).join("card.img"))?;
     fs::copy(&original, card).map_err(SceneError::io(card.display()))?;
     OpenOptions::new()
         .write(true)
@@ -99,8 +114,8 @@ pub(super) fn flash(kind: Kind, card: &Path, settings: &str) -> Result<(), Scene
         .map_err(SceneError::io(card.display()))?;
     let layout = layout()?;
     failberry_image::card::set_config(card, &layout, settings)?;
-    if kind == Kind::Rpi2 {
-        suit_the_emulation(card, &layout)?;
+    if kind != Kind::Virt {
+        suit_the_emulation(kind, card, &layout)?;
     }
     Ok(())
 }
@@ -127,8 +142,8 @@ fn with_hand(shipped: &Path, directory: &Path) -> Result<PathBuf, SceneError> {
 /// resets as soon as that is set, however long the time. Four processors: where this machine has
 /// fewer, they wait for one another for half a minute whenever a module changes the kernel's code.
 /// Starting in a time that a real board would not take half of: an update on trial gets more.
-fn suit_the_emulation(card: &Path, layout: &Layout) -> Result<(), SceneError> {
-    let mut variables = environment()?;
+fn suit_the_emulation(kind: Kind, card: &Path, layout: &Layout) -> Result<(), SceneError> {
+    let mut variables = environment::of_board(&board_dir(), kind.board())?;
     for variable in &mut variables {
         if variable.starts_with("board_args=") {
             variable.push_str(" failberry.watchdog=off maxcpus=2 failberry.trial=300");
@@ -137,7 +152,7 @@ fn suit_the_emulation(card: &Path, layout: &Layout) -> Result<(), SceneError> {
     let place = &layout.environment;
     let size = usize::try_from(place.size).unwrap_or(usize::MAX);
     // Newer than both copies that the build has written.
-    let block = failberry_image::environment::block(&variables, size, 2)?;
+    let block = environment::block(&variables, size, 2)?;
     OpenOptions::new()
         .write(true)
         .open(card)
@@ -145,22 +160,19 @@ fn suit_the_emulation(card: &Path, layout: &Layout) -> Result<(), SceneError> {
         .map_err(SceneError::io(card.display()))
 }
 
-/// The variables of the real board's U-Boot.
-fn environment() -> Result<Vec<String>, SceneError> {
-    let path = repository().join("board/rpi2/uboot.env");
-    let text = fs::read_to_string(&path).map_err(SceneError::io(path.display()))?;
-    Ok(failberry_image::environment::variables(&text)?)
+fn board_dir() -> PathBuf {
+    repository().join("board")
 }
 
-/// What U-Boot's environment tells the kernel on the real board, whatever the board.
+/// What U-Boot's environment tells the kernel on every board.
 fn kernel_args() -> Result<String, SceneError> {
-    let variables = environment()?;
+    let variables = environment::of_board(&board_dir(), Kind::Rpi2.board())?;
     let of = |name: &str| {
         variables
             .iter()
             .find_map(|variable| variable.strip_prefix(name))
     };
-    let words = ["console_args=", "quick_args="].into_iter().filter_map(of);
+    let words = ["log_args=", "quick_args="].into_iter().filter_map(of);
     Ok(words.collect::<Vec<_>>().join(" "))
 }
 
