@@ -48,7 +48,7 @@ impl KernelLog {
     /// The next record, waited for.
     pub(crate) async fn next(&self) -> io::Result<Record> {
         loop {
-            if let Some(record) = self.0.read_with(|file| read(file)).await? {
+            if let Some(record) = self.0.read_with(read).await? {
                 return Ok(record);
             }
         }

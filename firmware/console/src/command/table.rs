@@ -64,6 +64,7 @@ const fn row(
     }
 }
 
+#[allow(clippy::needless_pass_by_value)] // a row is made of it
 const fn asked(confirm: Confirm, row: Row) -> Row {
     Row {
         confirm: Some(confirm),

@@ -29,7 +29,10 @@ pub fn modem(uplink: &UplinkState, heard: &Heard, now: u64) -> Vec<String> {
         .signal
         .iter()
         .find_map(|line| tokio_modem::modem::Signal::parse(line).ok());
-    let told = match (fresh.map(|signal| signal.dbm()), uplink.signal_dbm) {
+    let told = match (
+        fresh.map(tokio_modem::modem::Signal::dbm),
+        uplink.signal_dbm,
+    ) {
         (Some(Some(dbm)), _) => format!("{} now", signal(dbm)),
         (Some(None), _) => "unknown to the stick".into(),
         (None, Some(dbm)) => format!("{} when it was dialled", signal(dbm)),

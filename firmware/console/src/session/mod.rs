@@ -276,9 +276,10 @@ impl Session {
         let mut nothing = History::default();
         let nobody = |_: &str| crate::line::Completion::default();
         let edit = match &mut self.state {
-            State::Login(editor) => editor.press(key, &mut nothing, nobody, out),
             State::Ready(editor) => editor.press(key, &mut self.history, command::complete, out),
-            State::Asking { editor, .. } => editor.press(key, &mut nothing, nobody, out),
+            State::Login(editor) | State::Asking { editor, .. } => {
+                editor.press(key, &mut nothing, nobody, out)
+            }
             State::Asleep | State::Penalty | State::Working | State::Log { .. } => return,
         };
         match edit {
