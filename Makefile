@@ -12,7 +12,7 @@ BENCH = $(CARGO) run --quiet --package failberry-bench --bin bench --
 # Whoever starts a carrier needs the program that is its guest.
 BENCH_PROGRAMS = $(CARGO) build --package failberry-bench --bins
 
-.PHONY: help setup firmware firmware-arm64 cards image bundle run test test-all unit saboteur system bench fuzz lint deny
+.PHONY: help setup firmware firmware-arm64 cards image bundle buildroot-image run test test-all unit saboteur system bench fuzz lint deny
 
 help: ## these lines
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,15 +42,19 @@ bundle: ## out/failberrypi-<board>-<version>.bundle of BOARD=rpi2, signed with K
 	@$(CARGO) run --quiet --package failberry-tool -- bundle out/$(BOARD)/slot.fit --board $(BOARD) \
 	  --version $(VERSION) --key $(KEY) --out out/failberrypi-$(BOARD)-$(VERSION).bundle
 
+buildroot-image: ## the same with Buildroot for BOARD=rpi2; BUILDROOT=/path for a checkout of yours
+	@buildroot-external/build.sh $(BOARD)
+
 run: ## boot the card image in an emulated Pi 2B with an emulated stick; the console is yours
 	@board/cards.sh rpi2
 	@$(BENCH_PROGRAMS)
 	@$(BENCH) run
 
-lint: setup ## rustfmt, clippy, shellcheck, cargo-deny
+lint: setup ## rustfmt, clippy, shellcheck, the Buildroot tree, cargo-deny
 	cargo fmt --check
 	$(CARGO) clippy --quiet --workspace --all-targets --all-features -- -D warnings
 	shellcheck -x board/*.sh board/setup/*.sh .ci/run
+	@buildroot-external/check.sh
 	@board/deny.sh
 
 unit: setup ## unit and property tests
@@ -73,11 +77,13 @@ test-all: test ## `make test` and what takes longer
 	$(CARGO) test --package failberry-interop --test interop -- --all
 	$(CARGO) test --package failberry-system-tests --test system -- soak
 
-bench: image ## the figures of the README, measured on the built image
+bench: image saboteur ## the figures of the README, measured on the built image
 	@$(BENCH_PROGRAMS)
 	@$(BENCH) measure
 	@$(CARGO) run --quiet --package failberry-interop --bin ppp_timing
 	$(CARGO) bench --quiet --package tokio-modem --bench framing
+	$(CARGO) test --package failberry-system-tests --test system -- faults
+	@cat out/faults-quick.md
 
 TARGET = all
 SECONDS = 60

@@ -39,8 +39,8 @@ build() {
   mv "$out.new/lib/modules/$release" "$out.new/modules"
   rm -r "$out.new/lib"
   cp -a "$firmware/usr/lib/raspi-firmware" "$out.new/boot"
-  rm -rf "$out" "$tree" "$firmware"
-  mv "$out.new" "$out"
+  exchange "$out.new" "$out"
+  rm -rf "$tree" "$firmware"
 }
 
 kernels=$(for board; do board_field "$board" kernel; echo; done | sort -u)
@@ -48,7 +48,9 @@ for kernel in $kernels; do
   mapfile -t boards < <(boards_with kernel "$kernel")
   changes=()
   for board in "${boards[@]}"; do
-    changes+=("$(board_field "$board" device_trees)" "$FAILBERRY_ROOT/board/$board/device-tree.dtso")
+    changes+=("$(board_field "$board" device_trees)")
+    file=$FAILBERRY_ROOT/board/$board/device-tree.dtso
+    [ ! -f "$file" ] || changes+=("$file")
   done
   once "$kernel" "$(key_of "$0" "$(lock_field "$kernel" 4)" "$(lock_field raspi-firmware 4)" "${changes[@]}")" \
     build "$kernel" "${boards[@]}"

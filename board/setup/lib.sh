@@ -44,6 +44,15 @@ once() {
   ) 9>"$FAILBERRY_CACHE/stamps/.$name.lock"
 }
 
+# exchange NEW OLD: NEW takes OLD's place at once: whoever reads there meanwhile must not find it
+# missing for as long as removing takes.
+exchange() {
+  rm -rf "$2.old"
+  [ ! -e "$2" ] || mv -T "$2" "$2.old"
+  mv -T "$1" "$2"
+  rm -rf "$2.old"
+}
+
 # mirror: the base address of the Debian archive this machine's apt uses.
 mirror() {
   local base

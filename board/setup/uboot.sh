@@ -74,8 +74,8 @@ build() {
     make -s -j"$(nproc)" u-boot.bin tools
   ) >>"$log" 2>&1 || { tail -n 30 "$log" >&2; die "U-Boot did not build; see $log"; }
   cp "$tree/u-boot.bin" "$tree/tools/mkimage" "$tree/.config" "$out.new"
-  rm -rf "$out" "$tree"
-  mv "$out.new" "$out"
+  exchange "$out.new" "$out"
+  rm -rf "$tree"
   step "U-Boot for $board: $(stat -c %s "$out/u-boot.bin") bytes"
 }
 

@@ -4,7 +4,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
+    fs, io,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -48,11 +48,17 @@ impl List {
 }
 
 impl Modules {
-    /// Reads `modules.dep` and `modules.builtin`.
+    /// Reads `modules.dep` and `modules.builtin`. A kernel that loads no modules has only the
+    /// second.
     pub fn read(directory: &Path) -> Result<Self> {
         let index = |name| {
             let path = directory.join(name);
-            fs::read_to_string(&path).map_err(Error::file(path))
+            match fs::read_to_string(&path) {
+                Err(error) if name == "modules.dep" && error.kind() == io::ErrorKind::NotFound => {
+                    Ok(String::new())
+                }
+                result => result.map_err(Error::file(path)),
+            }
         };
         let builtin = index("modules.builtin")?.lines().map(name_of).collect();
         let files = index("modules.dep")?
@@ -225,6 +231,18 @@ mod tests {
         let error = modules.in_load_order(&[List::parse("board/x/modules", "ext4 ext5")]);
         let error = error.unwrap_err().to_string();
         assert!(error.contains("ext5, wanted by board/x/modules"), "{error}");
+    }
+
+    #[test]
+    fn a_kernel_without_modules_must_have_all_built_in() {
+        let directory = tempfile::tempdir().unwrap();
+        assert!(Modules::read(directory.path()).is_err());
+        fs::write(directory.path().join("modules.builtin"), "k/ext4.ko\n").unwrap();
+        let modules = Modules::read(directory.path()).unwrap();
+        let order = |text| modules.in_load_order(&[List::parse("list", text)]);
+        assert!(order("ext4").unwrap().is_empty());
+        let error = order("ext4 option").unwrap_err().to_string();
+        assert!(error.contains("option, wanted by list"), "{error}");
     }
 
     #[test]

@@ -67,7 +67,7 @@ fn device_trees(board: &Board) -> Vec<(String, Vec<u8>)> {
 fn property(tree: &Path, node: &str, name: &str) -> String {
     let output = Command::new("fdtget").arg(tree).args([node, name]).output();
     let output = output.unwrap();
-    assert!(output.status.success(), "{tree:?} {node} {name}");
+    assert!(output.status.success(), "{} {node} {name}", tree.display());
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
@@ -82,21 +82,24 @@ fn kernel_of(board: &Board) -> Vec<u8> {
     kernel
 }
 
-fn slot_of(board: &Board, userland: &[u8]) -> Vec<u8> {
+/// So many slots of the same parts, which are read once: a set-up that goes on meanwhile may put
+/// others in their place.
+fn slots_of<const COUNT: usize>(board: &Board, userland: &[u8]) -> [Vec<u8>; COUNT] {
     let parts = slot::Parts {
         processor: board.processor,
         kernel: &kernel_of(board),
         device_trees: &device_trees(board),
         userland,
     };
-    slot::build(&parts, &u_boot_of(board).join("mkimage"), EPOCH).unwrap()
+    let mkimage = u_boot_of(board).join("mkimage");
+    [(); COUNT].map(|()| slot::build(&parts, &mkimage, EPOCH).unwrap())
 }
 
 #[test]
 #[ignore = "needs board/setup"]
 fn a_slot_is_the_same_each_time() {
     for board in boards_with_u_boot() {
-        let [first, second] = [(); 2].map(|()| slot_of(&board, b"same"));
+        let [first, second] = slots_of(&board, b"same");
         assert!(first == second, "{}", board.name);
     }
 }
@@ -106,7 +109,7 @@ fn a_slot_is_the_same_each_time() {
 fn a_slot_of_every_board_holds_its_parts_with_their_sha256() {
     for board in boards_with_u_boot() {
         let userland = vec![7; 100_001];
-        let slot = slot_of(&board, &userland);
+        let [slot] = slots_of(&board, &userland);
         assert_eq!(slot::size(&slot), Some(slot.len() as u64));
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(file.path(), &slot).unwrap();

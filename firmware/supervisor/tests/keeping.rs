@@ -483,10 +483,8 @@ fn a_life_is_told_to_the_next() {
         fs::remove_file(run.path().join(UPDATE_WRITING)).unwrap();
         // Nor under the hands of somebody in a house that is online.
         online(run.path());
-        fs::create_dir(run.path().join("console")).unwrap();
         fs::write(run.path().join(ATTENDED), "").unwrap();
-        let asker = again("ask").current_dir(run.path()).output().unwrap();
-        let reply = String::from_utf8(asker.stdout).unwrap();
+        let reply = refused();
         assert!(reply.contains("somebody is logged in"), "{reply}");
         supervisor.expect("the refusal", |line| line.contains("refused: somebody"));
         let reason = "for a change".into();

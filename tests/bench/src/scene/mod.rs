@@ -16,7 +16,7 @@ use std::{
 
 pub use error::SceneError;
 pub use failberry_image::layout::{Layout, Role};
-pub use parts::{Kind, repository};
+pub use parts::{Kind, cache, repository};
 pub use services::{Impostor, Services};
 pub use settings::{KEY_ID, NAME, SECRET, Settings, ZONE};
 
@@ -164,10 +164,15 @@ impl Scene {
     /// # Errors
     /// The board's USB bus does not take it.
     pub fn plug_squatter(&mut self) -> Result<(), SceneError> {
-        let squatter = self.put(self.board.spare_usb(), Mode::Foreign, Sim::Ready)?;
+        let mut squatter = self.put(self.board.spare_usb(), Mode::Foreign, Sim::Ready)?;
         // The kernel looks at one device after another, at those of a hub by their sockets: this one
-        // has its ttys before the next comes, wherever that is plugged in.
-        squatter.wait_configured(self.bound(10))?;
+        // has its ttys before the next comes, wherever that is plugged in. QEMU's hub sometimes says
+        // nothing of a plug that comes upon another's pull.
+        if squatter.wait_configured(self.bound(5)).is_err() {
+            squatter.unplug()?;
+            squatter = self.put(self.board.spare_usb(), Mode::Foreign, Sim::Ready)?;
+            squatter.wait_configured(self.bound(10))?;
+        }
         self.squatter = Some(squatter);
         Ok(())
     }

@@ -41,6 +41,16 @@ impl Kind {
         }
     }
 
+    /// Where the build has left its card. For the Raspberry Pi 2B `FAILBERRY_CARD` may name another
+    /// such directory, for instance Buildroot's.
+    fn directory(self) -> PathBuf {
+        let made = repository().join("out").join(self.board());
+        match self {
+            Self::Rpi2 => env::var_os("FAILBERRY_CARD").map_or(made, PathBuf::from),
+            Self::Rpi3 | Self::Virt => made,
+        }
+    }
+
     /// How much longer things take than on `virt`, at most.
     pub const fn patience(self) -> u32 {
         match self {
@@ -56,7 +66,7 @@ pub fn repository() -> PathBuf {
 }
 
 /// Where the set-up keeps what it made.
-fn cache() -> PathBuf {
+pub fn cache() -> PathBuf {
     let home = || PathBuf::from(env::var_os("HOME").unwrap_or_default());
     env::var_os("FAILBERRY_CACHE").map_or_else(|| home().join(".cache/failberrypi"), PathBuf::from)
 }
@@ -70,7 +80,7 @@ pub(super) fn machine(
     settings: &str,
     hand: bool,
 ) -> Result<Machine, SceneError> {
-    let made = repository().join("out").join(kind.board());
+    let made = kind.directory();
     let path = directory.join("card.img");
     flash(kind, &path, settings)?;
     let card = Card::sound(path);
@@ -105,7 +115,7 @@ pub(super) fn machine(
 
 /// Writes the card that was built to `card`, with these settings.
 pub(super) fn flash(kind: Kind, card: &Path, settings: &str) -> Result<(), SceneError> {
-    let original = existing(repository().join("out").join(kind.board()).join("card.img"))?;
+    let original = existing(kind.directory().join("card.img"))?;
     fs::copy(&original, card).map_err(SceneError::io(card.display()))?;
     OpenOptions::new()
         .write(true)

@@ -21,7 +21,12 @@ use crate::{
 };
 
 const IN_MEMORY: &str = "/data is in memory";
-const NO_SETTINGS: &str = "no settings:";
+const MADE_ANEW: &str = "was made anew";
+/// Made anew, or in memory: which of them depends on what the card still takes.
+const TOLD: &str = "storage: /data ";
+const NO_FILE: &str = "failberrypi.toml cannot be read";
+/// The settings that were taken in before stay.
+const KEPT: &str = "the settings kept are in force";
 
 /// A journal's superblock in ext4 begins with this (`JBD2_MAGIC_NUMBER`, then version 2).
 const JOURNAL: [u8; 8] = [0xc0, 0x3b, 0x39, 0x98, 0, 0, 0, 4];
@@ -30,7 +35,7 @@ const JOURNAL: [u8; 8] = [0xc0, 0x3b, 0x39, 0x98, 0, 0, 0, 4];
 const BLOCK: u64 = 1024;
 
 pub(super) const FAULTS: &[Fault] = &[
-    Fault::quick("the data partition is noise", IN_MEMORY, 60, |scene| {
+    Fault::quick("the data partition is noise", MADE_ANEW, 60, |scene| {
         at_the_card(scene, |card, layout| {
             let data = bytes_of(layout, Role::Data)?;
             let length = usize::try_from(data.end - data.start).unwrap_or(0);
@@ -40,7 +45,7 @@ pub(super) const FAULTS: &[Fault] = &[
     .healed_when(all_the_work_is_done),
     Fault::slow(
         "the data partition has no journal any more",
-        IN_MEMORY,
+        MADE_ANEW,
         60,
         |scene| {
             at_the_card(scene, |card, layout| {
@@ -64,7 +69,7 @@ pub(super) const FAULTS: &[Fault] = &[
     .healed_when(all_the_work_is_done),
     Fault::slow(
         "the data partition's superblock cannot be read",
-        IN_MEMORY,
+        TOLD,
         60,
         |scene| {
             at_the_card(scene, |card, layout| {
@@ -93,7 +98,7 @@ pub(super) const FAULTS: &[Fault] = &[
     .healed_when(all_the_work_is_done),
     Fault::slow(
         "the sector that holds the settings cannot be read",
-        NO_SETTINGS,
+        NO_FILE,
         60,
         |scene| {
             at_the_card(scene, |card, layout| {
@@ -104,13 +109,13 @@ pub(super) const FAULTS: &[Fault] = &[
             })
         },
     )
-    .healed_when(the_wire_answers),
-    Fault::slow("the boot partition is noise", NO_SETTINGS, 60, |scene| {
+    .healed_when(all_the_work_is_done),
+    Fault::slow("the boot partition is noise", NO_FILE, 60, |scene| {
         at_the_card(scene, |card, layout| {
             Ok(card.overwrite(bytes_of(layout, Role::Boot)?.start, &noise(1 << 20))?)
         })
     })
-    .healed_when(the_wire_answers),
+    .healed_when(all_the_work_is_done),
     Fault::slow("the card is write-protected", IN_MEMORY, 60, |scene| {
         at_the_card(scene, |card, _| {
             card.write_protect(true);
@@ -118,20 +123,14 @@ pub(super) const FAULTS: &[Fault] = &[
         })
     })
     .healed_when(all_the_work_is_done),
-    Fault::slow(
-        "the settings are another kind of file",
-        "failberrypi.toml",
-        60,
-        |scene| settings(scene, &noise(4096)),
-    )
-    .healed_when(the_wire_answers),
-    Fault::slow(
-        "the settings are a file of 10 MB",
-        "failberrypi.toml",
-        60,
-        |scene| settings(scene, &b"# a long story\n".repeat(700_000)),
-    )
-    .healed_when(the_wire_answers),
+    Fault::slow("the settings are another kind of file", KEPT, 60, |scene| {
+        settings(scene, &noise(4096))
+    })
+    .healed_when(all_the_work_is_done),
+    Fault::slow("the settings are a file of 10 MB", KEPT, 60, |scene| {
+        settings(scene, &b"# a long story\n".repeat(700_000))
+    })
+    .healed_when(all_the_work_is_done),
     Fault::slow(
         "the settings are an empty file",
         "failberrypi.toml",

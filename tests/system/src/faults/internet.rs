@@ -81,15 +81,7 @@ pub(super) const FAULTS: &[Fault] = &[
         new_address(scene, 24)?;
         // Who needs no names does not notice.
         traffic_flows(scene, scene.bound(20))?;
-        while Instant::now() < until {
-            get_within(
-                scene.world.lan(),
-                PAGE_HOST,
-                80,
-                "/nameless",
-                scene.bound(3),
-            )?;
-        }
+        keep_asking(scene, until, "/nameless")?;
         Ok(())
     })
     .healed_when(|scene, bound| record_follows(scene, 24, bound)),
@@ -152,15 +144,7 @@ pub(super) const FAULTS: &[Fault] = &[
             new_address(scene, 31)?;
             let until = Instant::now() + OUTAGE;
             traffic_flows(scene, scene.bound(20))?;
-            while Instant::now() < until {
-                get_within(
-                    scene.world.lan(),
-                    PAGE_HOST,
-                    80,
-                    "/meanwhile",
-                    scene.bound(3),
-                )?;
-            }
+            keep_asking(scene, until, "/meanwhile")?;
             // After 5, 10, 20 s and so on.
             let tried = tries(scene) - before;
             if (2..=5).contains(&tried) {
@@ -244,6 +228,14 @@ fn at_rest(scene: &Scene) -> Outcome {
         .board
         .console
         .wait("gsm.failberry.test is now", bound)?;
+    Ok(())
+}
+
+/// A LAN host reaches the internet again and again until then.
+fn keep_asking(scene: &Scene, until: Instant, page: &str) -> Outcome {
+    while Instant::now() < until {
+        get_within(scene.world.lan(), PAGE_HOST, 80, page, scene.bound(3))?;
+    }
     Ok(())
 }
 

@@ -1,9 +1,9 @@
 //! An image that U-Boot starts and that comes to nothing: its only program ends at once, which
 //! the kernel takes for the end of the world.
 
-use std::{env, fs, path::PathBuf};
+use std::fs;
 
-use failberry_bench::scene::repository;
+use failberry_bench::scene::{cache, repository};
 use failberry_image::{
     board::Board,
     cpio::{Node, Tree},
@@ -43,11 +43,6 @@ pub(super) fn slot() -> Outcome<Vec<u8>> {
         userland: &userland,
     };
     Ok(slot::build(&parts, &cache.join("u-boot/rpi2/mkimage"), 0)?)
-}
-
-fn cache() -> PathBuf {
-    let home = || PathBuf::from(env::var_os("HOME").unwrap_or_default());
-    env::var_os("FAILBERRY_CACHE").map_or_else(|| home().join(".cache/failberrypi"), PathBuf::from)
 }
 
 /// A static program for 32-bit ARM (EABI 5).

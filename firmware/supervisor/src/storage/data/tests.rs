@@ -3,7 +3,10 @@
 
 use std::{os::unix::fs::FileExt, process::Command};
 
-use nix::unistd::geteuid;
+use nix::{
+    sched::{CloneFlags, unshare},
+    unistd::geteuid,
+};
 
 use super::*;
 use crate::storage::pristine::tests::made_by_mke2fs;
@@ -23,6 +26,10 @@ impl Card {
         if !geteuid().is_root() {
             return None;
         }
+        // A namespace that somebody else makes meanwhile would have our mounts in it, and keep them.
+        unshare(CloneFlags::CLONE_NEWNS).unwrap();
+        let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+        mount(None::<&str>, "/", None::<&str>, private, None::<&str>).unwrap();
         let (volume, blocks) = made_by_mke2fs(SIZE);
         let image = tempfile::NamedTempFile::new().unwrap();
         fs::write(image.path(), volume).unwrap();
