@@ -26,8 +26,8 @@ firmware: setup ## the static armv7 binary
 firmware-arm64: setup ## the same for 64-bit boards
 	@board/firmware.sh aarch64
 
-cards: ## out/<board> of every board: userland, slot, card
-	@board/cards.sh
+cards: ## out/rpi2 and out/virt, which the tests boot: userland, slot, card
+	@board/cards.sh rpi2 virt
 
 BOARD ?= rpi2
 
@@ -71,7 +71,8 @@ system: cards saboteur ## the product, booted and used
 
 test: lint unit system ## everything that is tested
 
-test-all: test ## `make test` and what takes longer
+test-all: test ## `make test` and what takes longer, other boards among it
+	@board/cards.sh rpi3 rpi3_64 rpi4_64
 	$(CARGO) test --package failberry-system-tests --test system -- faults --all
 	$(CARGO) test --package failberry-system-tests --test system -- rpi3 --all
 	$(CARGO) test --package failberry-interop --test interop -- --all

@@ -243,6 +243,101 @@ fn every_board_has_all_its_boot_files_and_they_fit() {
     }
 }
 
+/// What a Pi reads at its start, by its makers' description: the boot ROM's second stage, the
+/// firmware that `gpu_mem=16` stands for with its fix-ups, and device trees with whom they are for.
+/// The 4 has its second stage in an EEPROM.
+struct Start {
+    board: &'static str,
+    second_stage: Option<&'static str>,
+    firmware: [&'static str; 2],
+    trees: &'static [(&'static str, &'static str)],
+}
+
+const THREE: &[(&str, &str)] = &[
+    ("bcm2837-rpi-3-b.dtb", "raspberrypi,3-model-b"),
+    ("bcm2837-rpi-3-b-plus.dtb", "raspberrypi,3-model-b-plus"),
+];
+
+const STARTS: [Start; 4] = [
+    Start {
+        board: "rpi2",
+        second_stage: Some("bootcode.bin"),
+        firmware: ["start_cd.elf", "fixup_cd.dat"],
+        trees: &[("bcm2836-rpi-2-b.dtb", "raspberrypi,2-model-b")],
+    },
+    Start {
+        board: "rpi3",
+        second_stage: Some("bootcode.bin"),
+        firmware: ["start_cd.elf", "fixup_cd.dat"],
+        trees: THREE,
+    },
+    Start {
+        board: "rpi3_64",
+        second_stage: Some("bootcode.bin"),
+        firmware: ["start_cd.elf", "fixup_cd.dat"],
+        trees: THREE,
+    },
+    Start {
+        board: "rpi4_64",
+        second_stage: None,
+        firmware: ["start4cd.elf", "fixup4cd.dat"],
+        trees: &[("bcm2711-rpi-4-b.dtb", "raspberrypi,4-model-b")],
+    },
+];
+
+#[test]
+#[ignore = "needs board/setup"]
+fn what_each_pi_reads_at_its_start_is_on_its_card_and_is_for_it() {
+    let board_dir = board_dir();
+    let layout = Layout::read(&board_dir.join("layout.toml")).unwrap();
+    let size = layout.partition(Role::Boot).unwrap().size();
+    for start in STARTS {
+        let board = Board::read(&board_dir, start.board).unwrap();
+        let sources = boot::Sources {
+            board_dir: &board_dir,
+            parts: &parts_of(&board),
+            u_boot: &u_boot_of(&board),
+        };
+        let files = boot::files(&board, &sources).unwrap();
+        let mut volume = fat::volume(size, &files).unwrap();
+        let mut read = |name: &str| {
+            fat::read(&mut volume, name).unwrap_or_else(|error| panic!("{}: {error}", start.board))
+        };
+        if let Some(name) = start.second_stage {
+            assert!(read(name).len() > 0x4000, "{}: {name}", start.board);
+        }
+        assert!(read(start.firmware[0]).starts_with(b"\x7fELF"));
+        assert!(read(start.firmware[1]).len() > 0x400);
+        let config = String::from_utf8(read("config.txt")).unwrap();
+        let bits = u8::from(board.processor == Processor::Aarch64);
+        for line in [
+            &format!("arm_64bit={bits}"),
+            "gpu_mem=16",
+            "kernel=u-boot.bin",
+        ] {
+            assert!(
+                config.lines().any(|it| it == line),
+                "{}: {line}",
+                start.board
+            );
+        }
+        // Both begin with a jump over their header: how that is written tells the processor.
+        let jump = match board.processor {
+            Processor::Armv7 => 0xEA,
+            Processor::Aarch64 => 0x14,
+        };
+        assert_eq!(read("u-boot.bin").get(3), Some(&jump), "{}", start.board);
+        for (name, compatible) in start.trees {
+            assert!(config.contains(&format!("device_tree={name}\n")), "{name}");
+            let file = tempfile::NamedTempFile::new().unwrap();
+            fs::write(file.path(), read(name)).unwrap();
+            let all = property(file.path(), "/", "compatible");
+            assert_eq!(all.split_whitespace().next(), Some(*compatible));
+        }
+        assert!(read("LICENCE.broadcom").len() > 1000);
+    }
+}
+
 #[test]
 #[ignore = "needs board/setup"]
 fn every_board_finds_its_modules() {

@@ -10,16 +10,26 @@ use crate::{
     suite::{Outcome, Run},
 };
 
-/// Plays the scene on the Raspberry Pi 2B; with `all` also on the 3B.
+/// Plays the scene on the Raspberry Pi 2B; with `all` also on the 3B, in 32 and in 64 bit, and on
+/// the 3B+ with the 3B's card.
 pub fn play(suite: &mut Suite, all: bool) {
-    suite.scene("shipped", &Setting::new("fbs", Kind::Rpi2), main_part);
+    let mut scene = |name, prefix, kind, tree| {
+        let setting = Setting::new(prefix, kind);
+        suite.scene(name, &setting, |run| main_part(run, tree));
+    };
+    scene("shipped", "fbs", Kind::Rpi2, "bcm2836-rpi-2-b");
     if all {
-        suite.scene("rpi3", &Setting::new("fby", Kind::Rpi3), main_part);
+        scene("rpi3", "fby", Kind::Rpi3, "bcm2837-rpi-3-b");
+        scene("rpi3-64", "fby", Kind::Rpi3_64, "bcm2837-rpi-3-b");
+        let plus = "bcm2837-rpi-3-b-plus";
+        scene("rpi3-64-plus", "fby", Kind::Rpi3Plus64, plus);
     }
 }
 
-fn main_part(run: &mut Run<'_>) {
-    run.step("U-Boot checks slot A and starts it", boots);
+fn main_part(run: &mut Run<'_>, tree: &str) {
+    run.step("U-Boot checks slot A and starts it", |scene| {
+        boots(scene, tree)
+    });
     run.step(
         "the card is found and its settings are read",
         reads_the_card,
@@ -29,10 +39,13 @@ fn main_part(run: &mut Run<'_>) {
     run.step("a LAN host reaches the internet again", steps::masquerades);
 }
 
-fn boots(scene: &mut Scene) -> Outcome {
+fn boots(scene: &mut Scene, tree: &str) -> Outcome {
     let console = &scene.board.console;
     console.wait("U-Boot 20", scene.bound(20))?;
     console.wait("Slot a:", scene.bound(20))?;
+    // The tree that fits the board, where a slot has several.
+    let choice = format!("Using '{tree}' configuration");
+    console.wait(&choice, scene.bound(20))?;
     // One check each of kernel, device tree and userland.
     console.wait("sha256+ OK", scene.bound(60))?;
     console.wait("is PID 1, slot a", scene.bound(60))?;
@@ -43,7 +56,7 @@ fn reads_the_card(scene: &mut Scene) -> Outcome {
     scene
         .board
         .console
-        .wait("failberrypi.toml", scene.bound(30))?;
+        .wait("its settings are in force", scene.bound(30))?;
     Ok(())
 }
 

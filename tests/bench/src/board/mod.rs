@@ -26,18 +26,11 @@ use crate::{net::World, stick::Transport};
 /// What to boot.
 #[derive(Clone, Debug)]
 pub enum Machine {
-    /// Raspberry Pi 2B: U-Boot from the card's FAT partition, then slot A.
-    Rpi2 {
-        /// U-Boot as QEMU loads it (`u-boot.uimage`).
-        u_boot: PathBuf,
-        /// The device tree that the Pi's firmware would hand to U-Boot.
-        device_tree: PathBuf,
-        /// The card; written to.
-        card: Card,
-    },
-    /// Raspberry Pi 3B in 64 bit: likewise.
-    Rpi3 {
-        /// U-Boot as it lies on the card (`u-boot.bin`).
+    /// A Raspberry Pi: U-Boot from the card's FAT partition, then slot A.
+    Pi {
+        /// Which, and in how many bits.
+        model: Model,
+        /// U-Boot as QEMU loads it: `u-boot.uimage` in 32 bit, `u-boot.bin` in 64.
         u_boot: PathBuf,
         /// The device tree that the Pi's firmware would hand to U-Boot.
         device_tree: PathBuf,
@@ -59,11 +52,42 @@ pub enum Machine {
     },
 }
 
+/// A Raspberry Pi of the bench.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Model {
+    /// The 2B.
+    Rpi2,
+    /// The 3B or 3B+ in 32 bit. QEMU starts its own 3B in 64 bit only, so the 2B stands in with the
+    /// device tree of the 3: the same chip around other processors.
+    Rpi3,
+    /// The 3B or 3B+ in 64 bit.
+    Rpi3_64,
+}
+
+impl Model {
+    /// The emulator for its processor, and the machine's name there.
+    const fn emulator(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Rpi2 | Self::Rpi3 => ("qemu-system-arm", "raspi2b"),
+            Self::Rpi3_64 => ("qemu-system-aarch64", "raspi3b"),
+        }
+    }
+
+    /// How many serial ports come before the one with the console.
+    const fn silent_serial_ports(self) -> usize {
+        match self {
+            // The first leads to the radio, the mini UART to the pins.
+            Self::Rpi3 | Self::Rpi3_64 => 1,
+            Self::Rpi2 => 0,
+        }
+    }
+}
+
 impl Machine {
     /// How a stick must speak to the machine's USB host controller.
     pub const fn transport(&self) -> Transport {
         match self {
-            Self::Rpi2 { .. } | Self::Rpi3 { .. } => Transport::Interrupt,
+            Self::Pi { .. } => Transport::Interrupt,
             Self::Virt { .. } => Transport::Bulk,
         }
     }
@@ -71,41 +95,23 @@ impl Machine {
     /// The card in its slot.
     pub const fn card(&mut self) -> &mut Card {
         match self {
-            Self::Rpi2 { card, .. } | Self::Rpi3 { card, .. } | Self::Virt { card, .. } => card,
-        }
-    }
-
-    /// The serial port's name in `arguments`, and what it costs in time compared with `virt`.
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::Rpi2 { .. } => "rpi2",
-            Self::Rpi3 { .. } => "rpi3_64",
-            Self::Virt { .. } => "virt",
+            Self::Pi { card, .. } | Self::Virt { card, .. } => card,
         }
     }
 
     /// The emulator for its processor.
     const fn emulator(&self) -> &'static str {
         match self {
-            Self::Rpi3 { .. } => "qemu-system-aarch64",
-            Self::Rpi2 { .. } | Self::Virt { .. } => "qemu-system-arm",
+            Self::Pi { model, .. } => model.emulator().0,
+            Self::Virt { .. } => "qemu-system-arm",
         }
     }
 
     /// How many serial ports come before the one with the console.
     const fn silent_serial_ports(&self) -> usize {
         match self {
-            // The first leads to the radio, the mini UART to the pins.
-            Self::Rpi3 { .. } => 1,
-            Self::Rpi2 { .. } | Self::Virt { .. } => 0,
-        }
-    }
-
-    const fn qemu_name(&self) -> &'static str {
-        match self {
-            Self::Rpi2 { .. } => "raspi2b",
-            Self::Rpi3 { .. } => "raspi3b",
-            Self::Virt { .. } => "virt,highmem=off",
+            Self::Pi { model, .. } => model.silent_serial_ports(),
+            Self::Virt { .. } => 0,
         }
     }
 
@@ -123,21 +129,17 @@ impl Machine {
             socket("spare", &sockets.spare),
         ];
         match self {
-            Self::Rpi2 {
-                u_boot,
-                device_tree,
-                card,
-            }
-            | Self::Rpi3 {
+            Self::Pi {
+                model,
                 u_boot,
                 device_tree,
                 card,
             } => {
-                add(&["-machine", self.qemu_name()]);
+                add(&["-machine", model.emulator().1]);
                 add(&["-kernel", &text(u_boot), "-dtb", &text(device_tree)]);
                 add(&["-drive", &card.drive("sd")]);
                 add(&["-netdev", &tap, "-chardev", &stick]);
-                // As on the board: Ethernet is the hub's first port, the sockets are the others.
+                // As on the boards: Ethernet is the hub's first port, the sockets are the others.
                 add(&["-device", "usb-hub,id=hub,port=1,ports=4,port-power=on"]);
                 add(&[
                     "-device",
@@ -158,7 +160,7 @@ impl Machine {
                 card,
                 hand,
             } => {
-                add(&["-machine", self.qemu_name(), "-cpu", "cortex-a15"]);
+                add(&["-machine", "virt,highmem=off", "-cpu", "cortex-a15"]);
                 // The real board has no clock chip; this one's must not tell the time either.
                 add(&["-rtc", "base=1970-01-02"]);
                 add(&[

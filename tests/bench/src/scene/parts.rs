@@ -8,14 +8,14 @@ use std::{
 };
 
 use failberry_image::{
-    board,
+    board::{Board, Processor},
     cpio::{Node, Tree},
     environment,
     layout::Layout,
 };
 
 use super::SceneError;
-use crate::board::{Card, Machine};
+use crate::board::{Card, Machine, Model};
 
 /// QEMU takes SD cards of a power of two only.
 const CARD_BYTES: u64 = 128 << 20;
@@ -25,8 +25,12 @@ const CARD_BYTES: u64 = 128 << 20;
 pub enum Kind {
     /// The Raspberry Pi 2B with the shipped card.
     Rpi2,
-    /// The Raspberry Pi 3B with the shipped card, in 64 bit.
+    /// The Raspberry Pi 3B with the shipped card, in 32 bit.
     Rpi3,
+    /// The same in 64 bit.
+    Rpi3_64,
+    /// The Raspberry Pi 3B+ with the card of the 3B, in 64 bit.
+    Rpi3Plus64,
     /// The fast board for behaviour.
     Virt,
 }
@@ -36,7 +40,8 @@ impl Kind {
     const fn board(self) -> &'static str {
         match self {
             Self::Rpi2 => "rpi2",
-            Self::Rpi3 => "rpi3_64",
+            Self::Rpi3 => "rpi3",
+            Self::Rpi3_64 | Self::Rpi3Plus64 => "rpi3_64",
             Self::Virt => "virt",
         }
     }
@@ -47,15 +52,32 @@ impl Kind {
         let made = repository().join("out").join(self.board());
         match self {
             Self::Rpi2 => env::var_os("FAILBERRY_CARD").map_or(made, PathBuf::from),
-            Self::Rpi3 | Self::Virt => made,
+            _ => made,
         }
+    }
+
+    /// What the bench has in its place; nothing for `virt`, which is no Pi.
+    const fn model(self) -> Option<Model> {
+        match self {
+            Self::Rpi2 => Some(Model::Rpi2),
+            Self::Rpi3 => Some(Model::Rpi3),
+            Self::Rpi3_64 | Self::Rpi3Plus64 => Some(Model::Rpi3_64),
+            Self::Virt => None,
+        }
+    }
+
+    /// The device tree that the Pi's firmware would take.
+    fn device_tree(self, board: &Board) -> PathBuf {
+        let number = usize::from(self == Self::Rpi3Plus64);
+        let name = board.device_trees.get(number).map_or("", String::as_str);
+        PathBuf::from(format!("{name}.dtb"))
     }
 
     /// How much longer things take than on `virt`, at most.
     pub const fn patience(self) -> u32 {
         match self {
-            Self::Rpi2 | Self::Rpi3 => 4,
             Self::Virt => 1,
+            _ => 4,
         }
     }
 }
@@ -84,23 +106,19 @@ pub(super) fn machine(
     let path = directory.join("card.img");
     flash(kind, &path, settings)?;
     let card = Card::sound(path);
-    let board = board::Board::read(&board_dir(), kind.board())?;
+    let board = Board::read(&board_dir(), kind.board())?;
     let parts = cache().join("parts").join(&board.kernel);
-    // QEMU's Pi 3 is a 3B; the first tree is the plain board's.
-    let tree = board.device_trees.first().map(|tree| format!("{tree}.dtb"));
-    let device_tree = || existing(parts.join(tree.unwrap_or_default()));
-    Ok(match kind {
-        Kind::Rpi2 => Machine::Rpi2 {
-            u_boot: existing(made.join("u-boot.uimage"))?,
-            device_tree: device_tree()?,
+    Ok(match kind.model() {
+        Some(model) => Machine::Pi {
+            model,
+            u_boot: existing(made.join(match board.processor {
+                Processor::Armv7 => "u-boot.uimage",
+                Processor::Aarch64 => "u-boot.bin",
+            }))?,
+            device_tree: existing(parts.join(kind.device_tree(&board)))?,
             card,
         },
-        Kind::Rpi3 => Machine::Rpi3 {
-            u_boot: existing(made.join("u-boot.bin"))?,
-            device_tree: device_tree()?,
-            card,
-        },
-        Kind::Virt => Machine::Virt {
+        None => Machine::Virt {
             kernel: existing(parts.join(board.processor.kernel_file()))?,
             userland: match existing(made.join("userland.cpio.zst"))? {
                 shipped if hand => with_hand(&shipped, directory)?,
