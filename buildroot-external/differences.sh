@@ -35,7 +35,7 @@ parts() {
     bytes "$card" "$(($(start_of $role) << 20))" "$((($(end_of $role) - $(start_of $role)) << 20))" >"$to/card/$role"
   done
   MTOOLS_SKIP_CHECK=1 mcopy -s -n -i "$card@@$(start_of boot)M" '::*' "$to/boot/"
-  for part in kernel fdt ramdisk; do
+  for part in kernel $(board_field rpi2 device_trees) ramdisk; do
     fdtget -t bx "$1/slot.fit" "/images/$part/hash" value >"$to/slot/$part"
   done
   zstd --decompress --quiet --stdout "$1/userland.cpio.zst" |

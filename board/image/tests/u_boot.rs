@@ -39,8 +39,7 @@ impl Bench {
     fn new() -> Self {
         let board = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let layout = Layout::read(&board.join("layout.toml")).unwrap();
-        let text = fs::read_to_string(board.join("rpi2/uboot.env")).unwrap();
-        let variables = environment::variables(&text).unwrap();
+        let variables = environment::of_board(&board, "rpi2").unwrap();
         let directory = tempfile::tempdir().unwrap();
         let boot = layout.partition(Role::Boot).unwrap().size();
         let kept = layout.partition(Role::Data).unwrap().size();
@@ -98,7 +97,7 @@ impl Bench {
             .args(["-serial", "stdio", "-drive", &drive, "-kernel"])
             .arg(self.path("u-boot"))
             .arg("-dtb")
-            .arg(cache().join("rpi2/board.dtb"))
+            .arg(cache().join("parts/kernel-armmp/bcm2836-rpi-2-b.dtb"))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()

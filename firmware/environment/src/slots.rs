@@ -19,7 +19,7 @@ pub struct VariableError {
     got: String,
 }
 
-/// The slots as `board/rpi2/uboot.env` understands them.
+/// The slots as `board/common/uboot.env` understands them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slots {
     /// The order in which they are tried.

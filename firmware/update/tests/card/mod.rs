@@ -1,4 +1,4 @@
-//! A card in memory that loses its power, and U-Boot as `board/rpi2/uboot.env` has it behave.
+//! A card in memory that loses its power, and U-Boot as `board/common/uboot.env` has it behave.
 
 use std::{
     cell::RefCell,

@@ -3,8 +3,9 @@
 
 use std::fs;
 
-use failberry_bench::scene::cache;
+use failberry_bench::scene::{cache, repository};
 use failberry_image::{
+    board::Board,
     cpio::{Node, Tree},
     slot,
 };
@@ -28,9 +29,17 @@ pub(super) fn slot() -> Outcome<Vec<u8>> {
     tree.put("init", Node::File(0o755, program()));
     let userland = tree.to_archive(0);
     let cache = cache();
+    let board = Board::read(&repository().join("board"), "rpi2")?;
+    let parts = cache.join("parts").join(&board.kernel);
+    let mut device_trees = Vec::new();
+    for name in &board.device_trees {
+        let tree = fs::read(parts.join(format!("{name}.dtb")))?;
+        device_trees.push((name.clone(), tree));
+    }
     let parts = slot::Parts {
-        kernel: &fs::read(cache.join("rpi2/zImage"))?,
-        device_tree: &fs::read(cache.join("rpi2/board.dtb"))?,
+        processor: board.processor,
+        kernel: &fs::read(parts.join(board.processor.kernel_file()))?,
+        device_trees: &device_trees,
         userland: &userland,
     };
     Ok(slot::build(&parts, &cache.join("u-boot/rpi2/mkimage"), 0)?)
