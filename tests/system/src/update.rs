@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use failberry_bench::scene::{Kind, Scene, Setting, Settings, repository};
+use failberry_bench::scene::{Kind, Scene, Setting, Settings};
 use failberry_environment::{Slots, Stored};
 use failberry_state::Slot;
 
@@ -61,6 +61,11 @@ impl Desk {
     }
 }
 
+/// The slot of the card that is tested.
+fn shipped() -> PathBuf {
+    Kind::Rpi2.directory().join("slot.fit")
+}
+
 /// `failberryctl`, as it lies beside the running test's directory.
 fn program() -> Outcome<PathBuf> {
     let own = env::current_exe()?;
@@ -104,14 +109,14 @@ pub fn play(suite: &mut Suite) {
             stranger(scene, &desk)
         });
         run.step("a good update is pushed, signed", |scene| {
-            let image = repository().join("out/rpi2/slot.fit");
+            let image = shipped();
             push(scene, &desk, &desk.bundle(&image, "9.0.0")?)
         });
         run.step("U-Boot tries slot B and writes that down", tries);
         run.step("slot B proves itself and is confirmed", confirms);
         run.step("an update that panics is pushed", |scene| {
             let image = Path::new(&desk.path("broken.fit")).to_owned();
-            fs::write(&image, broken::slot()?)?;
+            fs::write(&image, broken::slot(&shipped())?)?;
             push(scene, &desk, &desk.bundle(&image, "9.1.0")?)
         });
         run.step("it is given up, and slot B is back in time", comes_back);
@@ -137,7 +142,7 @@ fn push_with(scene: &Scene, desk: &Desk, key: &str, bundle: &str) -> Outcome<Str
 fn stranger(scene: &mut Scene, desk: &Desk) -> Outcome {
     let key = desk.path("stranger.pem");
     tool(&["key", "new", &key])?;
-    let bundle = desk.bundle(&repository().join("out/rpi2/slot.fit"), "9.9.9")?;
+    let bundle = desk.bundle(&shipped(), "9.9.9")?;
     match push_with(scene, desk, &key, &bundle) {
         Ok(told) => Err(format!("expected a refusal, got {told:?}").into()),
         Err(error) if error.to_string().contains("update.keys") => Ok(()),

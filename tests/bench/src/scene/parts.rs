@@ -46,9 +46,9 @@ impl Kind {
         }
     }
 
-    /// Where the build has left its card. For the Raspberry Pi 2B `FAILBERRY_CARD` may name another
+    /// Where the build has left its card and what is on it. For the Raspberry Pi 2B `FAILBERRY_CARD` may name another
     /// such directory, for instance Buildroot's.
-    fn directory(self) -> PathBuf {
+    pub fn directory(self) -> PathBuf {
         let made = repository().join("out").join(self.board());
         match self {
             Self::Rpi2 => env::var_os("FAILBERRY_CARD").map_or(made, PathBuf::from),
