@@ -85,5 +85,5 @@ TARGET = all
 SECONDS = 60
 
 # SECONDS is bash's own in the environment of a script.
-fuzz: ## fuzz tokio-modem, each target for SECONDS=60, or only TARGET=hdlc
+fuzz: ## fuzz modem, bundles and environment, each target for SECONDS=60, or only TARGET=hdlc
 	@env --unset=SECONDS board/fuzz.sh $(TARGET) $(SECONDS)
