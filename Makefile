@@ -71,10 +71,12 @@ test: lint unit firmware-arm64 system ## everything that is tested
 test-all: test ## `make test` and what takes longer
 	$(CARGO) test --package failberry-system-tests --test system -- faults --all
 	$(CARGO) test --package failberry-interop --test interop -- --all
+	$(CARGO) test --package failberry-system-tests --test system -- power-cut
 	$(CARGO) test --package failberry-system-tests --test system -- soak
 
 bench: image saboteur ## the figures of the README, measured on the built image
 	@$(BENCH_PROGRAMS)
+	@$(CARGO) build --quiet --package failberry-tool
 	@$(BENCH) measure
 	@$(CARGO) run --quiet --package failberry-interop --bin ppp_timing
 	$(CARGO) bench --quiet --package tokio-modem --bench framing

@@ -12,15 +12,18 @@ use failberry_state::Slot;
 /// What a flattened image tree begins with; its size follows, big endian.
 const FIT: [u8; 4] = [0xD0, 0x0D, 0xFE, 0xED];
 
+/// Judges an image.
+pub type Judge = Rc<dyn Fn(&[u8]) -> bool>;
+
 /// Where the slots are, and which images are all there.
 #[derive(Clone)]
-pub struct Layout {
+pub struct Geometry {
     /// The first byte of slot A and of slot B.
     pub slots: [u64; 2],
     /// Bytes of one.
     pub slot: u64,
     /// Whether U-Boot would find the hashes in an image right.
-    pub is_complete: fn(&[u8]) -> bool,
+    pub is_complete: Judge,
 }
 
 /// What is enough to choose sectors by (splitmix64).
@@ -43,7 +46,7 @@ impl Random {
 type Sector = [u8; SECTOR];
 
 struct Inner {
-    layout: Layout,
+    geometry: Geometry,
     /// What is on the card for good.
     kept: Vec<u8>,
     /// Writes since the last flush, in their order.
@@ -62,9 +65,9 @@ pub struct Card(Rc<RefCell<Inner>>);
 
 impl Card {
     /// A card with these bytes on it.
-    pub fn new(bytes: Vec<u8>, layout: Layout) -> Self {
+    pub fn new(bytes: Vec<u8>, geometry: Geometry) -> Self {
         Self(Rc::new(RefCell::new(Inner {
-            layout,
+            geometry,
             kept: bytes,
             pending: Vec::new(),
             written: 0,
@@ -130,13 +133,13 @@ impl Card {
 
     /// The image in a slot, where U-Boot would start it.
     pub fn image(&self, slot: Slot) -> Option<Vec<u8>> {
-        let layout = self.0.borrow().layout.clone();
-        let mut bytes = vec![0; usize::try_from(layout.slot).unwrap()];
+        let geometry = self.0.borrow().geometry.clone();
+        let mut bytes = vec![0; usize::try_from(geometry.slot).unwrap()];
         Part::slot(self, slot).read_at(0, &mut bytes).unwrap();
         let rest = bytes.strip_prefix(&FIT)?;
         let size = u32::from_be_bytes(*rest.first_chunk()?) as usize;
         bytes.truncate(size);
-        (bytes.len() == size && (layout.is_complete)(&bytes)).then_some(bytes)
+        (bytes.len() == size && (geometry.is_complete)(&bytes)).then_some(bytes)
     }
 
     /// What the environment says.
@@ -146,7 +149,7 @@ impl Card {
     }
 
     fn offset(&self, slot: Slot) -> u64 {
-        let [a, b] = self.0.borrow().layout.slots;
+        let [a, b] = self.0.borrow().geometry.slots;
         match slot {
             Slot::A => a,
             Slot::B => b,

@@ -10,6 +10,6 @@ mod card;
 mod life;
 mod u_boot;
 
-pub use card::{Card, Layout, Part};
+pub use card::{Card, Geometry, Judge, Part};
 pub use life::{Reached, Update};
 pub use u_boot::UBoot;

@@ -9,6 +9,7 @@ pub mod first_boot;
 pub mod house;
 pub mod mistakes;
 pub mod pin;
+pub mod power_cut;
 pub mod shipped;
 pub mod soak;
 mod steps;

@@ -1,7 +1,9 @@
 //! A card as the real one, only smaller, and images for it.
 
+use std::rc::Rc;
+
 use failberry_environment::{Environment, OFFSETS, SIZE, Slots, Stored, crc32};
-use failberry_power::{Card, Layout, Part};
+use failberry_power::{Card, Geometry, Part};
 use failberry_service::SlotsOrder;
 use failberry_state::Slot;
 use failberry_update::slots::carry_out_on;
@@ -43,12 +45,12 @@ pub(crate) fn card(order: &str) -> Card {
         let copy = Environment::new(&entries).copy(SIZE, serial).unwrap();
         bytes[at..at + SIZE].copy_from_slice(&copy);
     }
-    let layout = Layout {
+    let geometry = Geometry {
         slots: [SLOTS, SLOTS + SLOT],
         slot: SLOT,
-        is_complete,
+        is_complete: Rc::new(is_complete),
     };
-    Card::new(bytes, layout)
+    Card::new(bytes, geometry)
 }
 
 /// A variable that nobody here has anything to do with.

@@ -75,11 +75,7 @@ pub(super) fn machine(
     let card = Card::sound(path);
     let parts = cache().join("rpi2");
     Ok(match kind {
-        Kind::Rpi2 => Machine::Rpi2 {
-            u_boot: existing(made.join("u-boot.uimage"))?,
-            device_tree: existing(parts.join("board.dtb"))?,
-            card,
-        },
+        Kind::Rpi2 => rpi2(card)?,
         Kind::Virt => Machine::Virt {
             kernel: existing(parts.join("zImage"))?,
             userland: match existing(made.join("userland.cpio.zst"))? {
@@ -93,8 +89,23 @@ pub(super) fn machine(
     })
 }
 
+/// The real board with `card` in its slot.
+///
+/// # Errors
+/// The build has not left what it boots by.
+pub fn rpi2(card: Card) -> Result<Machine, SceneError> {
+    Ok(Machine::Rpi2 {
+        u_boot: existing(Kind::Rpi2.directory().join("u-boot.uimage"))?,
+        device_tree: existing(cache().join("rpi2/board.dtb"))?,
+        card,
+    })
+}
+
 /// Writes the card that was built to `card`, with these settings.
-pub(super) fn flash(kind: Kind, card: &Path, settings: &str) -> Result<(), SceneError> {
+///
+/// # Errors
+/// It was not built, or cannot be written.
+pub fn flash(kind: Kind, card: &Path, settings: &str) -> Result<(), SceneError> {
     let original = existing(kind.directory().join("card.img"))?;
     fs::copy(&original, card).map_err(SceneError::io(card.display()))?;
     OpenOptions::new()
@@ -111,7 +122,10 @@ pub(super) fn flash(kind: Kind, card: &Path, settings: &str) -> Result<(), Scene
 }
 
 /// Where things lie on a card.
-pub(super) fn layout() -> Result<Layout, SceneError> {
+///
+/// # Errors
+/// `board/layout.toml` cannot be read.
+pub fn layout() -> Result<Layout, SceneError> {
     Ok(Layout::read(&repository().join("board/layout.toml"))?)
 }
 
