@@ -26,24 +26,27 @@ firmware: setup ## the static armv7 binary
 firmware-arm64: setup ## the same for 64-bit boards
 	@board/firmware.sh aarch64
 
-cards: firmware ## out/rpi2 and out/virt: userlands, slot, cards
-	@board/cards.sh
+cards: ## out/rpi2 and out/virt, which the tests boot: userland, slot, card
+	@board/cards.sh rpi2 virt
 
-image: cards ## out/failberrypi-rpi2-<version>.img.xz with .sha256 and .bmap
-	@$(ASSEMBLE) release --board rpi2 --image out/rpi2/card.img
+BOARD ?= rpi2
+
+image: ## out/failberrypi-<board>-<version>.img.xz of BOARD=rpi2, rpi3, rpi3_64 or rpi4_64, with .sha256 and .bmap
+	@board/cards.sh $(BOARD)
+	@$(ASSEMBLE) release --board $(BOARD) --image out/$(BOARD)/card.img
 
 VERSION ?= $(shell sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml)
 
-bundle: cards ## out/failberrypi-rpi2-<version>.bundle, signed with KEY=<file> (failberryctl key new <file>)
-	@$(CARGO) run --quiet --package failberry-tool -- bundle out/rpi2/slot.fit --board rpi2 \
-	  --version $(VERSION) --key $(KEY) --out out/failberrypi-rpi2-$(VERSION).bundle
-
-BOARD = rpi2
+bundle: ## out/failberrypi-<board>-<version>.bundle of BOARD=rpi2, signed with KEY=<file> (failberryctl key new <file>)
+	@board/cards.sh $(BOARD)
+	@$(CARGO) run --quiet --package failberry-tool -- bundle out/$(BOARD)/slot.fit --board $(BOARD) \
+	  --version $(VERSION) --key $(KEY) --out out/failberrypi-$(BOARD)-$(VERSION).bundle
 
 buildroot-image: ## the same with Buildroot for BOARD=rpi2; BUILDROOT=/path for a checkout of yours
 	@buildroot-external/build.sh $(BOARD)
 
-run: cards ## boot the card image in an emulated Pi 2B with an emulated stick; the console is yours
+run: ## boot the card image in an emulated Pi 2B with an emulated stick; the console is yours
+	@board/cards.sh rpi2
 	@$(BENCH_PROGRAMS)
 	@$(BENCH) run
 
@@ -66,10 +69,12 @@ system: cards saboteur ## the product, booted and used
 	$(CARGO) build --package failberry-tool
 	$(CARGO) test --package failberry-system-tests
 
-test: lint unit firmware-arm64 system ## everything that is tested
+test: lint unit system ## everything that is tested
 
-test-all: test ## `make test` and what takes longer
+test-all: test ## `make test` and what takes longer, other boards among it
+	@board/cards.sh rpi3 rpi3_64 rpi4_64
 	$(CARGO) test --package failberry-system-tests --test system -- faults --all
+	$(CARGO) test --package failberry-system-tests --test system -- rpi3 --all
 	$(CARGO) test --package failberry-interop --test interop -- --all
 	$(CARGO) test --package failberry-system-tests --test system -- power-cut
 	$(CARGO) test --package failberry-system-tests --test system -- soak

@@ -1,12 +1,22 @@
 #!/usr/bin/env bash
-# Assembles userlands, slots and cards for the real board and for QEMU's `virt`.
-# Gives: out/rpi2/ and out/virt/
+# Assembles userlands, slots and cards: for all boards, or only for those named.
+# Usage: board/cards.sh [BOARD...]    Gives: out/<board>/
 set -euo pipefail
 . "$(dirname "$0")/setup/lib.sh"
 
 cd "$FAILBERRY_ROOT"
-for board in rpi2 virt; do
+if [ $# = 0 ]; then
+  mapfile -t all < <(boards)
+  set -- "${all[@]}"
+fi
+board/setup/all.sh "$@"
+processors=$(for board; do board_field "$board" processor; done | sort -u)
+for processor in $processors; do
+  board/firmware.sh "$processor"
+done
+for board; do
   cargo run --locked --quiet --package failberry-image -- card --board "$board" \
-    --binary out/firmware/armv7/failberry --parts "$FAILBERRY_CACHE/rpi2" \
-    --u-boot "$FAILBERRY_CACHE/u-boot/rpi2" --repo . --out "out/$board"
+    --binary "out/firmware/$(board_field "$board" processor)/failberry" \
+    --parts "$FAILBERRY_CACHE/parts/$(board_field "$board" kernel)" \
+    --u-boot "$FAILBERRY_CACHE/u-boot/$board" --repo . --out "out/$board"
 done

@@ -5,14 +5,16 @@ include $(sort $(wildcard $(BR2_EXTERNAL_FAILBERRYPI_PATH)/package/*/*.mk))
 FAILBERRYPI_ASKED = $(BR2_EXTERNAL_FAILBERRYPI_PATH)/asked.sh
 
 # The names of what is built in: the assembler checks its lists of modules
-# against them.
-define FAILBERRYPI_LINUX_BUILTIN
+# against them. The kernel's own tools for changes to its device trees.
+define FAILBERRYPI_LINUX_PARTS
 	$(FAILBERRYPI_ASKED) $(@D)/.config $(LINUX_KCONFIG_FILE) \
 		$(LINUX_KCONFIG_FRAGMENT_FILES)
 	$(INSTALL) -D -m 0644 $(@D)/modules.builtin \
 		$(BINARIES_DIR)/failberrypi/modules/modules.builtin
+	$(INSTALL) -D -m 0755 -t $(BINARIES_DIR)/failberrypi/dtc \
+		$(@D)/scripts/dtc/dtc $(@D)/scripts/dtc/fdtoverlay
 endef
-LINUX_POST_INSTALL_IMAGES_HOOKS += FAILBERRYPI_LINUX_BUILTIN
+LINUX_POST_INSTALL_IMAGES_HOOKS += FAILBERRYPI_LINUX_PARTS
 
 # The text of the environment: what all boards have and the board's own, in one
 # file where CONFIG_DEFAULT_ENV_FILE="uboot.env" looks for it.

@@ -44,6 +44,15 @@ once() {
   ) 9>"$FAILBERRY_CACHE/stamps/.$name.lock"
 }
 
+# exchange NEW OLD: NEW takes OLD's place at once: whoever reads there meanwhile must not find it
+# missing for as long as removing takes.
+exchange() {
+  rm -rf "$2.old"
+  [ ! -e "$2" ] || mv -T "$2" "$2.old"
+  mv -T "$1" "$2"
+  rm -rf "$2.old"
+}
+
 # mirror: the base address of the Debian archive this machine's apt uses.
 mirror() {
   local base
@@ -59,6 +68,30 @@ lock_field() {
   row=$(awk -v n="$1" -v c="$2" '$1 == n { print $c }' "$FAILBERRY_LOCK")
   [ -n "$row" ] || die "$FAILBERRY_LOCK has no entry named $1"
   printf '%s' "$row"
+}
+
+# boards: the name of every board.
+boards() {
+  local file
+  for file in "$FAILBERRY_ROOT"/board/*/board.toml; do
+    basename "$(dirname "$file")"
+  done
+}
+
+# board_field BOARD KEY: a value, or the values of a list with spaces between, of board/BOARD/board.toml;
+# nothing where the board has no such key.
+board_field() {
+  local file=$FAILBERRY_ROOT/board/$1/board.toml
+  [ -f "$file" ] || die "there is no board '$1'; there are: $(boards | tr '\n' ' ')"
+  sed -n "/^\\[/q; s/^$2 = //p" "$file" | tr -d '][",'
+}
+
+# boards_with KEY VALUE: the boards of which this is true.
+boards_with() {
+  local board
+  for board in $(boards); do
+    [ "$(board_field "$board" "$1")" != "$2" ] || printf '%s\n' "$board"
+  done
 }
 
 # download URL FILE: with retries, into place only when complete. Exit code 22: the server has no such file.

@@ -1,12 +1,23 @@
 #!/usr/bin/env bash
-# Builds U-Boot for the Raspberry Pi 2B from Debian's source with the configuration in board/rpi2.
-# Gives: $FAILBERRY_CACHE/u-boot/rpi2/{u-boot.bin,mkimage}
+# Builds U-Boot for a board from Debian's source with the configuration in board/common and board/BOARD.
+# Usage: board/setup/uboot.sh BOARD    Gives: $FAILBERRY_CACHE/u-boot/BOARD/{u-boot.bin,mkimage}
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
-config=$FAILBERRY_ROOT/board/rpi2
+board=${1:-}
+defconfig=$(board_field "$board" u_boot)
+# A board without U-Boot is done.
+[ -n "$defconfig" ] || exit 0
+common=$FAILBERRY_ROOT/board/common
+config=$FAILBERRY_ROOT/board/$board
 work=$FAILBERRY_CACHE/u-boot
-out=$work/rpi2
+out=$work/$board
+fragments=("$common/uboot.fragment")
+[ ! -f "$config/uboot.fragment" ] || fragments+=("$config/uboot.fragment")
+case $(board_field "$board" processor) in
+aarch64) cross=aarch64-linux-gnu- ;;
+*) cross=arm-linux-gnueabihf- ;;
+esac
 
 # Kconfig drops without a word what it does not know or whose menu is off.
 check_asked_options() {
@@ -24,36 +35,36 @@ check_asked_options() {
       warn "U-Boot: asked for $line, which is not in the final configuration"
       refused=1
     fi
-  done <"$config/uboot.fragment"
-  [ "$refused" = 0 ] || die 'U-Boot is not configured as board/rpi2/uboot.fragment asks'
+  done < <(cat "${fragments[@]}")
+  [ "$refused" = 0 ] || die "U-Boot is not configured as ${fragments[*]} ask"
 }
 
 # The build date and the builder's name would make each build a different one.
 build_env=(
   SOURCE_DATE_EPOCH=1735689600 KBUILD_BUILD_USER=failberry KBUILD_BUILD_HOST=failberry
-  CROSS_COMPILE=arm-linux-gnueabihf- ARCH=arm
+  CROSS_COMPILE="$cross" ARCH=arm
 )
 
 build() {
-  unpack u-boot-source "$work/source"
-  unpack u-boot-patches "$work/debian"
-  local tree=$work/tree log=$work/build.log patch
-  step 'building U-Boot (half a minute; output in u-boot/build.log of the cache)'
+  once u-boot-source "$(lock_field u-boot-source 4)" unpack u-boot-source "$work/source"
+  once u-boot-patches "$(lock_field u-boot-patches 4)" unpack u-boot-patches "$work/debian"
+  local tree=$work/$board.tree log=$work/$board.log patch
+  step "building U-Boot for $board (half a minute; output in u-boot/$board.log of the cache)"
   rm -rf "$tree" "$out.new"
   mkdir -p "$out.new"
   cp -a "$work/source" "$tree"
   while read -r patch; do
     patch --quiet --strip=1 --directory="$tree" <"$work/debian/patches/$patch"
   done < <(sed 's/#.*//; /^[[:space:]]*$/d' "$work/debian/patches/series")
-  for patch in "$config"/uboot-patches/*.patch; do
+  for patch in "$common"/uboot-patches/*.patch; do
     patch --quiet --strip=1 --directory="$tree" <"$patch"
   done
-  cp "$config/uboot.env" "$tree/uboot.env"
+  cat "$common/uboot.env" "$config/uboot.env" >"$tree/uboot.env"
   (
     cd "$tree"
     export "${build_env[@]}"
-    make -s rpi_2_defconfig
-    scripts/kconfig/merge_config.sh -m .config "$config/uboot.fragment"
+    make -s "${defconfig}_defconfig"
+    scripts/kconfig/merge_config.sh -m .config "${fragments[@]}"
     make -s olddefconfig
   ) >"$log" 2>&1 || { tail -n 30 "$log" >&2; die "U-Boot could not be configured; see $log"; }
   check_asked_options "$tree/.config"
@@ -63,9 +74,10 @@ build() {
     make -s -j"$(nproc)" u-boot.bin tools
   ) >>"$log" 2>&1 || { tail -n 30 "$log" >&2; die "U-Boot did not build; see $log"; }
   cp "$tree/u-boot.bin" "$tree/tools/mkimage" "$tree/.config" "$out.new"
-  rm -rf "$out" "$tree"
-  mv "$out.new" "$out"
-  step "U-Boot: $(stat -c %s "$out/u-boot.bin") bytes"
+  exchange "$out.new" "$out"
+  rm -rf "$tree"
+  step "U-Boot for $board: $(stat -c %s "$out/u-boot.bin") bytes"
 }
 
-once u-boot-rpi2 "$(key_of "$config/uboot.fragment" "$config/uboot.env" "$config"/uboot-patches/*.patch "$0" "$(lock_field u-boot-source 4)" "$(lock_field u-boot-patches 4)")" build
+once "u-boot-$board" "$(key_of "$defconfig" "${fragments[@]}" "$common/uboot.env" "$config/uboot.env" \
+  "$common"/uboot-patches/*.patch "$0" "$(lock_field u-boot-source 4)" "$(lock_field u-boot-patches 4)")" build

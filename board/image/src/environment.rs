@@ -1,8 +1,21 @@
-//! U-Boot's environment: the text in `board/rpi2/uboot.env` as it lies on the card.
+//! U-Boot's environment: the texts in `board/common` and `board/<board>` as they lie on the card.
+
+use std::{fs, path::Path};
 
 use failberry_environment::Environment;
 
 use crate::{Error, Result};
+
+/// The variables of a board: those that all boards have, then its own.
+pub fn of_board(board_dir: &Path, board: &str) -> Result<Vec<String>> {
+    let mut all = Vec::new();
+    for directory in ["common", board] {
+        let path = board_dir.join(directory).join("uboot.env");
+        let text = fs::read_to_string(&path).map_err(Error::file(path))?;
+        all.extend(variables(&text)?);
+    }
+    Ok(all)
+}
 
 /// The variables of an environment text, each as `name=value`.
 ///

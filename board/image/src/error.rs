@@ -38,6 +38,22 @@ pub enum Error {
         /// What is wrong.
         source: Box<toml::de::Error>,
     },
+    /// There is no board of that name.
+    #[error("there is no board {name}; there are: {known}")]
+    UnknownBoard {
+        /// The name.
+        name: String,
+        /// The boards there are.
+        known: String,
+    },
+    /// A `board.toml` is not valid TOML or lacks a key.
+    #[error("{path}: {source}", path = path.display())]
+    BoardSyntax {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: Box<toml::de::Error>,
+    },
     /// `layout.toml` describes a card that cannot be.
     #[error("layout: {0}")]
     Layout(String),
@@ -67,7 +83,7 @@ pub enum Error {
         /// Its name.
         name: String,
         /// What the Pi needs it for.
-        reason: &'static str,
+        reason: String,
     },
     /// An image that was to be read is not what it should be.
     #[error("{what}: expected {expected}, got {got}")]

@@ -226,7 +226,7 @@ mod tests {
     #[test]
     fn u_boot_is_configured_for_the_same_places() {
         let layout: Layout = toml::from_str(&board("layout.toml")).unwrap();
-        let fragment = board("rpi2/uboot.fragment");
+        let fragment = board("common/uboot.fragment");
         for (option, value) in [
             ("CONFIG_ENV_OFFSET", layout.environment.offset),
             ("CONFIG_ENV_OFFSET_REDUND", layout.environment.redundant),
@@ -245,7 +245,7 @@ mod tests {
                 .position(|it| it.role == role)
                 .unwrap()
         };
-        let env = board("rpi2/uboot.env");
+        let env = board("common/uboot.env");
         assert!(env.contains(&format!(
             "if test ${{slot}} = a; then part={}; else part={}; fi;",
             number(Role::SlotA),

@@ -1,6 +1,6 @@
 //! Assembles the userland, a slot (FIT) and the card image from finished parts.
 //!
-//! Takes in paths: kernel, device tree, modules, boot files, U-Boot, the `failberry` binary, the
+//! Takes in paths: kernel, device trees, modules, boot files, U-Boot, the `failberry` binary, the
 //! overlay and the board directory. Gives out files. It does not know where the parts come from:
 //! Debian packages and Buildroot both end here. The same parts give the same bytes, each time.
 
@@ -9,6 +9,7 @@
 #![allow(clippy::missing_errors_doc)]
 
 pub mod bmap;
+pub mod board;
 pub mod boot;
 pub mod card;
 pub mod checksum;
@@ -17,6 +18,7 @@ pub mod data;
 pub mod environment;
 mod error;
 pub mod fat;
+mod image64;
 pub mod layout;
 pub mod mbr;
 pub mod modules;

@@ -10,7 +10,9 @@ use std::{
 
 use args::{Args, Failure};
 use failberry_image::{
-    Error, boot, card, data, environment, fat,
+    Error,
+    board::{Board, Processor},
+    boot, card, data, environment, fat,
     layout::{Layout, Role},
     modules::{List, Modules},
     release, slot, uimage, userland,
@@ -22,15 +24,16 @@ Assembles FailberryPi's userland, slot and card image from finished parts.
 failberry-image userland     --board B --binary F --parts D [--out D]
     userland.cpio.zst: the root file system that runs from memory
 failberry-image card         --board B --binary F --parts D --u-boot D [--out D]
-    the same, and card.img; for the Pi also slot.fit and u-boot.uimage (U-Boot as QEMU loads it)
+    the same, and card.img; for boards with U-Boot also slot.fit and u-boot.uimage or, in 64
+    bit, u-boot.bin (U-Boot as QEMU loads it)
 failberry-image release      --board B --image F [--version V] [--out D]
     failberrypi-B-V.img.xz with .img.xz.sha256 and .img.bmap
 failberry-image set-config   --image F --config F
     puts another failberrypi.toml onto a card image
 
-    --board B      rpi2 or virt
+    --board B      rpi2, rpi3, rpi3_64, rpi4_64 or virt: a directory below board/
     --binary F     the failberry binary for the board
-    --parts D      directory with zImage, board.dtb, modules/ and boot/
+    --parts D      directory with zImage or Image, the board's device trees, modules/ and boot/
     --u-boot D     directory with u-boot.bin and mkimage (not used for virt)
     --repo D       the repository (default: where this is called)
     --out D        where the results go (default: out/B below the repository; for release: out)
@@ -40,9 +43,6 @@ failberry-image set-config   --image F --config F
 
 /// 1 January 2025, like U-Boot's build: the same parts give the same image whenever it is made.
 const EPOCH: u32 = 1_735_689_600;
-
-const ARM_BOARD_WITH_U_BOOT: &str = "rpi2";
-const BOARDS: [&str; 2] = [ARM_BOARD_WITH_U_BOOT, "virt"];
 
 fn main() -> ExitCode {
     match run() {
@@ -73,28 +73,18 @@ fn run() -> Result<(), Failure> {
     }
 }
 
-fn board(args: &mut Args) -> Result<String, Failure> {
-    let board = args.text("board")?;
-    if BOARDS.contains(&board.as_str()) {
-        return Ok(board);
-    }
-    let expected = BOARDS.join(" or ");
-    Err(Failure::Usage(format!(
-        "--board: expected {expected}, got {board:?}"
-    )))
-}
-
 fn layout(repo: &Path) -> Result<Layout, Error> {
     Layout::read(&repo.join("board/layout.toml"))
 }
 
 fn release(mut args: Args) -> Result<(), Failure> {
-    let board = board(&mut args)?;
+    let board = args.text("board")?;
     let image = args.path("image")?;
     let repo = args.path_or("repo", ".");
     let version = args.text_or("version", env!("CARGO_PKG_VERSION"));
     let out = args.path_or("out", repo.join("out"));
     args.done()?;
+    let board = Board::read(&repo.join("board"), &board)?.name;
     fs::create_dir_all(&out).map_err(Error::file(&out))?;
     let name = format!("failberrypi-{board}-{version}");
     for path in release::write(&image, &layout(&repo)?, &out, &name)? {
@@ -114,7 +104,7 @@ fn set_config(mut args: Args) -> Result<(), Failure> {
 
 /// The flags of `userland` and `card`.
 struct Build {
-    board: String,
+    board: Board,
     binary: PathBuf,
     parts: PathBuf,
     u_boot: PathBuf,
@@ -126,9 +116,9 @@ struct Build {
 
 impl Build {
     fn new(mut args: Args) -> Result<Self, Failure> {
-        let board = board(&mut args)?;
+        let name = args.text("board")?;
         let repo = args.path_or("repo", ".");
-        let out = args.path_or("out", repo.join("out").join(&board));
+        let out = args.path_or("out", repo.join("out").join(&name));
         let epoch = args.text_or("epoch", &EPOCH.to_string());
         let build = Self {
             binary: args.path("binary")?,
@@ -141,7 +131,7 @@ impl Build {
                     "--epoch: expected seconds since 1970, got {epoch:?}"
                 ))
             })?,
-            board,
+            board: Board::read(&repo.join("board"), &name)?,
             out,
         };
         args.done()?;
@@ -157,10 +147,10 @@ impl Build {
 
     fn userland(&self) -> Result<Vec<u8>, Failure> {
         let modules = Modules::read(&self.parts.join("modules"))?;
-        let lists = [&self.board, "common"].map(|it| self.board_dir.join(it).join("modules"));
+        let lists = [&self.board.name, "common"].map(|it| self.board_dir.join(it).join("modules"));
         let lists = [List::read(&lists[0])?, List::read(&lists[1])?];
         let tree = userland::tree(&userland::Parts {
-            board: &self.board,
+            board: &self.board.name,
             binary: &self.binary,
             modules: &modules,
             lists: &lists,
@@ -177,14 +167,10 @@ impl Build {
         let layout = Layout::read(&self.board_dir.join("layout.toml"))?;
         let userland = self.userland()?;
         let (mut slot_a, mut variables) = (None, None);
-        if self.board == ARM_BOARD_WITH_U_BOOT {
+        if self.board.u_boot.is_some() {
             slot_a = Some(self.slot(&userland)?);
-            let text = self.board_dir.join(&self.board).join("uboot.env");
-            let text = fs::read_to_string(&text).map_err(Error::file(&text))?;
-            variables = Some(environment::variables(&text)?);
-            let u_boot = self.u_boot.join("u-boot.bin");
-            let u_boot = fs::read(&u_boot).map_err(Error::file(&u_boot))?;
-            self.put("u-boot.uimage", &uimage::wrap(&u_boot))?;
+            variables = Some(environment::of_board(&self.board_dir, &self.board.name)?);
+            self.u_boot_for_qemu()?;
         }
         let files = boot::files(
             &self.board,
@@ -206,19 +192,34 @@ impl Build {
     }
 
     fn slot(&self, userland: &[u8]) -> Result<Vec<u8>, Failure> {
-        let read = |name| {
+        let read = |name: &str| {
             let path = self.parts.join(name);
             fs::read(&path).map_err(Error::file(path))
         };
-        let (kernel, device_tree) = (read("zImage")?, read("board.dtb")?);
+        let kernel = read(self.board.processor.kernel_file())?;
+        let mut device_trees = Vec::new();
+        for name in &self.board.device_trees {
+            device_trees.push((name.clone(), read(&format!("{name}.dtb"))?));
+        }
         let parts = slot::Parts {
+            processor: self.board.processor,
             kernel: &kernel,
-            device_tree: &device_tree,
+            device_trees: &device_trees,
             userland,
         };
         let slot = slot::build(&parts, &self.u_boot.join("mkimage"), self.epoch)?;
         self.put("slot.fit", &slot)?;
         Ok(slot)
+    }
+
+    /// In 64 bit QEMU loads U-Boot as it is.
+    fn u_boot_for_qemu(&self) -> Result<(), Failure> {
+        let path = self.u_boot.join("u-boot.bin");
+        let u_boot = fs::read(&path).map_err(Error::file(path))?;
+        match self.board.processor {
+            Processor::Armv7 => self.put("u-boot.uimage", &uimage::wrap(&u_boot)),
+            Processor::Aarch64 => self.put("u-boot.bin", &u_boot),
+        }
     }
 
     fn put(&self, name: &str, content: &[u8]) -> Result<(), Failure> {

@@ -35,10 +35,9 @@ fn slot() -> Vec<u8> {
     slot
 }
 
-/// The variables in `board/rpi2/uboot.env`.
+/// U-Boot's variables on the Raspberry Pi 2B.
 fn variables() -> Vec<String> {
-    let text = fs::read_to_string(board_dir().join("rpi2/uboot.env")).unwrap();
-    environment::variables(&text).unwrap()
+    environment::of_board(&board_dir(), "rpi2").unwrap()
 }
 
 struct Card {

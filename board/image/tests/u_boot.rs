@@ -44,8 +44,7 @@ impl Bench {
     fn with(change: impl FnOnce(&mut Vec<String>)) -> Self {
         let board = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let layout = Layout::read(&board.join("layout.toml")).unwrap();
-        let text = fs::read_to_string(board.join("rpi2/uboot.env")).unwrap();
-        let mut variables = environment::variables(&text).unwrap();
+        let mut variables = environment::of_board(&board, "rpi2").unwrap();
         change(&mut variables);
         let directory = tempfile::tempdir().unwrap();
         let boot = layout.partition(Role::Boot).unwrap().size();
@@ -104,7 +103,7 @@ impl Bench {
             .args(["-serial", "stdio", "-drive", &drive, "-kernel"])
             .arg(self.path("u-boot"))
             .arg("-dtb")
-            .arg(cache().join("rpi2/board.dtb"))
+            .arg(cache().join("parts/kernel-armmp/bcm2836-rpi-2-b.dtb"))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()

@@ -1,6 +1,6 @@
 //! What the environment says of the slots: their order, and which one is on trial.
 
-use failberry_state::Slot;
+use failberry_state::{Slot, SlotsState};
 
 use crate::Environment;
 
@@ -19,7 +19,7 @@ pub struct VariableError {
     got: String,
 }
 
-/// The slots as `board/rpi2/uboot.env` understands them.
+/// The slots as `board/common/uboot.env` understands them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slots {
     /// The order in which they are tried.
@@ -100,5 +100,20 @@ impl Slots {
         self.prefer(slot.other());
         self.trial = Some(slot);
         self.tries = tries.min(MOST_TRIES);
+    }
+}
+
+impl From<Slots> for SlotsState {
+    fn from(slots: Slots) -> Self {
+        let Slots {
+            order,
+            trial,
+            tries,
+        } = slots;
+        Self {
+            order,
+            trial,
+            tries,
+        }
     }
 }

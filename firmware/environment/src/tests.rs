@@ -161,7 +161,7 @@ fn u_boots_own_tools_read_what_is_written_and_are_read() {
         assert!(output.status.success(), "{name} {words:?}: {output:?}");
         String::from_utf8(output.stdout).unwrap()
     };
-    let board = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../board/rpi2/uboot.env");
+    let board = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../board/common/uboot.env");
     let text = fs::read_to_string(board).unwrap();
     let odd = format!("odd={}", text.replace('\n', ";"));
     let mut file = fs::File::options()

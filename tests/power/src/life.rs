@@ -50,7 +50,8 @@ impl Update {
         let mut whole = Part::whole(card);
         let mut slot = Part::slot(card, Slot::B);
         let order = |order: SlotsOrder| {
-            carry_out_on(&order, Some(Slot::A), &mut whole).map_err(|it| it.to_string())
+            let done = carry_out_on(&order, Some(Slot::A), &mut whole);
+            done.map(drop).map_err(|it| it.to_string())
         };
         let source = &mut self.new.as_slice();
         let target = (Slot::B, &mut slot);

@@ -11,6 +11,7 @@ pub mod mistakes;
 pub mod pin;
 pub mod power_cut;
 pub mod shipped;
+mod slot;
 pub mod soak;
 mod steps;
 mod suite;

@@ -14,13 +14,10 @@ use std::{
 use failberry_bench::{
     board::{self, Board},
     net::World,
-    scene::{Kind, Role, Settings, cache, flash, layout, repository, rpi2},
+    scene::{Kind, Role, Settings, flash, layout, repository, rpi2},
 };
 use failberry_environment::{Slots, Stored};
-use failberry_image::{
-    cpio::{Node, Tree},
-    slot,
-};
+use failberry_image::cpio::{Node, Tree};
 use failberry_power::{Card, Geometry, Part, UBoot, Update};
 use failberry_service::SlotsOrder;
 use failberry_state::Slot;
@@ -28,7 +25,7 @@ use failberry_update::BLOCK;
 use fastrand::Rng;
 
 use crate::{
-    Suite,
+    Suite, slot,
     suite::{Outcome, expect},
 };
 
@@ -238,11 +235,5 @@ fn another() -> Outcome<Vec<u8>> {
     tree.put("another", Node::File(0o644, b"another".to_vec()));
     let mut userland = tree.to_archive(0);
     userland.extend(fs::read(repository().join("out/rpi2/userland.cpio.zst"))?);
-    let cache = cache();
-    let parts = slot::Parts {
-        kernel: &fs::read(cache.join("rpi2/zImage"))?,
-        device_tree: &fs::read(cache.join("rpi2/board.dtb"))?,
-        userland: &userland,
-    };
-    Ok(slot::build(&parts, &cache.join("u-boot/rpi2/mkimage"), 0)?)
+    slot::with_userland(&userland)
 }

@@ -1,30 +1,54 @@
-//! The card as it is shipped, on the emulated Raspberry Pi 2B: U-Boot, slot A, and the main job.
+//! The cards as they are shipped, on emulated Raspberry Pis: U-Boot, slot A, and the main job.
 
 use failberry_bench::{
     scene::{Kind, Scene, Setting},
     stick::Sim,
 };
 
-use crate::{Suite, steps, suite::Outcome};
+use crate::{
+    Suite,
+    console::{expect_all, say},
+    steps,
+    suite::{Outcome, Run},
+};
 
-/// Plays the scene.
-pub fn play(suite: &mut Suite) {
-    suite.scene("shipped", &Setting::new("fbs", Kind::Rpi2), |run| {
-        run.step("U-Boot checks slot A and starts it", boots);
-        run.step(
-            "the card is found and its settings are read",
-            reads_the_card,
-        );
-        steps::main_job(run);
-        run.step("stick pulled out and put in; the link comes back", replugs);
-        run.step("a LAN host reaches the internet again", steps::masquerades);
-    });
+/// Plays the scene on the Raspberry Pi 2B; with `all` also on the 3B, in 32 and in 64 bit, and on
+/// the 3B+ with the 3B's card.
+pub fn play(suite: &mut Suite, all: bool) {
+    let mut scene = |name, prefix, kind, tree| {
+        let setting = Setting::new(prefix, kind);
+        suite.scene(name, &setting, |run| main_part(run, tree));
+    };
+    scene("shipped", "fbs", Kind::Rpi2, "bcm2836-rpi-2-b");
+    if all {
+        scene("rpi3", "fby", Kind::Rpi3, "bcm2837-rpi-3-b");
+        scene("rpi3-64", "fby", Kind::Rpi3_64, "bcm2837-rpi-3-b");
+        let plus = "bcm2837-rpi-3-b-plus";
+        scene("rpi3-64-plus", "fby", Kind::Rpi3Plus64, plus);
+    }
 }
 
-fn boots(scene: &mut Scene) -> Outcome {
+fn main_part(run: &mut Run<'_>, tree: &str) {
+    run.step("U-Boot checks slot A and starts it", |scene| {
+        boots(scene, tree)
+    });
+    run.step(
+        "the card is found and its settings are read",
+        reads_the_card,
+    );
+    steps::main_job(run);
+    run.step("stick pulled out and put in; the link comes back", replugs);
+    run.step("a LAN host reaches the internet again", steps::masquerades);
+    run.step("the console tells of the board and its slots", tells);
+}
+
+fn boots(scene: &mut Scene, tree: &str) -> Outcome {
     let console = &scene.board.console;
     console.wait("U-Boot 20", scene.bound(20))?;
     console.wait("Slot a:", scene.bound(20))?;
+    // The tree that fits the board, where a slot has several.
+    let choice = format!("Using '{tree}' configuration");
+    console.wait(&choice, scene.bound(20))?;
     // One check each of kernel, device tree and userland.
     console.wait("sha256+ OK", scene.bound(60))?;
     console.wait("is PID 1, slot a", scene.bound(60))?;
@@ -35,7 +59,7 @@ fn reads_the_card(scene: &mut Scene) -> Outcome {
     scene
         .board
         .console
-        .wait("failberrypi.toml", scene.bound(30))?;
+        .wait("its settings are in force", scene.bound(30))?;
     Ok(())
 }
 
@@ -54,4 +78,11 @@ fn replugs(scene: &mut Scene) -> Outcome {
         .console
         .wait_from(mark, "carrier link is up", scene.bound(10))?;
     Ok(())
+}
+
+fn tells(scene: &mut Scene) -> Outcome {
+    say(scene, "")?;
+    // That of QEMU's sensor, always.
+    expect_all(&say(scene, "status")?, &["20.1 °C"])?;
+    expect_all(&say(scene, "slots")?, &["next start  a, then b"])
 }

@@ -50,7 +50,7 @@ fn main() -> ExitCode {
     first_boot::play(&mut suite);
     console::play(&mut suite);
     faults::play(&mut suite, &choice);
-    shipped::play(&mut suite);
+    shipped::play(&mut suite, choice.all);
     update::play(&mut suite);
     if suite.finish() {
         ExitCode::SUCCESS

@@ -1,5 +1,9 @@
 //! Power over the sockets that a stick can sit in, board by board.
 //!
+//! Which port switches what on which board is as uhubctl's README has it from people with the
+//! boards in their hands (<https://github.com/mvp/uhubctl>, "Raspberry Pi turns power off on all
+//! ports").
+//!
 //! A [`SocketPort`] cannot be made by hand: it comes from a [`Board`], which refuses the port its
 //! wired Ethernet hangs on. Two ways lead to a hub: [`SysfsPower`] is the kernel's own and keeps
 //! the kernel's books right, but needs root; [`HubPower`] needs no more than the hub's usbfs node.
@@ -19,9 +23,11 @@ pub use sysfs::SysfsPower;
 pub enum Board {
     /// 2B and 3B: LAN9514, whose port 2 switches all four sockets.
     Pi2B,
-    /// 3B+: LAN7515, likewise.
+    /// 3B+: LAN7515, likewise; port 1 leads to a second hub in it, with Ethernet and two of the
+    /// sockets, which lose their power with the others.
     Pi3BPlus,
-    /// 4B: VL805, ganged; its USB 2 and USB 3 halves must go off together.
+    /// 4B: VL805, ganged; its USB 2 and USB 3 halves must go off together. Firmware of the
+    /// VL805 from before 00137ad does not switch.
     Pi4B,
     /// QEMU's `virt` with a hub of four ports on its first bus, as the tests have it.
     Virt,

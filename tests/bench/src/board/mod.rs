@@ -1,5 +1,5 @@
-//! The emulated boards: a Raspberry Pi 2B that boots the card image as the real one would, and
-//! QEMU's `virt` machine that runs the same kernel and userland ten times faster.
+//! The emulated boards: Raspberry Pis that boot the card image as the real ones would, and QEMU's
+//! `virt` machine that runs the 2B's kernel and userland ten times faster.
 //!
 //! Takes in images and the namespace its network lies in; gives out a running machine with its
 //! console and the socket on which its USB bus waits for a stick. Ends it when dropped.
@@ -26,9 +26,11 @@ use crate::{net::World, stick::Transport};
 /// What to boot.
 #[derive(Clone, Debug)]
 pub enum Machine {
-    /// Raspberry Pi 2B: U-Boot from the card's FAT partition, then slot A.
-    Rpi2 {
-        /// U-Boot as QEMU loads it (`u-boot.uimage`).
+    /// A Raspberry Pi: U-Boot from the card's FAT partition, then slot A.
+    Pi {
+        /// Which, and in how many bits.
+        model: Model,
+        /// U-Boot as QEMU loads it: `u-boot.uimage` in 32 bit, `u-boot.bin` in 64.
         u_boot: PathBuf,
         /// The device tree that the Pi's firmware would hand to U-Boot.
         device_tree: PathBuf,
@@ -50,11 +52,42 @@ pub enum Machine {
     },
 }
 
+/// A Raspberry Pi of the bench.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Model {
+    /// The 2B.
+    Rpi2,
+    /// The 3B or 3B+ in 32 bit. QEMU starts its own 3B in 64 bit only, so the 2B stands in with the
+    /// device tree of the 3: the same chip around other processors.
+    Rpi3,
+    /// The 3B or 3B+ in 64 bit.
+    Rpi3_64,
+}
+
+impl Model {
+    /// The emulator for its processor, and the machine's name there.
+    const fn emulator(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Rpi2 | Self::Rpi3 => ("qemu-system-arm", "raspi2b"),
+            Self::Rpi3_64 => ("qemu-system-aarch64", "raspi3b"),
+        }
+    }
+
+    /// How many serial ports come before the one with the console.
+    const fn silent_serial_ports(self) -> usize {
+        match self {
+            // The first leads to the radio, the mini UART to the pins.
+            Self::Rpi3 | Self::Rpi3_64 => 1,
+            Self::Rpi2 => 0,
+        }
+    }
+}
+
 impl Machine {
     /// How a stick must speak to the machine's USB host controller.
     pub const fn transport(&self) -> Transport {
         match self {
-            Self::Rpi2 { .. } => Transport::Interrupt,
+            Self::Pi { .. } => Transport::Interrupt,
             Self::Virt { .. } => Transport::Bulk,
         }
     }
@@ -62,15 +95,23 @@ impl Machine {
     /// The card in its slot.
     pub const fn card(&mut self) -> &mut Card {
         match self {
-            Self::Rpi2 { card, .. } | Self::Virt { card, .. } => card,
+            Self::Pi { card, .. } | Self::Virt { card, .. } => card,
         }
     }
 
-    /// The serial port's name in `arguments`, and what it costs in time compared with `virt`.
-    pub const fn name(&self) -> &'static str {
+    /// The emulator for its processor.
+    const fn emulator(&self) -> &'static str {
         match self {
-            Self::Rpi2 { .. } => "rpi2",
-            Self::Virt { .. } => "virt",
+            Self::Pi { model, .. } => model.emulator().0,
+            Self::Virt { .. } => "qemu-system-arm",
+        }
+    }
+
+    /// How many serial ports come before the one with the console.
+    const fn silent_serial_ports(&self) -> usize {
+        match self {
+            Self::Pi { model, .. } => model.silent_serial_ports(),
+            Self::Virt { .. } => 0,
         }
     }
 
@@ -88,16 +129,17 @@ impl Machine {
             socket("spare", &sockets.spare),
         ];
         match self {
-            Self::Rpi2 {
+            Self::Pi {
+                model,
                 u_boot,
                 device_tree,
                 card,
             } => {
-                add(&["-machine", "raspi2b"]);
+                add(&["-machine", model.emulator().1]);
                 add(&["-kernel", &text(u_boot), "-dtb", &text(device_tree)]);
                 add(&["-drive", &card.drive("sd")]);
                 add(&["-netdev", &tap, "-chardev", &stick]);
-                // As on the board: Ethernet is the hub's first port, the sockets are the others.
+                // As on the boards: Ethernet is the hub's first port, the sockets are the others.
                 add(&["-device", "usb-hub,id=hub,port=1,ports=4,port-power=on"]);
                 add(&[
                     "-device",
@@ -159,7 +201,8 @@ impl Machine {
 }
 
 /// What stands for U-Boot's `board_args` on `virt`; the rest is as the real board has it.
-const VIRT_ARGS: &str = "failberry.board=virt failberry.card=vda failberry.slot=a";
+const VIRT_ARGS: &str =
+    "failberry.board=virt failberry.card=vda failberry.slot=a console=ttyAMA0,115200";
 
 /// The hand goes first; it becomes PID 1 as it is shipped.
 const HAND_ARGS: &str = " rdinit=/saboteur";
@@ -198,7 +241,7 @@ impl Board {
         let orders = format!("unix:{},server=on,wait=off", monitor.display());
         arguments.extend(["-qmp".to_owned(), orders]);
         let log = directory.join("qemu.log");
-        let mut qemu = qemu::start(world.router(), &arguments, &console, &log)?;
+        let mut qemu = qemu::start(&machine, world.router(), &arguments, &console, &log)?;
         let stream = qemu.connect(&console)?;
         let console = Console::listen(stream, &directory.join("console.log"))?;
         let monitor = Monitor::open(qemu.connect(&monitor)?).map_err(BoardError::io("monitor"))?;

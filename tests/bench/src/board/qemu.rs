@@ -9,10 +9,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::BoardError;
+use super::{BoardError, Machine};
 use crate::net::Namespace;
-
-const PROGRAM: &str = "qemu-system-arm";
 
 /// QEMU opens its sockets in its first second even on a busy machine.
 const LISTENING: Duration = Duration::from_secs(20);
@@ -22,12 +20,14 @@ const STEP: Duration = Duration::from_millis(20);
 
 /// A running QEMU; killed when dropped.
 pub(super) struct Qemu {
+    program: &'static str,
     child: Child,
     log: PathBuf,
 }
 
-/// Starts QEMU inside `namespace`; it waits until somebody connects to `console`.
+/// Starts `machine` with QEMU inside `namespace`; it waits until somebody connects to `console`.
 pub(super) fn start(
+    machine: &Machine,
     namespace: &Namespace,
     arguments: &[String],
     console: &Path,
@@ -40,19 +40,22 @@ pub(super) fn start(
         "socket,id=console,path={},server=on,wait=on",
         console.display()
     );
+    let program = machine.emulator();
     let child = namespace
         // It must not outlive whoever started it, however that ends.
         .command("setpriv")
-        .args(["--pdeathsig", "KILL", PROGRAM])
+        .args(["--pdeathsig", "KILL", program])
         .args(["-display", "none", "-nodefaults", "-no-user-config"])
+        .args(["-serial", "null"].repeat(machine.silent_serial_ports()))
         .args(["-chardev", &serial, "-serial", "chardev:console"])
         .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(stderr)
         .spawn()
-        .map_err(BoardError::io(PROGRAM))?;
+        .map_err(BoardError::io(program))?;
     Ok(Qemu {
+        program,
         child,
         log: log.to_owned(),
     })
@@ -70,7 +73,11 @@ impl Qemu {
                 }
                 Err(_) => {}
             }
-            if let Some(status) = self.child.try_wait().map_err(BoardError::io(PROGRAM))? {
+            if let Some(status) = self
+                .child
+                .try_wait()
+                .map_err(BoardError::io(self.program))?
+            {
                 return Err(BoardError::Ended {
                     status: status.to_string(),
                     stderr: fs::read_to_string(&self.log).unwrap_or_default(),

@@ -8,12 +8,14 @@ use std::{
 };
 
 use failberry_image::{
+    board::{Board, Processor},
     cpio::{Node, Tree},
+    environment,
     layout::Layout,
 };
 
 use super::SceneError;
-use crate::board::{Card, Machine};
+use crate::board::{Card, Machine, Model};
 
 /// QEMU takes SD cards of a power of two only.
 const CARD_BYTES: u64 = 128 << 20;
@@ -23,28 +25,59 @@ const CARD_BYTES: u64 = 128 << 20;
 pub enum Kind {
     /// The Raspberry Pi 2B with the shipped card.
     Rpi2,
+    /// The Raspberry Pi 3B with the shipped card, in 32 bit.
+    Rpi3,
+    /// The same in 64 bit.
+    Rpi3_64,
+    /// The Raspberry Pi 3B+ with the card of the 3B, in 64 bit.
+    Rpi3Plus64,
     /// The fast board for behaviour.
     Virt,
 }
 
 impl Kind {
-    /// Where the build has left its card. For the real board `FAILBERRY_CARD` may name another
+    /// Its name below `board/` and `out/`.
+    const fn board(self) -> &'static str {
+        match self {
+            Self::Rpi2 => "rpi2",
+            Self::Rpi3 => "rpi3",
+            Self::Rpi3_64 | Self::Rpi3Plus64 => "rpi3_64",
+            Self::Virt => "virt",
+        }
+    }
+
+    /// Where the build has left its card. For the Raspberry Pi 2B `FAILBERRY_CARD` may name another
     /// such directory, for instance Buildroot's.
     fn directory(self) -> PathBuf {
-        let out = repository().join("out");
+        let made = repository().join("out").join(self.board());
         match self {
-            Self::Rpi2 => {
-                env::var_os("FAILBERRY_CARD").map_or_else(|| out.join("rpi2"), PathBuf::from)
-            }
-            Self::Virt => out.join("virt"),
+            Self::Rpi2 => env::var_os("FAILBERRY_CARD").map_or(made, PathBuf::from),
+            _ => made,
         }
+    }
+
+    /// What the bench has in its place; nothing for `virt`, which is no Pi.
+    const fn model(self) -> Option<Model> {
+        match self {
+            Self::Rpi2 => Some(Model::Rpi2),
+            Self::Rpi3 => Some(Model::Rpi3),
+            Self::Rpi3_64 | Self::Rpi3Plus64 => Some(Model::Rpi3_64),
+            Self::Virt => None,
+        }
+    }
+
+    /// The device tree that the Pi's firmware would take.
+    fn device_tree(self, board: &Board) -> PathBuf {
+        let number = usize::from(self == Self::Rpi3Plus64);
+        let name = board.device_trees.get(number).map_or("", String::as_str);
+        PathBuf::from(format!("{name}.dtb"))
     }
 
     /// How much longer things take than on `virt`, at most.
     pub const fn patience(self) -> u32 {
         match self {
-            Self::Rpi2 => 4,
             Self::Virt => 1,
+            _ => 4,
         }
     }
 }
@@ -69,36 +102,47 @@ pub(super) fn machine(
     settings: &str,
     hand: bool,
 ) -> Result<Machine, SceneError> {
-    let made = kind.directory();
     let path = directory.join("card.img");
     flash(kind, &path, settings)?;
     let card = Card::sound(path);
-    let parts = cache().join("rpi2");
-    Ok(match kind {
-        Kind::Rpi2 => rpi2(card)?,
-        Kind::Virt => Machine::Virt {
-            kernel: existing(parts.join("zImage"))?,
-            userland: match existing(made.join("userland.cpio.zst"))? {
-                shipped if hand => with_hand(&shipped, directory)?,
-                shipped => shipped,
-            },
-            kernel_args: kernel_args()?,
-            card,
-            hand,
+    if let Some(model) = kind.model() {
+        return pi(kind, model, card);
+    }
+    let board = Board::read(&board_dir(), kind.board())?;
+    let parts = cache().join("parts").join(&board.kernel);
+    Ok(Machine::Virt {
+        kernel: existing(parts.join(board.processor.kernel_file()))?,
+        userland: match existing(kind.directory().join("userland.cpio.zst"))? {
+            shipped if hand => with_hand(&shipped, directory)?,
+            shipped => shipped,
         },
+        kernel_args: kernel_args()?,
+        card,
+        hand,
     })
 }
 
-/// The real board with `card` in its slot.
+fn pi(kind: Kind, model: Model, card: Card) -> Result<Machine, SceneError> {
+    let made = kind.directory();
+    let board = Board::read(&board_dir(), kind.board())?;
+    let parts = cache().join("parts").join(&board.kernel);
+    Ok(Machine::Pi {
+        model,
+        u_boot: existing(made.join(match board.processor {
+            Processor::Armv7 => "u-boot.uimage",
+            Processor::Aarch64 => "u-boot.bin",
+        }))?,
+        device_tree: existing(parts.join(kind.device_tree(&board)))?,
+        card,
+    })
+}
+
+/// The Raspberry Pi 2B with `card` in its slot.
 ///
 /// # Errors
 /// The build has not left what it boots by.
 pub fn rpi2(card: Card) -> Result<Machine, SceneError> {
-    Ok(Machine::Rpi2 {
-        u_boot: existing(Kind::Rpi2.directory().join("u-boot.uimage"))?,
-        device_tree: existing(cache().join("rpi2/board.dtb"))?,
-        card,
-    })
+    pi(Kind::Rpi2, Model::Rpi2, card)
 }
 
 /// Writes the card that was built to `card`, with these settings.
@@ -115,8 +159,8 @@ pub fn flash(kind: Kind, card: &Path, settings: &str) -> Result<(), SceneError> 
         .map_err(SceneError::io(card.display()))?;
     let layout = layout()?;
     failberry_image::card::set_config(card, &layout, settings)?;
-    if kind == Kind::Rpi2 {
-        suit_the_emulation(card, &layout)?;
+    if kind != Kind::Virt {
+        suit_the_emulation(kind, card, &layout)?;
     }
     Ok(())
 }
@@ -146,8 +190,8 @@ fn with_hand(shipped: &Path, directory: &Path) -> Result<PathBuf, SceneError> {
 /// resets as soon as that is set, however long the time. Four processors: where this machine has
 /// fewer, they wait for one another for half a minute whenever a module changes the kernel's code.
 /// Starting in a time that a real board would not take half of: an update on trial gets more.
-fn suit_the_emulation(card: &Path, layout: &Layout) -> Result<(), SceneError> {
-    let mut variables = environment()?;
+fn suit_the_emulation(kind: Kind, card: &Path, layout: &Layout) -> Result<(), SceneError> {
+    let mut variables = environment::of_board(&board_dir(), kind.board())?;
     for variable in &mut variables {
         if variable.starts_with("board_args=") {
             variable.push_str(" failberry.watchdog=off maxcpus=2 failberry.trial=300");
@@ -156,7 +200,7 @@ fn suit_the_emulation(card: &Path, layout: &Layout) -> Result<(), SceneError> {
     let place = &layout.environment;
     let size = usize::try_from(place.size).unwrap_or(usize::MAX);
     // Newer than both copies that the build has written.
-    let block = failberry_image::environment::block(&variables, size, 2)?;
+    let block = environment::block(&variables, size, 2)?;
     OpenOptions::new()
         .write(true)
         .open(card)
@@ -164,22 +208,19 @@ fn suit_the_emulation(card: &Path, layout: &Layout) -> Result<(), SceneError> {
         .map_err(SceneError::io(card.display()))
 }
 
-/// The variables of the real board's U-Boot.
-fn environment() -> Result<Vec<String>, SceneError> {
-    let path = repository().join("board/rpi2/uboot.env");
-    let text = fs::read_to_string(&path).map_err(SceneError::io(path.display()))?;
-    Ok(failberry_image::environment::variables(&text)?)
+fn board_dir() -> PathBuf {
+    repository().join("board")
 }
 
-/// What U-Boot's environment tells the kernel on the real board, whatever the board.
+/// What U-Boot's environment tells the kernel on every board.
 fn kernel_args() -> Result<String, SceneError> {
-    let variables = environment()?;
+    let variables = environment::of_board(&board_dir(), Kind::Rpi2.board())?;
     let of = |name: &str| {
         variables
             .iter()
             .find_map(|variable| variable.strip_prefix(name))
     };
-    let words = ["console_args=", "quick_args="].into_iter().filter_map(of);
+    let words = ["log_args=", "quick_args="].into_iter().filter_map(of);
     Ok(words.collect::<Vec<_>>().join(" "))
 }
 

@@ -191,8 +191,11 @@ fn update(scene: &Scene, laptop: &Laptop) -> Outcome<Vec<(&'static str, String)>
         ("of which going down", seconds(down)),
         (
             "of which U-Boot, with QEMU's slow card",
-            seconds(loaded - down),
+            seconds(loaded.saturating_sub(down)),
         ),
-        ("of which kernel start to traffic", seconds(flows - loaded)),
+        (
+            "of which kernel start to traffic",
+            seconds(flows.saturating_sub(loaded)),
+        ),
     ])
 }
