@@ -76,10 +76,12 @@ test-all: test ## `make test` and what takes longer, other boards among it
 	$(CARGO) test --package failberry-system-tests --test system -- faults --all
 	$(CARGO) test --package failberry-system-tests --test system -- rpi3 --all
 	$(CARGO) test --package failberry-interop --test interop -- --all
+	$(CARGO) test --package failberry-system-tests --test system -- power-cut
 	$(CARGO) test --package failberry-system-tests --test system -- soak
 
 bench: image saboteur ## the figures of the README, measured on the built image
 	@$(BENCH_PROGRAMS)
+	@$(CARGO) build --quiet --package failberry-tool
 	@$(BENCH) measure
 	@$(CARGO) run --quiet --package failberry-interop --bin ppp_timing
 	$(CARGO) bench --quiet --package tokio-modem --bench framing
@@ -90,5 +92,5 @@ TARGET = all
 SECONDS = 60
 
 # SECONDS is bash's own in the environment of a script.
-fuzz: ## fuzz tokio-modem, each target for SECONDS=60, or only TARGET=hdlc
+fuzz: ## fuzz modem, bundles and environment, each target for SECONDS=60, or only TARGET=hdlc
 	@env --unset=SECONDS board/fuzz.sh $(TARGET) $(SECONDS)

@@ -37,9 +37,15 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
+        Self::with(|_| ())
+    }
+
+    /// With U-Boot's variables changed.
+    fn with(change: impl FnOnce(&mut Vec<String>)) -> Self {
         let board = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let layout = Layout::read(&board.join("layout.toml")).unwrap();
-        let variables = environment::of_board(&board, "rpi2").unwrap();
+        let mut variables = environment::of_board(&board, "rpi2").unwrap();
+        change(&mut variables);
         let directory = tempfile::tempdir().unwrap();
         let boot = layout.partition(Role::Boot).unwrap().size();
         let kept = layout.partition(Role::Data).unwrap().size();
@@ -176,4 +182,43 @@ fn u_boot_reads_what_we_write_and_we_read_what_it_saves() {
     let [a, b] = ["Slot a:", "Slot b:"].map(|slot| said.find(slot).unwrap());
     assert!(b < a, "{said}");
     assert_eq!(bench.slots().order, [Slot::B, Slot::A]);
+}
+
+#[test]
+#[ignore = "needs board/setup"]
+fn the_kernel_is_told_whether_its_slot_is_on_trial() {
+    let bench = Bench::with(|variables| {
+        variables.retain(|variable| !variable.starts_with("bootcmd="));
+        // All but the start itself.
+        let told = "run choose; for slot in ${order}; do run tell; printenv bootargs; done";
+        variables.push(format!("bootcmd={told}; echo \"{END}\""));
+    });
+    bench.change(|slots| slots.begin_trial(Slot::B, 1));
+    let told = || {
+        let said = bench.start();
+        let mut starts = Vec::new();
+        for line in said
+            .lines()
+            .filter_map(|line| line.strip_prefix("bootargs="))
+        {
+            let words: Vec<_> = line.split_ascii_whitespace().collect();
+            let slot = words
+                .iter()
+                .find_map(|word| word.strip_prefix("failberry.slot="));
+            assert!(words.contains(&"failberry.board=rpi2"), "{said}");
+            assert!(words.contains(&"console=ttyAMA0,115200"), "{said}");
+            let on_trial = words.contains(&"failberry.on_trial");
+            starts.push((slot.unwrap().to_owned(), on_trial));
+        }
+        starts
+    };
+    let start = |slot: &str, on_trial| (slot.to_owned(), on_trial);
+    // Should slot A be the one that starts in its place, it is the good one.
+    let on_trial = [start("b", true), start("a", false), start("b", true)];
+    assert_eq!(told(), on_trial);
+    assert_eq!(told(), [start("a", false), start("b", false)]);
+    // Nothing of it is kept.
+    for name in ["on_trial", "bootargs"] {
+        assert_eq!(bench.stored().get(name), None, "{name}");
+    }
 }

@@ -102,37 +102,54 @@ pub(super) fn machine(
     settings: &str,
     hand: bool,
 ) -> Result<Machine, SceneError> {
-    let made = kind.directory();
     let path = directory.join("card.img");
     flash(kind, &path, settings)?;
     let card = Card::sound(path);
+    if let Some(model) = kind.model() {
+        return pi(kind, model, card);
+    }
     let board = Board::read(&board_dir(), kind.board())?;
     let parts = cache().join("parts").join(&board.kernel);
-    Ok(match kind.model() {
-        Some(model) => Machine::Pi {
-            model,
-            u_boot: existing(made.join(match board.processor {
-                Processor::Armv7 => "u-boot.uimage",
-                Processor::Aarch64 => "u-boot.bin",
-            }))?,
-            device_tree: existing(parts.join(kind.device_tree(&board)))?,
-            card,
+    Ok(Machine::Virt {
+        kernel: existing(parts.join(board.processor.kernel_file()))?,
+        userland: match existing(kind.directory().join("userland.cpio.zst"))? {
+            shipped if hand => with_hand(&shipped, directory)?,
+            shipped => shipped,
         },
-        None => Machine::Virt {
-            kernel: existing(parts.join(board.processor.kernel_file()))?,
-            userland: match existing(made.join("userland.cpio.zst"))? {
-                shipped if hand => with_hand(&shipped, directory)?,
-                shipped => shipped,
-            },
-            kernel_args: kernel_args()?,
-            card,
-            hand,
-        },
+        kernel_args: kernel_args()?,
+        card,
+        hand,
     })
 }
 
+fn pi(kind: Kind, model: Model, card: Card) -> Result<Machine, SceneError> {
+    let made = kind.directory();
+    let board = Board::read(&board_dir(), kind.board())?;
+    let parts = cache().join("parts").join(&board.kernel);
+    Ok(Machine::Pi {
+        model,
+        u_boot: existing(made.join(match board.processor {
+            Processor::Armv7 => "u-boot.uimage",
+            Processor::Aarch64 => "u-boot.bin",
+        }))?,
+        device_tree: existing(parts.join(kind.device_tree(&board)))?,
+        card,
+    })
+}
+
+/// The Raspberry Pi 2B with `card` in its slot.
+///
+/// # Errors
+/// The build has not left what it boots by.
+pub fn rpi2(card: Card) -> Result<Machine, SceneError> {
+    pi(Kind::Rpi2, Model::Rpi2, card)
+}
+
 /// Writes the card that was built to `card`, with these settings.
-pub(super) fn flash(kind: Kind, card: &Path, settings: &str) -> Result<(), SceneError> {
+///
+/// # Errors
+/// It was not built, or cannot be written.
+pub fn flash(kind: Kind, card: &Path, settings: &str) -> Result<(), SceneError> {
     let original = existing(kind.directory().join("card.img"))?;
     fs::copy(&original, card).map_err(SceneError::io(card.display()))?;
     OpenOptions::new()
@@ -149,7 +166,10 @@ pub(super) fn flash(kind: Kind, card: &Path, settings: &str) -> Result<(), Scene
 }
 
 /// Where things lie on a card.
-pub(super) fn layout() -> Result<Layout, SceneError> {
+///
+/// # Errors
+/// `board/layout.toml` cannot be read.
+pub fn layout() -> Result<Layout, SceneError> {
     Ok(Layout::read(&repository().join("board/layout.toml"))?)
 }
 

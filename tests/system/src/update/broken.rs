@@ -1,16 +1,9 @@
 //! An image that U-Boot starts and that comes to nothing: its only program ends at once, which
 //! the kernel takes for the end of the world.
 
-use std::{path::Path, process::Command};
+use failberry_image::cpio::{Node, Tree};
 
-use failberry_bench::scene::{cache, repository};
-use failberry_image::{
-    board::Board,
-    cpio::{Node, Tree},
-    slot,
-};
-
-use crate::suite::Outcome;
+use crate::{slot, suite::Outcome};
 
 /// Where the program lies in memory.
 const BASE: u32 = 0x1_0000;
@@ -21,45 +14,14 @@ const HEADERS: u32 = 52 + 32;
 /// `exit(7)` for ARM: the number of the call in r7, its argument in r0.
 const EXIT: [u32; 3] = [0xE3A0_7001, 0xE3A0_0007, 0xEF00_0000];
 
-/// The slot's image, with the kernel of the one that is shipped.
-pub(super) fn slot(shipped: &Path) -> Outcome<Vec<u8>> {
+/// The slot's image.
+pub(super) fn slot() -> Outcome<Vec<u8>> {
     let mut tree = Tree::default();
     tree.put("dev", Node::Directory(0o755));
     tree.put("dev/console", Node::Device(0o600, 5, 1));
     tree.put("init", Node::File(0o755, program()));
     let userland = tree.to_archive(0);
-    let board = Board::read(&repository().join("board"), "rpi2")?;
-    let trees = board.device_trees.iter();
-    let device_trees: Outcome<Vec<_>> = trees
-        .map(|name| Ok((name.clone(), part(shipped, name)?)))
-        .collect();
-    let parts = slot::Parts {
-        processor: board.processor,
-        kernel: &part(shipped, "kernel")?,
-        device_trees: &device_trees?,
-        userland: &userland,
-    };
-    Ok(slot::build(
-        &parts,
-        &cache().join("u-boot/rpi2/mkimage"),
-        0,
-    )?)
-}
-
-/// One image out of a FIT, which is a device tree.
-fn part(slot: &Path, name: &str) -> Outcome<Vec<u8>> {
-    let node = format!("/images/{name}");
-    let mut fdtget = Command::new("fdtget");
-    let output = fdtget.args(["-t", "bx"]).arg(slot).args([&node, "data"]);
-    let output = output.output()?;
-    if !output.status.success() {
-        return Err(String::from_utf8_lossy(&output.stderr).into());
-    }
-    let text = String::from_utf8(output.stdout)?;
-    let bytes = text.split_ascii_whitespace();
-    Ok(bytes
-        .map(|byte| u8::from_str_radix(byte, 16))
-        .collect::<Result<_, _>>()?)
+    slot::with_userland(&userland)
 }
 
 /// A static program for 32-bit ARM (EABI 5).
