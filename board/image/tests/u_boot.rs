@@ -7,6 +7,7 @@
 use std::{
     env, fs,
     io::{BufRead, BufReader},
+    os::unix::fs::FileExt,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::mpsc,
@@ -68,6 +69,10 @@ impl Bench {
         self.directory.path().join(name)
     }
 
+    fn device_tree(&self) -> PathBuf {
+        cache().join("parts/kernel-armmp/bcm2836-rpi-2-b.dtb")
+    }
+
     fn card(&self) -> fs::File {
         let path = self.path("card");
         fs::File::options()
@@ -103,7 +108,7 @@ impl Bench {
             .args(["-serial", "stdio", "-drive", &drive, "-kernel"])
             .arg(self.path("u-boot"))
             .arg("-dtb")
-            .arg(cache().join("parts/kernel-armmp/bcm2836-rpi-2-b.dtb"))
+            .arg(self.device_tree())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
@@ -221,4 +226,26 @@ fn the_kernel_is_told_whether_its_slot_is_on_trial() {
     for name in ["on_trial", "bootargs"] {
         assert_eq!(bench.stored().get(name), None, "{name}");
     }
+}
+
+/// QEMU's watchdog bites as soon as it is set, however long the time: what can be seen is that
+/// each trial sets it, and nothing else does.
+#[test]
+#[ignore = "needs board/setup"]
+fn a_trial_is_started_under_the_watchdog() {
+    let bench = Bench::new();
+    // U-Boot takes any device tree for a slot, up to the start itself.
+    let tree = fs::read(bench.device_tree()).unwrap();
+    let layout = Layout::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../layout.toml"));
+    let place = layout.unwrap().partition(Role::SlotB).unwrap().bytes();
+    bench.card().write_all_at(&tree, place.start).unwrap();
+    bench.change(|slots| slots.begin_trial(Slot::B, 2));
+    let said = bench.start();
+    let starts = said.matches("U-Boot 20").count();
+    assert_eq!(starts, 3, "{said}");
+    for told in ["1 tries left", "0 tries left", "Slot b is given up"] {
+        assert_eq!(said.matches(told).count(), 1, "{told}: {said}");
+    }
+    // In the last of them slot B is tried without, and does not start.
+    assert!(said.contains("Slot b does not start."), "{said}");
 }

@@ -186,7 +186,7 @@ fn with_hand(shipped: &Path, directory: &Path) -> Result<PathBuf, SceneError> {
     Ok(path)
 }
 
-/// Tells the kernel by U-Boot's environment on `card` what QEMU's Pi cannot do. The watchdog: it
+/// Tells U-Boot and the kernel by the environment on `card` what QEMU's Pi cannot do. The watchdog: it
 /// resets as soon as that is set, however long the time. Four processors: where this machine has
 /// fewer, they wait for one another for half a minute whenever a module changes the kernel's code.
 /// Starting in a time that a real board would not take half of: an update on trial gets more.
@@ -195,6 +195,9 @@ fn suit_the_emulation(kind: Kind, card: &Path, layout: &Layout) -> Result<(), Sc
     for variable in &mut variables {
         if variable.starts_with("board_args=") {
             variable.push_str(" failberry.watchdog=off maxcpus=2 failberry.trial=300");
+        }
+        if variable.starts_with("watchdog=") {
+            variable.truncate("watchdog=".len());
         }
     }
     let place = &layout.environment;
