@@ -1,8 +1,8 @@
-//! Our U-Boot itself, on QEMU's Pi: it reads what the box writes into its environment, and the box
+//! Our U-Boot itself, on QEMU's Pis: it reads what the box writes into its environment, and the box
 //! reads what U-Boot saves. No slot holds an image, so that nothing but this happens.
 
 // A test that meets the unexpected should stop there and say so.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::panic, clippy::unwrap_used)]
 
 use std::{
     env, fs,
@@ -16,7 +16,12 @@ use std::{
 };
 
 use failberry_environment::{Environment, Slots, Stored};
-use failberry_image::{card, data, environment, fat, layout::Layout, layout::Role, uimage};
+use failberry_image::{
+    board::{Board, Processor},
+    card, data, environment, fat,
+    layout::{Layout, Role},
+    uimage,
+};
 use failberry_state::Slot;
 
 /// U-Boot comes to its end in a second; on a busy machine it takes its time.
@@ -32,20 +37,34 @@ fn cache() -> PathBuf {
     )
 }
 
+/// What QEMU has for a board: emulator, machine, and how many serial ports come before the one
+/// with the console. It starts its 3B in 64 bit only: in 32 bit the 2B stands in for it.
+fn emulation(board: &str) -> (&'static str, &'static str, usize) {
+    match board {
+        "rpi2" => ("qemu-system-arm", "raspi2b", 0),
+        "rpi3" => ("qemu-system-arm", "raspi2b", 1),
+        "rpi3_64" => ("qemu-system-aarch64", "raspi3b", 1),
+        "rpi4_64" => ("qemu-system-aarch64", "raspi4b", 1),
+        other => panic!("QEMU has nothing for {other}"),
+    }
+}
+
 struct Bench {
+    board: Board,
     directory: tempfile::TempDir,
 }
 
 impl Bench {
-    fn new() -> Self {
-        Self::with(|_| ())
+    fn new(name: &str) -> Self {
+        Self::with(name, |_| ())
     }
 
     /// With U-Boot's variables changed.
-    fn with(change: impl FnOnce(&mut Vec<String>)) -> Self {
-        let board = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let layout = Layout::read(&board.join("layout.toml")).unwrap();
-        let mut variables = environment::of_board(&board, "rpi2").unwrap();
+    fn with(name: &str, change: impl FnOnce(&mut Vec<String>)) -> Self {
+        let boards = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let board = Board::read(&boards, name).unwrap();
+        let layout = Layout::read(&boards.join("layout.toml")).unwrap();
+        let mut variables = environment::of_board(&boards, name).unwrap();
         change(&mut variables);
         let directory = tempfile::tempdir().unwrap();
         let boot = layout.partition(Role::Boot).unwrap().size();
@@ -56,21 +75,41 @@ impl Bench {
             data: &data::volume(kept, 0).unwrap(),
             environment: Some(&variables),
         };
-        let bench = Self { directory };
+        let parts = cache().join("parts").join(&board.kernel);
+        let tree = parts.join(format!("{}.dtb", board.device_trees.first().unwrap()));
+        let bench = Self { board, directory };
+        fs::copy(tree, bench.path("device-tree")).unwrap();
+        if name == "rpi4_64" {
+            bench.put_the_card_where_qemu_has_it();
+        }
         card::write(&bench.path("card"), &layout, &contents).unwrap();
         // QEMU takes SD cards of a power of two only.
         bench.card().set_len(128 << 20).unwrap();
-        let u_boot = fs::read(cache().join("u-boot/rpi2/u-boot.bin")).unwrap();
-        fs::write(bench.path("u-boot"), uimage::wrap(&u_boot)).unwrap();
+        let u_boot = fs::read(cache().join("u-boot").join(name).join("u-boot.bin")).unwrap();
+        let u_boot = match bench.board.processor {
+            Processor::Armv7 => uimage::wrap(&u_boot),
+            Processor::Aarch64 => u_boot,
+        };
+        fs::write(bench.path("u-boot"), u_boot).unwrap();
         bench
+    }
+
+    /// QEMU's 4B has the card at the controller that leads to the radio on the real one.
+    fn put_the_card_where_qemu_has_it(&self) {
+        let radio = "/soc/mmc@7e300000";
+        for words in [
+            [radio, "status", "okay"],
+            ["/aliases", "mmc0", radio],
+            ["/emmc2bus/mmc@7e340000", "status", "disabled"],
+        ] {
+            let mut fdtput = Command::new("fdtput");
+            fdtput.args(["-t", "s"]).arg(self.path("device-tree"));
+            assert!(fdtput.args(words).status().unwrap().success());
+        }
     }
 
     fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
-    }
-
-    fn device_tree(&self) -> PathBuf {
-        cache().join("parts/kernel-armmp/bcm2836-rpi-2-b.dtb")
     }
 
     fn card(&self) -> fs::File {
@@ -103,12 +142,14 @@ impl Bench {
     /// What U-Boot says until it knows that no slot starts.
     fn start(&self) -> String {
         let drive = format!("file={},if=sd,format=raw", self.path("card").display());
-        let mut qemu = Command::new("qemu-system-arm")
-            .args(["-machine", "raspi2b", "-display", "none", "-nodefaults"])
+        let (emulator, machine, silent) = emulation(&self.board.name);
+        let mut qemu = Command::new(emulator)
+            .args(["-machine", machine, "-display", "none", "-nodefaults"])
+            .args(["-serial", "null"].repeat(silent))
             .args(["-serial", "stdio", "-drive", &drive, "-kernel"])
             .arg(self.path("u-boot"))
             .arg("-dtb")
-            .arg(self.device_tree())
+            .arg(self.path("device-tree"))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
@@ -140,7 +181,7 @@ impl Bench {
 #[test]
 #[ignore = "needs board/setup"]
 fn u_boot_reads_what_we_write_and_we_read_what_it_saves() {
-    let bench = Bench::new();
+    let bench = Bench::new("rpi2");
     let as_built = bench.stored();
     bench.change(|slots| slots.begin_trial(Slot::B, 2));
     for left in [1, 0] {
@@ -192,7 +233,7 @@ fn u_boot_reads_what_we_write_and_we_read_what_it_saves() {
 #[test]
 #[ignore = "needs board/setup"]
 fn the_kernel_is_told_whether_its_slot_is_on_trial() {
-    let bench = Bench::with(|variables| {
+    let bench = Bench::with("rpi2", |variables| {
         variables.retain(|variable| !variable.starts_with("bootcmd="));
         // All but the start itself.
         let told = "run choose; for slot in ${order}; do run tell; printenv bootargs; done";
@@ -233,9 +274,9 @@ fn the_kernel_is_told_whether_its_slot_is_on_trial() {
 #[test]
 #[ignore = "needs board/setup"]
 fn a_trial_is_started_under_the_watchdog() {
-    let bench = Bench::new();
+    let bench = Bench::new("rpi2");
     // U-Boot takes any device tree for a slot, up to the start itself.
-    let tree = fs::read(bench.device_tree()).unwrap();
+    let tree = fs::read(bench.path("device-tree")).unwrap();
     let layout = Layout::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../layout.toml"));
     let place = layout.unwrap().partition(Role::SlotB).unwrap().bytes();
     bench.card().write_all_at(&tree, place.start).unwrap();
@@ -248,4 +289,24 @@ fn a_trial_is_started_under_the_watchdog() {
     }
     // In the last of them slot B is tried without, and does not start.
     assert!(said.contains("Slot b does not start."), "{said}");
+}
+
+#[test]
+#[ignore = "needs board/setup"]
+fn u_boot_of_the_other_boards_reads_and_writes_their_card() {
+    for board in ["rpi3", "rpi3_64", "rpi4_64"] {
+        let bench = Bench::new(board);
+        bench.change(|slots| slots.begin_trial(Slot::B, 2));
+        let said = bench.start();
+        let trial = "Slot b is on trial, 1 tries left after this one.";
+        assert!(said.contains(trial), "{board}: {said}");
+        let slots = bench.slots();
+        assert_eq!((slots.trial, slots.tries), (Some(Slot::B), 1), "{board}");
+        let args = bench.stored().get("board_args").map(str::to_owned);
+        let args = args.unwrap_or_default();
+        assert!(
+            args.starts_with(&format!("failberry.board={board} ")),
+            "{args}"
+        );
+    }
 }

@@ -44,7 +44,9 @@ fn main_part(run: &mut Run<'_>, tree: &str) {
 
 fn boots(scene: &mut Scene, tree: &str) -> Outcome {
     let console = &scene.board.console;
-    console.wait("U-Boot 20", scene.bound(20))?;
+    // Its first words, where the mini UART is the console: that is ready only then.
+    let environment = "Loading Environment from MMC... Reading";
+    console.wait(environment, scene.bound(20))?;
     console.wait("Slot a:", scene.bound(20))?;
     // The tree that fits the board, where a slot has several.
     let choice = format!("Using '{tree}' configuration");
