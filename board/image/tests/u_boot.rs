@@ -39,15 +39,12 @@ fn cache() -> PathBuf {
 
 /// What QEMU has for a board: emulator, machine, and how many serial ports come before the one
 /// with the console. It starts its 3B in 64 bit only: in 32 bit the 2B stands in for it.
-fn emulation(board: &str) -> (&'static str, &'static str, usize) {
-    match board {
-        "rpi2" => ("qemu-system-arm", "raspi2b", 0),
-        "rpi3" => ("qemu-system-arm", "raspi2b", 1),
-        "rpi3_64" => ("qemu-system-aarch64", "raspi3b", 1),
-        "rpi4_64" => ("qemu-system-aarch64", "raspi4b", 1),
-        other => panic!("QEMU has nothing for {other}"),
-    }
-}
+const EMULATIONS: [(&str, &str, &str, usize); 4] = [
+    ("rpi2", "qemu-system-arm", "raspi2b", 0),
+    ("rpi3", "qemu-system-arm", "raspi2b", 1),
+    ("rpi3_64", "qemu-system-aarch64", "raspi3b", 1),
+    ("rpi4_64", "qemu-system-aarch64", "raspi4b", 1),
+];
 
 struct Bench {
     board: Board,
@@ -142,7 +139,8 @@ impl Bench {
     /// What U-Boot says until it knows that no slot starts.
     fn start(&self) -> String {
         let drive = format!("file={},if=sd,format=raw", self.path("card").display());
-        let (emulator, machine, silent) = emulation(&self.board.name);
+        let known = EMULATIONS.iter().find(|it| it.0 == self.board.name);
+        let (_, emulator, machine, silent) = *known.unwrap();
         let mut qemu = Command::new(emulator)
             .args(["-machine", machine, "-display", "none", "-nodefaults"])
             .args(["-serial", "null"].repeat(silent))

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Plays the scene on the Raspberry Pi 2B; with `all` also on the 3B, in 32 and in 64 bit, and on
-/// the 3B+ with the 3B's card.
+/// the 3B+ with the 3B's card; and as far as QEMU has one on the 4B.
 pub fn play(suite: &mut Suite, all: bool) {
     let mut scene = |name, prefix, kind, tree| {
         let setting = Setting::new(prefix, kind);
@@ -25,6 +25,18 @@ pub fn play(suite: &mut Suite, all: bool) {
         scene("rpi3-64", "fby", Kind::Rpi3_64, "bcm2837-rpi-3-b");
         let plus = "bcm2837-rpi-3-b-plus";
         scene("rpi3-64-plus", "fby", Kind::Rpi3Plus64, plus);
+        let four = Setting {
+            sim: None,
+            ..Setting::new("fby", Kind::Rpi4_64)
+        };
+        suite.scene("rpi4-64", &four, |run| {
+            run.step("slot A starts, and all its modules load", starts);
+            run.step(
+                "the card is found and its settings are read",
+                reads_the_card,
+            );
+            run.step("the services run, the firewall stands", serves);
+        });
     }
 }
 
@@ -54,6 +66,21 @@ fn boots(scene: &mut Scene, tree: &str) -> Outcome {
     // One check each of kernel, device tree and userland.
     console.wait("sha256+ OK", scene.bound(60))?;
     console.wait("is PID 1, slot a", scene.bound(60))?;
+    Ok(())
+}
+
+fn starts(scene: &mut Scene) -> Outcome {
+    let console = &scene.board.console;
+    console.wait("is PID 1, slot a", scene.bound(60))?;
+    console.wait("kernel modules loaded, 0 failed", scene.bound(30))?;
+    Ok(())
+}
+
+fn serves(scene: &mut Scene) -> Outcome {
+    let console = &scene.board.console;
+    console.wait("answering on port 9000", scene.bound(30))?;
+    console.wait("firewall stands", scene.bound(30))?;
+    console.wait("waiting for a stick", scene.bound(30))?;
     Ok(())
 }
 

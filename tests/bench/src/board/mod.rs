@@ -62,6 +62,8 @@ pub enum Model {
     Rpi3,
     /// The 3B or 3B+ in 64 bit.
     Rpi3_64,
+    /// The 4B.
+    Rpi4_64,
 }
 
 impl Model {
@@ -70,6 +72,7 @@ impl Model {
         match self {
             Self::Rpi2 | Self::Rpi3 => ("qemu-system-arm", "raspi2b"),
             Self::Rpi3_64 => ("qemu-system-aarch64", "raspi3b"),
+            Self::Rpi4_64 => ("qemu-system-aarch64", "raspi4b"),
         }
     }
 
@@ -78,7 +81,8 @@ impl Model {
         match self {
             // The first leads to the radio, the mini UART to the pins.
             Self::Rpi3 | Self::Rpi3_64 => 1,
-            Self::Rpi2 => 0,
+            // QEMU's 4B has a mini UART whose interrupt never goes away.
+            Self::Rpi2 | Self::Rpi4_64 => 0,
         }
     }
 }

@@ -16,7 +16,7 @@ pub enum SceneError {
         source: io::Error,
     },
     /// A part of the product is not there.
-    #[error("{} is not built yet: run `make cards`", .0.display())]
+    #[error("{} is not built yet: run `make cards`, for other boards `board/cards.sh`", .0.display())]
     NotBuilt(PathBuf),
     /// The card could not be prepared.
     #[error("the card: {0}")]

@@ -4,6 +4,7 @@
 //! the parts, running. Everything is taken away again when it is dropped.
 
 mod error;
+mod four;
 mod parts;
 mod services;
 mod settings;

@@ -14,7 +14,7 @@ use failberry_image::{
     layout::Layout,
 };
 
-use super::SceneError;
+use super::{SceneError, four};
 use crate::board::{Card, Machine, Model};
 
 /// QEMU takes SD cards of a power of two only.
@@ -31,6 +31,8 @@ pub enum Kind {
     Rpi3_64,
     /// The Raspberry Pi 3B+ with the card of the 3B, in 64 bit.
     Rpi3Plus64,
+    /// The Raspberry Pi 4B with the shipped card, as far as QEMU has it: no USB, no Ethernet.
+    Rpi4_64,
     /// The fast board for behaviour.
     Virt,
 }
@@ -42,6 +44,7 @@ impl Kind {
             Self::Rpi2 => "rpi2",
             Self::Rpi3 => "rpi3",
             Self::Rpi3_64 | Self::Rpi3Plus64 => "rpi3_64",
+            Self::Rpi4_64 => "rpi4_64",
             Self::Virt => "virt",
         }
     }
@@ -62,15 +65,20 @@ impl Kind {
             Self::Rpi2 => Some(Model::Rpi2),
             Self::Rpi3 => Some(Model::Rpi3),
             Self::Rpi3_64 | Self::Rpi3Plus64 => Some(Model::Rpi3_64),
+            Self::Rpi4_64 => Some(Model::Rpi4_64),
             Self::Virt => None,
         }
     }
 
     /// The device tree that the Pi's firmware would take.
-    fn device_tree(self, board: &Board) -> PathBuf {
+    fn device_tree(self, board: &Board, card: &Path) -> PathBuf {
+        if self == Self::Rpi4_64 {
+            return changed_tree(card);
+        }
         let number = usize::from(self == Self::Rpi3Plus64);
         let name = board.device_trees.get(number).map_or("", String::as_str);
-        PathBuf::from(format!("{name}.dtb"))
+        let parts = cache().join("parts").join(&board.kernel);
+        parts.join(format!("{name}.dtb"))
     }
 
     /// How much longer things take than on `virt`, at most.
@@ -125,14 +133,14 @@ pub(super) fn machine(
 fn pi(kind: Kind, model: Model, card: Card) -> Result<Machine, SceneError> {
     let made = kind.directory();
     let board = Board::read(&board_dir(), kind.board())?;
-    let parts = cache().join("parts").join(&board.kernel);
+    let device_tree = existing(kind.device_tree(&board, card.path()))?;
     Ok(Machine::Pi {
         model,
         u_boot: existing(made.join(match board.processor {
             Processor::Armv7 => "u-boot.uimage",
             Processor::Aarch64 => "u-boot.bin",
         }))?,
-        device_tree: existing(parts.join(kind.device_tree(&board)))?,
+        device_tree,
         card,
     })
 }
@@ -162,7 +170,22 @@ pub fn flash(kind: Kind, card: &Path, settings: &str) -> Result<(), SceneError> 
     if kind != Kind::Virt {
         suit_the_emulation(kind, card, &layout)?;
     }
+    if kind == Kind::Rpi4_64 {
+        let board = Board::read(&board_dir(), kind.board())?;
+        four::suit(
+            &board,
+            &kind.directory(),
+            card,
+            &changed_tree(card),
+            &layout,
+        )?;
+    }
     Ok(())
+}
+
+/// Where the device tree of an emulation lies that needs one of its own.
+fn changed_tree(card: &Path) -> PathBuf {
+    card.with_file_name("device-tree.dtb")
 }
 
 /// Where things lie on a card.
@@ -194,6 +217,9 @@ fn suit_the_emulation(kind: Kind, card: &Path, layout: &Layout) -> Result<(), Sc
     let mut variables = environment::of_board(&board_dir(), kind.board())?;
     for variable in &mut variables {
         if variable.starts_with("board_args=") {
+            if kind == Kind::Rpi4_64 {
+                *variable = variable.replace("ttyS1", four::CONSOLE);
+            }
             variable.push_str(" failberry.watchdog=off maxcpus=2 failberry.trial=300");
         }
         if variable.starts_with("watchdog=") {

@@ -1,0 +1,99 @@
+//! QEMU's 4B lacks hardware that the kernel touches when the device tree names it, and has the card
+//! at the controller that leads to the radio on the real one.
+//!
+//! Takes in the card and what the build has left; puts a slot with a device tree of what QEMU has
+//! onto the card, everything else in it as it is shipped.
+
+use std::{
+    fs::{self, OpenOptions},
+    os::unix::fs::FileExt,
+    path::Path,
+    process::Command,
+};
+
+use failberry_image::{
+    board::Board,
+    layout::{Layout, Role},
+    slot,
+};
+
+use super::{SceneError, parts::cache};
+
+/// Where QEMU has the card.
+const CARD: &str = "/soc/mmc@7e300000";
+
+/// What it does not have: memory that nobody answers for, but for the last, whose interrupt never
+/// goes away.
+const MISSING: [&str; 12] = [
+    "/emmc2bus/mmc@7e340000",
+    "/scb/pcie@7d500000",
+    "/scb/ethernet@7d580000",
+    "/soc/rng@7e104000",
+    "/soc/avs-monitor@7d5d2000",
+    "/soc/interrupt-controller@7ef00100",
+    "/soc/clock@7ef00000",
+    "/soc/hdmi@7ef00700",
+    "/soc/hdmi@7ef05700",
+    "/soc/i2c@7ef04500",
+    "/soc/i2c@7ef09500",
+    "/soc/serial@7e215040",
+];
+
+/// The serial port that is left, as the kernel calls it.
+pub(super) const CONSOLE: &str = "ttyAMA0";
+
+/// Changes slot A of `card`; leaves the device tree as `device_tree`.
+pub(super) fn suit(
+    board: &Board,
+    made: &Path,
+    card: &Path,
+    device_tree: &Path,
+    layout: &Layout,
+) -> Result<(), SceneError> {
+    let parts = cache().join("parts").join(&board.kernel);
+    let read = |path: &Path| fs::read(path).map_err(SceneError::io(path.display()));
+    let name = board.device_trees.first().map_or("", String::as_str);
+    let original = parts.join(format!("{name}.dtb"));
+    fs::copy(&original, device_tree).map_err(SceneError::io(original.display()))?;
+    change(device_tree)?;
+    let slot = slot::build(
+        &slot::Parts {
+            processor: board.processor,
+            kernel: &read(&parts.join(board.processor.kernel_file()))?,
+            device_trees: &[(name.to_owned(), read(device_tree)?)],
+            userland: &read(&made.join("userland.cpio.zst"))?,
+        },
+        &cache().join("u-boot").join(&board.name).join("mkimage"),
+        0,
+    )?;
+    let place = layout.partition(Role::SlotA)?.bytes().start;
+    OpenOptions::new()
+        .write(true)
+        .open(card)
+        .and_then(|file| file.write_all_at(&slot, place))
+        .map_err(SceneError::io(card.display()))
+}
+
+fn change(device_tree: &Path) -> Result<(), SceneError> {
+    let fdtput = |words: &[&str], values: &[&str]| {
+        let mut fdtput = Command::new("fdtput");
+        fdtput.args(words).arg(device_tree).args(values);
+        let status = fdtput.status().map_err(SceneError::io("fdtput"))?;
+        if status.success() {
+            Ok(())
+        } else {
+            let what = std::io::Error::other(status.to_string());
+            Err(SceneError::io(format!("fdtput {values:?}"))(what))
+        }
+    };
+    for node in MISSING {
+        fdtput(&["-t", "s"], &[node, "status", "disabled"])?;
+    }
+    fdtput(&["-t", "s"], &[CARD, "status", "okay"])?;
+    fdtput(&["-t", "s"], &["/aliases", "mmc0", CARD])?;
+    // The radio's power, and that it cannot be pulled out.
+    for property in ["mmc-pwrseq", "non-removable"] {
+        fdtput(&["-d"], &[CARD, property])?;
+    }
+    Ok(())
+}
