@@ -79,6 +79,7 @@ test-all: test ## `make test` and what takes longer, other boards among it
 	$(CARGO) test --package failberry-image --test setup --test u_boot -- --ignored
 	$(CARGO) test --package failberry-system-tests --test system -- faults --all
 	$(CARGO) test --package failberry-system-tests --test system -- rpi3 --all
+	$(CARGO) test --package failberry-system-tests --test system -- update --all
 	$(CARGO) test --package failberry-interop --test interop -- --all
 	$(CARGO) test --package failberry-system-tests --test system -- power-cut
 	$(CARGO) test --package failberry-system-tests --test system -- soak

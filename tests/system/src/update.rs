@@ -26,8 +26,9 @@ use crate::{
 /// From the start of the broken image to the old one's first words, on the real board and here.
 const BACK: Duration = Duration::from_secs(180);
 
-/// Plays the scene.
-pub fn play(suite: &mut Suite) {
+/// Plays the scene; with `all` also an update whose network does not return, which needs the whole
+/// time of a trial.
+pub fn play(suite: &mut Suite, all: bool) {
     let made = tempfile::tempdir()
         .map_err(Into::into)
         .and_then(|directory| {
@@ -65,6 +66,14 @@ pub fn play(suite: &mut Suite) {
         });
         run.step("it is given up, and slot B is back in time", comes_back);
         run.step("it says why, on the console and the status page", says_why);
+        if all {
+            run.step("a good update is pushed, and its cable is out", |scene| {
+                push(scene, &laptop, &laptop.bundle(&shipped(), "9.2.0")?)?;
+                scene.board.cable(false)?;
+                Ok(())
+            });
+            run.step("it gives itself up, and slot B is back", gives_up);
+        }
     });
 }
 
@@ -164,6 +173,21 @@ fn says_why(scene: &mut Scene) -> Outcome {
     let status = status(scene).or_else(|_| status(scene))?;
     let told = status.text("/update/last_update").unwrap_or_default();
     expect("that the status page says so", true, told.starts_with(why))?;
+    let slots = slots(scene)?;
+    expect("the order", vec![Slot::B, Slot::A], slots.order)
+}
+
+fn gives_up(scene: &mut Scene) -> Outcome {
+    let why = "eth0 has no address, as it had before";
+    let console = &scene.board.console;
+    let mark = console.mark();
+    console.wait("update to 9.2.0 is on trial", scene.bound(90))?;
+    // The emulation has five minutes for a trial.
+    console.wait_from(mark, why, scene.bound(90))?;
+    console.wait_from(mark, "is PID 1, slot b", scene.bound(60))?;
+    let told = format!("update to 9.2.0 was rolled back: {why}");
+    console.wait_from(mark, &told, scene.bound(60))?;
+    scene.board.cable(true)?;
     let slots = slots(scene)?;
     expect("the order", vec![Slot::B, Slot::A], slots.order)
 }

@@ -51,7 +51,7 @@ fn main() -> ExitCode {
     console::play(&mut suite);
     faults::play(&mut suite, &choice);
     shipped::play(&mut suite, choice.all);
-    update::play(&mut suite);
+    update::play(&mut suite, choice.all);
     if suite.finish() {
         ExitCode::SUCCESS
     } else {
