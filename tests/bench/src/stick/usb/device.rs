@@ -7,7 +7,8 @@ use super::{
     },
     control,
     descriptors::{Endpoint, Kind, Layout, PACKET, VERSION},
-    pipe::{In, Out, Read, Write},
+    pipe::{Read, Write},
+    pipes::Pipes,
 };
 
 /// usbredir's number for full speed.
@@ -62,45 +63,6 @@ enum Presence {
     There,
     Leaving(u64),
     Gone,
-}
-
-struct Pipes {
-    endpoints: &'static [Endpoint],
-    r#in: In,
-    out: Out,
-    /// Interrupt endpoints, whatever they are in the descriptors, that the host polls.
-    polled: Vec<u8>,
-}
-
-impl Pipes {
-    fn new(endpoints: &'static [Endpoint]) -> Self {
-        Self {
-            endpoints,
-            r#in: In::default(),
-            out: Out::default(),
-            polled: Vec::new(),
-        }
-    }
-
-    fn bulk_in(&self) -> Option<u8> {
-        let mut endpoints = self.endpoints.iter();
-        let found = endpoints.find(|end| end.kind == Kind::Bulk && end.address & 0x80 != 0);
-        found.map(|end| end.address)
-    }
-
-    fn has(&self, address: u8) -> bool {
-        self.endpoints.iter().any(|end| end.address == address)
-    }
-
-    fn poll(&mut self, endpoint: u8, on: bool) {
-        self.polled.retain(|polled| *polled != endpoint);
-        if on {
-            self.polled.push(endpoint);
-        }
-        if Some(endpoint) == self.bulk_in() {
-            self.r#in.polled = on;
-        }
-    }
 }
 
 impl Device {

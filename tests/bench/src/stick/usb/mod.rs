@@ -7,6 +7,7 @@ mod control;
 mod descriptors;
 mod device;
 mod pipe;
+mod pipes;
 
 pub(super) use descriptors::{CDROM, FOREIGN, MODEM, MODEM_INTERFACE};
 pub(super) use device::{Device, Event};
