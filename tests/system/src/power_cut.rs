@@ -224,7 +224,22 @@ impl Bench {
         let stored = Stored::read(&fs::File::open(&path)?)?;
         expect("the slot that starts", slot.name(), started.trim())?;
         let slots = Slots::of(&stored.environment)?;
-        expect("what U-Boot has written down", card.slots(), slots)
+        expect("what U-Boot has written down", card.slots(), slots.clone())?;
+        if slots.trial != Some(slot) {
+            return Ok(());
+        }
+        // The card was never told of the update: only U-Boot knows that it is on trial.
+        let console = &board.console;
+        console.wait("of which the card remembers nothing", BOUND)?;
+        console.wait("was confirmed", BOUND)?;
+        let stored = Stored::read(&fs::File::open(&path)?)?;
+        let confirmed = Slots::of(&stored.environment)?;
+        expect("the trial", None, confirmed.trial)?;
+        expect(
+            "the slot to come first",
+            Some(&slot),
+            confirmed.order.first(),
+        )
     }
 }
 
