@@ -1,6 +1,7 @@
 //! Finding the card's partitions.
 
 use std::{
+    fs::File,
     io,
     os::fd::AsFd,
     path::{Path, PathBuf},
@@ -8,6 +9,7 @@ use std::{
 
 use failberry_state::BootMillis;
 use nix::{
+    errno::Errno,
     poll::{PollFd, PollFlags, PollTimeout, poll},
     sys::inotify::{AddWatchFlags, InitFlags, Inotify},
 };
@@ -19,10 +21,14 @@ pub(super) fn partition(card: &str, number: u32) -> PathBuf {
     Path::new(DEV).join(devices::partition(card, number))
 }
 
-/// Waits until `path` exists, at most until `until`.
+/// Between the node of a partition and the partition behind it there is nothing that could be
+/// waited for here, and hardly any time.
+const NODE_AHEAD: u64 = 20;
+
+/// Waits until `path` can be opened, at most until `until`.
 ///
 /// # Errors
-/// `TimedOut`, or the kernel's where it cannot be watched.
+/// `TimedOut`, the kernel's where it cannot be watched, or why it cannot be opened.
 pub(super) fn wait_for(path: &Path, until: BootMillis) -> io::Result<()> {
     let directory = path.parent().unwrap_or(Path::new("/"));
     let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)?;
@@ -32,14 +38,17 @@ pub(super) fn wait_for(path: &Path, until: BootMillis) -> io::Result<()> {
         AddWatchFlags::IN_CREATE | AddWatchFlags::IN_MOVED_TO,
     )?;
     loop {
-        if path.exists() {
-            return Ok(());
-        }
+        let longest = match File::open(path) {
+            Ok(_) => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => u64::MAX,
+            Err(error) if error.raw_os_error() == Some(Errno::ENXIO as i32) => NODE_AHEAD,
+            Err(error) => return Err(error),
+        };
         let left = until.since(BootMillis::now());
         if left == 0 {
             return Err(io::ErrorKind::TimedOut.into());
         }
-        let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+        let timeout = PollTimeout::try_from(left.min(longest)).unwrap_or(PollTimeout::MAX);
         let mut fds = [PollFd::new(inotify.as_fd(), PollFlags::POLLIN)];
         if poll(&mut fds, timeout)? > 0 {
             inotify.read_events()?;
@@ -50,7 +59,7 @@ pub(super) fn wait_for(path: &Path, until: BootMillis) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use std::{fs, thread};
+    use std::{fs, os::unix::net::UnixListener, thread};
 
     use super::*;
 
@@ -77,6 +86,24 @@ mod tests {
         fs::write(&path, "").unwrap();
         waiting.join().unwrap().unwrap();
         wait_for(&path, BootMillis(0)).unwrap();
+    }
+
+    /// The kernel makes a partition's node before the partition can be opened.
+    #[test]
+    fn a_node_with_nothing_behind_it_yet_is_awaited() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, new) = (directory.path().join("vda1"), directory.path().join("new"));
+        // Opening a socket fails in the same way.
+        let _socket = UnixListener::bind(&path).unwrap();
+        let error = wait_for(&path, BootMillis(0)).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        let waiting = {
+            let path = path.clone();
+            thread::spawn(move || wait_for(&path, BootMillis::now().plus(10_000)))
+        };
+        fs::write(&new, "").unwrap();
+        fs::rename(&new, &path).unwrap();
+        waiting.join().unwrap().unwrap();
     }
 
     #[test]
