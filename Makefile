@@ -74,11 +74,11 @@ test: lint unit system ## everything that is tested
 test-all: test ## `make test` and what takes longer, other boards among it
 	@board/cards.sh rpi3 rpi3_64 rpi4_64
 	$(CARGO) test --package failberry-system-tests --test system -- faults --all
-	$(CARGO) test --package failberry-system-tests --test system -- rpi3 --all
+	$(CARGO) test --package failberry-system-tests --test system -- rpi --all
 	$(CARGO) test --package failberry-interop --test interop -- --all
 	$(CARGO) test --package failberry-system-tests --test system -- soak
 
-bench: image saboteur ## the figures of the README, measured on the built image
+bench: cards image saboteur ## the figures of the README, measured on the built image
 	@$(BENCH_PROGRAMS)
 	@$(BENCH) measure
 	@$(CARGO) run --quiet --package failberry-interop --bin ppp_timing
