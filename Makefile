@@ -17,8 +17,11 @@ BENCH_PROGRAMS = $(CARGO) build --package failberry-bench --bins
 help: ## these lines
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: ## install and build what all others need (done once; they call it themselves)
-	@board/setup/all.sh
+# What `make test` is about. The other boards are set up with their image, and by `make test-all`.
+TESTED := rpi2 virt
+
+setup: ## install and build what the others need (done once; they call it themselves)
+	@board/setup/all.sh $(TESTED)
 
 firmware: setup ## the static armv7 binary
 	@board/firmware.sh armv7
@@ -27,7 +30,7 @@ firmware-arm64: setup ## the same for 64-bit boards
 	@board/firmware.sh aarch64
 
 cards: ## out/rpi2 and out/virt, which the tests boot: userland, slot, card
-	@board/cards.sh rpi2 virt
+	@board/cards.sh $(TESTED)
 
 BOARD ?= rpi2
 
@@ -59,7 +62,7 @@ lint: setup ## rustfmt, clippy, shellcheck, the Buildroot tree, cargo-deny
 
 unit: setup ## unit and property tests
 	$(CARGO) test --workspace --all-features --exclude failberry-system-tests --no-fail-fast
-	$(CARGO) test --package failberry-image --test setup --test u_boot -- --ignored
+	FAILBERRY_BOARDS="$(TESTED)" $(CARGO) test --package failberry-image --test setup --test u_boot -- --ignored --skip other_boards
 
 saboteur: setup
 	@board/firmware.sh armv7 saboteur
@@ -73,13 +76,17 @@ test: lint unit system ## everything that is tested
 
 test-all: test ## `make test` and what takes longer, other boards among it
 	@board/cards.sh rpi3 rpi3_64 rpi4_64
+	$(CARGO) test --package failberry-image --test setup --test u_boot -- --ignored
 	$(CARGO) test --package failberry-system-tests --test system -- faults --all
 	$(CARGO) test --package failberry-system-tests --test system -- rpi --all
+	$(CARGO) test --package failberry-system-tests --test system -- update --all
 	$(CARGO) test --package failberry-interop --test interop -- --all
+	$(CARGO) test --package failberry-system-tests --test system -- power-cut
 	$(CARGO) test --package failberry-system-tests --test system -- soak
 
 bench: cards image saboteur ## the figures of the README, measured on the built image
 	@$(BENCH_PROGRAMS)
+	@$(CARGO) build --quiet --package failberry-tool
 	@$(BENCH) measure
 	@$(CARGO) run --quiet --package failberry-interop --bin ppp_timing
 	$(CARGO) bench --quiet --package tokio-modem --bench framing
@@ -90,5 +97,5 @@ TARGET = all
 SECONDS = 60
 
 # SECONDS is bash's own in the environment of a script.
-fuzz: ## fuzz tokio-modem, each target for SECONDS=60, or only TARGET=hdlc
+fuzz: ## fuzz modem, bundles and environment, each target for SECONDS=60, or only TARGET=hdlc
 	@env --unset=SECONDS board/fuzz.sh $(TARGET) $(SECONDS)

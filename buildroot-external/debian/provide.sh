@@ -28,7 +28,7 @@ override() {
   replaced "$1: $3"
 }
 
-apt_install rsync cpio unzip file wget libssl-dev xxd python3 bison flex m4 pkg-config \
+apt_install rsync cpio unzip file wget patchelf libssl-dev xxd python3 bison flex m4 pkg-config \
   "g++-${gcc/x86_64/x86-64}"
 "$here/toolchain.sh" "$gcc" "$musl" "$lock" "$loader" "$out/toolchain"
 version=$("$gcc-gcc" -dumpversion)

@@ -2,11 +2,12 @@
 //! reads what U-Boot saves. No slot holds an image, so that nothing but this happens.
 
 // A test that meets the unexpected should stop there and say so.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::panic, clippy::unwrap_used)]
 
 use std::{
     env, fs,
     io::{BufRead, BufReader},
+    os::unix::fs::FileExt,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::mpsc,
@@ -52,10 +53,16 @@ struct Bench {
 
 impl Bench {
     fn new(name: &str) -> Self {
+        Self::with(name, |_| ())
+    }
+
+    /// With U-Boot's variables changed.
+    fn with(name: &str, change: impl FnOnce(&mut Vec<String>)) -> Self {
         let boards = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let board = Board::read(&boards, name).unwrap();
         let layout = Layout::read(&boards.join("layout.toml")).unwrap();
-        let variables = environment::of_board(&boards, name).unwrap();
+        let mut variables = environment::of_board(&boards, name).unwrap();
+        change(&mut variables);
         let directory = tempfile::tempdir().unwrap();
         let boot = layout.partition(Role::Boot).unwrap().size();
         let kept = layout.partition(Role::Data).unwrap().size();
@@ -219,6 +226,67 @@ fn u_boot_reads_what_we_write_and_we_read_what_it_saves() {
     let [a, b] = ["Slot a:", "Slot b:"].map(|slot| said.find(slot).unwrap());
     assert!(b < a, "{said}");
     assert_eq!(bench.slots().order, [Slot::B, Slot::A]);
+}
+
+#[test]
+#[ignore = "needs board/setup"]
+fn the_kernel_is_told_whether_its_slot_is_on_trial() {
+    let bench = Bench::with("rpi2", |variables| {
+        variables.retain(|variable| !variable.starts_with("bootcmd="));
+        // All but the start itself.
+        let told = "run choose; for slot in ${order}; do run tell; printenv bootargs; done";
+        variables.push(format!("bootcmd={told}; echo \"{END}\""));
+    });
+    bench.change(|slots| slots.begin_trial(Slot::B, 1));
+    let told = || {
+        let said = bench.start();
+        let mut starts = Vec::new();
+        for line in said
+            .lines()
+            .filter_map(|line| line.strip_prefix("bootargs="))
+        {
+            let words: Vec<_> = line.split_ascii_whitespace().collect();
+            let slot = words
+                .iter()
+                .find_map(|word| word.strip_prefix("failberry.slot="));
+            assert!(words.contains(&"failberry.board=rpi2"), "{said}");
+            assert!(words.contains(&"console=ttyAMA0,115200"), "{said}");
+            let on_trial = words.contains(&"failberry.on_trial");
+            starts.push((slot.unwrap().to_owned(), on_trial));
+        }
+        starts
+    };
+    let start = |slot: &str, on_trial| (slot.to_owned(), on_trial);
+    // Should slot A be the one that starts in its place, it is the good one.
+    let on_trial = [start("b", true), start("a", false), start("b", true)];
+    assert_eq!(told(), on_trial);
+    assert_eq!(told(), [start("a", false), start("b", false)]);
+    // Nothing of it is kept.
+    for name in ["on_trial", "bootargs"] {
+        assert_eq!(bench.stored().get(name), None, "{name}");
+    }
+}
+
+/// QEMU's watchdog bites as soon as it is set, however long the time: what can be seen is that
+/// each trial sets it, and nothing else does.
+#[test]
+#[ignore = "needs board/setup"]
+fn a_trial_is_started_under_the_watchdog() {
+    let bench = Bench::new("rpi2");
+    // U-Boot takes any device tree for a slot, up to the start itself.
+    let tree = fs::read(bench.path("device-tree")).unwrap();
+    let layout = Layout::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../layout.toml"));
+    let place = layout.unwrap().partition(Role::SlotB).unwrap().bytes();
+    bench.card().write_all_at(&tree, place.start).unwrap();
+    bench.change(|slots| slots.begin_trial(Slot::B, 2));
+    let said = bench.start();
+    let starts = said.matches("U-Boot 20").count();
+    assert_eq!(starts, 3, "{said}");
+    for told in ["1 tries left", "0 tries left", "Slot b is given up"] {
+        assert_eq!(said.matches(told).count(), 1, "{told}: {said}");
+    }
+    // In the last of them slot B is tried without, and does not start.
+    assert!(said.contains("Slot b does not start."), "{said}");
 }
 
 #[test]

@@ -137,6 +137,7 @@ async fn states() -> States {
             dyndns: known(bad),
             health: known(bad),
             update: known(bad),
+            slots: known(bad),
             unreadable: Vec::new(),
         };
         states.unreadable = unreadable;

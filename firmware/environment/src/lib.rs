@@ -75,27 +75,27 @@ impl Environment {
         Self { entries }
     }
 
-    /// The value of `name`; none where it is not set or no text.
+    /// The value of `name`; none where it is not set or no text. What is said last counts.
     pub fn get(&self, name: &str) -> Option<&str> {
-        let value = self.entries.iter().find_map(|entry| value(entry, name))?;
-        std::str::from_utf8(value).ok()
+        let mut entries = self.entries.iter().rev();
+        let (_, value) = entries
+            .find_map(|entry| parts(entry).filter(|(known, _)| *known == name.as_bytes()))?;
+        std::str::from_utf8(value)
+            .ok()
+            .filter(|value| !value.is_empty())
     }
 
     /// Sets `name`, or takes it away where `to` is empty, as U-Boot's `setenv` does.
     pub fn set(&mut self, name: &str, to: &str) {
-        let entry = format!("{name}={to}").into_bytes();
-        let place = self
-            .entries
-            .iter()
-            .position(|entry| value(entry, name).is_some());
-        match place {
-            _ if to.is_empty() => self.entries.retain(|entry| value(entry, name).is_none()),
-            Some(place) => {
-                if let Some(old) = self.entries.get_mut(place) {
-                    *old = entry;
-                }
-            }
-            None => self.entries.push(entry),
+        let is_it =
+            |entry: &Vec<u8>| parts(entry).is_some_and(|(known, _)| known == name.as_bytes());
+        let place = self.entries.iter().position(is_it);
+        self.entries.retain(|entry| !is_it(entry));
+        if !to.is_empty() {
+            // All before the first was kept, so its place is still there.
+            let place = place.unwrap_or(self.entries.len());
+            self.entries
+                .insert(place, format!("{name}={to}").into_bytes());
         }
     }
 
@@ -138,8 +138,15 @@ impl Environment {
     }
 }
 
-fn value<'a>(entry: &'a [u8], name: &str) -> Option<&'a [u8]> {
-    entry.strip_prefix(name.as_bytes())?.strip_prefix(b"=")
+/// Name and value as U-Boot's `himport_r` tells them apart: after blanks, and nothing of a comment.
+/// A name without value takes away what was said of it before.
+fn parts(entry: &[u8]) -> Option<(&[u8], &[u8])> {
+    let begin = entry.iter().position(|byte| !b" \t".contains(byte))?;
+    let entry = entry
+        .get(begin..)
+        .filter(|entry| !entry.starts_with(b"#"))?;
+    let mut parts = entry.splitn(2, |byte| *byte == b'=');
+    Some((parts.next()?, parts.next().unwrap_or_default()))
 }
 
 /// The environment of a card, and which copy it came from.

@@ -1,6 +1,6 @@
 //! What the environment says of the slots: their order, and which one is on trial.
 
-use failberry_state::Slot;
+use failberry_state::{Slot, SlotsState};
 
 use crate::Environment;
 
@@ -100,5 +100,20 @@ impl Slots {
         self.prefer(slot.other());
         self.trial = Some(slot);
         self.tries = tries.min(MOST_TRIES);
+    }
+}
+
+impl From<Slots> for SlotsState {
+    fn from(slots: Slots) -> Self {
+        let Slots {
+            order,
+            trial,
+            tries,
+        } = slots;
+        Self {
+            order,
+            trial,
+            tries,
+        }
     }
 }

@@ -89,6 +89,19 @@ fn variables_are_set_changed_and_taken_away() {
 }
 
 #[test]
+fn what_is_said_twice_counts_as_u_boot_counts_it() {
+    let said = ["a=1", "#a=2", " a=3", "b=1", "b", "c=1", "c=", "d=1"];
+    let mut environment = environment(&said);
+    let values = ["a", "b", "c", "d", "#a"].map(|name| environment.get(name));
+    assert_eq!(values, [Some("3"), None, None, Some("1"), None]);
+    environment.set("a", "4");
+    environment.set("b", "2");
+    environment.set("c", "");
+    let now = ["a=4", "#a=2", "b=2", "d=1"].map(str::as_bytes);
+    assert_eq!(environment.entries, now);
+}
+
+#[test]
 fn what_does_not_fit_is_refused_and_the_card_left_alone() {
     let mut card = card([&copy(&["a=1"], 1), &copy(&["a=0"], 0)]);
     let mut stored = Stored::read(&card).unwrap();

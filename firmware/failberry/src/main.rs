@@ -68,7 +68,7 @@ fn serve(service: Service, arguments: &[String]) -> ExitCode {
         log::warn!("{trouble}");
     }
     let run: fn() -> ServiceResult = match service {
-        Service::Storage => return ended(storage::run(arguments)),
+        Service::Storage => return ended(storage(arguments)),
         Service::Slots => return ended(slots(arguments)),
         Service::Supervisor => return ExitCode::from(USAGE),
         Service::Network => failberry_network::run,
@@ -93,6 +93,17 @@ fn ended(outcome: Result<(), Box<dyn Error>>) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Without an order it is the first of all, and then the boot loader's slots are told of as well.
+fn storage(arguments: &[String]) -> Result<(), Box<dyn Error>> {
+    storage::run(arguments)?;
+    if arguments.is_empty()
+        && let Err(error) = failberry_update::slots::tell(&card_device())
+    {
+        log::warn!("what the boot loader does next is not known: {error}");
+    }
+    Ok(())
 }
 
 /// Carries out the order in the only argument, which is JSON.

@@ -1,5 +1,6 @@
 //! What every service process shares: its log lines, its signs of life, its privileges and
-//! limits, its configuration, its files on the card, its requests to PID 1, its end.
+//! limits, its configuration, its files on the card, its requests to PID 1, its way to look names
+//! up, its end.
 //!
 //! Takes in a [`Service`] and the capabilities it must keep; gives out a process that logs one
 //! line per record to its supervisor, runs under its own user id within its own limits and reads
@@ -10,6 +11,8 @@
 mod alive;
 pub mod card_file;
 mod config;
+#[cfg(feature = "http")]
+pub mod http;
 mod limits;
 mod logger;
 mod names;

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{BootMillis, Recovery, Service, SupervisorState};
+use crate::{BootMillis, Recovery, Service, Slot, SupervisorState};
 
 /// A value that is one service's present, and knows whose.
 pub trait State: Serialize + for<'de> Deserialize<'de> + Default {
@@ -232,6 +232,18 @@ pub struct ConsoleState {
     pub last_error: Option<String>,
 }
 
+/// What the boot loader does at the next start; written by the one-shot `slots`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SlotsState {
+    /// The order in which slots are tried; empty where nothing could be read.
+    pub order: Vec<Slot>,
+    /// The slot that is tried before all others, while tries are left.
+    pub trial: Option<Slot>,
+    /// How often it may still be started.
+    pub tries: u8,
+}
+
 macro_rules! owned_by {
     ($($state:ty => $owner:ident),+ $(,)?) => {
         $(impl State for $state { const OWNER: Service = Service::$owner; })+
@@ -245,5 +257,6 @@ owned_by! {
     HealthState => Health,
     UpdateState => Update,
     ConsoleState => Console,
+    SlotsState => Slots,
     SupervisorState => Supervisor,
 }

@@ -10,9 +10,9 @@ use log::Level;
 
 use crate::{backoff::Backoff, pulse::Pulse};
 
-/// Waiting for the card (10 s), reading it and replaying its journal; the services must not wait
+/// Waiting for the card (30 s), reading it and replaying its journal; the services must not wait
 /// longer for a card that died.
-const STORAGE_BOUND: u64 = 20_000;
+const STORAGE_BOUND: u64 = 50_000;
 
 /// `uplink` ends its call in agreement with the peer within this.
 const TERM_BOUND: u64 = 5_000;

@@ -22,6 +22,7 @@ use nix::{
     },
 };
 
+use self::permit::Circumstances;
 use crate::{
     Ending, Kmsg,
     cmdline::Cmdline,
@@ -203,6 +204,12 @@ impl Loop {
     fn guard(&mut self) {
         let now = BootMillis::now();
         self.lives.turn(now);
+        if let Some(reason) = self.lives.wish(now).filter(|_| !self.stopping)
+            && Circumstances::look(&self.settings.run).allow(false).is_ok()
+        {
+            log::warn!("rebooting: {reason}");
+            self.stop(Ending::Reboot, reason, true);
+        }
         let stuck = self.keeper.stuck(now);
         match self.watchdog.turn(now, stuck.is_some()) {
             Turn::NotYet => return,

@@ -27,11 +27,25 @@ const WRITE_BOUND: Duration = Duration::from_secs(3);
 pub(crate) struct Past {
     ledger: Ledger,
     last_words: Vec<String>,
+    card: Card,
+}
+
+/// What the box has of its card in this life.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Card {
+    /// What is written outlives it.
+    #[default]
+    Kept,
+    /// It does not.
+    Forgetful,
+    /// The kernel has not found the card that the machine was started from.
+    Missing,
 }
 
 /// Begins this life in the memory at `data` and leaves what is known of the others below `run`
 /// for PID 1, which must not wait for a card. Gives out trouble.
-pub(crate) fn begin(run: &Path, data: &Path) -> Result<(), String> {
+pub(crate) fn begin(run: &Path, data: &Path, card: Card) -> Result<(), String> {
     fs::create_dir_all(data).map_err(|error| format!("{}: {error}", data.display()))?;
     let path = data.join(LEDGER);
     let told = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
@@ -47,12 +61,13 @@ pub(crate) fn begin(run: &Path, data: &Path) -> Result<(), String> {
     ledger.begin();
     let text = serde_json::to_vec(&ledger).map_err(|error| told(&error))?;
     let kept = card_file::replace(&path, &text).map_err(|error| told(&error));
-    if kept.is_err() {
+    if kept.is_err() || card != Card::Kept {
         ledger.forgetful();
     }
     let past = Past {
         last_words: last_words::take(&data.join(last_words::FILE)),
         ledger,
+        card,
     };
     let text = serde_json::to_vec(&past).map_err(|error| told(&error))?;
     fs::write(run.join(PAST), text).map_err(|error| format!("{PAST}: {error}"))?;
@@ -67,6 +82,7 @@ pub(crate) struct Lives {
     words: PathBuf,
     /// Whether `storage` has brought anything: what it has not read must not be overwritten.
     known: bool,
+    card: Card,
     oopses: u64,
     refused: u32,
 }
@@ -79,6 +95,7 @@ impl Lives {
             writer: Writer::new(data.join(LEDGER)),
             words: data.join(last_words::FILE),
             known: false,
+            card: Card::Kept,
             oopses: last_words::oopses(),
             refused: 0,
         }
@@ -95,6 +112,7 @@ impl Lives {
         };
         self.ledger = past.ledger;
         self.known = true;
+        self.card = past.card;
         state.boots = self.ledger.boots;
         state.last_boot = self.ledger.last_boot();
         state.history.clone_from(&self.ledger.history);
@@ -110,6 +128,12 @@ impl Lives {
     /// Whether a service may have a reboot now, or why not.
     pub(crate) fn allows(&self, now: BootMillis) -> Result<(), String> {
         self.ledger.allows(now)
+    }
+
+    /// Why a reboot would help even if nobody asks for one, as soon as it is allowed.
+    pub(crate) fn wish(&self, now: BootMillis) -> Option<&'static str> {
+        let due = self.card == Card::Missing && self.allows(now).is_ok();
+        due.then_some("the card was not there at the start")
     }
 
     /// Counts a reboot that was not given.
@@ -182,11 +206,11 @@ impl Lives {
 mod tests {
     use super::*;
 
-    struct Card {
+    struct Box {
         directory: tempfile::TempDir,
     }
 
-    impl Card {
+    impl Box {
         fn new() -> Self {
             let directory = tempfile::tempdir().unwrap();
             fs::create_dir(directory.path().join("storage")).unwrap();
@@ -198,7 +222,11 @@ mod tests {
         }
 
         fn boot(&self) -> (Lives, SupervisorState, Result<(), String>) {
-            let begun = begin(self.directory.path(), &self.data());
+            self.boot_with(Card::Kept)
+        }
+
+        fn boot_with(&self, card: Card) -> (Lives, SupervisorState, Result<(), String>) {
+            let begun = begin(self.directory.path(), &self.data(), card);
             let mut lives = Lives::new(&self.data());
             let mut state = SupervisorState::default();
             lives.learn(self.directory.path(), &mut state);
@@ -208,8 +236,8 @@ mod tests {
 
     #[test]
     fn a_life_is_told_to_the_next() {
-        let card = Card::new();
-        let (mut lives, state, begun) = card.boot();
+        let own = Box::new();
+        let (mut lives, state, begun) = own.boot();
         begun.unwrap();
         assert_eq!((state.boots, state.last_boot), (1, None));
         assert!(lives.allows(BootMillis(59_999)).is_err());
@@ -218,14 +246,14 @@ mod tests {
         lives.settle();
         last_words::leave(&lives.words, "panicked at x\n").unwrap();
 
-        let (lives, state, begun) = card.boot();
+        let (lives, state, begun) = own.boot();
         begun.unwrap();
         let told = "uplink: the stick is dead, after 600 s";
         assert_eq!((state.boots, state.last_boot.as_deref()), (2, Some(told)));
         assert_eq!(state.last_words, ["panicked at x"]);
         assert!(lives.allows(BootMillis(600_000)).is_err());
 
-        let (_, state, _) = card.boot();
+        let (_, state, _) = own.boot();
         assert!(state.last_boot.unwrap().starts_with("no orderly end"));
         assert_eq!(state.last_words, Vec::<String>::new());
         assert_eq!(state.history.len(), 2);
@@ -233,10 +261,10 @@ mod tests {
 
     #[test]
     fn a_broken_memory_is_told_and_makes_careful() {
-        let card = Card::new();
-        fs::create_dir(card.data()).unwrap();
-        fs::write(card.data().join(LEDGER), "{\"boots\":").unwrap();
-        let (lives, state, begun) = card.boot();
+        let own = Box::new();
+        fs::create_dir(own.data()).unwrap();
+        fs::write(own.data().join(LEDGER), "{\"boots\":").unwrap();
+        let (lives, state, begun) = own.boot();
         assert!(begun.unwrap_err().contains(LEDGER));
         assert_eq!(state.boots, 1);
         assert!(lives.allows(BootMillis(3_600_000)).is_err());
@@ -244,23 +272,39 @@ mod tests {
 
     #[test]
     fn a_card_that_takes_no_writes_makes_careful() {
-        let card = Card::new();
-        fs::create_dir_all(card.data().join(LEDGER).with_extension("new")).unwrap();
-        let (lives, state, begun) = card.boot();
+        let own = Box::new();
+        fs::create_dir_all(own.data().join(LEDGER).with_extension("new")).unwrap();
+        let (lives, state, begun) = own.boot();
         assert!(begun.unwrap_err().contains(LEDGER));
         assert_eq!(state.boots, 1);
         assert!(lives.allows(BootMillis(3_600_000)).is_err());
     }
 
     #[test]
+    fn a_memory_that_is_lost_with_the_power_makes_careful() {
+        let (lives, _, begun) = Box::new().boot_with(Card::Forgetful);
+        begun.unwrap();
+        assert!(lives.allows(BootMillis(3_600_000)).is_err());
+        assert_eq!(lives.wish(BootMillis(u64::MAX)), None);
+    }
+
+    #[test]
+    fn a_card_that_is_missing_is_looked_for_in_another_life_but_not_at_once() {
+        let (lives, _, begun) = Box::new().boot_with(Card::Missing);
+        begun.unwrap();
+        assert_eq!(lives.wish(BootMillis(3_600_000)), None);
+        assert!(lives.wish(BootMillis(2 * 3_600_000)).is_some());
+    }
+
+    #[test]
     fn without_storage_nothing_is_known_and_nothing_overwritten() {
-        let card = Card::new();
-        let mut lives = Lives::new(&card.data());
+        let own = Box::new();
+        let mut lives = Lives::new(&own.data());
         let mut state = SupervisorState::default();
-        lives.learn(card.directory.path(), &mut state);
+        lives.learn(own.directory.path(), &mut state);
         assert_eq!(state.boots, 0);
         lives.end("asked for", false, BootMillis(1));
         lives.settle();
-        assert!(!card.data().exists());
+        assert!(!own.data().exists());
     }
 }

@@ -110,7 +110,7 @@ fn fake(service: &str) {
     match service {
         "storage" => {
             fs::write("storage/warnings.json", r#"["the card is old"]"#).unwrap();
-            storage::remember(Path::new("."), Path::new("memory")).unwrap();
+            storage::remember(Path::new("."), Path::new("memory"), storage::Card::Kept).unwrap();
             println!("<5>card read");
             return;
         }

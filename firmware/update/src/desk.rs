@@ -19,7 +19,7 @@ use crate::{
     machine::Machine,
     push::Taker,
     record::{Memory, Outcome, Record, Start},
-    trial::{Before, DEADLINE},
+    trial::{Before, DEADLINE, Trial},
 };
 
 /// Version of the program.
@@ -83,6 +83,11 @@ impl Desk {
         });
         let running = machine.slots.as_ref().map(|(running, _)| *running);
         let supervisor: SupervisorState = read().unwrap_or_default();
+        if let (None, Some(running), true) = (&record, running, machine.on_trial) {
+            log::warn!("the boot loader tries this image, of which the card remembers nothing");
+            let own = OWN.parse().unwrap_or_default();
+            record = Some(Record::forgotten(running, own, supervisor.boots));
+        }
         let start = match (&mut record, running) {
             (Some(record), Some(running)) => record.start(running, &supervisor),
             _ => Start::Usual,
@@ -140,18 +145,18 @@ impl Desk {
         brought.unwrap_or_else(|| OWN.parse().unwrap_or_default())
     }
 
-    /// What worked before the update that is on trial.
-    pub(crate) fn before(&self) -> Before {
-        self.known()
-            .record
-            .as_ref()
-            .map(|record| record.before)
-            .unwrap_or_default()
+    /// The trial of the update that runs.
+    pub(crate) fn trial(&self) -> Trial {
+        let deadline = self.machine.deadline.unwrap_or(BootMillis(DEADLINE));
+        match &self.known().record {
+            Some(record) if !record.is_forgotten => Trial::new(record.before, deadline),
+            _ => Trial::forgotten(deadline),
+        }
     }
 
-    /// When the trial is over.
-    pub(crate) fn deadline(&self) -> BootMillis {
-        self.machine.deadline.unwrap_or(BootMillis(DEADLINE))
+    /// Whether the card can be read, and keeps what it is told.
+    pub(crate) fn has_card(&self) -> bool {
+        self.memory.is_kept()
     }
 
     /// Tells by which key laptops know this box.
@@ -304,6 +309,7 @@ impl Desk {
             },
             boot: supervisor.boots,
             outcome: Outcome::Pending,
+            is_forgotten: false,
         };
         let failed = |error| format!("remembering the update on the card: {error}");
         self.memory.remember(&record).map_err(failed)?;

@@ -4,6 +4,9 @@ use std::{fs, path::PathBuf};
 
 use failberry_state::{BootMillis, Slot};
 
+/// The boot loader's word for a trial: the card may not be there to tell of it.
+const ON_TRIAL: &str = "failberry.on_trial";
+
 /// Which board, which slot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Machine {
@@ -11,6 +14,8 @@ pub(crate) struct Machine {
     pub(crate) board: String,
     /// The slot that runs, and the device of the other one.
     pub(crate) slots: Option<(Slot, PathBuf)>,
+    /// Whether the boot loader started the slot as the one on trial.
+    pub(crate) on_trial: bool,
     /// When a trial is over, where the boot loader says so: an emulated board is slower than its
     /// clock.
     pub(crate) deadline: Option<BootMillis>,
@@ -36,7 +41,9 @@ impl Machine {
         let card = value("card").filter(plain);
         let running = value("slot").and_then(Slot::from_name);
         let seconds = value("trial").and_then(|it| it.parse::<u32>().ok());
+        let mut words = cmdline.split_ascii_whitespace();
         Self {
+            on_trial: words.any(|word| word == ON_TRIAL),
             deadline: seconds.map(|it| BootMillis(u64::from(it) * 1000)),
             board: value("board").unwrap_or_default().to_owned(),
             slots: running.zip(card).map(|(running, card)| {
@@ -59,6 +66,17 @@ mod tests {
         let deadline = |text| Machine::parse(text).deadline;
         assert_eq!(deadline("failberry.trial=300"), Some(BootMillis(300_000)));
         assert_eq!(deadline("failberry.trial=-1 failberry.slot=a"), None);
+    }
+
+    #[test]
+    fn a_trial_is_one_word_of_its_own() {
+        let on_trial = |text| Machine::parse(text).on_trial;
+        assert!(on_trial(
+            "failberry.slot=b failberry.on_trial console=ttyAMA0"
+        ));
+        assert!(!on_trial(
+            "failberry.slot=b failberry.on_trial=0 xfailberry.on_trial"
+        ));
     }
 
     #[test]

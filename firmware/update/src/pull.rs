@@ -8,7 +8,7 @@ use std::{
 };
 
 use failberry_config::Update;
-use failberry_service::{Request, ServiceResult};
+use failberry_service::{Request, ServiceResult, http};
 use failberry_state::{NetworkState, read};
 use smol::Timer;
 use ureq::{
@@ -112,7 +112,7 @@ struct Source {
 
 impl Source {
     fn new(url: String, roots: RootCerts) -> Self {
-        let agent = Agent::config_builder()
+        let config = Agent::config_builder()
             .https_only(true)
             .http_status_as_error(false)
             .max_redirects(3)
@@ -122,10 +122,9 @@ impl Source {
             .timeout_recv_response(Some(PATIENCE))
             .user_agent(concat!("failberrypi/", env!("CARGO_PKG_VERSION")))
             .tls_config(TlsConfig::builder().root_certs(roots).build())
-            .build()
-            .new_agent();
+            .build();
         Self {
-            agent,
+            agent: http::agent(config),
             url,
             pause: PAUSE,
         }

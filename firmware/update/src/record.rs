@@ -8,6 +8,7 @@ use std::{
 };
 
 use failberry_state::{Slot, SupervisorState};
+use nix::sys::statfs::{EXT4_SUPER_MAGIC, statfs};
 use serde::{Deserialize, Serialize};
 
 use crate::{Version, trial::Before};
@@ -30,6 +31,9 @@ pub(crate) struct Record {
     pub(crate) boot: u32,
     /// What became of it.
     pub(crate) outcome: Outcome,
+    /// Whether the card remembers nothing of it: all that is known is that it is on trial.
+    #[serde(skip)]
+    pub(crate) is_forgotten: bool,
 }
 
 /// What became of an update.
@@ -69,6 +73,20 @@ pub(crate) enum Start {
 }
 
 impl Record {
+    /// An update of which only the boot loader knows that `running`, which is `version`, is on
+    /// trial.
+    pub(crate) fn forgotten(running: Slot, version: Version, boot: u32) -> Self {
+        Self {
+            slot: running,
+            version,
+            from: version,
+            before: Before::default(),
+            boot,
+            outcome: Outcome::Pending,
+            is_forgotten: true,
+        }
+    }
+
     /// What it means that `running` was started.
     pub(crate) fn start(&self, running: Slot, supervisor: &SupervisorState) -> Start {
         match (&self.outcome, running == self.slot) {
@@ -97,7 +115,7 @@ impl Record {
         let end = life.map_or_else(
             || {
                 "it never came as far as its first note on the card: an image that does not \
-                 start, a panic or a hang"
+                 start or does not read the card, a panic or a hang"
                     .into()
             },
             |life| life.end.clone(),
@@ -155,6 +173,12 @@ impl Memory {
         }
     }
 
+    /// Whether this is the card itself, not what stands in for it, and can be read.
+    pub(crate) fn is_kept(&self) -> bool {
+        let on_card = statfs(&self.0).is_ok_and(|it| it.filesystem_type() == EXT4_SUPER_MAGIC);
+        on_card && self.record().is_ok()
+    }
+
     /// Remembers `record`, for sure.
     pub(crate) fn remember(&self, record: &Record) -> io::Result<()> {
         self.replace("trial.json", &serde_json::to_vec(record)?)
@@ -203,6 +227,7 @@ mod tests {
             before: Before::default(),
             boot: 7,
             outcome,
+            is_forgotten: false,
         }
     }
 
@@ -254,6 +279,26 @@ mod tests {
         };
         let record = record(Outcome::Pending);
         assert_eq!(record.start(Slot::A, &supervisor), Start::Waiting);
+    }
+
+    #[test]
+    fn a_trial_that_only_the_boot_loader_knows_of_is_one() {
+        let record = Record::forgotten(Slot::B, Version([1, 0, 0]), 0);
+        let start = record.start(Slot::B, &SupervisorState::default());
+        assert_eq!(start, Start::Trial);
+        // What the card is told of its end is an ordinary record.
+        let directory = tempfile::tempdir().unwrap();
+        let memory = Memory::at(directory.path());
+        memory.remember(&record).unwrap();
+        let kept = memory.record().unwrap().unwrap();
+        assert!(record.is_forgotten && !kept.is_forgotten);
+    }
+
+    #[test]
+    fn memory_that_is_lost_at_power_off_is_not_kept() {
+        // A tmpfs on every Linux.
+        assert!(!Memory::at(Path::new("/dev/shm")).is_kept());
+        assert!(!Memory::at(Path::new("/nowhere")).is_kept());
     }
 
     #[test]

@@ -22,7 +22,7 @@ use crate::{
     push::serve,
     record::{Memory, Start},
     tls,
-    trial::{Seen, Trial, Verdict},
+    trial::{Seen, Verdict},
 };
 
 /// Where the card's memory is mounted; `storage` makes this directory ours.
@@ -84,9 +84,9 @@ async fn announced(watcher: &Async<Watcher>) -> io::Result<()> {
 
 /// Waits for the image on trial to prove itself, or not.
 async fn prove(desk: &Arc<Desk>, watcher: &Async<Watcher>) -> io::Result<()> {
-    let mut trial = Trial::new(desk.before(), desk.deadline());
+    let mut trial = desk.trial();
     loop {
-        match trial.step(&seen(), BootMillis::now()) {
+        match trial.step(&seen(desk), BootMillis::now()) {
             Verdict::Wait { until } => wait(until, watcher).await?,
             Verdict::Confirm => {
                 insist(desk, Desk::confirm).await;
@@ -129,7 +129,7 @@ async fn wait(until: BootMillis, watcher: &Async<Watcher>) -> io::Result<()> {
     changed.or(timed).await
 }
 
-fn seen() -> Seen {
+fn seen(desk: &Desk) -> Seen {
     // An unreadable state is as good as none: its owner will write it anew.
     let supervisor: SupervisorState = read().unwrap_or_default();
     let network: NetworkState = read().unwrap_or_default();
@@ -146,6 +146,7 @@ fn seen() -> Seen {
             .collect(),
         lan: network.lan.is_some(),
         carrier: uplink.link.is_some(),
+        card: desk.has_card(),
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 
 use failberry_environment::{Disk, EnvironmentError, Slots, Stored, VariableError};
 use failberry_service::SlotsOrder;
-use failberry_state::Slot;
+use failberry_state::{Slot, SlotsState, StateFile};
 
 /// An order that could not be carried out.
 #[derive(Debug, thiserror::Error)]
@@ -57,7 +57,28 @@ pub fn carry_out(order: &SlotsOrder, card: &Path) -> Result<(), SlotsError> {
         .write(true)
         .open(card)
         .map_err(open(card))?;
-    carry_out_on(order, running(&cmdline), &mut file)
+    publish(carry_out_on(order, running(&cmdline), &mut file)?);
+    Ok(())
+}
+
+/// What has been done stays done, whether that can be told or not.
+fn publish(slots: Slots) {
+    if let Err(error) = StateFile::new().publish(&SlotsState::from(slots)) {
+        log::warn!("{error}");
+    }
+}
+
+/// Leaves word of what stands on the card, a block device. Needs root.
+///
+/// # Errors
+/// What of it cannot be read.
+pub fn tell(card: &Path) -> Result<(), SlotsError> {
+    let file = File::open(card).map_err(|source| SlotsError::Open {
+        path: card.to_owned(),
+        source,
+    })?;
+    publish(Slots::of(&Stored::read(&file)?.environment)?);
+    Ok(())
 }
 
 /// The slot that the boot loader names on the kernel's command line.
@@ -67,6 +88,7 @@ pub(crate) fn running(cmdline: &str) -> Option<Slot> {
 }
 
 /// The same on any card, while `running` runs. Nothing is written that stands there already.
+/// Gives out what stands there then.
 ///
 /// # Errors
 /// As [`carry_out`].
@@ -74,7 +96,7 @@ pub fn carry_out_on(
     order: &SlotsOrder,
     running: Option<Slot>,
     card: &mut impl Disk,
-) -> Result<(), SlotsError> {
+) -> Result<Slots, SlotsError> {
     let mut stored = Stored::read(card)?;
     let before = Slots::of(&stored.environment)?;
     let mut slots = before.clone();
@@ -104,7 +126,7 @@ pub fn carry_out_on(
         slots.put(&mut stored.environment);
         stored.save(card)?;
     }
-    Ok(())
+    Ok(slots)
 }
 
 #[cfg(test)]

@@ -37,6 +37,8 @@ pub struct Seen {
     pub lan: bool,
     /// The carrier link is up.
     pub carrier: bool,
+    /// The card can be read, and keeps what it is told.
+    pub card: bool,
 }
 
 /// What to do.
@@ -60,6 +62,7 @@ pub enum Verdict {
 #[derive(Clone, Debug)]
 pub struct Trial {
     before: Before,
+    needs_card: bool,
     deadline: BootMillis,
     well_since: Option<BootMillis>,
 }
@@ -70,8 +73,18 @@ impl Trial {
     pub const fn new(before: Before, deadline: BootMillis) -> Self {
         Self {
             before,
+            needs_card: false,
             deadline,
             well_since: None,
+        }
+    }
+
+    /// A trial of which the card tells nothing, so that nobody knows what worked before: the image
+    /// may be the reason, so it must read the card.
+    pub fn forgotten(deadline: BootMillis) -> Self {
+        Self {
+            needs_card: true,
+            ..Self::new(Before::default(), deadline)
         }
     }
 
@@ -101,6 +114,9 @@ impl Trial {
         if !seen.not_ready.is_empty() {
             missing.push(format!("not ready: {}", seen.not_ready.join(" and ")));
         }
+        if self.needs_card && !seen.card {
+            missing.push("the card's data partition cannot be read".into());
+        }
         if self.before.lan && !seen.lan {
             missing.push("eth0 has no address, as it had before".into());
         }
@@ -127,6 +143,7 @@ mod tests {
             not_ready: Vec::new(),
             lan,
             carrier,
+            card: true,
         }
     }
 
@@ -162,6 +179,38 @@ mod tests {
         trial.step(&seen(false, false), BootMillis(5_000));
         assert_eq!(
             trial.step(&seen(false, false), BootMillis(25_000)),
+            Verdict::Confirm
+        );
+    }
+
+    #[test]
+    fn a_trial_of_which_the_card_tells_nothing_is_given_up_where_it_cannot_be_read() {
+        let without_card = Seen {
+            card: false,
+            ..seen(true, true)
+        };
+        let mut trial = Trial::forgotten(BootMillis(DEADLINE));
+        let verdict = trial.step(&without_card, BootMillis(30_000));
+        let until = BootMillis(DEADLINE);
+        assert_eq!(verdict, Verdict::Wait { until });
+        let verdict = trial.step(&without_card, BootMillis(DEADLINE));
+        let Verdict::GiveUp { reason } = verdict else {
+            panic!("not given up");
+        };
+        assert!(
+            reason.contains("data partition") && reason.contains("100 s"),
+            "{reason}"
+        );
+        // Who can read it has lost no more than the record.
+        let mut trial = Trial::forgotten(BootMillis(DEADLINE));
+        trial.step(&seen(false, false), BootMillis(30_000));
+        let verdict = trial.step(&seen(false, false), BootMillis(50_000));
+        assert_eq!(verdict, Verdict::Confirm);
+        // Who knows what worked before goes by that.
+        let mut trial = Trial::new(BOTH, BootMillis(DEADLINE));
+        trial.step(&without_card, BootMillis(30_000));
+        assert_eq!(
+            trial.step(&without_card, BootMillis(50_000)),
             Verdict::Confirm
         );
     }

@@ -6,89 +6,36 @@
 
 mod card;
 
-use card::{Card, Part, UBoot};
+use card::BLOCK;
+use failberry_power::{Card, Part, Reached, UBoot, Update};
 use failberry_service::SlotsOrder;
 use failberry_state::Slot;
-use failberry_update::{Header, Signer, Unverified, Version, install, slots::carry_out_on};
+use failberry_update::{install, slots::carry_out_on};
 use proptest::prelude::*;
 
 /// Uneven, so that the last block and its last sector are not full.
 const IMAGE: usize = 20 * 1024 + 77;
 
-const BLOCK: u32 = 2048;
-
-struct World {
-    header: Header,
-    old: Vec<u8>,
-    new: Vec<u8>,
-}
-
-/// How far the box came before its power went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Reached {
-    Writing,
-    Tried,
-    Restarted,
-    Decided,
-}
+struct World(Update);
 
 impl World {
     fn new() -> Self {
-        let signer = Signer::from_pkcs8(&Signer::generate().unwrap()).unwrap();
         let [old, new] = [1, 2].map(|seed| card::image(IMAGE, seed));
-        let mut bundle = Vec::new();
-        let version = Version([2, 0, 0]);
-        signer
-            .bundle("rpi2", version, BLOCK, || Ok(new.as_slice()), &mut bundle)
-            .unwrap();
-        let header = Unverified::read(&mut bundle.as_slice())
-            .unwrap()
-            .verify(&[signer.public()])
-            .unwrap();
-        Self { header, old, new }
+        Self(Update::new(old, new, BLOCK))
     }
 
     /// A card that starts the old image from slot A, with something else in slot B.
     fn card(&self, order: &str) -> Card {
-        let card = Card::new(order);
-        card.fill(Slot::A, &self.old);
+        let card = card::card(order);
+        card.fill(Slot::A, &self.0.old);
         card.fill(Slot::B, &card::image(IMAGE, 3));
         card
     }
 
-    /// An update, the restart by U-Boot, and what the new image decides, until the power goes.
-    fn live(&self, card: &Card, ends: &SlotsOrder) -> Reached {
-        let mut whole = Part::whole(card);
-        let mut slot = Part::slot(card, Slot::B);
-        let order = |order: SlotsOrder| {
-            carry_out_on(&order, Some(Slot::A), &mut whole).map_err(|it| it.to_string())
-        };
-        let source = &mut self.new.as_slice();
-        if install(
-            &self.header,
-            (Slot::B, &mut slot),
-            source,
-            order,
-            |_| Ok(()),
-        )
-        .is_err()
-        {
-            return Reached::Writing;
-        }
-        match UBoot::start(card) {
-            None => return Reached::Tried,
-            Some(started) => assert_eq!(started, (Slot::B, self.new.clone())),
-        }
-        if carry_out_on(ends, Some(Slot::B), &mut whole).is_err() {
-            return Reached::Restarted;
-        }
-        Reached::Decided
-    }
-
     /// The power comes back, again and again.
     fn check(&self, card: &Card, reached: Reached, confirms: bool) -> Result<(), TestCaseError> {
-        let old = (Slot::A, self.old.clone());
-        let new = (Slot::B, self.new.clone());
+        let old = (Slot::A, self.0.old.clone());
+        let new = (Slot::B, self.0.new.clone());
         for start in 0..4 {
             let started = UBoot::start(card);
             prop_assert!(started.is_some(), "start {start}: nothing starts");
@@ -136,7 +83,7 @@ fn a_cut_at_any_write_leaves_a_card_that_starts() {
                         card.fill(Slot::B, &[0xFF; 4096]);
                     }
                     card.cut_after(cut);
-                    reached = world.live(&card, &ends);
+                    reached = world.0.live(&card, &ends);
                     card.power_comes_back(seed);
                     world.check(&card, reached, confirms).unwrap_or_else(|error| {
                         panic!("cut after {cut} sectors, seed {seed}, {order}, {ends:?}, {reached:?}: {error}")
@@ -189,7 +136,7 @@ proptest! {
         cut in 0..300_u32,
         seed: u64,
     ) {
-        let card = Card::new("a b");
+        let card = card::card("a b");
         card.cut_after(cut);
         let mut whole = Part::whole(&card);
         let mut good = card.slots();
@@ -200,12 +147,13 @@ proptest! {
                 good = card.slots();
                 tried = good.clone();
             } else {
-                tried = Card::attempted(order, &before);
+                tried = card::attempted(order, &before);
                 break;
             }
         }
         card.power_comes_back(seed);
         let after = card.slots();
+        prop_assert_eq!(card::other(&card), Some("kept".to_owned()));
         prop_assert!(after == good || after == tried, "{after:?} is neither {good:?} nor {tried:?}");
     }
 }
@@ -215,7 +163,7 @@ fn a_wrong_block_is_never_tried_and_leaves_no_image() {
     let world = World::new();
     for at in (0..IMAGE).step_by(997) {
         let card = world.card("a b");
-        let mut wrong = world.new.clone();
+        let mut wrong = world.0.new.clone();
         wrong[at] ^= 1;
         let mut orders = Vec::new();
         let mut slot = Part::slot(&card, Slot::B);
@@ -224,13 +172,13 @@ fn a_wrong_block_is_never_tried_and_leaves_no_image() {
             Ok(())
         };
         let source = &mut wrong.as_slice();
-        install(&world.header, (Slot::B, &mut slot), source, order, |_| {
+        install(&world.0.header, (Slot::B, &mut slot), source, order, |_| {
             Ok(())
         })
         .unwrap_err();
         assert!(matches!(orders.as_slice(), [SlotsOrder::GiveUp { .. }]));
         assert_eq!(card.image(Slot::B), None);
-        assert_eq!(card.image(Slot::A), Some(world.old.clone()));
+        assert_eq!(card.image(Slot::A), Some(world.0.old.clone()));
     }
 }
 
@@ -245,8 +193,8 @@ fn an_image_that_ends_early_is_never_tried() {
             tried |= matches!(it, SlotsOrder::Try { .. });
             Ok(())
         };
-        let source = &mut &world.new[..length];
-        let error = install(&world.header, (Slot::B, &mut slot), source, order, |_| {
+        let source = &mut &world.0.new[..length];
+        let error = install(&world.0.header, (Slot::B, &mut slot), source, order, |_| {
             Ok(())
         })
         .unwrap_err()
@@ -268,8 +216,8 @@ fn a_card_that_does_not_keep_what_is_written_is_found_out() {
             tried |= matches!(it, SlotsOrder::Try { .. });
             Ok(())
         };
-        let source = &mut world.new.as_slice();
-        let error = install(&world.header, (Slot::B, &mut slot), source, order, |_| {
+        let source = &mut world.0.new.as_slice();
+        let error = install(&world.0.header, (Slot::B, &mut slot), source, order, |_| {
             Ok(())
         })
         .unwrap_err()

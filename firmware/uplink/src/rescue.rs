@@ -4,7 +4,7 @@ use std::{fs, time::Duration};
 
 use failberry_service::{Reply, Request, ask};
 use failberry_usb::{Device, Stick, Sysfs, cdrom, power};
-use smol::{Timer, unblock};
+use smol::{Timer, future::try_zip, unblock};
 use tokio_modem::{driver, modem::Restart};
 
 use crate::{attempt::patiently_opened, machine::Outcome};
@@ -15,21 +15,32 @@ const MODEL: &str = "/proc/device-tree/model";
 /// A stick that hears and cannot answer is off the bus by then.
 const BLIND: Duration = Duration::from_secs(2);
 
-/// Tells `stick` to start anew: on its port for commands, then on its modem port, then without
-/// waiting to be heard.
+/// A port on which the stick has taken the order.
+struct Taken;
+
+/// Tells `stick` to start anew: on its port for commands and on its modem port at once, since a
+/// port that hangs costs seconds; then without waiting to be heard.
 pub(crate) async fn reset(stick: Stick) -> Outcome {
     let ttys = Sysfs::default().ttys(&stick.device);
     let beside = ttys
         .iter()
         .find(|(interface, _)| Some(*interface) == stick.profile.at_interface)
         .map(|(_, tty)| tty);
-    let mut why = String::new();
-    for tty in beside.into_iter().chain([&stick.tty]) {
-        match tell(&stick, tty).await {
-            Ok(()) => return Outcome::ResetTaken,
-            Err(error) => why = format!("{tty}: {error}"),
+    let asked = async |tty: &str| match tell(&stick, tty).await {
+        // Ends the waiting for the other port, as an error would.
+        Ok(()) => Err(Taken),
+        Err(error) => Ok(format!("{tty}: {error}")),
+    };
+    let beside = async {
+        match beside {
+            Some(tty) => asked(tty).await,
+            None => Ok(String::new()),
         }
-    }
+    };
+    let why = match try_zip(beside, asked(&stick.tty)).await {
+        Err(Taken) => return Outcome::ResetTaken,
+        Ok((_, why)) => why,
+    };
     if let Ok(port) = patiently_opened(&stick.tty).await {
         // The port does not block: what the stick does not take is left behind.
         let _ = nix::unistd::write(&port, format!("\r{Restart}\r").as_bytes());

@@ -7,6 +7,7 @@
 pub mod board;
 pub mod carrier;
 pub mod internet;
+pub mod laptop;
 pub mod net;
 pub mod ppp_end;
 pub mod probe;

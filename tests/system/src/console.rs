@@ -36,6 +36,7 @@ pub fn play(suite: &mut Suite) {
         run.step("log shows what one service has said", log);
         run.step("log -f shows what comes, until a key", log_follows);
         run.step("config show holds no secret", config);
+        run.step("slots tells what the boot loader does next", slots);
         run.step("modem tells what the stick is, in a call", modem);
         run.step("modem at asks the stick, after a warning", modem_at);
         run.step("redial ends the call and dials anew", redial);
@@ -43,13 +44,14 @@ pub fn play(suite: &mut Suite) {
             "power-cycle cuts the power, and the call comes back",
             power_cycle,
         );
+        run.step("autorun on brings the stick's CD-ROM back, once", autorun);
         run.step("Ctrl-D leaves the terminal to the log", leaves);
         run.step("reboot asks, and the box comes back", reboot);
     });
 }
 
 /// Types `line` and waits for the next prompt; gives out the lines in between.
-fn say(scene: &Scene, line: &str) -> Outcome<Vec<String>> {
+pub(crate) fn say(scene: &Scene, line: &str) -> Outcome<Vec<String>> {
     let console = &scene.board.console;
     let mark = console.mark();
     console.send(line.as_bytes())?;
@@ -67,7 +69,7 @@ fn confirm(scene: &Scene, line: &str) -> Outcome<Vec<String>> {
 }
 
 /// Every one of `texts` stands in one of `lines`.
-fn expect_all(lines: &[String], texts: &[&str]) -> Outcome {
+pub(crate) fn expect_all(lines: &[String], texts: &[&str]) -> Outcome {
     for text in texts {
         if !lines.iter().any(|line| line.contains(text)) {
             return Err(format!("expected {text:?}, got:\n{}", lines.join("\n")).into());
@@ -167,6 +169,13 @@ fn config(scene: &mut Scene) -> Outcome {
     expect_all(&checked, &["nothing is wrong"])
 }
 
+fn slots(scene: &mut Scene) -> Outcome {
+    let page = say(scene, "slots")?;
+    // This board is started without U-Boot.
+    let none = "next start  its order could not be read";
+    expect_all(&page, &["a runs, b is the other one", none])
+}
+
 fn modem(scene: &mut Scene) -> Outcome {
     let page = say(scene, "modem")?;
     expect_all(
@@ -224,6 +233,26 @@ fn wait_status(scene: &Scene, texts: &[&str]) -> Outcome {
         // The pages cost the box more than the waiting.
         std::thread::sleep(Duration::from_millis(500));
     }
+}
+
+fn autorun(scene: &mut Scene) -> Outcome {
+    let told = say(scene, "autorun on")?;
+    expect_all(&told, &["the stick shows its CD-ROM at its start"])?;
+    let mark = scene.board.console.mark();
+    let console = &scene.board.console;
+    console.send(b"modem at AT+CFUN=1,1\r")?;
+    // Above the prompt, as a warning; then the call is there again.
+    console.wait_from(mark, "stick is gone", scene.bound(20))?;
+    wait_status(scene, &["up for "])?;
+    let lines = say(scene, "log uplink")?;
+    expect_all(
+        &lines,
+        &[
+            "shows its CD-ROM, ejecting it",
+            "CD-ROM is switched off for good",
+        ],
+    )?;
+    in_call(scene)
 }
 
 fn power_cycle(scene: &mut Scene) -> Outcome {

@@ -6,7 +6,9 @@ use failberry_bench::{
 };
 
 use crate::{
-    Suite, steps,
+    Suite,
+    console::{expect_all, say},
+    steps,
     suite::{Outcome, Run},
 };
 
@@ -49,6 +51,7 @@ fn main_part(run: &mut Run<'_>, tree: &str) {
     steps::main_job(run);
     run.step("stick pulled out and put in; the link comes back", replugs);
     run.step("a LAN host reaches the internet again", steps::masquerades);
+    run.step("the console tells of the board and its slots", tells);
 }
 
 fn boots(scene: &mut Scene, tree: &str) -> Outcome {
@@ -104,4 +107,11 @@ fn replugs(scene: &mut Scene) -> Outcome {
         .console
         .wait_from(mark, "carrier link is up", scene.bound(10))?;
     Ok(())
+}
+
+fn tells(scene: &mut Scene) -> Outcome {
+    say(scene, "")?;
+    // That of QEMU's sensor, always.
+    expect_all(&say(scene, "status")?, &["20.1 °C"])?;
+    expect_all(&say(scene, "slots")?, &["next start  a, then b"])
 }

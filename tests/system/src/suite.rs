@@ -3,6 +3,7 @@
 use std::{
     error::Error,
     io::{Write, stdout},
+    path::Path,
     time::Instant,
 };
 
@@ -65,6 +66,16 @@ impl Suite {
                 self.tell(false, "the scene is set", began);
                 println!("{error}\nlogs: {}", directory.display());
             }
+        }
+    }
+
+    /// Plays one step of a scene that has more than one box, one after another, in `directory`.
+    pub(crate) fn step(&mut self, what: &str, directory: &Path, step: impl FnOnce() -> Outcome) {
+        let began = Instant::now();
+        let outcome = step();
+        self.tell(outcome.is_ok(), what, began);
+        if let Err(error) = outcome {
+            println!("{error}\nlogs: {}", directory.display());
         }
     }
 

@@ -4,17 +4,21 @@
 mod broken;
 
 use std::{
-    env, fs,
-    path::{Path, PathBuf},
+    fs,
+    path::Path,
     time::{Duration, Instant},
 };
 
-use failberry_bench::scene::{Kind, Scene, Setting, Settings, repository};
+use failberry_bench::{
+    laptop::Laptop,
+    scene::{Kind, Scene, Setting, Settings},
+};
 use failberry_environment::{Slots, Stored};
 use failberry_state::Slot;
 
 use crate::{
     Suite,
+    slot::shipped,
     steps::{self, status},
     suite::{Outcome, expect},
 };
@@ -22,76 +26,22 @@ use crate::{
 /// From the start of the broken image to the old one's first words, on the real board and here.
 const BACK: Duration = Duration::from_secs(180);
 
-/// What is made once for the scene: a key, and two bundles.
-struct Desk {
-    directory: tempfile::TempDir,
-    public: String,
-}
-
-impl Desk {
-    fn new() -> Outcome<Self> {
-        let directory = tempfile::tempdir()?;
-        let key = directory.path().join("key.pem");
-        tool(&["key", "new", &key.display().to_string()])?;
-        let public = tool(&["key", "show", &key.display().to_string()])?;
-        let public = public.trim().to_owned();
-        Ok(Self { directory, public })
-    }
-
-    fn path(&self, name: &str) -> String {
-        self.directory.path().join(name).display().to_string()
-    }
-
-    fn bundle(&self, image: &Path, version: &str) -> Outcome<String> {
-        let out = self.path(version);
-        let (image, key) = (image.display().to_string(), self.path("key.pem"));
-        tool(&[
-            "bundle",
-            &image,
-            "--board",
-            "rpi2",
-            "--version",
-            version,
-            "--key",
-            &key,
-            "--out",
-            &out,
-        ])?;
-        Ok(out)
-    }
-}
-
-/// `failberryctl`, as it lies beside the running test's directory.
-fn program() -> Outcome<PathBuf> {
-    let own = env::current_exe()?;
-    let found = own.ancestors().skip(1).take(2).find_map(|directory| {
-        let path = directory.join("failberryctl");
-        path.exists().then_some(path)
-    });
-    found.ok_or_else(|| "failberryctl is not built yet: run `make system`".into())
-}
-
-fn tool(words: &[&str]) -> Outcome<String> {
-    told(std::process::Command::new(program()?).args(words))
-}
-
-fn told(command: &mut std::process::Command) -> Outcome<String> {
-    let output = command.output()?;
-    if output.status.success() {
-        return Ok(String::from_utf8(output.stdout)?);
-    }
-    Err(String::from_utf8_lossy(&output.stderr).into())
-}
-
-/// Plays the scene.
-pub fn play(suite: &mut Suite) {
-    let desk = match Desk::new() {
-        Ok(desk) => desk,
+/// Plays the scene; with `all` also an update whose network does not return, which needs the whole
+/// time of a trial.
+pub fn play(suite: &mut Suite, all: bool) {
+    let made = tempfile::tempdir()
+        .map_err(Into::into)
+        .and_then(|directory| {
+            let laptop = Laptop::new(directory.path())?;
+            Ok::<_, Box<dyn std::error::Error>>((directory, laptop))
+        });
+    let (_directory, laptop) = match made {
+        Ok(made) => made,
         Err(error) => return suite.broken("update", &error.to_string()),
     };
     let setting = Setting {
         settings: Settings {
-            more: format!("[update]\nkeys = [\"{}\"]\n", desk.public),
+            more: format!("[update]\nkeys = [\"{}\"]\n", laptop.public()),
             ..Settings::default()
         },
         // What is on trial needs no carrier link where there was none before.
@@ -101,21 +51,29 @@ pub fn play(suite: &mut Suite) {
     suite.scene("update", &setting, |run| {
         run.step("slot A runs and takes updates", takes_updates);
         run.step("a key that is not configured is refused", |scene| {
-            stranger(scene, &desk)
+            stranger(scene, &laptop)
         });
         run.step("a good update is pushed, signed", |scene| {
-            let image = repository().join("out/rpi2/slot.fit");
-            push(scene, &desk, &desk.bundle(&image, "9.0.0")?)
+            let image = shipped();
+            push(scene, &laptop, &laptop.bundle(&image, "9.0.0")?)
         });
         run.step("U-Boot tries slot B and writes that down", tries);
         run.step("slot B proves itself and is confirmed", confirms);
         run.step("an update that panics is pushed", |scene| {
-            let image = Path::new(&desk.path("broken.fit")).to_owned();
+            let image = laptop.path("broken.fit");
             fs::write(&image, broken::slot()?)?;
-            push(scene, &desk, &desk.bundle(&image, "9.1.0")?)
+            push(scene, &laptop, &laptop.bundle(&image, "9.1.0")?)
         });
         run.step("it is given up, and slot B is back in time", comes_back);
         run.step("it says why, on the console and the status page", says_why);
+        if all {
+            run.step("a good update is pushed, and its cable is out", |scene| {
+                push(scene, &laptop, &laptop.bundle(&shipped(), "9.2.0")?)?;
+                scene.board.cable(false)?;
+                Ok(())
+            });
+            run.step("it gives itself up, and slot B is back", gives_up);
+        }
     });
 }
 
@@ -126,27 +84,20 @@ fn takes_updates(scene: &mut Scene) -> Outcome {
     steps::lease(scene)
 }
 
-fn push_with(scene: &Scene, desk: &Desk, key: &str, bundle: &str) -> Outcome<String> {
-    let to = steps::address(scene)?.to_string();
-    let known = desk.path("known");
-    let program = program()?.display().to_string();
-    let mut command = scene.world.lan().command(&program);
-    told(command.args(["push", bundle, &to, "--key", key, "--known", &known]))
-}
-
-fn stranger(scene: &mut Scene, desk: &Desk) -> Outcome {
-    let key = desk.path("stranger.pem");
-    tool(&["key", "new", &key])?;
-    let bundle = desk.bundle(&repository().join("out/rpi2/slot.fit"), "9.9.9")?;
-    match push_with(scene, desk, &key, &bundle) {
+fn stranger(scene: &mut Scene, laptop: &Laptop) -> Outcome {
+    laptop.key("stranger.pem")?;
+    let bundle = laptop.bundle(&shipped(), "9.9.9")?;
+    let to = steps::address(scene)?;
+    match laptop.push(scene.world.lan(), to, &bundle, "stranger.pem") {
         Ok(told) => Err(format!("expected a refusal, got {told:?}").into()),
         Err(error) if error.to_string().contains("update.keys") => Ok(()),
-        Err(error) => Err(error),
+        Err(error) => Err(error.into()),
     }
 }
 
-fn push(scene: &mut Scene, desk: &Desk, bundle: &str) -> Outcome {
-    let said = push_with(scene, desk, &desk.path("key.pem"), bundle)?;
+fn push(scene: &mut Scene, laptop: &Laptop, bundle: &Path) -> Outcome {
+    let to = steps::address(scene)?;
+    let said = laptop.push(scene.world.lan(), to, bundle, "key.pem")?;
     if !said.contains("is being started") {
         return Err(format!("expected that it is being started, got {said:?}").into());
     }
@@ -170,6 +121,8 @@ fn tries(scene: &mut Scene) -> Outcome {
     let slots = slots(scene)?;
     expect("the trial", (Some(Slot::B), 1), (slots.trial, slots.tries))?;
     expect("the order", vec![Slot::A, Slot::B], slots.order)?;
+    // The kernel tells its command line.
+    console.wait("failberry.slot=b failberry.on_trial", scene.bound(60))?;
     console.wait("is PID 1, slot b", scene.bound(60))?;
     Ok(())
 }
@@ -220,6 +173,21 @@ fn says_why(scene: &mut Scene) -> Outcome {
     let status = status(scene).or_else(|_| status(scene))?;
     let told = status.text("/update/last_update").unwrap_or_default();
     expect("that the status page says so", true, told.starts_with(why))?;
+    let slots = slots(scene)?;
+    expect("the order", vec![Slot::B, Slot::A], slots.order)
+}
+
+fn gives_up(scene: &mut Scene) -> Outcome {
+    let why = "eth0 has no address, as it had before";
+    let console = &scene.board.console;
+    let mark = console.mark();
+    console.wait("update to 9.2.0 is on trial", scene.bound(90))?;
+    // The emulation has five minutes for a trial.
+    console.wait_from(mark, why, scene.bound(90))?;
+    console.wait_from(mark, "is PID 1, slot b", scene.bound(60))?;
+    let told = format!("update to 9.2.0 was rolled back: {why}");
+    console.wait_from(mark, &told, scene.bound(60))?;
+    scene.board.cable(true)?;
     let slots = slots(scene)?;
     expect("the order", vec![Slot::B, Slot::A], slots.order)
 }

@@ -1,12 +1,13 @@
 //! `cargo test --package failberry-system-tests --test system -- [--all] [--row TEXT]... [SCENE]`,
-//! or `... -- soak [--seed N] [--minutes M]`
+//! `... -- soak [--seed N] [--minutes M]`, or
+//! `... -- power-cut [--seed N] [--cards C]`
 
 use std::{env, process::ExitCode};
 
 use failberry_system_tests::{
     Suite, console,
     faults::{self, Choice},
-    first_boot, house, mistakes, pin, shipped, soak, update,
+    first_boot, house, mistakes, pin, power_cut, shipped, soak, update,
 };
 
 fn main() -> ExitCode {
@@ -15,6 +16,7 @@ fn main() -> ExitCode {
         rows: Vec::new(),
     };
     let mut soaking = soak::Choice::default();
+    let mut cutting = power_cut::Choice::default();
     let mut filter = None;
     let mut words = env::args().skip(1);
     while let Some(word) = words.next() {
@@ -23,17 +25,24 @@ fn main() -> ExitCode {
             "--all" => choice.all = true,
             // Faults with this in their names; may be said again.
             "--row" => choice.rows.extend(words.next()),
-            "--seed" => soaking.seed = number(words.next()),
+            "--seed" => {
+                soaking.seed = number(words.next());
+                cutting.seed = soaking.seed;
+            }
+            "--cards" => cutting.cards = number(words.next()).unwrap_or(cutting.cards),
             "--minutes" => soaking.minutes = number(words.next()).unwrap_or(soaking.minutes),
             // Cargo's own.
             _ if word.starts_with('-') => {}
             _ => filter = Some(word),
         }
     }
-    let by_itself = filter.as_deref() == Some(soak::SCENE);
+    let by_itself = filter.clone().unwrap_or_default();
     let mut suite = Suite::new(filter);
-    if by_itself {
+    if by_itself == soak::SCENE {
         soak::play(&mut suite, &soaking);
+    }
+    if by_itself == power_cut::SCENE {
+        power_cut::play(&mut suite, &cutting);
     }
     house::play(&mut suite);
     mistakes::play(&mut suite);
@@ -42,7 +51,7 @@ fn main() -> ExitCode {
     console::play(&mut suite);
     faults::play(&mut suite, &choice);
     shipped::play(&mut suite, choice.all);
-    update::play(&mut suite);
+    update::play(&mut suite, choice.all);
     if suite.finish() {
         ExitCode::SUCCESS
     } else {

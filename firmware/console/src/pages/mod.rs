@@ -15,8 +15,8 @@ mod text;
 use std::time::SystemTime;
 
 use failberry_state::{
-    BootMillis, ClockState, DyndnsState, HealthState, NetworkState, SupervisorState, UpdateState,
-    UplinkState,
+    BootMillis, ClockState, DyndnsState, HealthState, NetworkState, SlotsState, SupervisorState,
+    UpdateState, UplinkState,
 };
 
 pub use self::{
@@ -46,6 +46,8 @@ pub struct States {
     pub health: HealthState,
     /// The updates'.
     pub update: UpdateState,
+    /// The boot loader's.
+    pub slots: SlotsState,
     /// State files that could not be read.
     pub unreadable: Vec<String>,
 }

@@ -1,6 +1,6 @@
 //! Slots and updates.
 
-use failberry_state::{Slot, UpdatePhase};
+use failberry_state::{Slot, SlotsState, UpdatePhase};
 
 use super::{States, text::Rows};
 
@@ -24,11 +24,29 @@ pub(super) fn order(states: &States) -> String {
     }
 }
 
+/// What U-Boot finds when it starts again.
+fn next_start(slots: &SlotsState) -> String {
+    let names: Vec<_> = slots.order.iter().map(|slot| slot.name()).collect();
+    let order = names.join(", then ");
+    match (slots.trial, slots.tries) {
+        _ if names.is_empty() => "its order could not be read from the card".into(),
+        (Some(slot), 1..) => format!("{slot} on trial, {} more times; {order}", slots.tries),
+        _ => order,
+    }
+}
+
 /// The page of the slots.
 pub fn slots(states: &States) -> Vec<String> {
     let mut rows = Rows::default();
     rows.add("slots", &order(states), 2);
-    rows.add("running", &states.supervisor.version, 1);
+    rows.add("next start", &next_start(&states.slots), 1);
+    let update = &states.update;
+    let version = if update.version.is_empty() {
+        &states.supervisor.version
+    } else {
+        &update.version
+    };
+    rows.add("running", version, 1);
     for life in states.supervisor.history.iter().rev().take(3) {
         rows.add("lives", &format!("boot no. {}: {}", life.boot, life.end), 2);
     }

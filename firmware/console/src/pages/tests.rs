@@ -7,7 +7,7 @@ use std::{
 };
 
 use failberry_state::{
-    LanAddress, Link, RecoveryRung, RecoveryStep, Service, ServiceState, Stick, UpdatePhase,
+    LanAddress, Link, RecoveryRung, RecoveryStep, Service, ServiceState, Slot, Stick, UpdatePhase,
     UplinkPhase,
 };
 use proptest::prelude::*;
@@ -154,6 +154,35 @@ fn the_stick_and_what_was_done_about_it() {
     };
     let page = modem(&uplink, &heard, moment().boot.0);
     assert_eq!(page.join("\n"), include_str!("golden/modem.txt").trim_end());
+}
+
+#[test]
+fn the_next_start_in_each_order() {
+    let both = || vec![Slot::B, Slot::A];
+    for (order, trial, tries, expected) in [
+        (both(), None, 0, "b, then a"),
+        (
+            both(),
+            Some(Slot::A),
+            2,
+            "a on trial, 2 more times; b, then a",
+        ),
+        (both(), Some(Slot::A), 0, "b, then a"),
+        (
+            Vec::new(),
+            None,
+            0,
+            "its order could not be read from the card",
+        ),
+    ] {
+        let mut states = good();
+        states.slots = SlotsState {
+            order,
+            trial,
+            tries,
+        };
+        assert_eq!(slots(&states)[1], format!("next start  {expected}"));
+    }
 }
 
 #[test]

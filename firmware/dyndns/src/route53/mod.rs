@@ -1,7 +1,6 @@
 //! One request: set the A record, signed as AWS wants it.
 
 mod message;
-mod resolver;
 mod signature;
 #[cfg(test)]
 mod tests;
@@ -13,16 +12,13 @@ use std::{
 };
 
 use failberry_config::{Aws, Dyndns};
+use failberry_service::http;
 use ureq::{
     Agent,
     tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem},
-    unversioned::transport::DefaultConnector,
 };
 
-use crate::{
-    PATIENCE,
-    route53::{message::Refusal, resolver::Ipv4Resolver},
-};
+use crate::{PATIENCE, route53::message::Refusal};
 
 /// Longest answer read, in bytes; real ones have about 400.
 const MAX_ANSWER: u64 = 16 * 1024;
@@ -94,11 +90,10 @@ impl Route53 {
             .user_agent(concat!("failberrypi/", env!("CARGO_PKG_VERSION")))
             .tls_config(TlsConfig::builder().root_certs(roots).build())
             .build();
-        let agent = Agent::with_parts(config, DefaultConnector::default(), Ipv4Resolver);
         let base = record.endpoint.trim_end_matches('/');
         let url = format!("{base}/2013-04-01/hostedzone/{}/rrset", record.zone);
         Ok(Self {
-            agent,
+            agent: http::agent(config),
             record: Arc::new(record),
             keys: Arc::new(keys),
             url,

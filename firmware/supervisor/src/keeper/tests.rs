@@ -118,7 +118,7 @@ fn services_start_after_storage_and_the_seal() {
 #[test]
 fn a_storage_that_hangs_is_left_behind_once() {
     let mut world = World::new();
-    world.advance(19_999);
+    world.advance(49_999);
     assert_eq!(world.count(&Action::SealRoot), 0);
     world.advance(1);
     assert_eq!(world.count(&Action::Kill(100)), 1);

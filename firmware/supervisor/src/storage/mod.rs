@@ -8,6 +8,7 @@ mod boot;
 mod card;
 mod data;
 mod hand_out;
+mod host;
 mod pristine;
 mod rescue;
 mod settings;
@@ -30,14 +31,20 @@ use self::{
     hand_out::hand_out,
     settings::{Decision, Store, decide},
 };
+pub use crate::lives::Card;
 use crate::{
     cmdline::Cmdline,
     lives,
     orders::{FACTORY_RESET, REVERT_CONFIG},
 };
 
-/// A card that needs longer than this to appear will not.
-const CARD_BOUND: u64 = 10_000;
+/// A card that needs longer than this to appear will not. It is there, since the machine was
+/// started from it, but the kernel may wait 10 s for its answer, and then asks it more slowly.
+const CARD_BOUND: u64 = 30_000;
+
+/// One that needs longer than this is looked for anew; on a Pi 2B it is there before its modules
+/// are all loaded, and so before anybody waits.
+const LOOK_AGAIN: u64 = 15_000;
 
 const DATA: &str = "/data";
 
@@ -100,6 +107,7 @@ fn begin() {
         blocks: BLOCKS.into(),
     };
     let reset = boot.as_ref().map(Boot::reset_files).unwrap_or_default();
+    let is_there = boot.is_some() || data.device.exists();
     let mut is_kept = data.open(until, !reset.is_empty(), &mut trouble);
     if let (Some(boot), false) = (&boot, reset.is_empty()) {
         is_kept &= forgotten(boot, &reset, is_kept, &mut trouble);
@@ -112,14 +120,23 @@ fn begin() {
         is_kept,
         &mut trouble,
     );
-    if let Err(why) = remember(Path::new(RUN), Path::new(MEMORY)) {
+    let outlook = match (is_there, is_kept) {
+        (_, true) => Card::Kept,
+        (true, false) => Card::Forgetful,
+        (false, false) => Card::Missing,
+    };
+    if let Err(why) = remember(Path::new(RUN), Path::new(MEMORY), outlook) {
         trouble.add(format!("what the card remembers of earlier boots: {why}"));
     }
     trouble.leave(Path::new(RUN));
 }
 
 fn mount_boot(device: &Path, until: BootMillis, trouble: &mut Trouble) -> Option<Boot> {
-    let mounted = wait_for(device, until)
+    let mounted = wait_for(device, BootMillis::now().plus(LOOK_AGAIN).min(until))
+        .or_else(|_| {
+            look_again();
+            wait_for(device, until)
+        })
         .map_err(|error| format!("no card {}: {error}", device.display()))
         .and_then(|()| {
             Boot::mount(device)
@@ -128,6 +145,13 @@ fn mount_boot(device: &Path, until: BootMillis, trouble: &mut Trouble) -> Option
     mounted
         .map_err(|why| trouble.add(format!("{FILE} cannot be read: {why}")))
         .ok()
+}
+
+fn look_again() {
+    match host::look_again(Path::new(host::HOSTS)) {
+        Ok(hosts) => log::warn!("no card yet; looking again at {hosts:?}"),
+        Err(error) => log::warn!("no card yet, and no other look for it: {error}"),
+    }
 }
 
 fn read(boot: &Boot, trouble: &mut Trouble) -> Option<Vec<u8>> {
@@ -280,8 +304,8 @@ fn make_owned(directory: &Path, owner: Service) -> io::Result<()> {
 ///
 /// # Errors
 /// What could not be read or written, in words.
-pub fn remember(run: &Path, data: &Path) -> Result<(), String> {
-    lives::begin(run, data)
+pub fn remember(run: &Path, data: &Path, card: Card) -> Result<(), String> {
+    lives::begin(run, data, card)
 }
 
 /// What a person should know.

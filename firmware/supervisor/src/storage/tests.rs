@@ -1,7 +1,16 @@
 //! The whole of it on directories that stand for the card.
 #![allow(clippy::unwrap_used)]
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use super::*;
+
+/// Held by every test that starts programs or mounts: a child has all of our files for a moment,
+/// and with them what another test wants to unmount.
+pub(super) fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 #[test]
 fn trouble_reaches_the_supervisor() {

@@ -17,7 +17,7 @@ use std::{
 
 pub use error::SceneError;
 pub use failberry_image::layout::{Layout, Role};
-pub use parts::{Kind, cache, repository};
+pub use parts::{Kind, cache, flash, layout, repository, rpi2};
 pub use services::{Impostor, Services};
 pub use settings::{KEY_ID, NAME, SECRET, Settings, ZONE};
 

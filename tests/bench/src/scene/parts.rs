@@ -49,9 +49,9 @@ impl Kind {
         }
     }
 
-    /// Where the build has left its card. For the Raspberry Pi 2B `FAILBERRY_CARD` may name another
+    /// Where the build has left its card and what is on it. For the Raspberry Pi 2B `FAILBERRY_CARD` may name another
     /// such directory, for instance Buildroot's.
-    fn directory(self) -> PathBuf {
+    pub fn directory(self) -> PathBuf {
         let made = repository().join("out").join(self.board());
         match self {
             Self::Rpi2 => env::var_os("FAILBERRY_CARD").map_or(made, PathBuf::from),
@@ -110,38 +110,54 @@ pub(super) fn machine(
     settings: &str,
     hand: bool,
 ) -> Result<Machine, SceneError> {
-    let made = kind.directory();
     let path = directory.join("card.img");
     flash(kind, &path, settings)?;
-    let board = Board::read(&board_dir(), kind.board())?;
-    let device_tree = kind.device_tree(&board, &path);
     let card = Card::sound(path);
+    if let Some(model) = kind.model() {
+        return pi(kind, model, card);
+    }
+    let board = Board::read(&board_dir(), kind.board())?;
     let parts = cache().join("parts").join(&board.kernel);
-    Ok(match kind.model() {
-        Some(model) => Machine::Pi {
-            model,
-            u_boot: existing(made.join(match board.processor {
-                Processor::Armv7 => "u-boot.uimage",
-                Processor::Aarch64 => "u-boot.bin",
-            }))?,
-            device_tree: existing(device_tree)?,
-            card,
+    Ok(Machine::Virt {
+        kernel: existing(parts.join(board.processor.kernel_file()))?,
+        userland: match existing(kind.directory().join("userland.cpio.zst"))? {
+            shipped if hand => with_hand(&shipped, directory)?,
+            shipped => shipped,
         },
-        None => Machine::Virt {
-            kernel: existing(parts.join(board.processor.kernel_file()))?,
-            userland: match existing(made.join("userland.cpio.zst"))? {
-                shipped if hand => with_hand(&shipped, directory)?,
-                shipped => shipped,
-            },
-            kernel_args: kernel_args()?,
-            card,
-            hand,
-        },
+        kernel_args: kernel_args()?,
+        card,
+        hand,
     })
 }
 
+fn pi(kind: Kind, model: Model, card: Card) -> Result<Machine, SceneError> {
+    let made = kind.directory();
+    let board = Board::read(&board_dir(), kind.board())?;
+    let device_tree = existing(kind.device_tree(&board, card.path()))?;
+    Ok(Machine::Pi {
+        model,
+        u_boot: existing(made.join(match board.processor {
+            Processor::Armv7 => "u-boot.uimage",
+            Processor::Aarch64 => "u-boot.bin",
+        }))?,
+        device_tree,
+        card,
+    })
+}
+
+/// The Raspberry Pi 2B with `card` in its slot.
+///
+/// # Errors
+/// The build has not left what it boots by.
+pub fn rpi2(card: Card) -> Result<Machine, SceneError> {
+    pi(Kind::Rpi2, Model::Rpi2, card)
+}
+
 /// Writes the card that was built to `card`, with these settings.
-pub(super) fn flash(kind: Kind, card: &Path, settings: &str) -> Result<(), SceneError> {
+///
+/// # Errors
+/// It was not built, or cannot be written.
+pub fn flash(kind: Kind, card: &Path, settings: &str) -> Result<(), SceneError> {
     let original = existing(kind.directory().join("card.img"))?;
     fs::copy(&original, card).map_err(SceneError::io(card.display()))?;
     OpenOptions::new()
@@ -173,7 +189,10 @@ fn changed_tree(card: &Path) -> PathBuf {
 }
 
 /// Where things lie on a card.
-pub(super) fn layout() -> Result<Layout, SceneError> {
+///
+/// # Errors
+/// `board/layout.toml` cannot be read.
+pub fn layout() -> Result<Layout, SceneError> {
     Ok(Layout::read(&repository().join("board/layout.toml"))?)
 }
 
@@ -190,7 +209,7 @@ fn with_hand(shipped: &Path, directory: &Path) -> Result<PathBuf, SceneError> {
     Ok(path)
 }
 
-/// Tells the kernel by U-Boot's environment on `card` what QEMU's Pi cannot do. The watchdog: it
+/// Tells U-Boot and the kernel by the environment on `card` what QEMU's Pi cannot do. The watchdog: it
 /// resets as soon as that is set, however long the time. Four processors: where this machine has
 /// fewer, they wait for one another for half a minute whenever a module changes the kernel's code.
 /// Starting in a time that a real board would not take half of: an update on trial gets more.
@@ -202,6 +221,9 @@ fn suit_the_emulation(kind: Kind, card: &Path, layout: &Layout) -> Result<(), Sc
                 *variable = variable.replace("ttyS1", four::CONSOLE);
             }
             variable.push_str(" failberry.watchdog=off maxcpus=2 failberry.trial=300");
+        }
+        if variable.starts_with("watchdog=") {
+            variable.truncate("watchdog=".len());
         }
     }
     let place = &layout.environment;

@@ -1,16 +1,9 @@
 //! An image that U-Boot starts and that comes to nothing: its only program ends at once, which
 //! the kernel takes for the end of the world.
 
-use std::fs;
+use failberry_image::cpio::{Node, Tree};
 
-use failberry_bench::scene::{cache, repository};
-use failberry_image::{
-    board::Board,
-    cpio::{Node, Tree},
-    slot,
-};
-
-use crate::suite::Outcome;
+use crate::{slot, suite::Outcome};
 
 /// Where the program lies in memory.
 const BASE: u32 = 0x1_0000;
@@ -28,21 +21,7 @@ pub(super) fn slot() -> Outcome<Vec<u8>> {
     tree.put("dev/console", Node::Device(0o600, 5, 1));
     tree.put("init", Node::File(0o755, program()));
     let userland = tree.to_archive(0);
-    let cache = cache();
-    let board = Board::read(&repository().join("board"), "rpi2")?;
-    let parts = cache.join("parts").join(&board.kernel);
-    let mut device_trees = Vec::new();
-    for name in &board.device_trees {
-        let tree = fs::read(parts.join(format!("{name}.dtb")))?;
-        device_trees.push((name.clone(), tree));
-    }
-    let parts = slot::Parts {
-        processor: board.processor,
-        kernel: &fs::read(parts.join(board.processor.kernel_file()))?,
-        device_trees: &device_trees,
-        userland: &userland,
-    };
-    Ok(slot::build(&parts, &cache.join("u-boot/rpi2/mkimage"), 0)?)
+    slot::with_userland(&userland)
 }
 
 /// A static program for 32-bit ARM (EABI 5).

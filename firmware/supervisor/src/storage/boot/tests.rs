@@ -4,6 +4,7 @@
 use std::process::Command;
 
 use super::*;
+use crate::storage::tests::alone;
 
 fn directory() -> (tempfile::TempDir, Boot) {
     let directory = tempfile::tempdir().unwrap();
@@ -68,6 +69,7 @@ fn on_fat_only_the_text_changes() {
     if !nix::unistd::geteuid().is_root() || !known.contains("\tvfat\n") {
         return;
     }
+    let _alone = alone();
     let image = tempfile::NamedTempFile::new().unwrap();
     image.as_file().set_len(36 << 20).unwrap();
     let run = |program: &str, arguments: &[&str]| {

@@ -1,7 +1,7 @@
 //! Real ext4 file systems on a loop device.
 #![allow(clippy::unwrap_used)]
 
-use std::{os::unix::fs::FileExt, process::Command};
+use std::{os::unix::fs::FileExt, process::Command, sync::MutexGuard};
 
 use nix::{
     sched::{CloneFlags, unshare},
@@ -9,7 +9,7 @@ use nix::{
 };
 
 use super::*;
-use crate::storage::pristine::tests::made_by_mke2fs;
+use crate::storage::{pristine::tests::made_by_mke2fs, tests::alone};
 
 const SIZE: u64 = 4 << 20;
 
@@ -18,6 +18,7 @@ struct Card {
     data: Data,
     image: tempfile::NamedTempFile,
     _directory: tempfile::TempDir,
+    _alone: MutexGuard<'static, ()>,
 }
 
 impl Card {
@@ -26,6 +27,7 @@ impl Card {
         if !geteuid().is_root() {
             return None;
         }
+        let alone = alone();
         // A namespace that somebody else makes meanwhile would have our mounts in it, and keep them.
         unshare(CloneFlags::CLONE_NEWNS).unwrap();
         let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
@@ -53,6 +55,7 @@ impl Card {
             },
             image,
             _directory: directory,
+            _alone: alone,
         })
     }
 

@@ -4,6 +4,7 @@
 use std::{io::Cursor, process::Command};
 
 use super::*;
+use crate::storage::tests::alone;
 
 /// Bytes of the file systems here.
 const SIZE: u64 = 4 << 20;
@@ -69,6 +70,7 @@ impl Device for Failing {
 
 #[test]
 fn a_partition_of_anything_becomes_what_mke2fs_made() {
+    let _alone = alone();
     let (volume, blocks) = made_by_mke2fs(SIZE);
     let pristine = Pristine::new("blocks".into(), &blocks).unwrap();
     let room = usize::try_from(SIZE).unwrap() + 5000;
@@ -84,6 +86,7 @@ fn a_partition_of_anything_becomes_what_mke2fs_made() {
 
 #[test]
 fn a_power_cut_leaves_the_old_the_new_or_none() {
+    let _alone = alone();
     let (volume, blocks) = made_by_mke2fs(SIZE);
     let pristine = Pristine::new("blocks".into(), &blocks).unwrap();
     let old: Vec<u8> = volume
@@ -109,6 +112,7 @@ fn a_power_cut_leaves_the_old_the_new_or_none() {
 
 #[test]
 fn blocks_that_are_none_and_a_small_partition_are_refused() {
+    let _alone = alone();
     let (_, blocks) = made_by_mke2fs(SIZE);
     for wrong in [
         &[],

@@ -4,13 +4,16 @@ use std::{
     error::Error,
     fs,
     io::Write as _,
+    net::Ipv4Addr,
+    path::Path,
     thread,
     time::{Duration, Instant},
 };
 
 use failberry_bench::{
+    laptop::Laptop,
     probe,
-    scene::{Kind, Scene, Setting, repository},
+    scene::{Kind, Scene, Setting, Settings, repository},
     status::Status,
 };
 
@@ -19,13 +22,22 @@ type Outcome<T> = Result<T, Box<dyn Error>>;
 pub(crate) fn measure() -> Outcome<()> {
     let sizes = sizes()?;
     let directory = repository().join("out/measure");
-    let setting = Setting::new("fbm", Kind::Rpi2);
+    let keys = tempfile::tempdir()?;
+    let laptop = Laptop::new(keys.path())?;
+    let setting = Setting {
+        settings: Settings {
+            more: format!("[update]\nkeys = [\"{}\"]\n", laptop.public()),
+            ..Settings::default()
+        },
+        ..Setting::new("fbm", Kind::Rpi2)
+    };
     let scene = Scene::start(&setting, &directory, |text| eprintln!("==> {text}"))?;
     let times = times(&scene)?;
     let memory = memory(&scene)?;
+    let update = update(&scene, &laptop)?;
     let mut out = std::io::stdout().lock();
     writeln!(out, "| figure | value |\n|---|---|")?;
-    for (what, value) in sizes.into_iter().chain(times).chain(memory) {
+    for (what, value) in sizes.into_iter().chain(times).chain(memory).chain(update) {
         writeln!(out, "| {what} | {value} |")?;
     }
     Ok(())
@@ -134,5 +146,56 @@ fn memory(scene: &Scene) -> Outcome<Vec<(&'static str, String)>> {
             figure("/supervisor/pss_kib"),
         ),
         ("memory in use in all", figure("/supervisor/used_kib")),
+    ])
+}
+
+/// A host on the internet with a page.
+const PAGE_HOST: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 2);
+
+/// Pushes an update, and waits until the LAN has its way to the internet again.
+fn update(scene: &Scene, laptop: &Laptop) -> Outcome<Vec<(&'static str, String)>> {
+    let (console, lan) = (&scene.board.console, scene.world.lan());
+    let image = repository().join("out/rpi2/slot.fit");
+    let bundle = laptop.bundle(&image, "9.0.0")?;
+    let bytes =
+        |path: &Path| Ok::<_, std::io::Error>(format!("{} bytes", fs::metadata(path)?.len()));
+    let sizes = (bytes(&bundle)?, bytes(&image)?);
+    let address = scene.world.wait_lease(Duration::from_secs(5))?;
+    scene.world.route_through(address)?;
+    probe::get_within(lan, PAGE_HOST, 80, "/before", scene.bound(30))?;
+
+    let mark = console.mark();
+    eprintln!("==> pushing an update");
+    laptop.push(lan, address, &bundle, "key.pem")?;
+    // It is told when PID 1 has taken the order to restart.
+    let began = Instant::now();
+    let mut moments = Vec::new();
+    for line in ["U-Boot 20", "Linux version"] {
+        console.wait_from(mark, line, scene.bound(60))?;
+        moments.push(began.elapsed());
+    }
+    probe::get_within(lan, PAGE_HOST, 80, "/after", scene.bound(120))?;
+    moments.push(began.elapsed());
+    let [down, loaded, flows] = moments[..] else {
+        return Err("three moments were to be measured".into());
+    };
+    console.wait_from(mark, "failberry.on_trial", scene.bound(1))?;
+    let seconds = |time: Duration| format!("{:.1} s", time.as_secs_f64());
+    Ok(vec![
+        ("update bundle", sizes.0),
+        ("image in it", sizes.1),
+        (
+            "end of a push to traffic from the new image",
+            seconds(flows),
+        ),
+        ("of which going down", seconds(down)),
+        (
+            "of which U-Boot, with QEMU's slow card",
+            seconds(loaded.saturating_sub(down)),
+        ),
+        (
+            "of which kernel start to traffic",
+            seconds(flows.saturating_sub(loaded)),
+        ),
     ])
 }

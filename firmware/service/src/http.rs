@@ -1,17 +1,19 @@
-//! Look-ups for the HTTP client by the resolver that all services share.
+//! The HTTP client of services that speak to the internet: names are looked up as all services
+//! look them up.
 
 use std::net::SocketAddr;
 
-use failberry_service::look_up;
 use ureq::{
-    Error,
+    Agent, Error,
     config::Config,
     http::{Uri, uri::Scheme},
     unversioned::{
         resolver::{ResolvedSocketAddrs, Resolver},
-        transport::NextTimeout,
+        transport::{DefaultConnector, NextTimeout},
     },
 };
+
+use crate::look_up;
 
 /// Ports of the schemes, where the URL tells none.
 const HTTP: u16 = 80;
@@ -20,9 +22,13 @@ const HTTPS: u16 = 443;
 /// More addresses than this do not fit into what the client takes.
 const MOST: usize = 16;
 
-/// Asks for IPv4 addresses alone.
+/// A client that does as `config` says and asks for IPv4 addresses alone, with [`look_up`].
+pub fn agent(config: Config) -> Agent {
+    Agent::with_parts(config, DefaultConnector::default(), Ipv4Resolver)
+}
+
 #[derive(Debug)]
-pub(super) struct Ipv4Resolver;
+struct Ipv4Resolver;
 
 impl Resolver for Ipv4Resolver {
     fn resolve(

@@ -1,0 +1,103 @@
+//! The controllers of cards: one that has found none is made to look again.
+//!
+//! The kernel asks once, when the driver starts; a card that did not answer then, say because a
+//! reset caught it at work, stays unknown for the rest of that life.
+
+use std::{
+    ffi::{OsStr, OsString},
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+/// Where the kernel lists them.
+pub(super) const HOSTS: &str = "/sys/class/mmc_host";
+
+/// Takes the driver from every controller below `hosts` that has no card, and gives it back, which
+/// is a start from the beginning. Gives out the names of those devices.
+///
+/// # Errors
+/// The first trouble, in words; the others are treated all the same.
+pub(super) fn look_again(hosts: &Path) -> Result<Vec<OsString>, String> {
+    let entries = match fs::read_dir(hosts) {
+        // A machine whose cards are disks of another kind.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(|error| format!("{}: {error}", hosts.display()))?,
+    };
+    let mut trouble = None;
+    let mut treated = Vec::new();
+    for host in entries.filter_map(Result::ok) {
+        if has_card(&host.path(), &host.file_name()) {
+            continue;
+        }
+        match rebind(&host.path()) {
+            Ok(device) => treated.push(device),
+            Err(error) => trouble = trouble.or(Some(format!("{}: {error}", host.path().display()))),
+        }
+    }
+    trouble.map_or(Ok(treated), Err)
+}
+
+/// A card is a device below its host, `mmc0:0001` on `mmc0`.
+fn has_card(host: &Path, name: &OsStr) -> bool {
+    let prefix = format!("{}:", name.display());
+    let children = fs::read_dir(host).into_iter().flatten();
+    children
+        .filter_map(Result::ok)
+        .any(|child| child.file_name().display().to_string().starts_with(&prefix))
+}
+
+fn rebind(host: &Path) -> io::Result<OsString> {
+    let device = host.join("device").canonicalize()?;
+    let driver: PathBuf = device.join("driver").canonicalize()?;
+    let name = device.file_name().unwrap_or_default().to_owned();
+    let order = |file: &str| fs::write(driver.join(file), name.as_encoded_bytes());
+    order("unbind")?;
+    order("bind")?;
+    Ok(name)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    /// As sysfs has it: the class's link to the host, whose device has its driver.
+    fn host(sys: &Path, number: u32, device: &str, card: Option<&str>) {
+        let driver = sys.join("drivers/sdhost");
+        fs::create_dir_all(&driver).unwrap();
+        let (name, device) = (format!("mmc{number}"), sys.join(device));
+        let own = device.join("mmc_host").join(&name);
+        fs::create_dir_all(&own).unwrap();
+        symlink(&device, own.join("device")).unwrap();
+        symlink(&driver, device.join("driver")).unwrap();
+        if let Some(card) = card {
+            fs::create_dir(own.join(card)).unwrap();
+        }
+        fs::create_dir_all(sys.join("class")).unwrap();
+        symlink(&own, sys.join("class").join(name)).unwrap();
+    }
+
+    #[test]
+    fn only_a_host_without_a_card_starts_anew() {
+        let sys = tempfile::tempdir().unwrap();
+        host(sys.path(), 0, "3f202000.mmc", None);
+        host(sys.path(), 1, "3f300000.mmcnr", Some("mmc1:0001"));
+        let treated = look_again(&sys.path().join("class")).unwrap();
+        assert_eq!(treated, ["3f202000.mmc"]);
+        for order in ["unbind", "bind"] {
+            let written = fs::read_to_string(sys.path().join("drivers/sdhost").join(order));
+            assert_eq!(written.unwrap(), "3f202000.mmc", "{order}");
+        }
+    }
+
+    #[test]
+    fn without_such_hosts_there_is_nothing_to_do_and_trouble_names_the_host() {
+        let sys = tempfile::tempdir().unwrap();
+        assert!(look_again(&sys.path().join("class")).unwrap().is_empty());
+        fs::create_dir_all(sys.path().join("class/mmc0")).unwrap();
+        let error = look_again(&sys.path().join("class")).unwrap_err();
+        assert!(error.contains("mmc0"), "{error}");
+    }
+}

@@ -1,0 +1,245 @@
+//! The card: its sectors, those that are only on their way, and the moment at which the power goes.
+
+use std::{
+    cell::{Ref, RefCell},
+    io::{self, Error},
+    rc::Rc,
+};
+
+use failberry_environment::{Disk, SECTOR, Slots, Stored};
+use failberry_state::Slot;
+
+/// What a flattened image tree begins with; its size follows, big endian.
+const FIT: [u8; 4] = [0xD0, 0x0D, 0xFE, 0xED];
+
+/// Judges an image.
+pub type Judge = Rc<dyn Fn(&[u8]) -> bool>;
+
+/// Where the slots are, and which images are all there.
+#[derive(Clone)]
+pub struct Geometry {
+    /// The first byte of slot A and of slot B.
+    pub slots: [u64; 2],
+    /// Bytes of one.
+    pub slot: u64,
+    /// Whether U-Boot would find the hashes in an image right.
+    pub is_complete: Judge,
+}
+
+/// What is enough to choose sectors by (splitmix64).
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        usize::try_from(self.next() % bound as u64).unwrap()
+    }
+}
+
+type Sector = [u8; SECTOR];
+
+struct Inner {
+    geometry: Geometry,
+    /// What is on the card for good.
+    kept: Vec<u8>,
+    /// Writes since the last flush, in their order.
+    pending: Vec<(usize, Sector)>,
+    /// Sectors written so far.
+    written: u32,
+    /// Sector writes until the power goes.
+    left: Option<u32>,
+    /// A sector that stays as it is.
+    stuck: Option<usize>,
+}
+
+/// The card.
+#[derive(Clone)]
+pub struct Card(Rc<RefCell<Inner>>);
+
+impl Card {
+    /// A card with these bytes on it.
+    pub fn new(bytes: Vec<u8>, geometry: Geometry) -> Self {
+        Self(Rc::new(RefCell::new(Inner {
+            geometry,
+            kept: bytes,
+            pending: Vec::new(),
+            written: 0,
+            left: None,
+            stuck: None,
+        })))
+    }
+
+    /// All that is on it for good.
+    pub fn bytes(&self) -> Ref<'_, [u8]> {
+        Ref::map(self.0.borrow(), |inner| inner.kept.as_slice())
+    }
+
+    /// How many sectors have been written.
+    pub fn written(&self) -> u32 {
+        self.0.borrow().written
+    }
+
+    /// Puts `bytes` into a slot.
+    pub fn fill(&self, slot: Slot, bytes: &[u8]) {
+        let at = usize::try_from(self.offset(slot)).unwrap();
+        self.0.borrow_mut().kept[at..at + bytes.len()].copy_from_slice(bytes);
+    }
+
+    /// The power goes when so many sectors have been written.
+    pub fn cut_after(&self, sectors: u32) {
+        self.0.borrow_mut().left = Some(sectors);
+    }
+
+    /// Sector `number` of `slot` stays as it is, without a word.
+    pub fn lose_writes_to(&self, slot: Slot, number: usize) {
+        let first = usize::try_from(self.offset(slot)).unwrap() / SECTOR;
+        self.0.borrow_mut().stuck = Some(first + number);
+    }
+
+    /// Of what was not flushed, each sector is the old one, one of those written, or torn.
+    pub fn power_comes_back(&self, seed: u64) {
+        let mut inner = self.0.borrow_mut();
+        let mut random = Random(seed);
+        let pending = std::mem::take(&mut inner.pending);
+        for (sector, content) in pending {
+            let fate = match seed {
+                0 => 0,
+                1 => 1,
+                _ => random.below(3),
+            };
+            let written = match fate {
+                0 => 0,
+                1 => SECTOR,
+                _ => random.below(SECTOR),
+            };
+            let at = sector * SECTOR;
+            // From one end or the other.
+            let range = if random.below(2) == 0 {
+                0..written
+            } else {
+                SECTOR - written..SECTOR
+            };
+            inner.kept[at + range.start..at + range.end].copy_from_slice(&content[range]);
+        }
+        inner.left = None;
+    }
+
+    /// The image in a slot, where U-Boot would start it.
+    pub fn image(&self, slot: Slot) -> Option<Vec<u8>> {
+        let geometry = self.0.borrow().geometry.clone();
+        let mut bytes = vec![0; usize::try_from(geometry.slot).unwrap()];
+        Part::slot(self, slot).read_at(0, &mut bytes).unwrap();
+        let rest = bytes.strip_prefix(&FIT)?;
+        let size = u32::from_be_bytes(*rest.first_chunk()?) as usize;
+        bytes.truncate(size);
+        (bytes.len() == size && (geometry.is_complete)(&bytes)).then_some(bytes)
+    }
+
+    /// What the environment says.
+    pub fn slots(&self) -> Slots {
+        let stored = Stored::read(&Part::whole(self)).unwrap();
+        Slots::of(&stored.environment).unwrap()
+    }
+
+    fn offset(&self, slot: Slot) -> u64 {
+        let [a, b] = self.0.borrow().geometry.slots;
+        match slot {
+            Slot::A => a,
+            Slot::B => b,
+        }
+    }
+}
+
+/// The card or one of its partitions.
+pub struct Part {
+    card: Card,
+    start: u64,
+}
+
+impl Part {
+    /// All of it.
+    pub fn whole(card: &Card) -> Self {
+        Self {
+            card: card.clone(),
+            start: 0,
+        }
+    }
+
+    /// A slot.
+    pub fn slot(card: &Card, slot: Slot) -> Self {
+        Self {
+            card: card.clone(),
+            start: card.offset(slot),
+        }
+    }
+}
+
+impl Inner {
+    fn sector(&self, number: usize) -> Sector {
+        let written = self.pending.iter().rev().find(|it| it.0 == number);
+        written.map_or_else(
+            || self.kept[number * SECTOR..][..SECTOR].try_into().unwrap(),
+            |it| it.1,
+        )
+    }
+}
+
+impl Disk for Part {
+    fn read_at(&self, at: u64, into: &mut [u8]) -> io::Result<()> {
+        let inner = self.card.0.borrow();
+        let mut at = usize::try_from(self.start + at).unwrap();
+        let mut rest = into;
+        while !rest.is_empty() {
+            let begin = at % SECTOR;
+            let length = rest.len().min(SECTOR - begin);
+            let (now, after) = rest.split_at_mut(length);
+            now.copy_from_slice(&inner.sector(at / SECTOR)[begin..begin + length]);
+            at += length;
+            rest = after;
+        }
+        Ok(())
+    }
+
+    fn write_at(&mut self, at: u64, bytes: &[u8]) -> io::Result<()> {
+        let mut inner = self.card.0.borrow_mut();
+        let mut at = usize::try_from(self.start + at).unwrap();
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let (number, begin) = (at / SECTOR, at % SECTOR);
+            let (now, after) = rest.split_at(rest.len().min(SECTOR - begin));
+            let mut sector = inner.sector(number);
+            sector[begin..begin + now.len()].copy_from_slice(now);
+            if inner.stuck != Some(number) {
+                // The one during which the power goes may be torn as well.
+                inner.pending.push((number, sector));
+            }
+            inner.written += 1;
+            match &mut inner.left {
+                Some(0) => return Err(Error::other("no power")),
+                Some(left) => *left -= 1,
+                None => {}
+            }
+            at += now.len();
+            rest = after;
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let mut inner = self.card.0.borrow_mut();
+        if inner.left == Some(0) {
+            return Err(Error::other("no power"));
+        }
+        for (number, content) in std::mem::take(&mut inner.pending) {
+            inner.kept[number * SECTOR..][..SECTOR].copy_from_slice(&content);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,70 @@
+//! One life of the box: an update, the restart, and what becomes of the trial.
+
+use failberry_service::SlotsOrder;
+use failberry_state::Slot;
+use failberry_update::{Header, Signer, Unverified, Version, install, slots::carry_out_on};
+
+use crate::{Card, Part, UBoot};
+
+/// An update of the box, which runs from slot A.
+pub struct Update {
+    /// Its header, checked.
+    pub header: Header,
+    /// The image that runs.
+    pub old: Vec<u8>,
+    /// The image that is to be written to slot B.
+    pub new: Vec<u8>,
+}
+
+/// How far the box came before its power went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reached {
+    /// The image is not all there, or not to be tried yet.
+    Writing,
+    /// It is to be tried, and U-Boot has not written down that it does.
+    Tried,
+    /// It runs on trial.
+    Restarted,
+    /// It is confirmed or given up.
+    Decided,
+}
+
+impl Update {
+    /// From `old` to `new`, in blocks of so many bytes.
+    pub fn new(old: Vec<u8>, new: Vec<u8>, block: u32) -> Self {
+        let signer = Signer::from_pkcs8(&Signer::generate().unwrap()).unwrap();
+        let mut bundle = Vec::new();
+        let version = Version([2, 0, 0]);
+        signer
+            .bundle("rpi2", version, block, || Ok(new.as_slice()), &mut bundle)
+            .unwrap();
+        let header = Unverified::read(&mut bundle.as_slice())
+            .unwrap()
+            .verify(&[signer.public()])
+            .unwrap();
+        Self { header, old, new }
+    }
+
+    /// The update, the restart by U-Boot, and what the new image decides, until the power goes.
+    pub fn live(&self, card: &Card, ends: &SlotsOrder) -> Reached {
+        let mut whole = Part::whole(card);
+        let mut slot = Part::slot(card, Slot::B);
+        let order = |order: SlotsOrder| {
+            let done = carry_out_on(&order, Some(Slot::A), &mut whole);
+            done.map(drop).map_err(|it| it.to_string())
+        };
+        let source = &mut self.new.as_slice();
+        let target = (Slot::B, &mut slot);
+        if install(&self.header, target, source, order, |_| Ok(())).is_err() {
+            return Reached::Writing;
+        }
+        match UBoot::start(card) {
+            None => return Reached::Tried,
+            Some(started) => assert!(started == (Slot::B, self.new.clone())),
+        }
+        if carry_out_on(ends, Some(Slot::B), &mut whole).is_err() {
+            return Reached::Restarted;
+        }
+        Reached::Decided
+    }
+}

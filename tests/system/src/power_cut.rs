@@ -1,0 +1,239 @@
+//! Cards whose power went during an update, booted: real U-Boot on the emulated Pi must start the
+//! slot that the rules of its script say, from the card as it is shipped.
+//!
+//! The cuts are those of `firmware/update/tests/power_cut.rs`, which looks at thousands of them
+//! without booting; here it is a few, at random. What happens follows from the seed, told first.
+
+use std::{
+    fs,
+    path::Path,
+    rc::Rc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use failberry_bench::{
+    board::{self, Board},
+    net::World,
+    scene::{Kind, Role, Settings, flash, layout, repository, rpi2},
+};
+use failberry_environment::{Slots, Stored};
+use failberry_image::cpio::{Node, Tree};
+use failberry_power::{Card, Geometry, Part, UBoot, Update};
+use failberry_service::SlotsOrder;
+use failberry_state::Slot;
+use failberry_update::BLOCK;
+use fastrand::Rng;
+
+use crate::{
+    Suite, slot,
+    suite::{Outcome, expect},
+};
+
+/// Name of the scene.
+pub const SCENE: &str = "power-cut";
+
+/// U-Boot reads a slot, finds it wrong and reads the other, each in half a minute; a busy machine
+/// takes longer.
+const BOUND: std::time::Duration = std::time::Duration::from_secs(300);
+
+/// Sector writes at the end of an update's life in which it becomes an image and the environment is
+/// saved, by the box, by U-Boot, and by the box again: 32 sectors each.
+const SAVES: u32 = 100;
+
+/// How it is played.
+pub struct Choice {
+    /// What happens; by the clock where none is given.
+    pub seed: Option<u64>,
+    /// How many cards.
+    pub cards: u64,
+}
+
+impl Default for Choice {
+    fn default() -> Self {
+        Self {
+            seed: None,
+            cards: 6,
+        }
+    }
+}
+
+/// Plays it.
+pub fn play(suite: &mut Suite, choice: &Choice) {
+    if !suite.plays(SCENE) {
+        return;
+    }
+    let by_clock = || {
+        let time = SystemTime::now().duration_since(UNIX_EPOCH);
+        time.unwrap_or_default().as_secs()
+    };
+    let seed = choice.seed.unwrap_or_else(by_clock);
+    println!("\nscene {SCENE}, seed {seed}, {} cards", choice.cards);
+    let directory = repository().join("out/system").join(SCENE);
+    let prepared = Bench::new(&directory).and_then(|bench| {
+        let lengths = bench.lengths()?;
+        Ok((bench, lengths))
+    });
+    let (bench, lengths) = match prepared {
+        Ok(prepared) => prepared,
+        Err(error) => return suite.broken(SCENE, &error.to_string()),
+    };
+    let mut random = Rng::with_seed(seed);
+    for _ in 0..choice.cards {
+        let cut = Cut::any(&mut random, &lengths);
+        suite.step(&format!("{cut:?}"), &directory, || bench.boot(&cut));
+    }
+}
+
+/// What slot B holds when the update begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Other {
+    Empty,
+    Complete,
+    /// It is the first in order, but slot A runs.
+    Damaged,
+}
+
+const OTHERS: [Other; 3] = [Other::Empty, Other::Complete, Other::Damaged];
+
+/// One life and its end.
+#[derive(Clone, Copy, Debug)]
+struct Cut {
+    other: Other,
+    confirms: bool,
+    /// The power goes after so many sectors.
+    after: u32,
+    /// What becomes of those on their way.
+    fate: u64,
+}
+
+impl Cut {
+    /// Half of them while the environment is saved, which is where the slots change.
+    fn any(random: &mut Rng, lengths: &[u32; 3]) -> Self {
+        let which = random.usize(0..OTHERS.len());
+        let all = lengths.get(which).copied().unwrap_or_default();
+        let first = if random.bool() { all - SAVES } else { 0 };
+        Self {
+            other: OTHERS.get(which).copied().unwrap_or(Other::Empty),
+            confirms: random.bool(),
+            after: random.u32(first..all),
+            fate: random.u64(..),
+        }
+    }
+
+    fn ends(self) -> SlotsOrder {
+        if self.confirms {
+            SlotsOrder::Confirm
+        } else {
+            SlotsOrder::GiveUp {
+                reason: String::new(),
+            }
+        }
+    }
+}
+
+/// The card as it is shipped, an update for it, and a board.
+struct Bench {
+    directory: std::path::PathBuf,
+    world: World,
+    shipped: Vec<u8>,
+    geometry: Geometry,
+    update: Update,
+}
+
+impl Bench {
+    fn new(directory: &Path) -> Outcome<Self> {
+        if directory.exists() {
+            fs::remove_dir_all(directory)?;
+        }
+        fs::create_dir_all(directory)?;
+        let path = directory.join("card.img");
+        flash(Kind::Rpi2, &path, &Settings::default().text(""))?;
+        let shipped = fs::read(&path)?;
+        let layout = layout()?;
+        let [a, b] = [
+            layout.partition(Role::SlotA)?,
+            layout.partition(Role::SlotB)?,
+        ];
+        let mut geometry = Geometry {
+            slots: [a.bytes().start, b.bytes().start],
+            slot: a.size(),
+            is_complete: Rc::new(|_| true),
+        };
+        let old = Card::new(shipped.clone(), geometry.clone())
+            .image(Slot::A)
+            .ok_or("the shipped card has no slot A")?;
+        let update = Update::new(old, another()?, BLOCK);
+        // U-Boot goes by the hashes of the parts, which only these two have right.
+        let known = [update.old.clone(), update.new.clone()];
+        geometry.is_complete = Rc::new(move |image| known.iter().any(|it| it == image));
+        Ok(Self {
+            directory: directory.to_owned(),
+            world: World::create("fbq")?,
+            shipped,
+            geometry,
+            update,
+        })
+    }
+
+    /// A card that runs from slot A.
+    fn card(&self, other: Other) -> Outcome<Card> {
+        let card = Card::new(self.shipped.clone(), self.geometry.clone());
+        match other {
+            Other::Empty => {}
+            Other::Complete => card.fill(Slot::B, &self.update.old),
+            Other::Damaged => {
+                card.fill(Slot::B, &self.update.old);
+                card.fill(Slot::B, &[0xFF; 4096]);
+                let mut whole = Part::whole(&card);
+                let mut stored = Stored::read(&whole)?;
+                let mut slots = Slots::of(&stored.environment)?;
+                slots.prefer(Slot::B);
+                slots.put(&mut stored.environment);
+                stored.save(&mut whole)?;
+            }
+        }
+        Ok(Card::new(card.bytes().to_vec(), self.geometry.clone()))
+    }
+
+    /// Sectors that are written in a whole life, for each kind of slot B.
+    fn lengths(&self) -> Outcome<[u32; 3]> {
+        let mut lengths = [0; 3];
+        for (other, length) in OTHERS.into_iter().zip(&mut lengths) {
+            let card = self.card(other)?;
+            self.update.live(&card, &SlotsOrder::Confirm);
+            *length = card.written();
+        }
+        Ok(lengths)
+    }
+
+    fn boot(&self, cut: &Cut) -> Outcome {
+        let card = self.card(cut.other)?;
+        card.cut_after(cut.after);
+        let reached = self.update.live(&card, &cut.ends());
+        card.power_comes_back(cut.fate);
+        let path = self.directory.join("card.img");
+        fs::write(&path, &*card.bytes())?;
+
+        let (slot, _) = UBoot::start(&card).ok_or("by its rules U-Boot starts nothing")?;
+        println!("       the power went at {reached:?}; slot {slot} is to start");
+        let machine = rpi2(board::Card::sound(path.clone()))?;
+        let board = Board::boot(machine, &self.world, &self.directory)?;
+        let said = board.console.wait("is PID 1", BOUND)?;
+        let started = said.rsplit(' ').next().unwrap_or_default().to_owned();
+        // The box changes nothing of it before it has run for a while.
+        let stored = Stored::read(&fs::File::open(&path)?)?;
+        expect("the slot that starts", slot.name(), started.trim())?;
+        let slots = Slots::of(&stored.environment)?;
+        expect("what U-Boot has written down", card.slots(), slots)
+    }
+}
+
+/// The image that is built, with a file more at the front of its userland: from there on it has
+/// other bytes everywhere.
+fn another() -> Outcome<Vec<u8>> {
+    let mut tree = Tree::default();
+    tree.put("another", Node::File(0o644, b"another".to_vec()));
+    let mut userland = tree.to_archive(0);
+    userland.extend(fs::read(repository().join("out/rpi2/userland.cpio.zst"))?);
+    slot::with_userland(&userland)
+}
