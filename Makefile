@@ -78,13 +78,13 @@ test-all: test ## `make test` and what takes longer, other boards among it
 	@board/cards.sh rpi3 rpi3_64 rpi4_64
 	$(CARGO) test --package failberry-image --test setup --test u_boot -- --ignored
 	$(CARGO) test --package failberry-system-tests --test system -- faults --all
-	$(CARGO) test --package failberry-system-tests --test system -- rpi3 --all
+	$(CARGO) test --package failberry-system-tests --test system -- rpi --all
 	$(CARGO) test --package failberry-system-tests --test system -- update --all
 	$(CARGO) test --package failberry-interop --test interop -- --all
 	$(CARGO) test --package failberry-system-tests --test system -- power-cut
 	$(CARGO) test --package failberry-system-tests --test system -- soak
 
-bench: image saboteur ## the figures of the README, measured on the built image
+bench: cards image saboteur ## the figures of the README, measured on the built image
 	@$(BENCH_PROGRAMS)
 	@$(CARGO) build --quiet --package failberry-tool
 	@$(BENCH) measure
