@@ -9,12 +9,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use nix::{
-    fcntl::OFlag,
-    mount::{mount, umount},
-};
+use nix::fcntl::OFlag;
 
-use crate::{Kmsg, mounts::INERT};
+use crate::{Kmsg, pstore};
 
 /// Name of the file on the card.
 pub(crate) const FILE: &str = "last-words";
@@ -24,9 +21,6 @@ const MOST: usize = 4096;
 
 /// Lines shown after the next boot.
 const LINES: usize = 40;
-
-/// Where the kernel keeps what it said before a panic, where a board's memory survives a reset.
-const PSTORE: &str = "/sys/fs/pstore";
 
 /// The kernel's count of its own errors that it survived.
 const OOPSES: &str = "/sys/kernel/oops_count";
@@ -57,7 +51,7 @@ pub(crate) fn leave(path: &Path, text: &str) -> io::Result<()> {
 /// Takes the words of the life before from `path` and from the kernel's own store.
 pub(crate) fn take(path: &Path) -> Vec<String> {
     let mut words = lines_of(path);
-    words.extend(from_pstore());
+    words.extend(pstore::take());
     words.truncate(LINES);
     words
 }
@@ -74,23 +68,6 @@ fn lines_of(path: &Path) -> Vec<String> {
     }
     let text = String::from_utf8_lossy(&bytes);
     text.lines().map(str::to_owned).collect()
-}
-
-fn from_pstore() -> Vec<String> {
-    // A kernel or a board without it is the usual case.
-    if mount(Some("pstore"), PSTORE, Some("pstore"), INERT, None::<&str>).is_err() {
-        return Vec::new();
-    }
-    let entries = fs::read_dir(PSTORE).into_iter().flatten();
-    let mut files: Vec<PathBuf> = entries
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .collect();
-    files.sort();
-    let words = files.iter().flat_map(|path| lines_of(path)).collect();
-    if let Err(error) = umount(PSTORE) {
-        log::warn!("{PSTORE}: {error}");
-    }
-    words
 }
 
 /// Errors of the kernel since boot.

@@ -25,6 +25,7 @@ mod modules;
 mod mounts;
 mod orders;
 mod process;
+mod pstore;
 mod pulse;
 mod requests;
 pub mod storage;
