@@ -126,8 +126,11 @@ mod tests {
         assert_eq!(told, [PANIC, "trace"]);
         // Where only the console had the time.
         assert_eq!(telling(&kept(&[("console-ramoops-0", &console)])), [PANIC]);
-        let long = format!("{PANIC}\n{}", "more\n".repeat(100));
-        assert_eq!(telling(&kept(&[("dmesg-ramoops-0", &long)])).len(), LINES);
+        let endless = format!("{PANIC}\n{}", "more\n".repeat(100));
+        assert_eq!(
+            telling(&kept(&[("dmesg-ramoops-0", &endless)])).len(),
+            LINES
+        );
     }
 
     #[test]
