@@ -1,11 +1,11 @@
 //! The loop of PID 1: events from the kernel and the services into the keeper, its actions out.
 
 mod asked;
+mod directories;
 mod permit;
 
 use std::{
     collections::VecDeque,
-    fs,
     os::fd::AsFd,
     path::{Path, PathBuf},
     time::Duration,
@@ -22,6 +22,7 @@ use nix::{
     },
 };
 
+pub use self::directories::make_directories;
 use self::permit::Circumstances;
 use crate::{
     Ending, Kmsg,
@@ -433,27 +434,4 @@ impl Loop {
             }
         }
     }
-}
-
-/// Makes the directories of all services below `run`.
-///
-/// # Errors
-/// The file system's.
-pub fn make_directories(run: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::{PermissionsExt, chown};
-    let make = |name: &str, mode, uid| {
-        let path = run.join(name);
-        fs::create_dir_all(&path)?;
-        fs::set_permissions(&path, fs::Permissions::from_mode(mode))?;
-        chown(&path, Some(uid), Some(uid))
-    };
-    for service in Service::SUPERVISED
-        .into_iter()
-        .chain(Service::ONE_SHOTS)
-        .chain([Service::Supervisor])
-    {
-        make(service.name(), 0o755, service.uid())?;
-    }
-    // Each configuration in it is readable for its service alone.
-    make("config", 0o711, 0)
 }
