@@ -2,6 +2,9 @@
 # What the setup scripts share: where things are kept, progress lines, verified downloads, packages.
 # Source it after `set -euo pipefail`. Nothing here writes below the clone or to /etc.
 
+# What was said to our make, such as BOARD=, is not meant for the makefiles of others.
+unset MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL
+
 FAILBERRY_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 FAILBERRY_CACHE=${FAILBERRY_CACHE:-${HOME:?}/.cache/failberrypi}
 FAILBERRY_LOCK=$FAILBERRY_ROOT/board/debian.lock
