@@ -24,6 +24,11 @@ for name in ("FAILBERRYPI", "HOST_FAILBERRYPI_CRATES", "HOST_FAILBERRYPI_RUST_SR
         raise SystemExit(f"Config.in: BR2_PACKAGE_{name} is not defined")
 PYTHON
 
+# U-Boot has a variable BOARD of its own, which `make image BOARD=...` must not change.
+# shellcheck disable=SC2016 # the shell that is started expands it
+told=$(MAKEFLAGS='w -- BOARD=x' bash -c '. ../board/setup/lib.sh; printf %s "${MAKEFLAGS-}"')
+[ -z "$told" ] || die "what is said to make is handed down: $told"
+
 # Paths below the two directories that defconfigs may speak of.
 for defconfig in configs/*_defconfig; do
   grep -oE '\$\(BR2_EXTERNAL_FAILBERRYPI_PATH\)[^" ]*' "$defconfig" | while read -r path; do
