@@ -4,12 +4,7 @@
 //! The cuts are those of `firmware/update/tests/power_cut.rs`, which looks at thousands of them
 //! without booting; here it is a few, at random. What happens follows from the seed, told first.
 
-use std::{
-    fs,
-    path::Path,
-    rc::Rc,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::{fs, path::Path, rc::Rc};
 
 use failberry_bench::{
     board::{self, Board},
@@ -26,7 +21,7 @@ use fastrand::Rng;
 
 use crate::{
     Suite, slot,
-    suite::{Outcome, expect},
+    suite::{self, Outcome, expect},
 };
 
 /// Name of the scene.
@@ -62,11 +57,7 @@ pub fn play(suite: &mut Suite, choice: &Choice) {
     if !suite.plays(SCENE) {
         return;
     }
-    let by_clock = || {
-        let time = SystemTime::now().duration_since(UNIX_EPOCH);
-        time.unwrap_or_default().as_secs()
-    };
-    let seed = choice.seed.unwrap_or_else(by_clock);
+    let seed = choice.seed.unwrap_or_else(suite::seed_by_clock);
     println!("\nscene {SCENE}, seed {seed}, {} cards", choice.cards);
     let directory = repository().join("out/system").join(SCENE);
     let prepared = Bench::new(&directory).and_then(|bench| {

@@ -12,7 +12,7 @@ use std::{
     io::Write,
     ops::RangeInclusive,
     thread,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
 use failberry_bench::{
@@ -29,7 +29,7 @@ use self::{
 };
 use crate::{
     Suite, steps,
-    suite::{Outcome, Run, expect},
+    suite::{self, Outcome, Run, expect},
 };
 
 /// Name of the scene.
@@ -77,11 +77,7 @@ pub fn play(suite: &mut Suite, choice: &Choice) {
     if !suite.plays(SCENE) {
         return;
     }
-    let by_clock = || {
-        let time = SystemTime::now().duration_since(UNIX_EPOCH);
-        time.unwrap_or_default().as_secs()
-    };
-    let seed = choice.seed.unwrap_or_else(by_clock);
+    let seed = choice.seed.unwrap_or_else(suite::seed_by_clock);
     println!("\nseed {seed}, {} minutes", choice.minutes);
     let setting = Setting {
         hand: true,
