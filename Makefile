@@ -12,7 +12,7 @@ BENCH = $(CARGO) run --quiet --package failberry-bench --bin bench --
 # Whoever starts a carrier needs the program that is its guest.
 BENCH_PROGRAMS = $(CARGO) build --package failberry-bench --bins
 
-.PHONY: help setup firmware firmware-arm64 cards image bundle buildroot-image run test test-all unit saboteur system bench fuzz lint deny
+.PHONY: help setup firmware firmware-arm64 cards image bundle buildroot-image run test test-all unit saboteur system bench fuzz lint deny docs
 
 help: ## these lines
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -84,7 +84,7 @@ test-all: test ## `make test` and what takes longer, other boards among it
 	$(CARGO) test --package failberry-system-tests --test system -- power-cut
 	$(CARGO) test --package failberry-system-tests --test system -- soak
 
-bench: cards image saboteur ## the figures of the README, measured on the built image
+bench: cards image saboteur ## the figures of docs/benchmarks.md, measured on the built image
 	@$(BENCH_PROGRAMS)
 	@$(CARGO) build --quiet --package failberry-tool
 	@$(BENCH) measure
@@ -99,3 +99,6 @@ SECONDS = 60
 # SECONDS is bash's own in the environment of a script.
 fuzz: ## fuzz modem, bundles and environment, each target for SECONDS=60, or only TARGET=hdlc
 	@env --unset=SECONDS board/fuzz.sh $(TARGET) $(SECONDS)
+
+docs: ## regenerate docs/configuration.md
+	UPDATE_DOCS=1 $(CARGO) test --quiet --package failberry-config --test reference

@@ -1,5 +1,5 @@
 //! The bench for people: `bench run` boots the card in an emulated Pi and leaves its console to
-//! you; `bench measure` prints the figures of the README.
+//! you; `bench measure` prints the figures of docs/benchmarks.md.
 
 mod measure;
 mod run;

@@ -1,4 +1,4 @@
-//! The figures of the README, measured on what `make image` left.
+//! The figures of docs/benchmarks.md, measured on what `make image` left.
 
 use std::{
     error::Error,
