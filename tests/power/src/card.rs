@@ -63,6 +63,7 @@ impl Card {
     }
 
     /// Another card with the same bytes on it for good, and nothing pending.
+    #[must_use]
     pub fn copy(&self) -> Self {
         let inner = self.0.borrow();
         Self::of(inner.kept.clone(), inner.geometry.clone())
