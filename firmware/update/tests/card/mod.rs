@@ -70,7 +70,7 @@ pub(crate) fn with_slots_at(slots: [u64; 2], erase_block: u64) -> Card {
         is_complete: Rc::new(is_complete),
         erase_block,
         // The boot record.
-        fixed: vec![0..512],
+        fixed: std::iter::once(0..512).collect(),
     };
     Card::new(&bytes, geometry)
 }
