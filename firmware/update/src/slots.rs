@@ -235,6 +235,32 @@ mod tests {
         assert!(copy.iter().all(|byte| *byte == 0));
     }
 
+    /// Cards of 0.1.0 have the copies at other places, and a FAT partition at these.
+    #[test]
+    fn slots_on_a_card_of_the_old_layout_write_nothing() {
+        let mut card = tempfile::tempfile().unwrap();
+        let copy = Environment::new(&ON_TRIAL).copy(SIZE, 1).unwrap();
+        for at in [0x8_0000, 0xA_0000] {
+            card.write_at(at, &copy).unwrap();
+        }
+        card.set_len(OFFSETS[1] + SIZE as u64).unwrap();
+        let bytes = |card: &File| {
+            let mut bytes = vec![0; usize::try_from(OFFSETS[1]).unwrap() + SIZE];
+            card.read_at(0, &mut bytes).unwrap();
+            bytes
+        };
+        let before = bytes(&card);
+        for order in [SlotsOrder::Confirm, give_up()] {
+            let error = carry_out_on(&order, Some(Slot::B), &mut card).unwrap_err();
+            let text = error.to_string();
+            assert!(
+                text.contains("0x800000") && text.contains("got none"),
+                "{text}"
+            );
+        }
+        assert!(bytes(&card) == before);
+    }
+
     #[test]
     fn the_slot_is_read_from_the_command_line() {
         assert_eq!(running("x failberry.slot=b y"), Some(Slot::B));

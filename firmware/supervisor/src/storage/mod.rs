@@ -7,6 +7,7 @@
 mod boot;
 mod card;
 mod data;
+mod fibmap;
 mod hand_out;
 mod host;
 mod pristine;

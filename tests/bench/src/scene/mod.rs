@@ -229,6 +229,14 @@ impl Scene {
         Ok(())
     }
 
+    /// Flashes another card, at `path`, with the settings of this one.
+    ///
+    /// # Errors
+    /// The image's.
+    pub fn flash_another(&self, path: &Path) -> Result<(), SceneError> {
+        parts::flash(self.kind, path, &self.text)
+    }
+
     /// Whether nothing but the box itself has changed the card since it was flashed.
     pub const fn card_is_untouched(&self) -> bool {
         self.untouched
