@@ -30,7 +30,7 @@ pub(crate) enum SntpError {
     NoAddress,
     #[error("no socket: {0}")]
     Socket(io::Error),
-    #[error("no valid answer: {}", reason(.0))]
+    #[error("no valid answer: {}", reason(*.0))]
     Protocol(sntpc::Error),
     #[error("says that its own clock is not set")]
     Unsynchronised,
@@ -39,7 +39,7 @@ pub(crate) enum SntpError {
 }
 
 /// What was wrong with an answer, in words.
-fn reason(error: &sntpc::Error) -> String {
+fn reason(error: sntpc::Error) -> String {
     use sntpc::Error;
     let text = match error {
         Error::IncorrectOriginTimestamp => "it is to another question",
