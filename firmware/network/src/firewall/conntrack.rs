@@ -4,7 +4,7 @@
 //! piece is removed before the next is asked for: memory stays that of one piece, however full a
 //! flood has made the table.
 
-use std::{fmt, net::Ipv4Addr, time::Duration};
+use std::{fmt, io, net::Ipv4Addr, time::Duration};
 
 use failberry_state::BootMillis;
 use netlink_packet_core::{
@@ -109,59 +109,67 @@ impl Sweep {
         let ask = serialize(all, NLM_F_DUMP, number);
         self.reader.send_bytes(&ask).map_err(reading())?;
         let mut seen = 0;
-        loop {
+        let mut finished = false;
+        while !finished {
+            let mut stale_entries = Vec::new();
             for answer in self.reader.receive().map_err(reading())? {
                 match answer.kind {
                     _ if answer.sequence != number => {}
-                    NLMSG_DONE => return Ok(seen),
+                    NLMSG_DONE => finished = true,
                     NLMSG_ERROR => answer.result().map_err(reading())?,
                     _ => {
                         seen += 1;
-                        if let Some(entry) = Entry::parse(&answer)
-                            && stale.takes(&entry.connection)
-                        {
-                            self.remove(entry)?;
-                        }
+                        let entry = Entry::parse(&answer);
+                        stale_entries.extend(entry.filter(|entry| stale.takes(&entry.connection)));
                     }
                 }
             }
+            self.remove(stale_entries)
+                .map_err(NetlinkError::while_doing("removing tracked connections"))?;
             self.swept.ms = BootMillis::now().since(self.began);
-            if Duration::from_millis(self.swept.ms) >= LIMIT {
+            if !finished && Duration::from_millis(self.swept.ms) >= LIMIT {
                 self.swept.seen = self.swept.seen.max(seen);
                 return Err(SweepError::Slow(self.swept));
             }
             yield_now().await;
         }
+        Ok(seen)
     }
 
-    fn remove(&mut self, entry: Entry) -> Result<(), NetlinkError> {
-        self.number = self.number.wrapping_add(1);
-        let number = self.number;
-        let delete = message(ConntrackMessage::Other {
-            message_type: DELETE,
-            attributes: entry.name,
-        });
-        let ask = || {
-            self.remover
-                .send_bytes(&serialize(delete, NLM_F_ACK, number))?;
-            loop {
-                let answers = self.remover.receive()?;
-                if let Some(result) = answers.iter().find_map(|answer| answer.result_of(number)) {
-                    return result;
+    /// Removes the entries of one piece in one request of many messages. Only the last asks to be
+    /// acknowledged; those that fail are answered all the same.
+    fn remove(&mut self, entries: Vec<Entry>) -> io::Result<()> {
+        let count = entries.len();
+        let mut requests = Vec::new();
+        for (index, entry) in entries.into_iter().enumerate() {
+            self.number = self.number.wrapping_add(1);
+            let delete = message(ConntrackMessage::Other {
+                message_type: DELETE,
+                attributes: entry.name,
+            });
+            let flags = if index + 1 == count { NLM_F_ACK } else { 0 };
+            requests.extend(serialize(delete, flags, self.number));
+        }
+        if count == 0 {
+            return Ok(());
+        }
+        self.remover.send_bytes(&requests)?;
+        self.swept.removed += count;
+        loop {
+            for answer in self.remover.receive()? {
+                match answer.result() {
+                    Ok(()) => {}
+                    // It ended by itself meanwhile, or another has its place.
+                    Err(error) if error.raw_os_error() == Some(Errno::ENOENT as i32) => {
+                        self.swept.removed = self.swept.removed.saturating_sub(1);
+                    }
+                    Err(error) => return Err(error),
+                }
+                if answer.sequence == self.number {
+                    return Ok(());
                 }
             }
-        };
-        match ask() {
-            Ok(()) => self.swept.removed += 1,
-            // It ended by itself meanwhile, or another has its place.
-            Err(error) if error.raw_os_error() == Some(Errno::ENOENT as i32) => {}
-            Err(error) => {
-                return Err(NetlinkError::while_doing("removing a tracked connection")(
-                    error,
-                ));
-            }
         }
-        Ok(())
     }
 }
 
