@@ -15,7 +15,7 @@ pub(crate) struct Doubt {
     pub(crate) server: String,
     /// Where it was asked.
     pub(crate) address: IpAddr,
-    /// The time it told, since 1970.
+    /// The time it gave, since 1970.
     pub(crate) time: Duration,
     pub(crate) expected: Expected,
     pub(crate) next: Next,

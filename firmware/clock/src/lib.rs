@@ -257,7 +257,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_step_is_told_in_days_and_hours_and_with_its_direction() {
+    fn a_step_is_logged_in_days_and_hours_with_its_direction() {
         let now = Duration::from_secs(1_796_083_200);
         let off = Duration::from_millis(460_799_300);
         assert_eq!(

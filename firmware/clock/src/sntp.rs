@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_refuses_is_told_by_its_code() {
+    fn a_refusing_server_is_named_by_its_kiss_code() {
         let port = server(0, 3_973_363_200);
         let error = smol::block_on(exchange("127.0.0.1", port)).unwrap_err();
         assert!(
