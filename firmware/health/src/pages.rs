@@ -104,7 +104,7 @@ fn summary() -> String {
         "firewall",
         if network.firewall { "up" } else { "DOWN" }.into(),
     ));
-    let mut carrier = format!("{:?}", uplink.phase);
+    let mut carrier = uplink.phase.to_string();
     if let Some(link) = &uplink.link {
         let _ = write!(carrier, ", {} on {}", link.local, link.interface);
     }

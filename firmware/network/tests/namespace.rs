@@ -16,6 +16,7 @@
 // A `World` in hand says that the namespaces stand, used or not.
 #![allow(clippy::unused_self, clippy::needless_pass_by_value)]
 
+mod flows;
 mod harness;
 
 use std::{fs, net::Ipv4Addr};
@@ -43,6 +44,9 @@ fn main() {
         Some("connect") => harness::connect(&words[2], &words[3]),
         Some("listen") => harness::listen(&words[2]),
         Some("garbage") => harness::garbage(),
+        Some(role) if role.contains('-') && !role.starts_with('-') => {
+            harness::flow::run(role, &words[2..]);
+        }
         _ => {}
     }
     let missing = harness::missing();
@@ -58,7 +62,7 @@ fn main() {
 }
 
 fn scenario(report: &mut Report) {
-    let world = World::new();
+    let mut world = World::new();
     let filter = firewall::ruleset(&config().firewall, config().update_port);
     // Some kernels have no packet filter at all; what leans on it is then told as skipped.
     let guarded = firewall::apply(&firewall::Ruleset {
@@ -99,6 +103,12 @@ fn scenario(report: &mut Report) {
         println!("skipped: carrier link: this kernel has no nf_tables");
     }
     cable(report, &world, &mut service, leased);
+    if guarded {
+        service = flows::scene(report, &mut world, service);
+    } else {
+        println!("skipped: flows through a change of address: this kernel has no nf_tables");
+    }
+    let leased = world.wait(|state| state.lan.is_some()).lan.unwrap().address;
     restart(report, &world, service, leased);
     fixed(report, &world);
     if guarded && nft {
@@ -408,7 +418,7 @@ fn config() -> NetworkConfig {
 
 impl World {
     /// Word from `uplink` that its link is open, with this address.
-    fn carrier_is_up(&self, local: Ipv4Addr) {
+    pub(crate) fn carrier_is_up(&self, local: Ipv4Addr) {
         let link = Link {
             interface: "ppp0".into(),
             local,

@@ -1,5 +1,7 @@
 //! What was done about failures of the carrier link; a part of what `uplink` tells.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::BootMillis;
@@ -62,6 +64,19 @@ pub enum RecoveryRung {
     Reboot,
     /// The stick's CD-ROM ejected.
     Eject,
+}
+
+/// What was done, as pages show it.
+impl fmt::Display for RecoveryRung {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Redial => "dialled again",
+            Self::Reset => "restarted the stick",
+            Self::PowerCut => "cut the power",
+            Self::Reboot => "asked for a reboot",
+            Self::Eject => "ejected the CD-ROM",
+        })
+    }
 }
 
 /// A step of an earlier life, or of this one before the service was started anew.

@@ -28,7 +28,7 @@ pub enum SlotsError {
     #[error(transparent)]
     Variable(#[from] VariableError),
     /// The order is about the slot that runs, and nobody knows which that is.
-    #[error("the boot loader does not tell which slot runs, so {order:?} is not possible")]
+    #[error("the boot loader does not tell which slot runs, so it is not possible to {order}")]
     NoSlot {
         /// The order.
         order: SlotsOrder,
@@ -223,6 +223,8 @@ mod tests {
         for order in [SlotsOrder::Confirm, give_up()] {
             let error = after(&ON_TRIAL, &order, None).unwrap_err();
             assert!(matches!(error, SlotsError::NoSlot { .. }), "{error}");
+            let words = format!("which slot runs, so it is not possible to {order}");
+            assert!(error.to_string().ends_with(&words), "{error}");
         }
     }
 

@@ -116,7 +116,7 @@ fn status(scene: &mut Scene) -> Outcome {
             "MF180 19d2:2003 at ",
             "1 made, 0 failed",
             &format!("{lan}/24 by DHCP, router 192.168.88.1"),
-            "default route via ppp0, firewall stands",
+            "default route via ppp0, firewall up",
             &format!("{NAME} is {CARRIER_ADDRESS}"),
             "UTC, from ntp.failberry.test",
             "port 9000 answers",
