@@ -29,7 +29,9 @@ impl Proof {
             // While it dials a stick hears no command. The dial that is lost by asking had its
             // time; whoever dials next can give it more.
             Step::Dial => Some(Self::End),
-            Step::SimState | Step::Operator => Some(Self::Asked(0)),
+            Step::RadioOn | Step::SimState | Step::PinTries | Step::Operator => {
+                Some(Self::Asked(0))
+            }
             _ => None,
         }
     }
@@ -75,6 +77,15 @@ impl Dialer {
                 let waited_ms = script::timeout_ms(self.step, &self.settings);
                 let got = told(other);
                 self.fail(DialError::NotConnected { waited_ms, got });
+            }
+            (Step::RadioOn, _) => {
+                self.timeouts = 0;
+                self.radio_switched(None, now);
+            }
+            // It lives, and does not know this question: there are others.
+            (Step::PinTries, _) => {
+                self.timeouts = 0;
+                self.tries_known(now);
             }
             (step, _) => {
                 if step.is_optional() {

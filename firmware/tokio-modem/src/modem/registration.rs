@@ -54,7 +54,8 @@ impl Registration {
 
     /// Calls are possible.
     pub fn is_registered(self) -> bool {
-        matches!(self, Self::Home | Self::Roaming)
+        // 9 and 10 are 1 and 5 of LTE where calls would rather go elsewhere.
+        matches!(self, Self::Home | Self::Roaming | Self::Other(9 | 10))
     }
 }
 
