@@ -103,7 +103,7 @@ pub enum Blocked {
         /// Tries left.
         left: u8,
     },
-    /// The stick tells not how many tries are left, and [`Settings`](super::Settings) do not allow
+    /// The stick does not say how many tries are left, and [`Settings`](super::Settings) do not allow
     /// to send the PIN without.
     #[error(
         "the SIM asks for its PIN and the stick does not say how many tries are left; the PIN is not sent, since a wrong one might lock the SIM"

@@ -224,9 +224,7 @@ impl Dialer {
 
     /// The question for tries left is finished.
     pub(super) fn tries_known(&mut self, now: u64) {
-        let questions = (0..)
-            .take_while(|index| script::pin_tries(self.profile, *index).is_some())
-            .count();
+        let questions = script::pin_tries_count(self.profile);
         match self.sim.may_enter(questions, &self.settings) {
             Ok(Entry::Allowed) => self.go(Step::EnterPin),
             Ok(Entry::Ask) => self.go(Step::PinTries),

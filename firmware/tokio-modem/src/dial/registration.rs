@@ -36,7 +36,8 @@ pub(super) struct Waiting {
     no_lte: bool,
     denied_rounds: u8,
     now: Option<Registration>,
-    told: Option<Registration>,
+    /// The state that the log has.
+    logged: Option<Registration>,
 }
 
 /// How to go on.
@@ -89,7 +90,7 @@ impl Waiting {
             }
             _ => self.calls = heard,
         }
-        if heard.is_some_and(Registration::is_registered) {
+        if heard.is_some_and(lets_in) {
             self.now = heard;
             return Ok(Verdict::Registered);
         }
@@ -134,14 +135,20 @@ impl Waiting {
             .or_else(|| states.into_iter().flatten().next())
     }
 
-    /// The state, if it was not told yet.
+    /// The state, if the log does not have it yet.
     pub(super) fn news(&mut self) -> Option<Registration> {
-        if self.now == self.told {
+        if self.now == self.logged {
             return None;
         }
-        self.told = self.now;
+        self.logged = self.now;
         self.now
     }
+}
+
+/// Whether calls are possible in this state. 9 and 10 are home and roaming over LTE where voice
+/// would rather go elsewhere (3GPP 27.007, 10.1.22).
+fn lets_in(state: Registration) -> bool {
+    state.is_registered() || matches!(state, Registration::Other(9 | 10))
 }
 
 /// Whether a stick that answers so does not know the question; a busy one knows it later.

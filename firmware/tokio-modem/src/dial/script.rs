@@ -40,6 +40,11 @@ pub(super) fn timeout_ms(step: Step, settings: &Settings) -> u64 {
     }
 }
 
+/// Questions for tries of the PIN that there are.
+pub(super) fn pin_tries_count(profile: &Profile) -> usize {
+    usize::from(profile.pin_tries.is_some()).saturating_add(STANDARD_PIN_TRIES.len())
+}
+
 /// The `index`th question for tries of the PIN: the vendor's, then the standard's.
 pub(super) fn pin_tries(profile: &Profile, index: usize) -> Option<Question> {
     let vendor = profile.pin_tries.into_iter();

@@ -38,7 +38,7 @@ pub(super) struct Sim {
     /// The first question, since it was powered or took its PIN.
     since: Option<u64>,
     state: Option<SimState>,
-    /// Fewest tries that were told.
+    /// Fewest tries that the stick has spoken of.
     tries: Option<u8>,
     /// Which question for tries is next.
     question: usize,

@@ -34,10 +34,10 @@ pub enum CmeError {
 
 impl From<&Fault> for CmeError {
     fn from(fault: &Fault) -> Self {
-        let Fault::Text(told) = fault else {
+        let Fault::Text(got) = fault else {
             return Self::from_code(fault);
         };
-        let says = |words: &[&str]| words.iter().any(|words| starts_same(told, words));
+        let says = |words: &[&str]| words.iter().any(|words| starts_same(got, words));
         // "Required" is written "rqd" too.
         if says(&["SIM not inserted", "no SIM"]) {
             Self::SimNotInserted

@@ -54,8 +54,7 @@ impl Registration {
 
     /// Calls are possible.
     pub fn is_registered(self) -> bool {
-        // 9 and 10 are 1 and 5 of LTE where calls would rather go elsewhere.
-        matches!(self, Self::Home | Self::Roaming | Self::Other(9 | 10))
+        matches!(self, Self::Home | Self::Roaming)
     }
 }
 

@@ -31,14 +31,14 @@ pub(super) fn fields<'a>(line: &'a str, name: &str) -> Option<Fields<'a>> {
 
 /// Whether both are the same words. Vendors differ in capitals, and have underscores, dashes or
 /// nothing where the standard has blanks.
-pub(super) fn is_same(told: &str, words: &str) -> bool {
-    letters(told).eq(letters(words))
+pub(super) fn is_same(got: &str, words: &str) -> bool {
+    letters(got).eq(letters(words))
 }
 
-/// Whether `told` starts with `words`, compared as [`is_same`] does.
-pub(super) fn starts_same(told: &str, words: &str) -> bool {
-    let mut told = letters(told);
-    letters(words).all(|letter| told.next() == Some(letter))
+/// Whether `got` starts with `words`, compared as [`is_same`] does.
+pub(super) fn starts_same(got: &str, words: &str) -> bool {
+    let mut got = letters(got);
+    letters(words).all(|letter| got.next() == Some(letter))
 }
 
 fn letters(words: &str) -> impl Iterator<Item = u8> {

@@ -111,7 +111,7 @@ const fn form(name: &'static str, pin: usize, puk: usize) -> Form {
     }
 }
 
-const FORMS: [Form; 14] = [
+const FORMS: [Form; 15] = [
     // ZTE, Option: <pin>,<puk>.
     form("+ZPINPUK", 0, 1),
     form("_OERCN", 0, 1),
@@ -122,8 +122,10 @@ const FORMS: [Form; 14] = [
     form("+UPINCNT", 0, 2),
     form("+EPINC", 0, 2),
     form("+XPINCNT", 0, 2),
-    // <pin>,<puk>,<pin2>,<puk2>: Ericsson, Altair, SIMCom. Some of the latter tell the first alone.
+    // <pin>,<puk>,<pin2>,<puk2>: Ericsson, Nokia (of Icera), Altair, SIMCom, some of which have the
+    // first alone.
     form("*EPIN", 0, 1),
+    form("%PINNUM", 0, 1),
     form("%CPININFO", 0, 1),
     form("+SPIC", 0, 1),
     // Quectel: "SC",<pin>,<puk>, and "P2",….
@@ -369,6 +371,7 @@ mod tests {
             ("+XPINCNT: 2, 3, 9, 10", Some(9)),
             ("*EPIN: 2, 9, 3, 10", Some(9)),
             ("%CPININFO: 2,9,3,10", Some(9)),
+            ("%PINNUM: 2, 9, 3, 10", Some(9)),
             ("+SPIC: 2,9,0,10", Some(9)),
             ("+SPIC: 2", None),
             ("^SPIC: 2", None),

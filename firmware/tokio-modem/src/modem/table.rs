@@ -79,7 +79,7 @@ const HUAWEI: Profile = Profile {
     ..vendor("Huawei", 0x12d1, question("AT^CPIN?", "^CPIN:"))
 };
 
-/// Sierra: 0 is for diagnosis, 2 tells the position, 3 takes commands and dials, 8 speaks QMI
+/// Sierra: 0 is for diagnosis, 2 has the position, 3 takes commands and dials, 8 speaks QMI
 /// (`qcserial`, MM).
 const SIERRA: Profile = Profile {
     modem_interface: 3,
@@ -88,7 +88,7 @@ const SIERRA: Profile = Profile {
     ..vendor("Sierra", 0x1199, question("AT+CPINC?", "+CPINC:"))
 };
 
-/// Quectel: 0 is for diagnosis, 1 tells the position, 2 takes commands, 3 dials (`qcserial`, MM),
+/// Quectel: 0 is for diagnosis, 1 has the position, 2 takes commands, 3 dials (`qcserial`, MM),
 /// 4 speaks QMI (`qmi_wwan`).
 const QUECTEL: Profile = Profile {
     modem_interface: 3,
@@ -108,11 +108,14 @@ pub static VENDORS: &[Profile] = &[
     vendor("Cinterion", 0x1e2d, SPIC_CINTERION),
     vendor("Siemens", 0x0681, SPIC_CINTERION),
     vendor("SIMCom", 0x1e0e, question("AT+SPIC", "+SPIC:")),
+    vendor("Wavecom", 0x114f, question("AT+CPINC?", "+CPINC:")),
     vendor("u-blox", 0x1546, question("AT+UPINCNT", "+UPINCNT:")),
     vendor("Option", 0x0af0, question("AT_OERCN?", "_OERCN:")),
     vendor("Novatel", 0x1410, question("AT$NWPINR?", "$NWPINR:")),
     vendor("Ericsson", 0x0bdb, question("AT*EPIN?", "*EPIN:")),
     vendor("Longcheer", 0x1c9e, question("AT+CPNNUM", "PIN1=")),
+    vendor("Alcatel", 0x1bbb, question("AT+CPNNUM", "PIN1=")),
+    vendor("Nokia", 0x0421, question("AT%PINNUM?", "%PINNUM:")),
     vendor("MediaTek", 0x0e8d, question("AT+EPINC?", "+EPINC:")),
     vendor("Altair", 0x216f, question("AT%CPININFO", "%CPININFO:")),
     vendor("Fibocom", 0x2cb7, question("AT+XPINCNT", "+XPINCNT:")),

@@ -39,6 +39,7 @@ fn tries_in_any_vendors_words_decide() {
             "PIN1=2; PUK1=10; PIN2=3; PUK2=10",
         ],
         "AT+EPINC?" => ["+EPINC: 1, 3, 10, 10", "+EPINC: 2, 3, 10, 10"],
+        "AT%PINNUM?" => ["%PINNUM: 1, 10, 3, 10", "%PINNUM: 2, 10, 3, 10"],
         "AT%CPININFO" => ["%CPININFO: 1, 10, 3, 10", "%CPININFO: 2, 10, 3, 10"],
         "AT+XPINCNT" => ["+XPINCNT: 1, 3, 10, 10", "+XPINCNT: 2, 3, 10, 10"],
         other => panic!("{other}"),

@@ -79,9 +79,9 @@ proptest! {
         let sent = stick.count("AT+CPIN=");
         prop_assert!(sent <= usize::from(pin));
         if sent == 1 {
-            let told = told_before_pin(&stick);
-            prop_assert!(told.iter().all(|left| *left >= 2), "{told:?} left");
-            prop_assert!(allowed || !told.is_empty(), "the tries left are not known");
+            let counts = counts_before_pin(&stick);
+            prop_assert!(counts.iter().all(|left| *left >= 2), "{counts:?} left");
+            prop_assert!(allowed || !counts.is_empty(), "the tries left are not known");
         }
     }
 }
@@ -89,8 +89,8 @@ proptest! {
 /// The dialogue's bound with a minute for the dial.
 const LONGEST_DIALOGUE_MS: u64 = BEFORE_DIAL_MS + 25_000 + 60_000 + 6_000;
 
-/// Tries left as the stick told them, in answer to a question for them, before the PIN went out.
-fn told_before_pin(stick: &Stick) -> Vec<u8> {
+/// Tries left as the stick counts them, in answer to a question for them, before the PIN went out.
+fn counts_before_pin(stick: &Stick) -> Vec<u8> {
     let before = stick
         .said
         .iter()

@@ -40,11 +40,11 @@ fn a_pin_whose_fate_is_unknown_waits_for_the_sim_to_lose_power() {
         )
         .expect(1_001, Event::Deadline, &["attempt ttyUSB2 without PIN"]);
     run.machine.step(pin_lost(true), BootMillis(1_002));
-    let anew = "telling the stick to start anew (AT+CFUN=1,1): the SIM and the PIN";
+    let restart = "telling the stick to start anew (AT+CFUN=1,1): the SIM and the PIN";
     let counted = "attempt ttyUSB2 with a counted PIN";
     run.phase(UplinkPhase::Blocked)
         .due(601_002)
-        .expect(601_002, Event::Deadline, &[anew, "reset ttyUSB2"])
+        .expect(601_002, Event::Deadline, &[restart, "reset ttyUSB2"])
         .expect(602_000, ABSENT, &["stick is gone"])
         .expect(610_000, plugged(2), &[FOUND, counted])
         .expect(
