@@ -313,3 +313,35 @@ fn remember_pin(name: &str) {
         log::error!("cannot keep in mind what became of the PIN ({name}): {error}");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use failberry_config::parse;
+
+    use super::*;
+
+    fn recipe_of(text: &str) -> Result<Recipe, String> {
+        let config = parse(text).config;
+        recipe(config.carrier, &config.stick)
+    }
+
+    #[test]
+    fn the_pin_needs_a_count_unless_the_file_says_otherwise() {
+        for (line, allowed) in [
+            ("", "uncounted: false"),
+            ("pin_without_counter = false", "uncounted: false"),
+            ("pin_without_counter = true", "uncounted: true"),
+        ] {
+            let text = format!("[carrier]\napn = 'a'\npin = '1234'\n{line}\n");
+            let settings = format!("{:?}", recipe_of(&text).unwrap().settings);
+            assert!(settings.contains(allowed), "{line}: {settings}");
+        }
+    }
+
+    #[test]
+    fn without_a_carrier_the_missing_key_is_named() {
+        let why = recipe_of("").err().unwrap();
+        assert!(why.contains("[carrier]") && why.contains("apn"), "{why}");
+    }
+}
