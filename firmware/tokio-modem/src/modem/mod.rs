@@ -32,6 +32,7 @@ mod sim;
 mod sms;
 mod table;
 mod text;
+mod tries;
 mod ussd;
 mod zte;
 
@@ -50,12 +51,13 @@ pub use registration::{
 };
 pub use reply::ReplyError;
 pub use signal::Signal;
-pub use sim::{CodeError, EnterPin, PinTries, SimState, Unblock};
+pub use sim::{CodeError, EnterPin, SimState, Unblock};
 pub use sms::{
     DeleteMessage, ListMessages, Listing, Message, MessageError, MessageForm, MessageStatus, Part,
     PduError, ReadMessage, Timestamp,
 };
 pub use table::{GENERIC, PROFILES, STANDARD_PIN_TRIES, VENDORS};
 pub use text::{PROSE_MAX, Prose, Shown};
+pub use tries::PinTries;
 pub use ussd::{Ussd, UssdCancel, UssdCodeError, UssdCoding, UssdRequest, UssdState};
 pub use zte::{Autorun, AutorunOff, AutorunOn, NetworkMode, OperatingMode, RadioSignal, Service};
