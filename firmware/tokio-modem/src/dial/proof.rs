@@ -82,17 +82,16 @@ impl Dialer {
                 self.timeouts = 0;
                 self.radio_switched(None, now);
             }
-            // It lives, and does not know this question: there are others.
+            // It does not know this question: there are others.
             (Step::PinTries, _) => {
                 self.timeouts = 0;
                 self.tries_known(now);
             }
-            (step, _) => {
-                if step.is_optional() {
-                    self.go(step.next());
-                }
-                self.settle(now);
-            }
+            (step, _) if step.is_optional() => self.go(step.next()),
+            _ => self.state = State::Issue,
+        }
+        if matches!(self.state, State::Issue) {
+            self.settle(now);
         }
     }
 }

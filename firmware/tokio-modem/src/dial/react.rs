@@ -209,6 +209,7 @@ impl Dialer {
     /// `AT+CFUN=1` is finished, or stayed without result.
     pub(super) fn radio_switched(&mut self, result: Option<&Final>, now: u64) {
         if self.radio.judge(result) {
+            self.note(Progress::RadioOn);
             self.sim.powered();
             // What was switched off with the radio may chatter again.
             self.go(Step::Quieten);

@@ -23,6 +23,7 @@ fn a_radio_that_is_off_is_switched_on() {
         assert!(outcome.end.is_ok(), "{off}: {:?}", outcome.end);
         assert_eq!(stick.count("AT+CFUN=1"), 1, "{off}");
         assert_eq!(stick.count("AT+CPMS?"), 2, "chatter is stopped again");
+        assert!(outcome.progress.contains(&Progress::RadioOn));
         let at = |command: &str| stick.heard.iter().position(|heard| heard == command);
         assert!(
             at("AT+CFUN=1") < at("AT+CPIN?"),
