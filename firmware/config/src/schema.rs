@@ -50,6 +50,9 @@ pub struct Carrier {
     /// SIM PIN, four to eight digits.
     #[serde(default)]
     pub pin: Option<Secret>,
+    /// Sends the PIN also where the stick does not say how many tries are left.
+    #[serde(default)]
+    pub pin_without_counter: bool,
 }
 
 /// `[stick]`.

@@ -41,12 +41,14 @@ pub(crate) fn carrier(t: &mut Reader<'_>) -> Option<Carrier> {
     let user = t.optional("user", &rules::USER).unwrap_or_default();
     let password = t.optional("password", &rules::PASSWORD).unwrap_or_default();
     let pin = t.optional("pin", &rules::PIN);
+    let pin_without_counter = t.flag("pin_without_counter").unwrap_or_default();
     Some(Carrier {
         apn: apn?,
         dial,
         user,
         password,
         pin,
+        pin_without_counter,
     })
 }
 

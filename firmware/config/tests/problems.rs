@@ -38,6 +38,14 @@ const PROBLEMS: &[(&str, &str)] = &[
         "line 3, key carrier.pin: expected a PIN of 4 to 8 digits in quotes, got another text (not shown)",
     ),
     (
+        "[carrier]\napn='a'\npin_without_counter = 'true'",
+        "line 3, key carrier.pin_without_counter: expected true or false (without quotes), got \"true\"",
+    ),
+    (
+        "[carrier]\napn='a'\npin_without_count = true",
+        "line 3, key carrier.pin_without_count: no such key; did you mean pin_without_counter?",
+    ),
+    (
         "[carrier]\napn='a'\npasword = 'x'",
         "line 3, key carrier.pasword: no such key; did you mean password?",
     ),

@@ -39,8 +39,9 @@ fn carrier() -> impl Strategy<Value = Carrier> {
         "\\PC{0,60}",
         "\\PC{0,60}",
         pin,
+        any::<bool>(),
     )
-        .prop_map(|(apn, dial, user, password, pin)| {
+        .prop_map(|(apn, dial, user, password, pin, pin_without_counter)| {
             // Stars alone stand for something else.
             let clean = |text: String| {
                 let text = text.replace(char::REPLACEMENT_CHARACTER, "");
@@ -53,6 +54,7 @@ fn carrier() -> impl Strategy<Value = Carrier> {
                 user: clean(user),
                 password: clean(password).into(),
                 pin,
+                pin_without_counter,
             }
         })
 }

@@ -156,12 +156,30 @@ impl Sysfs {
                 let directory = root.join(&bus_path);
                 let vendor = hexadecimal(&directory, "idVendor")?;
                 let product = hexadecimal(&directory, "idProduct")?;
-                (vendor == VENDOR_ZTE || profile_for(vendor, product).is_some()).then_some(Device {
+                let device = Device {
                     vendor,
                     product,
                     bus_path,
-                })
+                };
+                self.is_stick(&device).then_some(device)
             })
+    }
+
+    /// Whether it is a stick: one of a row of the table, any of ZTE, or a device of another vendor
+    /// of sticks that has a port which a driver for sticks has taken. Those vendors make phones,
+    /// network cards and receivers too.
+    fn is_stick(&self, device: &Device) -> bool {
+        match profile_for(device.vendor, device.product) {
+            Some(profile) if profile.is_of_product() || device.is_zte() => true,
+            Some(_) => {
+                let taken = |interface: &Interface| {
+                    let driver = interface.driver.as_deref();
+                    driver.is_some_and(|name| SERIAL_DRIVERS.contains(&name))
+                };
+                self.interfaces(&device.bus_path).iter().any(taken)
+            }
+            None => false,
+        }
     }
 
     fn modem_port(&self, device: Device, look: Look) -> Presence {

@@ -185,11 +185,53 @@ fn sticks_of_other_makers_are_found_by_their_rows() {
     tree.interface("1-1.3", &port(2, 4));
     tree.interface("1-1.3", &port(3, 5));
     assert_eq!(ready(tree.look()).tty, "ttyUSB5");
-    // Met by the same driver, but in no row.
+    // Met by the same driver, but of no vendor in the table.
     tree.unplug("1-1.3");
-    tree.device("1-1.3", 0x0af0, 0x5000, 1);
+    tree.device("1-1.3", 0x04e8, 0x6889, 1);
     tree.interface("1-1.3", &serial(0, 3, 0));
     assert!(matches!(tree.look(), Presence::Absent));
+}
+
+#[test]
+fn an_unknown_product_of_a_vendor_has_the_vendors_profile() {
+    for (vendor, product, name) in [
+        (0x12d1, 0x15ff, "Huawei"),
+        (0x2c7c, 0x6005, "Quectel"),
+        (0x1bc7, 0x1201, "Telit"),
+        (0x0af0, 0x5000, "Option"),
+        (0x19d2, 0x0016, "ZTE"),
+    ] {
+        let tree = Tree::pi2b();
+        tree.device("1-1.2", vendor, product, 2);
+        tree.interface("1-1.2", &serial(0, 2, 0));
+        tree.interface("1-1.2", &serial(1, 3, 1));
+        let stick = ready(tree.look());
+        assert_eq!((stick.profile.name, stick.tty.as_str()), (name, "ttyUSB1"));
+    }
+}
+
+#[test]
+fn what_else_those_vendors_make_is_no_stick() {
+    // A satellite receiver, a phone's file transfer, a network card; none of them speaks AT.
+    for (vendor, product, class, driver) in [
+        (0x1546, 0x01a7, 0x02, Some("cdc_acm")),
+        (0x12d1, 0x107e, 0xff, None),
+        (0x12d1, 0x14db, 0x02, Some("cdc_ether")),
+        (0x0e8d, 0x7961, 0xe0, Some("btusb")),
+    ] {
+        let tree = Tree::pi2b();
+        tree.device("1-1.2", vendor, product, 1);
+        let interface = Interface {
+            number: 0,
+            class,
+            endpoints: 3,
+            driver,
+            tty: None,
+        };
+        tree.interface("1-1.2", &interface);
+        let presence = tree.look();
+        assert!(matches!(presence, Presence::Absent), "{presence:?}");
+    }
 }
 
 #[test]

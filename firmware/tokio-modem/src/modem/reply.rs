@@ -29,6 +29,23 @@ pub(super) fn fields<'a>(line: &'a str, name: &str) -> Option<Fields<'a>> {
     Some(Fields { rest: Some(rest) })
 }
 
+/// Whether both are the same words. Vendors differ in capitals, and have underscores, dashes or
+/// nothing where the standard has blanks.
+pub(super) fn is_same(got: &str, words: &str) -> bool {
+    letters(got).eq(letters(words))
+}
+
+/// Whether `got` starts with `words`, compared as [`is_same`] does.
+pub(super) fn starts_same(got: &str, words: &str) -> bool {
+    let mut got = letters(got);
+    letters(words).all(|letter| got.next() == Some(letter))
+}
+
+fn letters(words: &str) -> impl Iterator<Item = u8> {
+    let letters = words.bytes().filter(u8::is_ascii_alphanumeric);
+    letters.map(|byte| byte.to_ascii_uppercase())
+}
+
 /// Fields one after the other, without blanks and quotes around them.
 #[derive(Clone)]
 pub(super) struct Fields<'a> {

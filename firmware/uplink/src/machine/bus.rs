@@ -117,7 +117,7 @@ impl Machine {
         self.stick = Some(stick);
         self.told_waiting = true;
         match self.unusable.clone() {
-            Some(reason) => self.block(Trouble::Refused, reason, now, out),
+            Some(reason) => self.refuse(reason, now, out),
             None => self.attempt(now, out),
         }
     }

@@ -40,8 +40,9 @@ const SLOW_DIAL_MS: u64 = 75_000;
 /// The dialler ends a dial by itself and asks whether the stick lives; this is for what it forgets.
 const DIALLING_SPARE_MS: u64 = 10_000;
 
-/// A stick that saw no SIM is looked at again: contacts are bad at times.
-const NO_SIM_MS: u64 = 600_000;
+/// From "a person is needed" to the next dial: contacts are bad at times, the person may have come,
+/// and no word of a stick is worth an outage for ever.
+const BLOCKED_MS: u64 = 600_000;
 
 /// How long the peer may take to agree to the end: the supervisor gives a service 5 s.
 const TERMINATE_MS: u64 = 2_000;
@@ -163,7 +164,7 @@ impl Machine {
             return;
         };
         if let Some(reason) = self.unusable.clone() {
-            return self.block(Trouble::Refused, reason, now, out);
+            return self.refuse(reason, now, out);
         }
         self.drop_question(out);
         self.deadline = Some(now.plus(ATTEMPT_MS));
@@ -176,6 +177,7 @@ impl Machine {
                 .is_some(),
             stick,
             spend_pin: self.pin.is_spent(),
+            count_pin: self.pin.needs_count(),
             dial_ms: self.dial_ms(),
         });
     }
@@ -260,8 +262,13 @@ impl Machine {
         } = ending;
         self.state.bad_input = self.state.bad_input.saturating_add(bad_input);
         self.slow |= self.dialled_for(now) >= DIAL_MS;
-        if pin_spent && self.pin.spend(blocked) {
-            out.push(Action::RememberPinRefused);
+        if pin_spent {
+            let before = self.pin;
+            if self.pin.spend(blocked) {
+                out.push(Action::RememberPinRefused);
+            } else if self.pin != before {
+                out.push(Action::RememberPinDoubted);
+            }
         }
         if !blocked {
             return self.failed(trouble, reason, now, out);
@@ -292,17 +299,23 @@ impl Machine {
     }
 
     fn block(&mut self, trouble: Trouble, why: String, now: BootMillis, out: &mut Vec<Action>) {
-        let retried = trouble == Trouble::NoSim;
-        let next = if retried {
-            format!("it is looked at again in {} s", NO_SIM_MS / 1000)
-        } else {
-            "nothing is dialled until the stick is changed".into()
-        };
-        out.push(say(Level::Error, format!("blocked: {why}; {next}")));
+        let text = format!("blocked: {why}; dialling again in {} s", BLOCKED_MS / 1000);
+        out.push(say(Level::Error, text));
         self.state.link = None;
         self.state.last_error = Some(why);
-        self.deadline = retried.then(|| now.plus(NO_SIM_MS));
-        self.enter(Phase::Blocked, now);
+        self.deadline = Some(now.plus(BLOCKED_MS));
+        self.enter(Phase::Blocked(trouble), now);
+    }
+
+    /// There is nothing to dial with. The file is read at the start alone.
+    fn refuse(&mut self, why: String, now: BootMillis, out: &mut Vec<Action>) {
+        let text = format!(
+            "blocked: {why}; nothing is dialled until that is corrected in failberrypi.toml and the box started again"
+        );
+        out.push(say(Level::Error, text));
+        self.state.last_error = Some(why);
+        self.deadline = None;
+        self.enter(Phase::Blocked(Trouble::Refused), now);
     }
 
     fn due(&mut self, now: BootMillis, out: &mut Vec<Action>) {
@@ -312,7 +325,7 @@ impl Machine {
             Phase::Recovering(rung) => self.overdue(rung, now, out),
             Phase::HangingUp(_) => self.hung_up(now, out),
             Phase::NoStick => self.absent_due(now, out),
-            Phase::Blocked => self.blocked_due(now, out),
+            Phase::Blocked(trouble) => self.blocked_due(trouble, now, out),
             Phase::Opening
             | Phase::Registering
             | Phase::Dialling

@@ -51,7 +51,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault::slow("`ERROR` to the next `ATD`", "ERROR", 20, |scene| {
         redial_into(scene, "ATD", "ERROR")
     }),
-    Fault::slow("`ERROR` to `ATZ`", "ERROR", 20, |scene| {
+    Fault::slow("`ERROR` to `ATZ`", DOWN, 20, |scene| {
         redial_into(scene, "ATZ", "ERROR")
     }),
     Fault::slow("`ERROR` to `AT+CGDCONT`", "ERROR", 20, |scene| {

@@ -337,7 +337,7 @@ fn a_cdrom_that_stays_is_ejected_thrice_and_then_loses_power() {
 }
 
 #[test]
-fn no_sim_is_looked_at_again_and_a_puk_is_not() {
+fn no_sim_is_cut_from_power_and_a_puk_is_not() {
     let blocked = |trouble| {
         Event::Ended(Ending {
             blocked: true,
@@ -349,7 +349,7 @@ fn no_sim_is_looked_at_again_and_a_puk_is_not() {
         .expect(
             1_000,
             blocked(Trouble::NoSim),
-            &["blocked: there is no SIM; it is looked at again in 600 s"],
+            &["blocked: there is no SIM; dialling again in 600 s"],
         )
         .phase(UplinkPhase::Blocked)
         .due(601_000)
@@ -366,7 +366,10 @@ fn no_sim_is_looked_at_again_and_a_puk_is_not() {
     locked
         .machine
         .step(blocked(Trouble::Refused), BootMillis(1_000));
-    assert_eq!(locked.machine.deadline(), None);
+    let again = "dialling again: there is no SIM";
+    locked
+        .due(601_000)
+        .expect(601_000, Event::Deadline, &[again, "attempt ttyUSB2"]);
 }
 
 #[test]
