@@ -285,7 +285,7 @@ pub(crate) const TABLE: &[Row] = &[
     row("peer that answers no frame", Start, &[Calls(1, SILENT)], Flow, 60 * SECOND, CALM),
     row("peer that echoes our frames", Start, &[Calls(1, LOOPS)], Flow, 60 * SECOND, [1, 0, 0]),
     row("peer that refuses the password twice", Start, &[Calls(2, REFUSES)], Flow, 30 * SECOND, CALM),
-    row("peer that gives no address", Start, &[Calls(1, NO_ADDRESS)], Flow, 60 * SECOND, CALM),
+    row("peer that gives no address", Start, &[Calls(1, NO_ADDRESS)], Flow, 90 * SECOND, CALM),
     row("dropped call", Up, &[DropLine], Flow, 15 * SECOND, CALM),
     row("call ended by the network", Up, &[Goodbye], Flow, 15 * SECOND, CALM),
     row("dropped call, then NO CARRIER twice", Up, &[Answer("ATD", &["NO CARRIER", "NO CARRIER"]), DropLine], Flow, 20 * SECOND, CALM),
