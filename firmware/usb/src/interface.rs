@@ -130,6 +130,11 @@ impl Interface {
         self.class == CLASS_STORAGE && bulk_only
     }
 
+    /// Whether it takes AT commands by its class and protocol.
+    pub(crate) fn is_acm_modem(&self) -> bool {
+        self.serial() == Some(Serial::Acm) && self.says_modem()
+    }
+
     /// Whether a driver has it whose table names modems and nothing else.
     pub(crate) fn has_modem_driver(&self) -> bool {
         let driver = self.driver.as_deref();

@@ -24,6 +24,18 @@ const CLASS_HUB: u16 = 0x09;
 /// hub of the 4B, and the kernel's own root hubs. None makes sticks.
 const VENDORS_OF_BOARDS: [u16; 3] = [0x0424, 0x2109, 0x1d6b];
 
+/// Makers whose devices with CDC ACM ports are modems (`ModemManager`'s plugins go by the same ids):
+/// Huawei, Ericsson, ST-Ericsson, Telit, Cinterion, Comneon and Fibocom. ZTE's count without.
+const VENDORS_WITH_ACM: [u16; 7] = [
+    VENDOR_HUAWEI,
+    0x0bdb,
+    0x04cc,
+    0x1bc7,
+    0x1e2d,
+    0x1519,
+    0x2cb7,
+];
+
 /// A stick on the bus, usable or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Device {
@@ -208,10 +220,10 @@ impl Sysfs {
             })
     }
 
-    /// Whether a device is a stick, in whatever state: of a maker who makes nothing else that is
-    /// plugged in here, in a table, or met by a driver whose own table names modems only. One that
-    /// shows drives and nothing else is a stick only where something is known to switch it, which
-    /// leaves out memory sticks and telephones.
+    /// Whether a device is a stick, in whatever state. One that shows drives and nothing else is
+    /// where something is known to switch it, which leaves out memory sticks and telephones. Others
+    /// are by their product, or by a port with a driver whose own table names modems only; a port of
+    /// `cdc_acm`, which meets much else, makes a stick of what a maker of modems has made.
     fn is_stick(&self, device: &Device) -> bool {
         let Device {
             vendor,
@@ -226,12 +238,13 @@ impl Sysfs {
         if drives {
             return self.mode_switch(device).is_some();
         }
-        [VENDOR_ZTE, VENDOR_HUAWEI].contains(vendor)
-            || profile_for(*vendor, *product).is_some()
+        device.is_zte()
+            || profile_for(*vendor, *product).is_some_and(|profile| profile.product == *product)
             || ports::is_known(*vendor, *product)
-            || switch::is_target(*vendor, *product)
             || switch::row(self.texts(bus_path).identity(*vendor, *product)).is_some()
             || interfaces.iter().any(Interface::has_modem_driver)
+            || ((VENDORS_WITH_ACM.contains(vendor) || switch::is_target(*vendor, *product))
+                && interfaces.iter().any(Interface::is_acm_modem))
     }
 
     fn texts(&self, bus_path: &str) -> Texts {

@@ -427,6 +427,36 @@ fn other_devices_are_no_sticks() {
 }
 
 #[test]
+fn what_else_makers_of_modems_make_is_no_stick() {
+    for (vendor, product, line) in [
+        // A satellite receiver of u-blox, a telephone's file transfer, a network stick of Huawei.
+        (0x1546, 0x01a7, (0, 0x02, 0x02, 0x01, 1, ACM)),
+        (0x12d1, 0x107e, (0, 0xff, 0xff, 0x00, 3, NONE)),
+        (0x12d1, 0x14db, (0, 0x02, 0x06, 0x00, 1, NONE)),
+        (0x04cc, 0x2259, (0, 0x02, 0x02, 0x00, 1, ACM)),
+    ] {
+        let tree = Tree::pi2b();
+        plug(&tree, (vendor, product), &[line], 0);
+        assert_eq!(tree.look(), Presence::Absent, "{vendor:04x}:{product:04x}");
+    }
+}
+
+#[test]
+fn modems_in_no_row_are_found_by_their_ports() {
+    // Samsung GT-B3730, which option meets; modules of Telit and Cinterion with CDC ACM alone.
+    let acm = [
+        (0, 0x02, 0x02, 0x01, 1, ACM),
+        (1, 0x0a, 0x00, 0x00, 2, ACM),
+        (2, 0x02, 0x02, 0x01, 1, ACM),
+        (3, 0x0a, 0x00, 0x00, 2, ACM),
+    ];
+    let option = [(0, 0xff, 0xff, 0xff, 3, OPTION)];
+    expect((0x04e8, 0x6889), &option, (0, "ttyUSB0"), None);
+    expect((0x1bc7, 0x0021), &acm, (0, "ttyACM0"), Some("ttyACM1"));
+    expect((0x1e2d, 0x0058), &acm, (0, "ttyACM0"), Some("ttyACM1"));
+}
+
+#[test]
 fn ports_are_taken_in_turn() {
     let tree = Tree::pi2b();
     plug(&tree, (0x19d2, 0x2003), MF180_FIVE, 4);
