@@ -1,6 +1,6 @@
 //! Switching a stick from the CD-ROM that it shows first to the modem that it is.
 //!
-//! Carries out what [`switch`](crate::switch) has for a device: bulk words (mass storage, bulk only
+//! Carries out what [`switch`] has for a device: bulk words (mass storage, bulk only
 //! transport 1.0), control requests, another configuration. Sent past the kernel, which has no
 //! driver for disks here.
 
@@ -81,7 +81,7 @@ pub fn words(product: u16) -> Vec<Wrapper> {
 }
 
 /// Switches `stick` to its modem mode. Blocks for some seconds. The stick then leaves the bus and
-/// comes back as a modem, which is for uevents to tell.
+/// comes back as a modem, which uevents report.
 ///
 /// # Errors
 /// Nothing is known for it, it is no CD-ROM, or it took none of what is known.
@@ -210,7 +210,7 @@ impl Drive for UsbDrive {
     fn clear_halts(&mut self) {
         if let Some(storage) = &self.storage {
             for endpoint in [storage.input, storage.output] {
-                // Harmless where none was stalled, and told by the next transfer where it is.
+                // Harmless where none was stalled; the next transfer fails where this does.
                 let _ = self.handle.clear_halt(endpoint);
             }
         }

@@ -152,3 +152,31 @@ fn tty(directory: &Path) -> Option<String> {
     };
     of(directory, "ttyUSB").or_else(|| of(&directory.join("tty"), "ttyACM"))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn drivers_of_ports_are_in_both_kernels() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let modules = fs::read_to_string(root.join("board/common/modules")).unwrap();
+        let debian: Vec<String> = modules.lines().map(|name| name.replace('-', "_")).collect();
+        let config = root.join("buildroot-external/board/common/linux.config");
+        let config = fs::read_to_string(config).unwrap();
+        let symbols = [
+            ("option", "CONFIG_USB_SERIAL_OPTION=y"),
+            ("qcserial", "CONFIG_USB_SERIAL_QUALCOMM=y"),
+            ("sierra", "CONFIG_USB_SERIAL_SIERRAWIRELESS=y"),
+            ("cdc_acm", "CONFIG_USB_ACM=y"),
+        ];
+        for driver in SERIAL_DRIVERS.iter().chain([&ACM_DRIVER]) {
+            assert!(debian.iter().any(|name| name == driver), "{driver}");
+            let symbol = symbols.iter().find(|(name, _)| name == driver).unwrap().1;
+            assert!(config.lines().any(|line| line == symbol), "{symbol}");
+        }
+    }
+}

@@ -114,7 +114,7 @@ pub struct Row {
     pub source: Source,
 }
 
-/// Not told by the source: the ids stay, or differ from stick to stick.
+/// Not known from the source: the ids stay, or differ from stick to stick.
 const SAME: Target = to(0, &[]);
 
 const fn to(vendor: u16, products: &'static [u16]) -> Target {

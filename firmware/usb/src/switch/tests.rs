@@ -23,7 +23,7 @@ fn identity(vendor: u16, product: u16) -> Identity<'static> {
 }
 
 /// The bulk words of a device, in hexadecimal.
-fn told(identity: Identity<'_>) -> Vec<String> {
+fn bulk_words(identity: Identity<'_>) -> Vec<String> {
     let words = switch(identity).unwrap().actions.iter();
     words
         .filter_map(|action| match action {
@@ -130,7 +130,7 @@ fn ejects_are_the_sources_byte_for_byte() {
         ),
     ] {
         assert_eq!(
-            told(identity(vendor, product)),
+            bulk_words(identity(vendor, product)),
             expected,
             "{vendor:x}:{product:x}"
         );
@@ -212,13 +212,13 @@ fn single_words_are_the_sources_byte_for_byte() {
         ),
     ] {
         assert_eq!(
-            told(identity(vendor, product)),
+            bulk_words(identity(vendor, product)),
             [expected],
             "{vendor:x}:{product:x}"
         );
     }
     assert_eq!(
-        told(identity(0x201e, 0x1023)),
+        bulk_words(identity(0x201e, 0x1023)),
         [
             "55534243123456780000000000000600000000000000000000000000000000",
             "5553424312345679c000000080000671030000000000000000000000000000",
@@ -286,13 +286,16 @@ fn shared_ids_are_told_apart_by_their_texts() {
     };
     assert_eq!(by("", ""), None);
     assert_eq!(by("Kingston", "DataTraveler"), None);
-    assert_eq!(by("Option N.V.", "").unwrap().actions, words::OPTION);
-    assert_eq!(by("AnyDATA Corp.", "").unwrap().actions, words::EJECT);
+    assert_eq!(by("Option N.V.", "").unwrap().actions, super::words::OPTION);
+    assert_eq!(
+        by("AnyDATA Corp.", "").unwrap().actions,
+        super::words::EJECT
+    );
     let longcheer = |manufacturer| {
         let product = 0xf000;
         let vendor = 0x1c9e;
         let name = "";
-        told(Identity {
+        bulk_words(Identity {
             vendor,
             product,
             manufacturer,
@@ -307,9 +310,12 @@ fn shared_ids_are_told_apart_by_their_texts() {
 #[test]
 fn unknown_products_get_what_their_maker_is_known_for() {
     let zte = switch(identity(0x19d2, 0xabcd)).unwrap();
-    assert_eq!((zte.actions, zte.known), (words::ZTE, false));
+    assert_eq!((zte.actions, zte.known), (super::words::ZTE, false));
     let huawei = switch(identity(0x12d1, 0xabcd)).unwrap();
-    assert_eq!((huawei.actions, huawei.known), (words::HUAWEI, false));
+    assert_eq!(
+        (huawei.actions, huawei.known),
+        (super::words::HUAWEI, false)
+    );
     for vendor in [0x0424, 0x0781, 0x0951, 0x13fe, 0x1199, 0x2c7c, 0x05c6] {
         assert_eq!(switch(identity(vendor, 0xabcd)), None, "{vendor:04x}");
     }
