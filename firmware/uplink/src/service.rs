@@ -106,6 +106,14 @@ impl Dialler {
                         dial_ms,
                         had_cdrom,
                     } => {
+                        let chosen = stick.tty.clone();
+                        let stick = self.sysfs.in_turn(&stick, self.machine.port_turn());
+                        if stick.tty != chosen {
+                            log::info!(
+                                "{chosen} does not answer AT; this attempt dials on {}",
+                                stick.tty
+                            );
+                        }
                         self.attempt = self.recipe.clone().map(|mut recipe| {
                             recipe.settings.dial_within(dial_ms);
                             Attempt::start(recipe, stick, spend_pin, had_cdrom)
@@ -199,7 +207,9 @@ impl Dialler {
                 Heard::Answered => Event::Answered,
                 Heard::Order(order) => {
                     let (_, stick) = self.machine.look();
-                    let beside = stick.and_then(|stick| question::beside(&self.sysfs, stick));
+                    let turn = self.machine.port_turn();
+                    let stick = stick.map(|stick| self.sysfs.in_turn(stick, turn));
+                    let beside = stick.and_then(|stick| self.sysfs.command_port(&stick));
                     Event::Order { order, beside }
                 }
             })

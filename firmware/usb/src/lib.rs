@@ -8,8 +8,11 @@
 
 mod bus;
 pub mod cdrom;
+mod interface;
+mod ports;
 pub mod power;
 mod stick;
+pub mod switch;
 mod sysfs;
 mod uevent;
 

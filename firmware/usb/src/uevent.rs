@@ -65,7 +65,9 @@ impl<'a> Uevent<'a> {
     pub fn concerns_sticks(&self) -> bool {
         match self.subsystem {
             "usb" | "usb-serial" => true,
-            "tty" => self.devpath.contains("/ttyUSB"),
+            "tty" => ["/ttyUSB", "/ttyACM"]
+                .iter()
+                .any(|name| self.devpath.contains(name)),
             _ => false,
         }
     }

@@ -7,6 +7,7 @@ mod memory;
 mod orders;
 mod phase;
 mod pin;
+mod port;
 mod recovery;
 #[cfg(test)]
 mod tests;
@@ -21,7 +22,7 @@ pub use event::{Action, Event, Outcome};
 pub use memory::Earlier;
 pub use pin::PinUse;
 
-use self::{memory::Memory, phase::Phase};
+use self::{memory::Memory, phase::Phase, port::PortTurn};
 use crate::ladder::{Ladder, Trouble};
 
 /// From opening the port to an address. The steps have bounds of their own, the longest 90 s for
@@ -64,6 +65,8 @@ pub struct Machine {
     pin: PinUse,
     /// A dial took longer than [`DIAL_MS`]; the next ones may, until one is quick.
     slow: bool,
+    /// Which of the stick's ports is tried.
+    port: PortTurn,
     memory: Memory,
     /// A person's question is being put to the stick.
     asking: bool,
@@ -92,6 +95,7 @@ impl Machine {
             told_waiting: false,
             pin,
             slow: false,
+            port: PortTurn::default(),
             memory: Memory::default(),
             asking: false,
             unusable,
@@ -113,6 +117,12 @@ impl Machine {
         (self.look, self.stick.as_ref())
     }
 
+    /// Which of the stick's ports the next attempt is to use: 0 for the one that its descriptors
+    /// and the tables say, more where that does not answer.
+    pub const fn port_turn(&self) -> u8 {
+        self.port.turn()
+    }
+
     /// Takes one event in.
     pub fn step(&mut self, event: Event, now: BootMillis) -> Vec<Action> {
         let mut out = Vec::new();
@@ -129,6 +139,7 @@ impl Machine {
             }
             Event::Connected(rate) if self.phase.is_dialogue() => {
                 self.slow = self.dialled_for(now) >= DIAL_MS;
+                self.port.connected();
                 self.deadline = Some(now.plus(ATTEMPT_MS));
                 self.enter(Phase::Negotiating, now);
                 out.push(say(Level::Info, format!("CONNECT {rate}")));
@@ -260,6 +271,9 @@ impl Machine {
         } = ending;
         self.state.bad_input = self.state.bad_input.saturating_add(bad_input);
         self.slow |= self.dialled_for(now) >= DIAL_MS;
+        if !self.phase.is_ppp() {
+            self.port.failed(trouble);
+        }
         if pin_spent && self.pin.spend(blocked) {
             out.push(Action::RememberPinRefused);
         }

@@ -388,3 +388,34 @@ fn of_several_sticks_the_used_one_is_told() {
     run.expect(2, sight(vec![]), &[]);
     assert!(run.machine.state().unused.is_empty());
 }
+
+#[test]
+fn a_port_silent_twice_gives_way_until_another_stick() {
+    let mut machine = Machine::new(None, PinUse::Fresh, BootMillis(0));
+    let mut attempts = Vec::new();
+    let mut now = 0;
+    let mut event = plugged(0);
+    // The reset is heard by nothing, the power is cut, and the stick stays where it is.
+    for _ in 0..40 {
+        let actions = machine.step(event, BootMillis(now));
+        let attempted = |action: &Action| matches!(action, Action::Attempt { .. });
+        let asked = |action: &Action| match action {
+            Action::Reset(_) => Some(Outcome::ResetUnanswered("no answer".into())),
+            Action::CutPower => Some(Outcome::PowerCut("hub".into())),
+            Action::Reboot(_) => Some(Outcome::RebootRefused("budget".into())),
+            _ => None,
+        };
+        event = if actions.iter().any(attempted) {
+            attempts.push(machine.port_turn());
+            silent()
+        } else if let Some(outcome) = actions.iter().find_map(asked) {
+            Event::Recovered(outcome)
+        } else {
+            now = machine.deadline().unwrap().0;
+            Event::Deadline
+        };
+    }
+    assert_eq!(attempts[..5], [0, 0, 1, 1, 2], "{attempts:?}");
+    machine.step(bus(Presence::Ready(stick_at("1-1.3", 5))), BootMillis(now));
+    assert_eq!(machine.port_turn(), 0);
+}
