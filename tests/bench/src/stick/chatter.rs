@@ -38,6 +38,15 @@ pub const ZTE: &[Chatter] = &[
     at(9_500, "+ZEND"),
 ];
 
+/// An Icera, such as the MF190J: network and radio, as in a capture of one on ubuntuforums.org.
+pub const ICERA: &[Chatter] = &[
+    at(500, "%NWSTATE: 0,,,-,0"),
+    at(1_500, "%NWSTATE: 4,00101,3G,-,0"),
+    at(3_000, "%NWSTATE: 3,00101,3G,R99,0"),
+    at(3_100, "%NWSTATE: 3,00101,3G,R99,0"),
+    at(6_000, "%NWSTATE: 4,00101,3G,-,0"),
+];
+
 /// A stick that tells its radio's state the way Huawei's and some relabelled ZTEs do.
 pub const CARETS: &[Chatter] = &[
     at(200, "^SIMST:1"),

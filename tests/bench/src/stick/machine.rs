@@ -78,13 +78,14 @@ impl Machine {
     /// A stick that is plugged in now.
     pub(super) fn new(options: &Options, now: u64) -> Self {
         let autorun = options.mode == Mode::CdRom;
+        let chatter = options.chatter.unwrap_or(options.model.chatter);
         let mut machine = Self {
             model: options.model,
             transport: options.transport,
             bus: Bus::Off,
             powered: true,
             mode: options.mode,
-            phone: Phone::new(options.sim.clone(), options.chatter, autorun, now),
+            phone: Phone::new(options.sim.clone(), chatter, autorun, now),
             ports: BTreeMap::new(),
             drive: Drive::default(),
             restart: None,
@@ -370,7 +371,7 @@ impl Machine {
         let layout = self.layout();
         let talking = layout.ports().filter(|(_, role)| *role != Role::Mute);
         self.ports = talking
-            .map(|(interface, role)| (interface, Port::new(role == Role::Modem)))
+            .map(|(interface, role)| (interface, Port::new(role)))
             .collect();
     }
 

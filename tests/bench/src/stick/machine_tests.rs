@@ -27,7 +27,7 @@ impl Host {
             model,
             mode,
             sim: Sim::Ready,
-            chatter,
+            chatter: Some(chatter),
         };
         let (machine, now, id) = (Machine::new(&options, 0), 0, 0);
         let mut host = Self { machine, now, id };
@@ -352,20 +352,22 @@ fn mute_ports_take_bytes_and_a_card_reader_has_no_card() {
 }
 
 #[test]
-fn the_second_function_of_a_communications_stick_dials() {
+fn the_first_function_of_a_communications_stick_dials() {
     let mut host = Host::with(Mode::Modem, &MF190J, chatter::SILENT);
-    host.handle(Packet::StartInterrupt { endpoint: 0x83 });
-    host.dtr_of(3, true);
-    host.bulk(0x02, 8, b"ATD*99#\r");
+    host.handle(Packet::StartInterrupt { endpoint: 0x81 });
+    host.dtr_of(1, true);
+    host.bulk(0x01, 8, b"ATD*99#\r");
     assert_eq!(host.machine.take_orders(), [Order::Connect]);
     host.machine.connected(host.now);
-    assert!(host.read_at(0x84).ends_with("CONNECT 7200000\r\n"));
+    assert!(host.read_at(0x82).ends_with("CONNECT 7200000\r\n"));
     host.machine.line_bytes(b"~", host.now);
-    assert_eq!(host.read_at(0x84), "~");
-    host.dtr_of(3, false);
+    assert_eq!(host.read_at(0x82), "~");
+    host.dtr_of(1, false);
     assert_eq!(host.machine.take_orders(), [Order::Close]);
-    host.bulk(0x03, 8, b"ATD*99#\r");
-    assert!(host.read_at(0x86).ends_with("NO CARRIER\r\n"));
+    for (out, r#in, end) in [(0x02, 0x84, "NO CARRIER\r\n"), (0x03, 0x86, "ERROR\r\n")] {
+        host.bulk(out, 8, b"ATD*99#\r");
+        assert!(host.read_at(r#in).ends_with(end), "{out}");
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Chatter, MF190, Model, chatter};
+use super::{Chatter, MF190, Model};
 
 /// Where and what.
 #[derive(Clone, Debug)]
@@ -20,8 +20,9 @@ pub struct Options {
     pub mode: Mode,
     /// Its SIM.
     pub sim: Sim,
-    /// What it says unasked, besides the flood of `+ZUSIMR` and whatever a handle makes it say.
-    pub chatter: &'static [Chatter],
+    /// What it says unasked, besides the flood of `+ZUSIMR` and whatever a handle makes it say;
+    /// what its model says where there is nothing here.
+    pub chatter: Option<&'static [Chatter]>,
 }
 
 impl Options {
@@ -34,7 +35,7 @@ impl Options {
             model: &MF190,
             mode: Mode::Modem,
             sim: Sim::Ready,
-            chatter: chatter::ZTE,
+            chatter: None,
         }
     }
 }

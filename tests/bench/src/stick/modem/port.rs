@@ -1,6 +1,7 @@
 //! One serial port: lines in command mode, bytes in data mode, and the ways between them.
 
 use super::{
+    super::usb::Role,
     answers::{Context, Final, Settings},
     command,
     line::{CommandLine, Input},
@@ -41,7 +42,7 @@ enum Mode {
 
 /// One serial port.
 pub(in super::super) struct Port {
-    dials: bool,
+    role: Role,
     settings: Settings,
     mode: Mode,
     /// DTR, as the host has it.
@@ -54,10 +55,10 @@ pub(in super::super) struct Port {
 }
 
 impl Port {
-    /// A port, with or without calls.
-    pub(in super::super) fn new(dials: bool) -> Self {
+    /// A port of that kind.
+    pub(in super::super) fn new(role: Role) -> Self {
         Self {
-            dials,
+            role,
             settings: Settings::default(),
             mode: Mode::Command,
             open: false,
@@ -222,6 +223,9 @@ impl Port {
             self.say(&answer);
             return;
         }
+        if self.role == Role::Refuses {
+            return self.finish(Final::Error, now);
+        }
         let mut end = Final::Ok;
         for command in command::parse(&command::body(text)) {
             let mut lines = Vec::new();
@@ -229,7 +233,7 @@ impl Port {
                 phone: &mut *phone,
                 settings: &mut self.settings,
                 lines: &mut lines,
-                dials: self.dials && self.mode == Mode::Command,
+                dials: self.role == Role::Modem && self.mode == Mode::Command,
                 now,
             };
             end = context.execute(&command);

@@ -20,7 +20,7 @@ struct Bench {
 impl Bench {
     fn new(sim: Sim) -> Self {
         let phone = Phone::new(sim, chatter::SILENT, false, 0);
-        let (port, now) = (Port::new(true), 60_000);
+        let (port, now) = (Port::new(Role::Modem), 60_000);
         Self { port, phone, now }
     }
 
@@ -382,5 +382,14 @@ fn a_call_from_outside_is_not_taken() {
         let end = if command == "ATA" { "NO CARRIER" } else { "OK" };
         assert_eq!(bench.ask(command), end);
         assert_eq!(bench.phone.deadline(), None);
+    }
+}
+
+#[test]
+fn a_port_that_refuses_answers_error_to_everything() {
+    let mut bench = Bench::new(Sim::Ready);
+    bench.port = Port::new(Role::Refuses);
+    for line in ["AT", "ATD*99#", "AT+CSQ"] {
+        assert_eq!(bench.ask(line), "ERROR", "{line}");
     }
 }

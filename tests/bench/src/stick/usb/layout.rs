@@ -1,8 +1,12 @@
 //! What a stick is on the bus, as data: its interfaces, their endpoints, and who is behind them.
 
+use super::super::Chatter;
+
 /// A kind of stick, in its two modes.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Model {
+    /// What it says unasked.
+    pub(in super::super) chatter: &'static [Chatter],
     /// Its ports.
     pub(in super::super) modem: Layout,
     /// The CD-ROM that it shows first.
@@ -38,6 +42,8 @@ pub(in super::super) enum Role {
     Modem,
     /// A port that takes commands and cannot dial.
     Commands,
+    /// A port that takes command lines and answers each with `ERROR`.
+    Refuses,
     /// A port that takes bytes and answers nothing a terminal could see: diagnostics, positions.
     Mute,
     /// Mass storage.
@@ -77,10 +83,11 @@ pub(in super::super) struct Layout {
 }
 
 impl Layout {
-    /// Returns the interfaces with a serial port and whether each can dial.
+    /// Returns the interfaces with a serial port, each with who is behind it.
     pub(in super::super) fn ports(&self) -> impl Iterator<Item = (u8, Role)> {
-        let speaks = |role: &Role| matches!(role, Role::Modem | Role::Commands | Role::Mute);
-        self.roles().filter(move |(_, role)| speaks(role))
+        let has_bytes =
+            |role: Role| !matches!(role, Role::Storage | Role::States(_) | Role::Nothing);
+        self.roles().filter(move |(_, role)| has_bytes(*role))
     }
 
     /// Returns the interface with the port that dials.

@@ -7,7 +7,10 @@
 //! <http://christian.amsuess.com/tutorials/zte_mf180/>. No listing has the addresses of endpoints:
 //! they are counted up.
 
-use super::layout::{Endpoint, Interface, Kind, Layout, Model, Role};
+use super::{
+    super::chatter,
+    layout::{Endpoint, Interface, Kind, Layout, Model, Role},
+};
 
 /// Largest bulk packet at full speed, the only speed behind QEMU's hub and on its dwc2.
 pub(super) const PACKET: u16 = 64;
@@ -76,6 +79,7 @@ const THREE_PORTS: &[Interface] = &[
 
 /// An MF180 with three ttys: diagnostics, commands, modem.
 pub static MF180: Model = Model {
+    chatter: chatter::ZTE,
     modem: zte(0x2003, "MF1800ZTED010000", THREE_PORTS),
     cdrom: zte(0x2000, "MF1800ZTED010000", CDROM),
 };
@@ -83,6 +87,7 @@ pub static MF180: Model = Model {
 /// An MF190, and the MF180 as most lists have it: four serial ports of which the last dials, and a
 /// card reader.
 pub static MF190: Model = Model {
+    chatter: chatter::ZTE,
     modem: zte(
         0x2003,
         "MF1900ZTED010000",
@@ -110,19 +115,21 @@ const fn mf190j(product: u16, class: u8, interfaces: &'static [Interface]) -> La
     }
 }
 
-/// An MF190J: three communications functions, for `cdc_acm`, of which the second dials.
+/// An MF190J: three communications functions, for `cdc_acm`. In the listing's thread the first and
+/// the second dial, and the third answers `ERROR` to everything.
 pub static MF190J: Model = Model {
+    chatter: chatter::ICERA,
     modem: mf190j(
         0x1544,
         2,
         &[
             interface([0, 8, 0], Role::Nothing, &[]),
             interface(ACM, Role::States(2), &[interrupt(0x81)]),
-            interface(DATA, Role::Commands, &[bulk(0x82), bulk(0x01)]),
+            interface(DATA, Role::Modem, &[bulk(0x82), bulk(0x01)]),
             interface(ACM, Role::States(4), &[interrupt(0x83)]),
-            interface(DATA, Role::Modem, &[bulk(0x84), bulk(0x02)]),
+            interface(DATA, Role::Commands, &[bulk(0x84), bulk(0x02)]),
             interface(ACM, Role::States(6), &[interrupt(0x85)]),
-            interface(DATA, Role::Commands, &[bulk(0x86), bulk(0x03)]),
+            interface(DATA, Role::Refuses, &[bulk(0x86), bulk(0x03)]),
         ],
     ),
     cdrom: mf190j(0x1542, 0, CDROM),
@@ -146,7 +153,7 @@ mod tests {
 
     #[test]
     fn every_model_has_one_modem_and_distinct_endpoints() {
-        for (model, modem) in [(&MF180, 2), (&MF190, 3), (&MF190J, 4)] {
+        for (model, modem) in [(&MF180, 2), (&MF190, 3), (&MF190J, 2)] {
             let layout = &model.modem;
             assert_eq!(layout.modem(), Some(modem));
             assert_eq!((layout.storage(), model.cdrom.storage()), {
