@@ -3,6 +3,7 @@
 //! Takes in packets, time and what happens on the carrier's line; gives out packets and what to do
 //! with the line. Pure.
 
+mod presence;
 mod trouble;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -174,46 +175,6 @@ impl Machine {
         others.into_iter().flatten().chain(ports).min()
     }
 
-    /// Begins to take the stick off the bus for good.
-    pub(super) fn unplug(&mut self, now: u64) {
-        self.unplugging = true;
-        self.restart = None;
-        self.hang_up();
-        match &mut self.bus {
-            Bus::On(device) => device.detach(now),
-            Bus::Away(..) | Bus::Dark(_) | Bus::Off => self.bus = Bus::Off,
-        }
-        self.settle(now);
-    }
-
-    /// The socket loses its power, or has it again. A stick starts as it does when it is plugged in.
-    pub(super) fn set_power(&mut self, on: bool, now: u64) {
-        if self.powered == on || self.unplugging {
-            return;
-        }
-        self.powered = on;
-        if on {
-            if let Bus::Dark(mode) = self.bus {
-                self.bus = Bus::Away(now.saturating_add(AWAY_MS), mode);
-            }
-        } else {
-            self.restart = None;
-            self.hang_up();
-            self.mode = self.first_mode();
-            match &mut self.bus {
-                Bus::On(device) => device.detach(now),
-                Bus::Away(..) => self.bus = Bus::Dark(self.mode),
-                Bus::Dark(_) | Bus::Off => {}
-            }
-        }
-        self.tick(now);
-    }
-
-    /// It is off the bus for good.
-    pub(super) fn is_unplugged(&self) -> bool {
-        self.unplugging && matches!(self.bus, Bus::Off)
-    }
-
     /// The host has configured it.
     pub(super) fn is_configured(&self) -> bool {
         self.configured
@@ -308,15 +269,6 @@ impl Machine {
         }
     }
 
-    /// The mode in which it starts.
-    fn first_mode(&self) -> Mode {
-        match self.mode {
-            Mode::Foreign => Mode::Foreign,
-            _ if self.phone.autorun => Mode::CdRom,
-            _ => Mode::Modem,
-        }
-    }
-
     fn modem_port(&mut self) -> Option<&mut Port> {
         let modem = self.layout().modem()?;
         self.ports.get_mut(&modem)
@@ -351,30 +303,6 @@ impl Machine {
         }
     }
 
-    fn attach(&mut self, mode: Mode) {
-        self.mode = mode;
-        let mut device = Device::attach(self.layout(), self.transport);
-        device.freeze(self.troubles.silence.is_silent());
-        self.frames.append(&mut device.take_frames());
-        self.bus = Bus::On(device);
-        self.configured = false;
-        self.start_function();
-    }
-
-    fn start_function(&mut self) {
-        self.hang_up();
-        self.states = 0;
-        self.drive = match self.mode {
-            Mode::CdRom => Drive::cdrom(),
-            Mode::Modem | Mode::Foreign => Drive::card_reader(),
-        };
-        let layout = self.layout();
-        let talking = layout.ports().filter(|(_, role)| *role != Role::Mute);
-        self.ports = talking
-            .map(|(interface, role)| (interface, Port::new(role)))
-            .collect();
-    }
-
     fn hang_up(&mut self) {
         if self.in_call() {
             self.close_line();
@@ -405,15 +333,7 @@ impl Machine {
         device.tick(now);
         self.frames.append(&mut device.take_frames());
         if device.is_gone() {
-            self.ports.clear();
-            self.configured = false;
-            self.bus = if self.unplugging {
-                Bus::Off
-            } else if self.powered {
-                Bus::Away(now.saturating_add(AWAY_MS), self.mode)
-            } else {
-                Bus::Dark(self.mode)
-            };
+            self.left(now);
         }
     }
 
@@ -466,11 +386,6 @@ impl Machine {
                 Action::Restart => self.restart_soon(now),
             }
         }
-    }
-
-    fn restart_soon(&mut self, now: u64) {
-        let mode = self.first_mode();
-        self.restart = Some((now.saturating_add(LEAVE_MS), mode));
     }
 
     fn settle_drive(&mut self, interface: u8, now: u64) {
