@@ -110,11 +110,18 @@ impl Interface {
         }
     }
 
-    /// Whether it is Huawei's port for PPP, by subclass and protocol (`ModemManager`'s
+    /// Whether it is the port of a Huawei that dials, by subclass and protocol (`ModemManager`'s
     /// `77-mm-huawei-net-port-types.rules`).
-    pub(crate) fn is_huawei_ppp(&self) -> bool {
+    pub(crate) fn is_huawei_modem(&self) -> bool {
         let kind = self.subclass.zip(self.protocol);
         self.class == CLASS_VENDOR && matches!(kind, Some((0x01 | 0x02, 0x01)))
+    }
+
+    /// Whether it is the port of a Huawei for commands ("PC UI"), by those: from the same rules, and
+    /// as newer sticks call their interfaces.
+    pub(crate) fn is_huawei_command(&self) -> bool {
+        let kind = self.subclass.zip(self.protocol);
+        self.class == CLASS_VENDOR && matches!(kind, Some((0x01..=0x03, 0x02 | 0x12)))
     }
 
     /// Whether it is a drive. What cannot be read counts as fitting: only ids tell then.

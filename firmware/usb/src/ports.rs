@@ -29,18 +29,11 @@ pub(crate) fn modem(vendor: u16, product: u16, interfaces: &[&Interface]) -> Opt
         let ports = interfaces.iter().copied();
         ports.filter(move |port| Some(port.number) != qmi)
     };
-    let only = |mut of: Box<dyn Iterator<Item = &Interface> + '_>| match (of.next(), of.next()) {
-        (Some(only), None) => Some(only.number),
-        _ => None,
-    };
-    if vendor == VENDOR_HUAWEI
-        && let Some(port) = only(Box::new(ports().filter(|port| port.is_huawei_ppp())))
-    {
-        return Some(port);
-    }
+    let is_huawei = vendor == VENDOR_HUAWEI;
     let is_there = |wanted: u8| ports().any(|port| port.number == wanted).then_some(wanted);
     let exact = profile.filter(|profile| profile.product == product);
-    only(Box::new(ports().filter(|port| port.says_modem())))
+    only(ports().filter(|port| is_huawei && port.is_huawei_modem()))
+        .or_else(|| only(ports().filter(|port| port.says_modem())))
         .or_else(|| is_there(exact?.modem_interface))
         .or_else(|| is_there(table::row(vendor, product)?.modem))
         .or_else(|| first_acm(interfaces))
@@ -67,18 +60,25 @@ pub(crate) fn beside(vendor: u16, product: u16, interfaces: &[&Interface], modem
         .iter()
         .filter(|port| port.serial() == Some(Serial::Acm));
     let mut ports: Vec<u8> = Vec::new();
-    // Where another port dials than the one of the row, that one takes commands.
+    // Huawei's by their protocol; where that does not tell it, the last (`chan_dongle`'s settings
+    // for the E173 and its like).
+    let huawei = |any: bool| {
+        let ports = interfaces.iter().filter(|_| vendor == VENDOR_HUAWEI);
+        let ports = ports.filter(move |port| any || port.is_huawei_command());
+        ports.map(|port| port.number).max()
+    };
     let rows = [
+        huawei(false),
         exact.and_then(|profile| profile.at_interface),
         row.and_then(|row| row.beside),
+        // Where another port dials than the one of the row, that one takes commands.
         exact.map(|profile| profile.modem_interface),
         row.map(|row| row.modem),
         known.and_then(|profile| profile.at_interface),
+        huawei(true),
     ];
-    let all = rows
-        .into_iter()
-        .flatten()
-        .chain(acm.map(|port| port.number));
+    let all = rows.into_iter().flatten();
+    let all = all.chain(acm.map(|port| port.number));
     for port in all {
         let is_there = interfaces.iter().any(|it| it.number == port);
         if port != modem && is_there && !ports.contains(&port) {
@@ -88,16 +88,23 @@ pub(crate) fn beside(vendor: u16, product: u16, interfaces: &[&Interface], modem
     ports
 }
 
+/// The number of an interface that is the only one of its kind.
+fn only<'a>(mut of: impl Iterator<Item = &'a Interface>) -> Option<u8> {
+    match (of.next(), of.next()) {
+        (Some(only), None) => Some(only.number),
+        _ => None,
+    }
+}
+
 /// Of several that take AT commands by their protocol, the first is the one to dial on, as on the
-/// modules of Ericsson, Telit and Cinterion.
+/// modules of Ericsson, Telit and Cinterion; of those that do not say so, where there are no others.
 fn first_acm(interfaces: &[&Interface]) -> Option<u8> {
+    let is_acm = |port: &&&Interface| port.serial() == Some(Serial::Acm);
     let acm = |says: bool| {
-        let ports = interfaces.iter();
-        let ports = ports.filter(move |it| it.serial() == Some(Serial::Acm));
-        ports
-            .filter(move |it| it.says_modem() == says)
-            .map(|it| it.number)
-            .min()
+        let ports = interfaces.iter().filter(is_acm);
+        let ports = ports.filter(move |port| port.says_modem() == says);
+        ports.map(|port| port.number).min()
     };
-    acm(true).or_else(|| acm(false))
+    let others = interfaces.iter().any(|port| !is_acm(&port));
+    acm(true).or_else(|| if others { None } else { acm(false) })
 }

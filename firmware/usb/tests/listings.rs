@@ -214,8 +214,7 @@ fn an_e173_dials_on_its_first_port() {
         (5, 0x08, 0x06, 0x50, 2, NONE),
         (6, 0x08, 0x06, 0x50, 2, NONE),
     ];
-    let (stick, _) = found((0x12d1, 0x1436), &e173, Look::Complete);
-    assert_eq!((stick.interface, stick.tty.as_str()), (0, "ttyUSB0"));
+    expect((0x12d1, 0x1436), &e173, (0, "ttyUSB0"), Some("ttyUSB2"));
 }
 
 #[test]
@@ -229,8 +228,7 @@ fn huawei_sticks_of_one_id_dial_where_their_protocols_say() {
         (3, 0x08, 0x06, 0x50, 2, NONE),
         (4, 0x08, 0x06, 0x50, 2, NONE),
     ];
-    let (stick, _) = found(id, &e3372, Look::Complete);
-    assert_eq!((stick.interface, stick.tty.as_str()), (0, "ttyUSB0"));
+    expect(id, &e3372, (0, "ttyUSB0"), Some("ttyUSB1"));
     // ubuntuforums 2013, E3272: no modem port but one for commands, which dials as well.
     let e3272 = [
         (0, 0xff, 0x02, 0x12, 2, OPTION),
@@ -247,16 +245,14 @@ fn huawei_sticks_of_one_id_dial_where_their_protocols_say() {
         (3, 0xff, 0x01, 0x03, 2, OPTION),
         (4, 0xff, 0x01, 0x02, 2, OPTION),
     ];
-    let (stick, _) = found(id, &e398, Look::Complete);
-    assert_eq!((stick.interface, stick.tty.as_str()), (0, "ttyUSB0"));
+    expect(id, &e398, (0, "ttyUSB0"), Some("ttyUSB2"));
     // All with an interrupt endpoint, the modem in the middle: the protocol has the word.
     let shuffled = [
         (0, 0xff, 0x02, 0x02, 3, OPTION),
         (1, 0xff, 0x02, 0x01, 3, OPTION),
         (2, 0xff, 0x02, 0x03, 3, OPTION),
     ];
-    let (stick, _) = found((0x12d1, 0x1c05), &shuffled, Look::Complete);
-    assert_eq!(stick.interface, 1);
+    expect((0x12d1, 0x1c05), &shuffled, (1, "ttyUSB1"), Some("ttyUSB0"));
 }
 
 #[test]
@@ -323,6 +319,22 @@ fn ports_of_both_kinds_together_are_told_apart() {
     let (stick, beside) = found((0x19d2, 0xfe01), &vendor, Look::Complete);
     assert_eq!((stick.interface, stick.tty.as_str()), (1, "ttyUSB1"));
     assert_eq!(beside.as_deref(), Some("ttyACM2"));
+}
+
+#[test]
+fn a_silent_kind_of_cdc_acm_gives_way_to_option_ports() {
+    // Two ports with an interrupt endpoint and one of class 02 that does not say AT.
+    let lines = [
+        (0, 0xff, 0xff, 0xff, 3, OPTION),
+        (1, 0xff, 0xff, 0xff, 3, OPTION),
+        (2, 0x02, 0x02, 0x00, 1, ACM),
+        (3, 0x0a, 0x00, 0x00, 2, ACM),
+    ];
+    let (stick, _) = found((0x19d2, 0xfe01), &lines, Look::Complete);
+    assert_eq!(stick.interface, 1);
+    // Alone it is the best there is.
+    let (stick, _) = found((0x19d2, 0xfe01), &lines[2..], Look::Complete);
+    assert_eq!(stick.interface, 2);
 }
 
 #[test]
