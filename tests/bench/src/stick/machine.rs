@@ -59,6 +59,8 @@ pub(super) struct Machine {
     bus: Bus,
     powered: bool,
     mode: Mode,
+    /// What it shows when it has left the bus and comes back.
+    next: Mode,
     phone: Phone,
     /// By interface.
     ports: BTreeMap<u8, Port>,
@@ -86,6 +88,7 @@ impl Machine {
             bus: Bus::Off,
             powered: true,
             mode: options.mode,
+            next: options.mode,
             phone: Phone::new(options.sim.clone(), chatter, autorun, now),
             ports: BTreeMap::new(),
             drive: Drive::default(),
@@ -137,7 +140,7 @@ impl Machine {
             && now >= at
         {
             self.restart = None;
-            self.mode = mode;
+            self.next = mode;
             self.hang_up();
             if let Bus::On(device) = &mut self.bus {
                 device.detach(now);

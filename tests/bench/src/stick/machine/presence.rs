@@ -29,10 +29,10 @@ impl Machine {
         } else {
             self.restart = None;
             self.hang_up();
-            self.mode = self.first_mode();
+            self.next = self.first_mode();
             match &mut self.bus {
                 Bus::On(device) => device.detach(now),
-                Bus::Away(..) => self.bus = Bus::Dark(self.mode),
+                Bus::Away(..) => self.bus = Bus::Dark(self.next),
                 Bus::Dark(_) | Bus::Off => {}
             }
         }
@@ -51,9 +51,9 @@ impl Machine {
         self.bus = if self.unplugging {
             Bus::Off
         } else if self.powered {
-            Bus::Away(now.saturating_add(AWAY_MS), self.mode)
+            Bus::Away(now.saturating_add(AWAY_MS), self.next)
         } else {
-            Bus::Dark(self.mode)
+            Bus::Dark(self.next)
         };
     }
 
@@ -67,7 +67,7 @@ impl Machine {
     }
 
     pub(super) fn attach(&mut self, mode: Mode) {
-        self.mode = mode;
+        (self.mode, self.next) = (mode, mode);
         let mut device = Device::attach(self.layout(), self.transport);
         device.freeze(self.troubles.silence.is_silent());
         self.frames.append(&mut device.take_frames());
