@@ -9,7 +9,7 @@ use std::{
 
 use failberry_bench::{
     scene::{Kind, SECRET, Scene, Setting, Settings, repository},
-    stick::Sim,
+    stick::{MF180, Sim},
 };
 use failberry_image::{
     fat,
@@ -40,6 +40,7 @@ pub fn play(suite: &mut Suite) {
             ..Settings::default()
         },
         sim: Some(sim()),
+        model: &MF180,
         ..Setting::new("fbx", Kind::Virt)
     };
     suite.scene("first-boot", &setting, |run| {

@@ -22,10 +22,10 @@ pub use services::{Impostor, Services};
 pub use settings::{KEY_ID, NAME, SECRET, Settings, ZONE};
 
 use crate::{
-    board::{Board, Card},
+    board::{Board, Card, Socket},
     carrier::{Carrier, CarrierSettings},
     net::World,
-    stick::{Mode, Options, Sim, Stick},
+    stick::{MF190, Mode, Model, Options, Sim, Stick},
 };
 
 /// What is to be set up.
@@ -43,6 +43,8 @@ pub struct Setting {
     pub carrier: CarrierSettings,
     /// The stick's SIM; no stick is plugged in where there is none.
     pub sim: Option<Sim>,
+    /// Which kind of stick.
+    pub model: &'static Model,
     /// Whether the bench has a hand inside the box, which only `virt` takes.
     pub hand: bool,
 }
@@ -57,6 +59,7 @@ impl Setting {
             file: None,
             carrier: CarrierSettings::default(),
             sim: Some(Sim::Ready),
+            model: &MF190,
             hand: false,
         }
     }
@@ -66,6 +69,8 @@ impl Setting {
 pub struct Scene {
     /// The stick, while it is plugged in.
     pub stick: Option<Stick>,
+    /// The kind of stick that is plugged in next.
+    pub model: &'static Model,
     squatter: Option<Stick>,
     /// The box.
     pub board: Board,
@@ -114,6 +119,7 @@ impl Scene {
         let board = Board::boot(machine, &world, directory)?;
         let mut scene = Self {
             stick: None,
+            model: setting.model,
             squatter: None,
             board,
             services,
@@ -137,7 +143,7 @@ impl Scene {
     /// # Errors
     /// The board's USB bus does not take it.
     pub fn plug(&mut self, sim: Sim) -> Result<(), SceneError> {
-        self.stick = Some(self.put(self.board.usb(), Mode::Modem, sim)?);
+        self.stick = Some(self.put(Socket::Usual, Mode::Modem, sim)?);
         Ok(())
     }
 
@@ -146,18 +152,21 @@ impl Scene {
     /// # Errors
     /// The board's USB bus does not take it.
     pub fn plug_cdrom(&mut self) -> Result<(), SceneError> {
-        self.stick = Some(self.put(self.board.usb(), Mode::CdRom, Sim::Ready)?);
+        self.stick = Some(self.put(Socket::Usual, Mode::CdRom, Sim::Ready)?);
         Ok(())
     }
 
-    fn put(&self, socket: &Path, mode: Mode, sim: Sim) -> Result<Stick, SceneError> {
+    fn put(&self, socket: Socket, mode: Mode, sim: Sim) -> Result<Stick, SceneError> {
         let transport = self.board.machine().transport();
         let options = Options {
+            model: self.model,
             mode,
             sim,
-            ..Options::new(socket, self.carrier.line(), transport)
+            ..Options::new(self.board.usb(socket), self.carrier.line(), transport)
         };
-        Ok(Stick::plug(options)?)
+        let stick = Stick::plug(options)?;
+        self.board.watch_power(socket, stick.power_line());
+        Ok(stick)
     }
 
     /// Plugs a modem of another make into the third socket, where it stays: it takes tty numbers.
@@ -165,13 +174,13 @@ impl Scene {
     /// # Errors
     /// The board's USB bus does not take it.
     pub fn plug_squatter(&mut self) -> Result<(), SceneError> {
-        let mut squatter = self.put(self.board.spare_usb(), Mode::Foreign, Sim::Ready)?;
+        let mut squatter = self.put(Socket::Spare, Mode::Foreign, Sim::Ready)?;
         // The kernel looks at one device after another, at those of a hub by their sockets: this one
         // has its ttys before the next comes, wherever that is plugged in. QEMU's hub sometimes says
         // nothing of a plug that comes upon another's pull.
         if squatter.wait_configured(self.bound(5)).is_err() {
             squatter.unplug()?;
-            squatter = self.put(self.board.spare_usb(), Mode::Foreign, Sim::Ready)?;
+            squatter = self.put(Socket::Spare, Mode::Foreign, Sim::Ready)?;
             squatter.wait_configured(self.bound(10))?;
         }
         self.squatter = Some(squatter);
