@@ -74,8 +74,14 @@ fn flood_of_a_minute() {
         port: PUBLIC_PORT,
     };
     let streams = [
-        Stream { kind: Kind::Idle, ..whole(10, 1) },
-        Stream { kind: Kind::Half, ..whole(5, 1) },
+        Stream {
+            kind: Kind::Idle,
+            ..whole(10, 1)
+        },
+        Stream {
+            kind: Kind::Half,
+            ..whole(5, 1)
+        },
         whole(200, 20),
     ];
     let started = Instant::now();
@@ -104,6 +110,10 @@ fn flood_of_a_minute() {
         println!("failed check: {failure}");
     }
     let end = service.ended();
-    assert!(end.is_none(), "ended: {end:?}: {}", service.lines().join("\n"));
+    assert!(
+        end.is_none(),
+        "ended: {end:?}: {}",
+        service.lines().join("\n")
+    );
     println!("1 passed, 0 failed");
 }
