@@ -21,10 +21,7 @@ use std::{panic, thread};
 use failberry_service::{Service, ServiceResult, drop_to};
 use failberry_state::{StateFile, directory};
 
-use crate::{
-    driver::{Driver, listen},
-    pages::Site,
-};
+use crate::driver::{Driver, listen};
 
 /// Asked by health checkers over both links; Route 53's checks are set up for it.
 pub const PUBLIC_PORT: u16 = 9000;
@@ -41,8 +38,7 @@ pub fn run() -> ServiceResult {
     outlive_other_threads();
     let (public, lan) = (listen(PUBLIC_PORT)?, listen(LAN_PORT)?);
     let path = directory(Service::Health).join(format!("{LAN_PORT}.sock"));
-    let pages = |url: &str| Site::Lan.page(url);
-    let mut driver = Driver::new(public, lan, path, pages, StateFile::new())?;
+    let mut driver = Driver::new(public, lan, path, pages::page, StateFile::new())?;
     log::info!("answering on port {PUBLIC_PORT}, status for the LAN on port {LAN_PORT}");
     Ok(driver.run()?)
 }

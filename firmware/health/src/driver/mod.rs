@@ -28,7 +28,11 @@ use self::{
     port::Port,
     token::{Token, Which},
 };
-use crate::{backend::Pages, errands::Errand, gate::Gate, gate::Id, pages::Site};
+use crate::{
+    backend::Pages,
+    errands::Errand,
+    gate::{Gate, Id, Site},
+};
 
 /// Connections to port 9000 at a time. Sixteen checkers ask about once in 2 s; the rest is room
 /// for a flood, whose oldest connection lives this many divided by its rate: 0.25 s at 3,000 a

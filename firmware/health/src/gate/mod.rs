@@ -22,7 +22,6 @@ pub(crate) use self::places::Id;
 use self::places::{Places, Worth};
 use crate::{
     head::{Head, Progress},
-    pages::Site,
     reply::Reply,
     request::{Method, Request},
 };
@@ -36,6 +35,15 @@ pub(crate) const LINGER_MS: u64 = 2_000;
 
 /// Bytes that are read and dropped behind a request before its connection is ended all the same.
 const MAX_DROPPED: usize = 64 * 1024;
+
+/// Whom a port is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Site {
+    /// The open internet, which learns that the box lives.
+    Public,
+    /// The LAN, which gets the pages.
+    Lan,
+}
 
 /// What the driver has to do about a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
