@@ -26,7 +26,7 @@ const MAX_ANSWER: usize = 256 * 1024;
 /// Shortest time between two starts of the server, in milliseconds.
 const RESTART_MS: u64 = 60_000;
 
-/// Starts of the server in one life of the service. One that hangs keeps up to seven threads, and
+/// Starts of the server in one life of the service. One that hangs keeps its six threads, and
 /// the limit is 64.
 const STARTS: u32 = 4;
 

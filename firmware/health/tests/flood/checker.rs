@@ -22,7 +22,7 @@ const CHECKERS: usize = 8;
 /// From the handshake to the request: a far checker behind a slow link.
 const GAP: Duration = Duration::from_millis(300);
 
-const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+pub(crate) const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
 
 /// What the checkers saw.
 #[derive(Debug, Default)]
