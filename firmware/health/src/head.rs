@@ -128,9 +128,8 @@ impl Head {
                 Line::Last => At::End,
             },
             // A name, and a colon at once (RFC 9112, section 5); a folded line has none.
-            (At::Name, b':') => At::Value,
             (At::Field | At::Name, _) if is_token(byte) => At::Name,
-            (At::Value, b'\t' | b' '..=b'~' | 0x80..) => At::Value,
+            (At::Name, b':') | (At::Value, b'\t' | b' '..=b'~' | 0x80..) => At::Value,
             _ => return Err(Progress::Malformed),
         };
         Ok(())

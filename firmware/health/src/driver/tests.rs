@@ -154,7 +154,7 @@ fn answer_survives_bytes_behind_the_request() {
     let pipelined = GET.repeat(400);
     let body = [
         b"POST / HTTP/1.1\r\nContent-Length: 60000\r\n\r\n".as_slice(),
-        &[7; 60_000],
+        &vec![7; 60_000],
     ];
     for (request, status) in [(pipelined, 200), (body.concat(), 405)] {
         for half_close in [false, true] {

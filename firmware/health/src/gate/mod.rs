@@ -147,13 +147,11 @@ impl Gate {
     pub(crate) fn admit(&mut self, peer: IpAddr, now: BootMillis) -> Admission {
         let deadline = now.plus(DEADLINE_MS);
         if self.places.is_full() {
-            return match self.places.victim(Some(peer), worth) {
-                Some(victim) => Admission::Full(victim),
-                None => {
-                    self.count(Some("too many connections"));
-                    Admission::Refused
-                }
-            };
+            if let Some(victim) = self.places.victim(Some(peer), worth) {
+                return Admission::Full(victim);
+            }
+            self.count(Some("too many connections"));
+            return Admission::Refused;
         }
         let visit = Visit {
             head: Head::new(),

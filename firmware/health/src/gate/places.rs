@@ -12,18 +12,15 @@ pub(crate) struct Id {
 /// What counts as one peer: an IPv4 address, or the /64 that one IPv6 subscriber has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Source {
-    V4([u8; 4]),
-    V6([u8; 8]),
+    V4(u32),
+    V6(u64),
 }
 
 impl Source {
     fn of(peer: IpAddr) -> Self {
         match peer.to_canonical() {
-            IpAddr::V4(address) => Self::V4(address.octets()),
-            IpAddr::V6(address) => {
-                let [a, b, c, d, e, f, g, h, ..] = address.octets();
-                Self::V6([a, b, c, d, e, f, g, h])
-            }
+            IpAddr::V4(address) => Self::V4(address.to_bits()),
+            IpAddr::V6(address) => Self::V6((address.to_bits() >> 64) as u64),
         }
     }
 }

@@ -203,7 +203,7 @@ fn endless_body_is_cut_off() {
     assert_eq!(next, Next::Reply(Reply::Method));
     assert_eq!(gate.sent(id), Next::Finish);
     let piece = [0; 4096];
-    let pieces = (1..).find(|_| gate.received(id, &piece, at(1)) == Next::Reset);
+    let pieces = (1..100).find(|_| gate.received(id, &piece, at(1)) == Next::Reset);
     assert_eq!(pieces, Some(MAX_DROPPED / piece.len() + 1));
 }
 

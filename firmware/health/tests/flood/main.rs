@@ -4,12 +4,15 @@
 //! They run side by side; the longest takes a minute.
 // What clippy allows in tests by itself it does not see in a test with its own main.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+// A `World` in hand says that the namespaces stand, used or not.
+#![allow(clippy::unused_self)]
 
 mod checker;
 mod flooder;
 mod world;
 
 use std::{
+    fs,
     io::{Read, Write},
     net::{Ipv4Addr, TcpStream},
     process::Command,
@@ -28,7 +31,7 @@ use nix::{
 use crate::{
     checker::{Checks, REQUEST, connect},
     flooder::{Flooded, Kind, Stream},
-    world::{Figures, Running, World},
+    world::{Figures, Running, STATE, World},
 };
 
 /// The address that floods, and that of a checker who asks all the time.
@@ -44,7 +47,7 @@ const SOME: Duration = Duration::from_secs(15);
 fn main() {
     let words: Vec<String> = std::env::args().collect();
     if words.get(1).map(String::as_str) == Some("service") {
-        serve(words[2].parse().unwrap());
+        serve(words[2].parse().unwrap(), words[3].parse().unwrap());
     }
     let ip = Command::new("ip").arg("-V").output().is_ok();
     if !geteuid().is_root() || !ip {
@@ -92,12 +95,19 @@ fn assert_answered(checks: &Checks) {
 }
 
 /// The service, as PID 1 starts it.
-fn serve(files: u64) -> ! {
+fn serve(files: u64, later: u64) -> ! {
     init_log();
     for trouble in confine(Service::Health) {
         log::warn!("{trouble}");
     }
-    setrlimit(Resource::RLIMIT_NOFILE, files, files).unwrap();
+    let limit = |files| setrlimit(Resource::RLIMIT_NOFILE, files, files).unwrap();
+    limit(files);
+    thread::spawn(move || {
+        while !fs::exists(STATE).unwrap() {
+            thread::sleep(Duration::from_millis(1));
+        }
+        limit(later);
+    });
     let Err(error) = failberry_health::run();
     log::error!("{error}");
     std::process::exit(1);
@@ -157,7 +167,7 @@ fn flooded(
 /// About 2,500 connections a second of all kinds, and the LAN looks at its pages.
 fn flood() {
     let world = World::enter();
-    let mut service = world.start(1024);
+    let mut service = world.start(1024, 1024);
     let look = Stream {
         port: LAN_PORT,
         ..whole(5, 20)
@@ -179,7 +189,7 @@ fn flood() {
 /// Requests that are all there at once, again and again.
 fn burst() {
     let world = World::enter();
-    let mut service = world.start(1024);
+    let mut service = world.start(1024, 1024);
     let mut figures = Figures::default();
     for _ in 0..20 {
         let requests: Vec<TcpStream> = (0..200)
@@ -201,21 +211,28 @@ fn burst() {
     assert_bounded(figures);
 }
 
-/// With fewer descriptors than connections it neither ends nor spins.
+/// With fewer descriptors than connections it neither ends nor spins: with few from the start, and
+/// with none left at all, which accept then says.
 fn few_descriptors() {
     let world = World::enter();
-    let mut service = world.start(96);
-    let streams = [of_kind(Kind::Idle, 5), of_kind(Kind::Half, 5)];
-    let (checks, _, figures) = flooded(&mut service, &streams, SOME);
-    assert!(figures.descriptors <= 96, "{figures:?}");
-    assert_answered(&checks);
-    assert_bounded(figures);
+    for (from_the_start, later) in [(96, 96), (1024, 40)] {
+        let mut service = world.start(from_the_start, later);
+        let streams = [of_kind(Kind::Idle, 5), of_kind(Kind::Half, 5)];
+        let (checks, _, figures) = flooded(&mut service, &streams, SOME);
+        assert!((20..=later).contains(&figures.descriptors), "{figures:?}");
+        assert_answered(&checks);
+        assert_bounded(figures);
+        assert!(service.busy() < SOME / 2, "{:?}", service.busy());
+        let log = service.lines().join("\n");
+        let ran_out = log.contains("port 9000: accept failed");
+        assert_eq!(ran_out, later < from_the_start, "{log}");
+    }
 }
 
 /// Bursts on port 9001: some are served, the others refused, none starts a thread.
 fn pages() {
     let world = World::enter();
-    let mut service = world.start(1024);
+    let mut service = world.start(1024, 1024);
     let look = Stream {
         port: LAN_PORT,
         ..whole(200, 20)

@@ -19,6 +19,9 @@ use nix::{
 /// Until the service listens, on a busy machine.
 const START: Duration = Duration::from_secs(30);
 
+/// Written by the service once it has counted the descriptors that it may have.
+pub(crate) const STATE: &str = "/run/failberry/health/state.json";
+
 /// The namespaces of the calling thread, which its threads and processes inherit.
 pub(crate) struct World(());
 
@@ -42,11 +45,13 @@ impl World {
         Self(())
     }
 
-    /// Starts the service, with at most `files` descriptors, and waits until it listens.
-    pub(crate) fn start(&self, files: u64) -> Running {
+    /// Starts the service with at most `files` descriptors, and `later` of them once it listens.
+    pub(crate) fn start(&self, files: usize, later: usize) -> Running {
+        // The service limits itself when this is there.
+        let _ = fs::remove_file(STATE);
         let program = std::env::current_exe().unwrap();
         let mut child = Command::new(program)
-            .args(["service", &files.to_string()])
+            .args(["service", &files.to_string(), &later.to_string()])
             .stdin(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
@@ -66,7 +71,7 @@ impl World {
         });
         let running = Running { child, log };
         let end = Instant::now() + START;
-        while running.heartbeats() == 0 {
+        while running.heartbeats() == 0 || !running.may_have(later) {
             assert!(Instant::now() < end, "{}", running.lines().join("\n"));
             thread::sleep(Duration::from_millis(20));
         }
@@ -113,6 +118,17 @@ impl Running {
             .unwrap_or_else(PoisonError::into_inner)
             .lines
             .clone()
+    }
+
+    /// Whether the kernel lets it have `files` descriptors, no more and no less.
+    fn may_have(&self, files: usize) -> bool {
+        let path = format!("/proc/{}/limits", self.child.id());
+        let limits = fs::read_to_string(path).unwrap_or_default();
+        let open = limits
+            .lines()
+            .find_map(|line| line.strip_prefix("Max open files"));
+        let soft = open.and_then(|rest| rest.split_whitespace().next());
+        soft == Some(files.to_string().as_str())
     }
 
     /// Raises `figures` to what the kernel counts now.
