@@ -23,7 +23,7 @@ pub fn block_on<T>(service: impl Future<Output = T>) -> T {
 
 fn beat() {
     let line = format!("{HEARTBEAT}\n");
-    // Nobody is left to be told of a closed pipe.
+    // A closed pipe has no reader left.
     let _ = std::io::stderr().write_all(line.as_bytes());
 }
 

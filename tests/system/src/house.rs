@@ -88,14 +88,14 @@ fn burst(scene: &mut Scene) -> Outcome {
     let before = health(&status(scene)?)?;
     let (lan, internet) = (scene.world.lan(), scene.world.internet());
     let bound = scene.bound(10);
-    let (answered, checked) = thread::scope(|threads| {
+    let (answered, check) = thread::scope(|threads| {
         let burst = threads.spawn(|| probe::burst(lan, to, steps::HEALTH, REQUESTS, bound));
-        let checker = steps::CARRIER_ADDRESS;
-        let checked = probe::get_within(internet, checker, steps::HEALTH, "/", bound);
-        (burst.join(), checked)
+        let own = steps::CARRIER_ADDRESS;
+        let check = probe::get_within(internet, own, steps::HEALTH, "/", bound);
+        (burst.join(), check)
     });
     let answered = answered.map_err(|_| "the burst panicked")??;
-    expect("status for the checker", 200, checked?.status)?;
+    expect("status for the checker", 200, check?.status)?;
     expect("answers to the burst", REQUESTS, answered)?;
     steps::health_on_the_lan(scene)?;
     expect("health's process", before, health(&status(scene)?)?)

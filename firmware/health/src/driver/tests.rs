@@ -82,9 +82,9 @@ impl World {
     fn counted(&self, total: u64) -> Tally {
         let end = Instant::now() + PATIENCE;
         loop {
-            let (asker, told) = mpsc::channel();
+            let (asker, answer) = mpsc::channel();
             self.counts.send(asker).unwrap();
-            let (tally, _) = told.recv_timeout(PATIENCE).unwrap();
+            let (tally, _) = answer.recv_timeout(PATIENCE).unwrap();
             if tally.answered + tally.malformed == total {
                 return tally;
             }

@@ -265,7 +265,7 @@ impl Run {
             }
             Next::Close => self.open.retain(|(open, ..)| *open != id),
             Next::Wait | Next::Finish => {}
-            Next::Ask => panic!("port 9000 asks nobody"),
+            Next::Ask => panic!("port 9000 has no pages"),
         }
     }
 
@@ -291,7 +291,7 @@ impl Run {
                     assert!(!evicted, "a modest source made room");
                     self.follow(victim, next);
                 }
-                Admission::Refused => panic!("port 9000 refuses nobody"),
+                Admission::Refused => panic!("port 9000 refuses no connection"),
             }
         };
         self.open.push((id, from, due));

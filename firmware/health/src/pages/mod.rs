@@ -153,8 +153,8 @@ fn summary(states: &States) -> String {
         "clock",
         if clock.synced { "set" } else { "not set yet" }.into(),
     ));
-    if let Some(told) = &update.last_update {
-        rows.push(("update", told.clone()));
+    if let Some(outcome) = &update.last_update {
+        rows.push(("update", outcome.clone()));
     }
     for (who, error) in [
         ("uplink", &uplink.last_error),
