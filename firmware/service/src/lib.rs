@@ -20,7 +20,7 @@ pub mod orders;
 mod privileges;
 mod request;
 
-pub use alive::{HEARTBEAT, block_on};
+pub use alive::{HEARTBEAT, Heartbeat, block_on};
 pub use config::{ConfigError, read_config, write_config};
 pub use failberry_state::Service;
 pub use limits::confine;

@@ -266,7 +266,7 @@ fn power_cycle(scene: &mut Scene) -> Outcome {
         "cutting the power of the USB sockets",
         scene.bound(10),
     )?;
-    wait_status(scene, &["1 power cuts", "up for "])?;
+    wait_status(scene, &["1 USB power cycles", "up for "])?;
     in_call(scene)
 }
 

@@ -24,7 +24,7 @@ pub fn status(states: &States, moment: &Moment) -> Vec<String> {
     rows.add("carrier", &carrier(&states.uplink, now.0), 2);
     rows.add("network", &operator(&states.uplink), 1);
     rows.add("stick", &stick(&states.uplink), 1);
-    rows.add("calls", &calls(&states.uplink), 1);
+    rows.add("calls", &calls(&states.uplink), 2);
     rows.add("wired", &wired(&states.network), 1);
     rows.add("packets", &packets(&states.network), 1);
     rows.add("name", &name(states), 1);
@@ -139,8 +139,8 @@ pub(super) fn stick(uplink: &UplinkState) -> String {
 fn calls(uplink: &UplinkState) -> String {
     let recovery = &uplink.recovery;
     format!(
-        "{} made, {} failed; {} redials, {} resets, {} power cuts",
-        uplink.calls, uplink.failures, recovery.redials, recovery.resets, recovery.power_cuts
+        "{} connected, {} failed; {} redials, {} resets, {} USB power cycles",
+        uplink.calls, uplink.failures, recovery.redials, recovery.resets, recovery.usb_power_cycles
     )
 }
 

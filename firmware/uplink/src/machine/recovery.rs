@@ -214,7 +214,7 @@ impl Machine {
         let counter = match rung {
             RecoveryRung::Redial => &mut recovery.redials,
             RecoveryRung::Reset => &mut recovery.resets,
-            RecoveryRung::PowerCut => &mut recovery.power_cuts,
+            RecoveryRung::UsbPowerCycle => &mut recovery.usb_power_cycles,
             RecoveryRung::Reboot => &mut recovery.reboots,
             RecoveryRung::Eject => &mut recovery.ejects,
         };

@@ -2,7 +2,7 @@
 
 use failberry_state::{
     PastStep,
-    RecoveryRung::{PowerCut, Reboot, Redial, Reset},
+    RecoveryRung::{Reboot, Redial, Reset, UsbPowerCycle},
     RecoveryStep,
 };
 
@@ -72,11 +72,11 @@ fn a_hung_stick_is_restarted_then_cut_off_then_the_board_is() {
         .phase(UplinkPhase::BackingOff);
     let recovery = &run.machine.state().recovery;
     assert_eq!(
-        (recovery.resets, recovery.power_cuts, recovery.reboots),
+        (recovery.resets, recovery.usb_power_cycles, recovery.reboots),
         (1, 1, 1)
     );
     let rungs: Vec<_> = recovery.history.iter().map(|step| step.rung).collect();
-    assert_eq!(rungs, [Reset, PowerCut, Redial, Reboot, Redial]);
+    assert_eq!(rungs, [Reset, UsbPowerCycle, Redial, Reboot, Redial]);
 }
 
 #[test]
