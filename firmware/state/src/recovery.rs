@@ -74,7 +74,7 @@ impl fmt::Display for RecoveryRung {
         f.write_str(match self {
             Self::Redial => "dialled again",
             Self::Reset => "restarted the stick",
-            Self::PowerCut => "cut the power",
+            Self::UsbPowerCycle => "cycled the USB power",
             Self::Reboot => "asked for a reboot",
             Self::Eject => "ejected the CD-ROM",
         })
