@@ -138,7 +138,7 @@ impl Iccid {
     }
 
     fn find(value: &str) -> Option<Self> {
-        let swapped = value.starts_with("98") && value.len() % 2 == 0;
+        let swapped = value.starts_with("98") && value.len().is_multiple_of(2);
         let mut digits = String::<ICCID_MAX>::new();
         for pair in value.as_bytes().chunks(2) {
             let (first, second) = match *pair {

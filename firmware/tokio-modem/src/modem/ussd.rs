@@ -171,6 +171,11 @@ fn parts(rest: &str) -> (&str, Option<u8>) {
         }
     }
     if let Some((text, coding)) = inner.rsplit_once(',')
+        && coding.trim().is_empty()
+    {
+        return (text.trim(), None);
+    }
+    if let Some((text, coding)) = inner.rsplit_once(',')
         && let Ok(number) = coding.trim().parse::<u8>()
     {
         // `10,50` is an amount. Digits are no text that has one.
@@ -260,6 +265,8 @@ fn is_language(mut letters: impl Iterator<Item = u8>) -> bool {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use core::fmt::Write;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -267,6 +274,15 @@ mod tests {
 
     fn told(line: &str) -> std::string::String {
         Ussd::parse(line).unwrap().text.as_str().into()
+    }
+
+    fn digits(octets: impl IntoIterator<Item = u8>) -> std::string::String {
+        octets
+            .into_iter()
+            .fold(std::string::String::new(), |mut out, octet| {
+                write!(out, "{octet:02X}").unwrap();
+                out
+            })
     }
 
     #[test]
@@ -396,12 +412,11 @@ mod tests {
         fn any_text_of_words_reads_back_in_each_writing(
             text in "[A-Z][a-z]{2,9}( [a-z]{2,9}){1,12}( [0-9]{1,4}\\.[0-9]{2} [A-Z]{3})?",
         ) {
-            let ascii: std::string::String = text.bytes().map(|byte| std::format!("{byte:02X}")).collect();
-            let ucs2: std::string::String = text.encode_utf16().map(|unit| std::format!("{unit:04x}")).collect();
+            let ascii = digits(text.bytes());
+            let ucs2 = digits(text.encode_utf16().flat_map(u16::to_be_bytes)).to_lowercase();
+            let packed = digits(pack(&text).unwrap());
             // Digits alone are a number.
             prop_assume!(ascii.bytes().any(|digit| digit.is_ascii_alphabetic()));
-            let packed = pack(&text).unwrap();
-            let packed: std::string::String = packed.iter().map(|byte| std::format!("{byte:02X}")).collect();
             for source in [&ascii, &ucs2, &packed, &text] {
                 for quoted in [std::format!("\"{source}\",15"), std::format!("\"{source}"), source.clone()] {
                     let line = std::format!("+CUSD: 0,{quoted}");

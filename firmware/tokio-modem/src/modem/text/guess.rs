@@ -18,7 +18,7 @@ const NEVER: i32 = -8;
 /// Parts of a mean weight.
 const SCALE: i32 = 64;
 
-/// Digits of the shortest name that is not taken as it is: `A1` and `CAFE` are names.
+/// Digits of the shortest text that is hardly a word itself, as `A1` and `CAFE` are.
 const NAME_MIN: usize = 8;
 
 /// Digits without A to F of the shortest text that is not taken for a number: cards and accounts
@@ -42,8 +42,14 @@ pub(in crate::modem) fn likeliest(digits: &str, octets: &[u8], alphabet: Alphabe
         Some(packed) if weight(&packed) >= weight(&characters) => packed,
         _ => characters,
     };
-    // Worse than letters of some language: a word that happens to be of digits.
-    if best.is_empty() || weight(&best) > SCALE * LETTER {
+    // Worse than letters of some language: a word that happens to be of digits. Few digits make
+    // such words more easily.
+    let least = if digits.len() < NAME_MIN {
+        LETTER + 1
+    } else {
+        LETTER
+    };
+    if best.is_empty() || weight(&best) > SCALE * least {
         best
     } else {
         literal()
@@ -120,9 +126,7 @@ fn weight(text: &str) -> i32 {
 
 fn weight_of(character: char) -> i32 {
     match character {
-        ' ' | '\n' | '\r' => USUAL,
-        'A'..='Z' | 'a'..='z' | '0'..='9' => USUAL,
-        '.' | ',' | ':' | ';' | '!' | '?' | '-' | '/' | '*' | '#' | '+' | '(' | ')' => USUAL,
+        usual if usual.is_ascii_alphanumeric() || " \n\r.,:;!?-/*#+()".contains(usual) => USUAL,
         '\'' | '"' | '%' | '&' | '=' | '$' | '@' | '_' => LETTER + 1,
         '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{fffd}' => NEVER,
         'Δ' | 'Φ' | 'Γ' | 'Λ' | 'Ω' | 'Π' | 'Ψ' | 'Σ' | 'Θ' | 'Ξ' => 1,
