@@ -5,7 +5,9 @@ use heapless::String;
 use super::{
     Answer, COMMAND_MAX, Command, Counters, Event, Final, Line, StartError,
     counters::count,
-    form::{is_bare, is_command, is_open, is_result, is_unsolicited, is_word},
+    form::{
+        is_bare, is_command, is_open, is_result, is_unsolicited, is_unsolicited_in_text, is_word,
+    },
     line::{End, Raw},
 };
 
@@ -260,7 +262,7 @@ impl Dialogue {
             }
             Answer::Text(_) => {
                 running.headed |= named;
-                running.headed && (named || !is_unsolicited(line))
+                running.headed && (named || !is_unsolicited_in_text(line))
             }
             _ => named,
         };
@@ -347,7 +349,7 @@ impl Running {
     /// The whole command, maybe behind something that lost its end.
     fn is_echo(&self, line: &str) -> bool {
         let wire = self.wire.trim();
-        line == wire || (!self.echoed && wire.len() >= ECHO_MIN && line.ends_with(wire))
+        line == wire || (!self.echoed && wire.len() > ECHO_MIN && line.ends_with(wire))
     }
 
     fn is_tail(&self, line: &str) -> bool {

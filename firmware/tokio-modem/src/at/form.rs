@@ -60,6 +60,11 @@ pub(super) fn is_unsolicited(line: &str) -> bool {
     }
 }
 
+/// The same among lines of a message, which may be single words: of those only `RING` counts.
+pub(super) fn is_unsolicited_in_text(line: &str) -> bool {
+    line == "RING" || (is_unsolicited(line) && !is_word(line))
+}
+
 /// `NAME:` in capitals after a sign. Text in quotes has lines that begin like an unsolicited
 /// result, but hardly one that is written like this.
 pub(super) fn is_result(line: &str) -> bool {

@@ -9,7 +9,7 @@ use super::{
     Profile,
     query::{NETWORK_MS, Order},
     reply::ReplyError,
-    text::{Alphabet, Prose, likeliest, octets, pack, prose, ucs2_octets},
+    text::{Alphabet, Prose, characters, likeliest, octets, pack, prose, ucs2_octets, unpack},
 };
 use crate::at::Line;
 
@@ -189,11 +189,14 @@ fn parts(rest: &str) -> (&str, Option<u8>) {
     (inner, None)
 }
 
-/// A coding scheme: the alphabet, and whether the text begins with the language that it is in.
+/// A coding scheme: the alphabet, and what the text begins with.
 #[derive(Clone, Copy)]
 struct Coding {
     alphabet: Alphabet,
+    /// Two letters of the language that the text is in.
     has_language: bool,
+    /// A user data header (3GPP 23.040, 9.2.3.24).
+    has_header: bool,
 }
 
 impl Coding {
@@ -203,6 +206,7 @@ impl Coding {
         (!is_compressed).then_some(Self {
             alphabet: Alphabet::of_ussd(scheme),
             has_language: matches!(scheme, 0x10 | 0x11),
+            has_header: matches!(scheme, 0x90..=0x9f),
         })
     }
 }
@@ -232,20 +236,49 @@ fn decoded(source: &str, coding: Coding) -> Prose {
     let Some(octets) = octets(&joined) else {
         return prose(source.chars());
     };
+    let header = if coding.has_header {
+        header_length(&octets)
+    } else {
+        0
+    };
+    let behind = octets.get(header..).unwrap_or_default();
     match coding.alphabet {
+        Alphabet::Gsm if header > 0 => {
+            // The text begins at the next septet.
+            let septets = (8 * header).div_ceil(7);
+            unpack(&octets, 7 * septets, octets.len() * 8 / 7 - septets)
+        }
+        Alphabet::Data if header > 0 => characters(behind),
         Alphabet::Ucs2 => {
             // Two septets of language, filled to two octets.
-            let behind = match *octets.as_slice() {
-                [low, high, ref behind @ ..] if coding.has_language && high & 0xc0 == 0 => {
+            let text = match *behind {
+                [low, high, ref text @ ..] if coding.has_language && high & 0xc0 == 0 => {
                     let letters = [low & 0x7f, low >> 7 | (high & 0x3f) << 1];
-                    is_language(letters.into_iter()).then_some(behind)
+                    is_language(letters.into_iter()).then_some(text)
                 }
                 _ => None,
             };
-            ucs2_octets(behind.unwrap_or(&octets))
+            ucs2_octets(text.unwrap_or(behind))
         }
         alphabet => likeliest(&joined, &octets, alphabet),
     }
+}
+
+/// Octets of a user data header: its length, and elements with a length each that fill it. 0 if the
+/// stick has removed it.
+fn header_length(octets: &[u8]) -> usize {
+    let Some((&length, behind)) = octets.split_first() else {
+        return 0;
+    };
+    let mut elements = behind.get(..length.into()).unwrap_or_default();
+    while let [_, length, ref rest @ ..] = *elements {
+        match rest.get(length.into()..) {
+            Some([]) => return 1 + usize::from(octets.first().copied().unwrap_or(0)),
+            Some(next) => elements = next,
+            None => return 0,
+        }
+    }
+    0
 }
 
 /// Without line ends.
@@ -270,7 +303,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::modem::{GENERIC, profile_for, text::unpack};
+    use crate::modem::{GENERIC, profile_for};
 
     fn told(line: &str) -> std::string::String {
         Ussd::parse(line).unwrap().text.as_str().into()
@@ -361,6 +394,10 @@ mod tests {
             ("+CUSD: 0,\"4F60597D\",72", "你好"),
             ("+CUSD: 0,\"4F60597D4E\",72", "你好"),
             ("+CUSD: 0,\"plain\",72", "plain"),
+            // With a header before it.
+            ("+CUSD: 0,\"05000301020100420061\",152", "Ba"),
+            ("+CUSD: 0,\"050003010201426173\",148", "Bas"),
+            ("+CUSD: 0,\"00420061\",152", "Ba"),
             // Eight bits.
             ("+CUSD: 0,\"48656C6C6F\",68", "Hello"),
             ("+CUSD: 0,\"48656C6C6F\",244", "Hello"),

@@ -168,6 +168,24 @@ fn quotes_of_messages_are_not_joined() {
 }
 
 #[test]
+fn words_within_a_message_stay_in_it() {
+    let said = "AT+CMGL=\"ALL\"\r\r\n+CMGL: 1,\"REC READ\",\"+316\",,\r\nSTART\r\n*Tip: 5\r\n*EMRDY: 1\r\nRING\r\nOK\r\n";
+    let events = ask("AT+CMGL=\"ALL\"", Answer::Text("+CMGL:"), said);
+    let unsolicited = |text| Event::Unsolicited(line(text));
+    assert_eq!(
+        events,
+        [
+            information("+CMGL: 1,\"REC READ\",\"+316\",,"),
+            information("START"),
+            information("*Tip: 5"),
+            unsolicited("*EMRDY: 1"),
+            unsolicited("RING"),
+            ok(),
+        ]
+    );
+}
+
+#[test]
 fn line_with_odd_bytes_keeps_its_characters() {
     for (said, answer, text) in [
         (

@@ -102,7 +102,7 @@ fn septets(octets: &[u8]) -> Prose {
 }
 
 /// Octets as characters: UTF-8, or Latin-1.
-fn characters(octets: &[u8]) -> Prose {
+pub(in crate::modem) fn characters(octets: &[u8]) -> Prose {
     match core::str::from_utf8(octets) {
         Ok(text) => prose(text.chars()),
         Err(_) => prose(octets.iter().map(|octet| char::from(*octet))),

@@ -9,7 +9,7 @@ use heapless::String;
 
 pub(crate) use gsm::gsm_character;
 pub(super) use gsm::{pack, unpack};
-pub(super) use guess::{is_likely_ucs2, likeliest, name};
+pub(super) use guess::{characters, is_likely_ucs2, likeliest, name};
 pub(super) use hex::{octets, ucs2, ucs2_octets};
 pub use shown::Shown;
 pub(crate) use shown::is_obeyed;
