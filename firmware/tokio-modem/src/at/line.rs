@@ -148,7 +148,7 @@ impl Assembler {
             count(&mut counters.overlong);
             return false;
         }
-        true
+        !self.decoded.trim().is_empty()
     }
 
     fn line(&self, quality: Quality, end: End) -> Option<Raw<'_>> {
@@ -162,11 +162,11 @@ impl Assembler {
                 noisy: false,
             });
         }
-        let text = self.decoded.as_str();
+        // Other alphabets have blanks of their own.
         Some(Raw {
-            text,
+            text: self.decoded.trim(),
             end,
-            noisy: utf8 != Some(text),
+            noisy: utf8 != Some(&self.decoded),
         })
     }
 }

@@ -199,6 +199,7 @@ fn line_with_odd_bytes_keeps_its_characters() {
             "+COPS: 0,0,\"Телеком\",2",
         ),
         (b"\0\0+CSQ: 17,99\0", CSQ, "+CSQ: 17,99"),
+        (b"+CSQ: 17,99\xa0", CSQ, "+CSQ: 17,99"),
         (b"+CSQ: 17,\x11", CSQ, "+CSQ: 17,\u{fffd}"),
     ] {
         let mut engine = Engine::new();
