@@ -9,6 +9,9 @@ use super::{Alphabet, Prose, octets, prose, ucs2_octets, unpack};
 /// Weight of a character that any text may have.
 const USUAL: i32 = 4;
 
+/// Weight of a mark, of which texts have fewer than of letters.
+const MARK: i32 = 3;
+
 /// Weight of a letter of some language; half a [`USUAL`] one.
 const LETTER: i32 = 2;
 
@@ -112,22 +115,35 @@ pub(in crate::modem) fn characters(octets: &[u8]) -> Prose {
 /// Mostly letters, and nothing unusual.
 fn is_words(text: &str) -> bool {
     let letters = text.chars().filter(|character| character.is_alphabetic());
-    let is_usual = |character| weight_of(character) == USUAL;
+    let is_usual = |character| weight_of(character) >= MARK;
     text.chars().all(is_usual) && 2 * letters.count() > text.chars().count()
 }
 
 /// Mean weight of the characters, in parts of [`SCALE`]; 0 of none.
 fn weight(text: &str) -> i32 {
-    let (sum, count) = text.chars().fold((0, 0), |(sum, count), character| {
-        (sum + weight_of(character), count + 1)
-    });
+    let (mut sum, mut count, mut before) = (0, 0, ' ');
+    for character in text.chars() {
+        sum += weight_of(character) - if breaks(before, character) { LETTER } else { 0 };
+        count += 1;
+        before = character;
+    }
     if count == 0 { 0 } else { SCALE * sum / count }
+}
+
+/// Whether a word changes in the middle as few do: to a capital, or between letter and digit.
+fn breaks(before: char, character: char) -> bool {
+    let is_mixed =
+        |letter: char, digit: char| letter.is_ascii_alphabetic() && digit.is_ascii_digit();
+    (before.is_ascii_lowercase() && character.is_ascii_uppercase())
+        || is_mixed(before, character)
+        || is_mixed(character, before)
 }
 
 fn weight_of(character: char) -> i32 {
     match character {
-        usual if usual.is_ascii_alphanumeric() || " \n\r.,:;!?-/*#+()".contains(usual) => USUAL,
-        '\'' | '"' | '%' | '&' | '=' | '$' | '@' | '_' => LETTER + 1,
+        ' ' | '\n' | '\r' => USUAL,
+        usual if usual.is_ascii_alphanumeric() => USUAL,
+        mark if ".,:;!?-/*#+()'\"%&=$@_".contains(mark) => MARK,
         '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{fffd}' => NEVER,
         'Δ' | 'Φ' | 'Γ' | 'Λ' | 'Ω' | 'Π' | 'Ψ' | 'Σ' | 'Θ' | 'Ξ' => 1,
         other if other.is_alphabetic() => LETTER,
