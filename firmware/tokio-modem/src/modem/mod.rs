@@ -10,7 +10,7 @@
 //! |---|---|---|
 //! | the stick | [`Manufacturer`], [`Model`], [`Revision`], [`Imei`], [`Function`] | [`Function`], [`Restart`] |
 //! | the SIM | [`SimState`], [`PinTries`], [`Imsi`], [`Iccid`] | [`EnterPin`], [`Unblock`] |
-//! | the network | [`Signal`], [`Creg`], [`Cgreg`], [`Cereg`], `Option<`[`Operator`]`>` | [`SetReports`], [`SelectOperator`] |
+//! | the network | [`Signal`], [`Creg`], [`Cgreg`], [`Cereg`], [`C5greg`], `Option<`[`Operator`]`>` | [`SetReports`], [`SelectOperator`] |
 //! | packets | [`Context`], [`Attachment`], [`CallEnd`] | [`Context`], [`Attachment`] |
 //! | messages | [`Storage`], [`Listing`] | [`UseStorage`], [`MessageForm`], [`DeleteMessage`] |
 //! | USSD | [`Ussd`] | [`UssdRequest`], [`UssdCancel`] |
@@ -47,7 +47,7 @@ pub use operator::{Operator, SelectOperator, Technology};
 pub use profile::{Port, Profile, Question, Quieting, profile_for};
 pub use query::{Order, Query};
 pub use registration::{
-    Cereg, Cgreg, Creg, Location, NetworkState, Registration, Reports, SetReports,
+    C5greg, Cereg, Cgreg, Creg, Location, NetworkState, Registration, Reports, SetReports,
 };
 pub use reply::ReplyError;
 pub use signal::Signal;
@@ -58,6 +58,7 @@ pub use sms::{
 };
 pub use table::{GENERIC, PROFILES, STANDARD_PIN_TRIES, VENDORS};
 pub use text::{PROSE_MAX, Prose, Shown};
+pub(crate) use text::{gsm_character, is_obeyed};
 pub use tries::PinTries;
 pub use ussd::{Ussd, UssdCancel, UssdCodeError, UssdCoding, UssdRequest, UssdState};
 pub use zte::{Autorun, AutorunOff, AutorunOn, NetworkMode, OperatingMode, RadioSignal, Service};
