@@ -19,7 +19,7 @@ pub use error::SceneError;
 pub use failberry_image::layout::{Layout, Role};
 pub use parts::{Kind, cache, flash, layout, repository, rpi2};
 pub use services::{Impostor, Services};
-pub use settings::{KEY_ID, NAME, SECRET, Settings, ZONE};
+pub use settings::{BUNDLE, KEY_ID, NAME, Pull, SECRET, Settings, ZONE};
 
 use crate::{
     board::{Board, Card},
@@ -43,6 +43,9 @@ pub struct Setting {
     pub carrier: CarrierSettings,
     /// The stick's SIM; no stick is plugged in where there is none.
     pub sim: Option<Sim>,
+    /// Whether the card of `virt`, which starts without U-Boot, has U-Boot's environment all the
+    /// same: orders about slots need it.
+    pub environment: bool,
     /// Whether the bench has a hand inside the box, which only `virt` takes.
     pub hand: bool,
 }
@@ -57,6 +60,7 @@ impl Setting {
             file: None,
             carrier: CarrierSettings::default(),
             sim: Some(Sim::Ready),
+            environment: false,
             hand: false,
         }
     }
@@ -107,6 +111,9 @@ impl Scene {
             .unwrap_or_else(|| setting.settings.text(services.authority.pem()));
         said("preparing the card");
         let machine = parts::machine(setting.kind, directory, &text, setting.hand)?;
+        if setting.environment {
+            parts::put_environment(&directory.join("card.img"))?;
+        }
         said("starting the carrier");
         let carrier = Carrier::start(&world, directory, setting.carrier.clone())?;
         said("switching the box on");
