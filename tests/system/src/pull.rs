@@ -111,7 +111,7 @@ fn both_up(scene: &mut Scene) -> Outcome {
 fn both_up_again(scene: &mut Scene) -> Outcome {
     let console = &scene.board.console;
     console.wait("eth0: leased", scene.bound(60))?;
-    scene.carrier.wait_up(scene.bound(90))?;
+    steps::dials(scene)?;
     ready(scene)
 }
 
