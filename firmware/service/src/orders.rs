@@ -423,7 +423,7 @@ mod tests {
             lines: vec!["nothing newer".into()],
         };
         let (got, ()) = smol::block_on(zip(give_under(root.path(), &UpdateOrder::Check), async {
-            orders.next().await.answer(&reply)
+            orders.next().await.answer(&reply);
         }));
         assert_eq!(got.unwrap(), reply);
     }

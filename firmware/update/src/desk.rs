@@ -41,6 +41,8 @@ struct Known {
     record: Option<Record>,
     file: StateFile<UpdateState>,
     state: UpdateState,
+    /// The last error is that of a look.
+    look_failed: bool,
 }
 
 impl Known {
@@ -137,6 +139,7 @@ impl Desk {
                 record,
                 file: StateFile::new(),
                 state,
+                look_failed: false,
             }),
         };
         let version = desk.running().to_string();
@@ -184,8 +187,22 @@ impl Desk {
     pub(crate) fn failed(&self, error: &str) {
         log::warn!("{error}");
         let mut known = self.known();
+        known.look_failed = false;
         known.state.last_error = Some(error.to_owned());
         known.publish();
+    }
+
+    /// Records how a look at the server ended. A later good one takes the trouble back.
+    pub(crate) fn look_ended(&self, trouble: Option<&str>) {
+        if let Some(trouble) = trouble {
+            self.failed(trouble);
+        }
+        let mut known = self.known();
+        if trouble.is_none() && known.look_failed {
+            known.state.last_error = None;
+            known.publish();
+        }
+        known.look_failed = trouble.is_some();
     }
 
     /// The image on trial is good, for ever.
@@ -382,6 +399,7 @@ impl Taker for Desk {
             Err(error) => {
                 let error = format!("update to {version} is not installed: {error}");
                 log::warn!("{error}");
+                known.look_failed = false;
                 known.state.last_error = Some(error);
                 known.tell(UpdatePhase::Idle);
             }

@@ -79,8 +79,7 @@ pub(super) fn answer(question: &[u8], message: &[u8]) -> Option<Answer> {
     let mut addresses = Vec::new();
     for _ in 0..answers {
         match reader.record() {
-            Some(Some(address)) => addresses.push(address),
-            Some(None) => {}
+            Some(address) => addresses.extend(address),
             // Cut off in the middle of a record.
             None if truncated => break,
             None => return None,
@@ -132,19 +131,20 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The address in a record, where it is of that type. Which alias it belongs to does not
+    /// The addresses in a record, one where it is of that type. Which alias it belongs to does not
     /// matter: a resolver sends no addresses but those that were asked for.
-    fn record(&mut self) -> Option<Option<Ipv4Addr>> {
+    fn record(&mut self) -> Option<impl Iterator<Item = Ipv4Addr>> {
         self.name()?;
         let (kind, class) = (self.word()?, self.word()?);
         self.skip(4)?;
         let length = self.word()?;
         let data = self.take(length.into())?;
-        if (kind, class) != (A, IN) {
-            return Some(None);
+        let mut address: Option<Ipv4Addr> = None;
+        if (kind, class) == (A, IN) {
+            let bytes: [u8; 4] = data.try_into().ok()?;
+            address = Some(bytes.into());
         }
-        let bytes: [u8; 4] = data.try_into().ok()?;
-        Some(Some(bytes.into()))
+        Some(address.into_iter())
     }
 }
 

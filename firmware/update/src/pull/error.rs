@@ -1,6 +1,6 @@
 //! Why nothing was fetched.
 
-use std::io;
+use std::{error::Error, io};
 
 use failberry_service::{Link, pace::TooSlow};
 use ureq::Timeout;
@@ -115,17 +115,15 @@ impl PullError {
 
     /// Returns why reading a body over `link` failed; the client wraps its own errors.
     pub(super) fn of_body(url: &str, link: Link, error: io::Error) -> Self {
-        if error
+        let is_wrapped = error
             .get_ref()
-            .is_some_and(|inner| inner.is::<ureq::Error>())
-        {
-            let inner = error.into_inner().map(|inner| inner.downcast());
-            if let Some(Ok(error)) = inner {
-                return Self::of(url, link, *error);
-            }
-            return Self::of(url, link, ureq::Error::ConnectionFailed);
+            .is_some_and(<dyn Error + Send + Sync>::is::<ureq::Error>);
+        if !is_wrapped {
+            return Self::of(url, link, ureq::Error::Io(error));
         }
-        Self::of(url, link, ureq::Error::Io(error))
+        let inner = error.into_inner().and_then(|inner| inner.downcast().ok());
+        let inner = inner.map_or(ureq::Error::ConnectionFailed, |error| *error);
+        Self::of(url, link, inner)
     }
 
     /// Returns why a header could not be read over `link`.

@@ -64,14 +64,13 @@ pub(crate) async fn fetch_for_ever(desk: &Arc<Desk>, config: &Update) -> Service
         }
         // No error where nobody has ordered it: a wire without its cable is no news.
         if let (None, Err(why)) = (&ordered, source.bearer(None)) {
-            log::info!("update: the look is postponed: {why}");
+            log::info!("the look for an update is postponed: {why}");
             schedule.postpone(BootMillis::now());
             continue;
         }
         let work = look(&source, desk);
         let (found, answer) = undisturbed(&mut orders, work).await;
         schedule.looked(BootMillis::now(), found.is_err());
-        log::info!("update: {answer}");
         if let Some(given) = ordered {
             given.answer(&OrderReply::Answer {
                 lines: vec![answer],
@@ -128,22 +127,29 @@ async fn look(source: &Source, desk: &Arc<Desk>) -> (Result<Option<Found>, ()>, 
         match source.look(desk.keys(), wanted) {
             Ok(None) => {
                 let text = format!("nothing newer than {running} at {}", source.url);
+                log::info!("{text}");
+                desk.look_ended(None);
                 (Ok(None), text)
             }
             Ok(Some(found)) => {
                 let version = found.header.version;
                 let text = format!("version {version} found by {}", found.link);
                 match desk.admit(&found.header, false) {
-                    Ok(_) => (Ok(Some(found)), format!("{text}; it is being fetched")),
+                    Ok(_) => {
+                        log::info!("{text}");
+                        desk.look_ended(None);
+                        (Ok(Some(found)), format!("{text}; it is being fetched"))
+                    }
                     Err(why) => {
-                        desk.failed(&format!("looking for an update: {why}"));
-                        (Ok(None), format!("{text}, and refused: {why}"))
+                        let text = format!("{text}, and refused: {why}");
+                        desk.look_ended(Some(&text));
+                        (Ok(None), text)
                     }
                 }
             }
             Err(error) => {
                 let text = format!("looking for an update: {error}");
-                desk.failed(&text);
+                desk.look_ended(Some(&text));
                 // A server that answers is asked again at the usual time.
                 let outcome = if error.is_passing() {
                     Err(())

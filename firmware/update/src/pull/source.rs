@@ -114,7 +114,7 @@ impl Source {
         };
         match self.bearer(Some(first.link)) {
             Ok(second) if second.link != first.link => {
-                log::info!("update: {error}; looking by {}", second.link);
+                log::info!("looking for an update: {error}; trying {}", second.link);
                 self.look_by(&second, keys, &wanted)
             }
             _ => Err(error),
@@ -239,15 +239,14 @@ impl Image {
     /// Reads on, over a new connection where the last one has ended.
     fn attempt(&mut self, into: &mut [u8]) -> Result<usize, PullError> {
         let url = &self.source.url;
-        let body = match &mut self.body {
-            Some(body) => body,
-            None => {
-                let bearer = self.source.bearer(self.barren)?;
-                self.link = bearer.link;
-                self.barren = Some(bearer.link);
-                let body = self.source.get(&bearer, self.at, None)?;
-                self.body.insert(body)
-            }
+        let body = if let Some(body) = &mut self.body {
+            body
+        } else {
+            let bearer = self.source.bearer(self.barren)?;
+            self.link = bearer.link;
+            self.barren = Some(bearer.link);
+            let body = self.source.get(&bearer, self.at, None)?;
+            self.body.insert(body)
         };
         loop {
             return match body.read(into) {

@@ -40,18 +40,18 @@ fn hasty() -> Limits {
     }
 }
 
-fn bearer(link: Link, interface: &str) -> Option<Bearer> {
-    Some(Bearer {
+fn bearer(link: Link, interface: &str) -> Bearer {
+    Bearer {
         link,
         interface: interface.into(),
         resolvers: vec![Ipv4Addr::new(127, 0, 0, 99)],
-    })
+    }
 }
 
 /// The wire is up and works.
 fn wired() -> Links {
     Links {
-        wired: bearer(Link::Wired, "lo"),
+        wired: Some(bearer(Link::Wired, "lo")),
         carrier: None,
     }
 }
@@ -59,8 +59,8 @@ fn wired() -> Links {
 /// Both links are up; the wire leads nowhere.
 fn dead_wire() -> Links {
     Links {
-        wired: bearer(Link::Wired, "gone0"),
-        carrier: bearer(Link::Carrier, "lo"),
+        wired: Some(bearer(Link::Wired, "gone0")),
+        carrier: Some(bearer(Link::Carrier, "lo")),
     }
 }
 
@@ -314,7 +314,7 @@ fn no_link_is_an_error_that_names_the_setting() {
     let (signer, server) = good();
     let carrier = || Links {
         wired: None,
-        carrier: bearer(Link::Carrier, "lo"),
+        carrier: Some(bearer(Link::Carrier, "lo")),
     };
     let mut source = source(&server);
     source.links = Arc::new(carrier);
@@ -351,7 +351,7 @@ fn wire_dies(over_mobile: bool) -> (io::Result<Vec<u8>>, Server) {
     let (signer, server) = good();
     let mut source = source(&server);
     let links = Arc::new(Mutex::new(Links {
-        carrier: bearer(Link::Carrier, "lo"),
+        carrier: Some(bearer(Link::Carrier, "lo")),
         ..wired()
     }));
     let now = links.clone();

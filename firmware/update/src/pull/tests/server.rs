@@ -79,7 +79,7 @@ impl Server {
                 let (config, file) = (config.clone(), file.clone());
                 let (asked, fault) = (asked.clone(), fault.clone());
                 thread::spawn(move || {
-                    serve(&socket.unwrap(), &config, &file, ranges, &asked, &fault)
+                    serve(&socket.unwrap(), &config, &file, ranges, &asked, &fault);
                 });
             }
         });
