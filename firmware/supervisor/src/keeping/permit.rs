@@ -31,9 +31,11 @@ impl Circumstances {
         let clock: ClockState = read_under(run).unwrap_or_default();
         let stepped = clock.stepped;
         // A mark is no older than the step of the clock that makes it look so.
-        let since_step = (stepped != BootMillis(0))
-            .then(|| Duration::from_millis(now.since(stepped)))
-            .unwrap_or(Duration::MAX);
+        let since_step = if stepped == BootMillis(0) {
+            Duration::MAX
+        } else {
+            Duration::from_millis(now.since(stepped))
+        };
         let age = |name: &str| Some(age(&run.join(name))?.min(since_step));
         Self {
             writing: age(UPDATE_WRITING),

@@ -118,17 +118,16 @@ impl Shared {
             let status = if file.is_some() { 416 } else { 404 };
             return http::answer(&mut stream, status, "text/plain", &[], "");
         };
-        let mut head = match range {
+        let length = body.len();
+        let status = match range {
             Some(_) => format!(
-                "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes {from}-{}/{of}\r\n",
+                "206 Partial Content\r\nContent-Range: bytes {from}-{}/{of}",
                 until.saturating_sub(1)
             ),
-            None => "HTTP/1.1 200 OK\r\n".to_owned(),
+            None => "200 OK".to_owned(),
         };
-        head.push_str(&format!(
-            "Content-Length: {}\r\nConnection: close\r\n\r\n",
-            body.len()
-        ));
+        let head =
+            format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
         let cut = {
             let mut cut = lock(&self.cut);
             cut.take_if(|cut| *cut < body.len()).unwrap_or(body.len())
