@@ -6,7 +6,6 @@
 use std::{
     fs,
     net::{IpAddr, Ipv4Addr},
-    time::Duration,
 };
 
 use failberry_bench::{
@@ -26,8 +25,8 @@ use crate::{
 /// services.
 const IMAGE: u32 = 640 * 1024;
 
-/// Where the download is broken off.
-const CUT: usize = 200_000;
+/// Where the downloads are broken off.
+const CUTS: [usize; 2] = [200_000, 300_000];
 
 /// Bytes that time servers and names may cost on the carrier meanwhile.
 const NOISE: u64 = 50_000;
@@ -166,10 +165,10 @@ fn by_wire(scene: &mut Scene) -> Outcome {
     let console = scene.board.console.clone();
     let mark = console.mark();
     let before = scene.world.bytes_to_carrier()?;
-    scene.services.files.cut_after(CUT);
+    let [cut, _] = CUTS;
+    scene.services.files.cut_after(cut);
     let answer = check(scene)?;
     expect_all(&answer, &["version 9.0.0 found by the wire"])?;
-    console.wait_from(mark, "going on from byte", scene.bound(30))?;
     let written = "version 9.0.0 is written and will be tried at the next start";
     console.wait_from(mark, written, scene.bound(60))?;
     quiet_carrier(scene, before)?;
@@ -189,10 +188,14 @@ fn over_to_the_carrier(scene: &mut Scene) -> Outcome {
     let console = scene.board.console.clone();
     let mark = console.mark();
     let before = scene.services.files.fetches().len();
-    scene.services.files.cut_after(CUT);
+    let [_, cut] = CUTS;
+    scene.services.files.cut_after(cut);
     let answer = check(scene)?;
     expect_all(&answer, &["version 9.1.0 found by the wire"])?;
-    console.wait_from(mark, "going on from byte", Duration::from_secs(30))?;
+    let files = &scene.services.files;
+    files.wait_fetch("the part before the cut", scene.bound(30), |it| {
+        it.sent == cut
+    })?;
     // The next attempt comes 10 s later.
     scene.world.set_line(false)?;
     let written = "version 9.1.0 is written and will be tried at the next start";
