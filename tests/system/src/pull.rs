@@ -177,7 +177,7 @@ fn by_wire(scene: &mut Scene) -> Outcome {
     expect("who asked", vec![IpAddr::V4(home)], askers(&fetches))?;
     expect(
         "the resumed part",
-        CUT,
+        cut,
         fetches.last().map_or(0, |it| it.from),
     )?;
     console.wait_from(mark, "to try version 9.0.0", scene.bound(10))?;
@@ -206,7 +206,7 @@ fn over_to_the_carrier(scene: &mut Scene) -> Outcome {
     expect("who asked", both.map(IpAddr::V4).to_vec(), askers(fetches))?;
     expect(
         "the resumed part",
-        CUT,
+        cut,
         fetches.last().map_or(0, |it| it.from),
     )
 }
