@@ -116,7 +116,9 @@ impl Shared {
         let body = file.as_deref().and_then(|file| file.get(from..until));
         let Some(body) = body.filter(|_| request.method == "GET") else {
             let status = if file.is_some() { 416 } else { 404 };
-            return http::answer(&mut stream, status, "text/plain", &[], "");
+            http::answer(&mut stream, status, "text/plain", &[], "")?;
+            stream.conn.send_close_notify();
+            return stream.flush();
         };
         let length = body.len();
         let status = match range {
