@@ -24,7 +24,7 @@ const KEYS: [(&str, &[&str]); 10] = [
     ("time", &["servers"]),
     (
         "update",
-        &["keys", "url", "over_mobile", "every_hours", "port"],
+        &["keys", "url", "ca", "over_mobile", "every_hours", "port"],
     ),
     ("console", &["enabled", "password"]),
     ("system", &["keep_secrets"]),

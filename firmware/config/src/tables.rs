@@ -162,6 +162,7 @@ pub(crate) fn update(t: &mut Reader<'_>) -> Update {
             .list("keys", &rules::PUBLIC_KEY, MAX_KEYS)
             .unwrap_or_default(),
         url: t.optional("url", &rules::DOWNLOAD),
+        ca: t.optional("ca", &rules::CERTIFICATES),
         over_mobile: t.flag("over_mobile").unwrap_or_default(),
         every_hours: t
             .number("every_hours", 1, MAX_HOURS)

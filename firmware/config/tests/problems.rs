@@ -162,6 +162,10 @@ const PROBLEMS: &[(&str, &str)] = &[
         "line 4, key dyndns.endpoint: expected a URL such as https://route53.amazonaws.com without path, user or password, got another text (not shown)",
     ),
     (
+        "[update]\nca='x'",
+        "line 2, key update.ca: expected certificates between lines -----BEGIN CERTIFICATE----- and -----END CERTIFICATE-----, got another text (not shown)",
+    ),
+    (
         "[dyndns]\nname='a.b'\nzone='Z1'\nca='x'",
         "line 4, key dyndns.ca: expected certificates between lines -----BEGIN CERTIFICATE----- and -----END CERTIFICATE-----, got another text (not shown)",
     ),

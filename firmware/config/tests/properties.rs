@@ -167,10 +167,13 @@ fn life() -> impl Strategy<Value = (Update, Console, System)> {
     let keys = vec(any::<[u8; 32]>().prop_map(PublicKey), 0..3);
     let url = option::of((name(), "[a-z0-9/.?=-]{0,20}"))
         .prop_map(|url| url.map(|(host, path)| format!("https://{host}/{path}")));
-    let update = (keys, url, any::<bool>(), 1u32..=744, 9002u16..).prop_map(
-        |(keys, url, over_mobile, every_hours, port)| Update {
+    let ca = "-----BEGIN CERTIFICATE-----\n[A-Za-z0-9/+]{4,64}\n-----END CERTIFICATE-----\n";
+    let ca = option::of(ca);
+    let update = (keys, url, ca, any::<bool>(), 1u32..=744, 9002u16..).prop_map(
+        |(keys, url, ca, over_mobile, every_hours, port)| Update {
             keys,
             url,
+            ca,
             over_mobile,
             every_hours,
             port,

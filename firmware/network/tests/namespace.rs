@@ -42,6 +42,7 @@ fn main() {
             std::process::exit(1);
         }
         Some("connect") => harness::connect(&words[2], &words[3]),
+        Some("bound") => harness::bound(&words[2], &words[3]),
         Some("listen") => harness::listen(&words[2]),
         Some("garbage") => harness::garbage(),
         Some(role) if role.contains('-') && !role.starts_with('-') => {
@@ -231,6 +232,8 @@ fn carrier(report: &mut Report, world: &World, leased: Ipv4Addr) {
     );
     drop(closed);
 
+    bound(report, world, leased);
+
     let mut far = world.listen("carrier", &format!("{INTERNET}:80"));
     report.check(
         "a LAN host gets out by the carrier link",
@@ -262,6 +265,27 @@ fn carrier(report: &mut Report, world: &World, leased: Ipv4Addr) {
     report.check("the wire takes over", state.lan.is_some());
     let addresses = output("ip", &["-4", "-o", "addr", "show", "dev", "ppp0"]);
     report.equal("no address is left", addresses.as_str(), "");
+}
+
+/// A socket bound to a link uses that one, whatever the default route is; it needs no capability.
+fn bound(report: &mut Report, world: &World, leased: Ipv4Addr) {
+    let mut elsewhere = world.listen("router", &format!("{ELSEWHERE}:80"));
+    report.check(
+        "bound to the wire it goes by the wire while the default is ppp0",
+        world.reaches_by("wire", &format!("{ELSEWHERE}:80")),
+    );
+    report.equal("from our address there", elsewhere.peer(), leased);
+    drop(elsewhere);
+    let mut far = world.listen("carrier", &format!("{INTERNET}:80"));
+    report.check(
+        "bound to the carrier link it goes by that",
+        world.reaches_by("carrier", &format!("{INTERNET}:80")),
+    );
+    report.equal("from our address at it", far.peer(), OURS_AT_CARRIER);
+    report.check(
+        "bound to the wire it does not reach the carrier's side",
+        !world.reaches_by("wire", &format!("{INTERNET}:80")),
+    );
 }
 
 fn cable(report: &mut Report, world: &World, service: &mut Running, leased: Ipv4Addr) {

@@ -14,8 +14,13 @@ use serde::{Deserialize, Serialize};
 /// Where PID 1 listens, below the root of all run-time state.
 pub const REQUESTS: &str = "supervisor/requests";
 
-/// File that exists while an update is being written, below the same root.
+/// File that exists while an update is being written, below the same root. `update` touches it
+/// with progress, at most once a minute.
 pub const UPDATE_WRITING: &str = "update/writing";
+
+/// From the last touch of [`UPDATE_WRITING`] to when it counts no longer. What makes no progress for
+/// as long is stuck, and must not keep the box from restarting: half an update is never started.
+pub const UPDATE_WRITING_FOR: Duration = Duration::from_secs(600);
 
 /// File that exists while somebody is logged in at the console, below the same root. The console
 /// makes it, touches it with the keys that are pressed (once a minute is enough) and removes it.

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The prompt as it is painted: the cursor stands behind it.
-const PROMPT: &str = "failberry> \x1b[K\x1b[11C";
+pub(crate) const PROMPT: &str = "failberry> \x1b[K\x1b[11C";
 
 /// A carrier password that must not be shown.
 const PASSWORD: &str = "carrier-password-of-the-test";

@@ -5,8 +5,10 @@ use std::{
     net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream, UdpSocket},
     os::fd::AsRawFd,
     process::{Child, ChildStdout, Command, Stdio, exit},
+    time::Duration,
 };
 
+use failberry_service::{Links, Service, drop_to};
 use nix::sys::{
     socket::{
         AddressFamily, SockFlag, SockType, SockaddrIn, bind, connect as connect_socket, setsockopt,
@@ -47,6 +49,25 @@ pub(crate) fn connect(from: &str, to: &str) -> ! {
     let mut greeting = [0; 5];
     let heard = stream.read_exact(&mut greeting);
     exit(i32::from(heard.is_err() || &greeting != b"hello"))
+}
+
+/// Connects by one link alone, as a service without capabilities does it, and waits for the
+/// greeting.
+pub(crate) fn bound(link: &str, to: &str) -> ! {
+    drop_to(Service::Update, &[]).unwrap();
+    let links = Links::read();
+    let bearer = match link {
+        "wire" => links.wired,
+        _ => links.carrier,
+    };
+    let patience = Duration::from_secs(PATIENCE.unsigned_abs());
+    let stream = bearer.unwrap().connect(to.parse().unwrap(), patience);
+    let heard = stream.and_then(|mut stream| {
+        stream.set_read_timeout(Some(patience))?;
+        let mut greeting = [0; 5];
+        stream.read_exact(&mut greeting)
+    });
+    exit(i32::from(heard.is_err()))
 }
 
 /// Greets every caller and prints who it was.

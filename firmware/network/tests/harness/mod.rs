@@ -24,7 +24,7 @@ use nix::{
     unistd::geteuid,
 };
 
-pub(crate) use correspondents::{Listening, connect, garbage, listen};
+pub(crate) use correspondents::{Listening, bound, connect, garbage, listen};
 pub(crate) use flow::End;
 pub(crate) use report::Report;
 pub(crate) use running::Running;
@@ -299,6 +299,12 @@ impl World {
             &count.to_string(),
         ];
         ourselves("router", &words).spawn().unwrap()
+    }
+
+    /// Whether the device reaches `to` by "wire" or by "carrier" alone, as an ordinary user.
+    pub(crate) fn reaches_by(&self, link: &str, to: &str) -> bool {
+        let mut bound = ourselves("device", &["bound", link, to]);
+        bound.status().unwrap().success()
     }
 
     pub(crate) fn listen(&self, namespace: &str, at: &str) -> Listening {

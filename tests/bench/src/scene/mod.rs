@@ -19,7 +19,7 @@ pub use error::SceneError;
 pub use failberry_image::layout::{Layout, Role};
 pub use parts::{Kind, cache, flash, layout, repository, rpi2};
 pub use services::{Impostor, Services};
-pub use settings::{KEY_ID, NAME, SECRET, Settings, ZONE};
+pub use settings::{BUNDLE, KEY_ID, NAME, Pull, SECRET, Settings, ZONE};
 
 use crate::{
     board::{Board, Card, Socket},
@@ -45,6 +45,9 @@ pub struct Setting {
     pub sim: Option<Sim>,
     /// Which kind of stick.
     pub model: &'static Model,
+    /// Whether the card of `virt`, which starts without U-Boot, has U-Boot's environment all the
+    /// same: orders about slots need it.
+    pub environment: bool,
     /// Whether the bench has a hand inside the box, which only `virt` takes.
     pub hand: bool,
 }
@@ -60,6 +63,7 @@ impl Setting {
             carrier: CarrierSettings::default(),
             sim: Some(Sim::Ready),
             model: &MF190,
+            environment: false,
             hand: false,
         }
     }
@@ -112,6 +116,9 @@ impl Scene {
             .unwrap_or_else(|| setting.settings.text(services.authority.pem()));
         said("preparing the card");
         let machine = parts::machine(setting.kind, directory, &text, setting.hand)?;
+        if setting.environment {
+            parts::put_environment(&directory.join("card.img"))?;
+        }
         said("starting the carrier");
         let carrier = Carrier::start(&world, directory, setting.carrier.clone())?;
         said("switching the box on");
