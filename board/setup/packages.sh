@@ -9,8 +9,8 @@ cross=(gcc libc6-dev make pkg-config gcc-arm-linux-gnueabihf libc6-dev-armhf-cro
   gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static)
 uboot=(bc bison flex python3 patch bzip2 xz-utils device-tree-compiler libssl-dev libgnutls28-dev libfdt-dev uuid-dev)
 image=(curl ca-certificates git kmod zstd xz-utils e2fsprogs mtools dosfstools fdisk bmap-tools)
-# The network around the box in the tests, and a second PPP to talk to.
-bench=(dnsmasq-base iproute2 slirp hostname util-linux)
+# The network around the box in the tests, a second PPP to talk to, and a dialler for the emulated stick.
+bench=(dnsmasq-base iproute2 slirp wvdial ppp hostname util-linux)
 checks=(shellcheck nftables)
 # fw_printenv and fw_setenv, to compare with; openssl makes keys as people have them.
 peers=(libubootenv-tool openssl)

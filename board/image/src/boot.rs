@@ -39,17 +39,31 @@ impl Sources<'_> {
 }
 
 /// Files of the FAT partition.
-pub fn files(board: &Board, sources: &Sources) -> Result<Vec<File>> {
-    let mut files = Vec::new();
+#[derive(Debug)]
+pub struct Files {
+    /// What the Pi starts with; the box never writes near them.
+    pub boot: Vec<File>,
+    /// What a person edits, and the box overwrites in place.
+    pub edited: Vec<File>,
+}
+
+/// Reads the files of the FAT partition.
+///
+/// # Errors
+/// The file that is missing, with the reason why the board needs it.
+pub fn files(board: &Board, sources: &Sources) -> Result<Files> {
+    let mut boot = Vec::new();
     for wanted in &board.boot {
         let path = sources.directory(board, wanted.from).join(&wanted.name);
-        files.push(file(&wanted.name, path, &wanted.reason)?);
+        boot.push(file(&wanted.name, path, &wanted.reason)?);
     }
     let settings = sources.board_dir.join(SETTINGS);
-    files.push(file(SETTINGS, settings, "a person edits it")?);
     let text = sources.board_dir.join("common/README.txt");
-    files.push(file("README.txt", text, "says what to do with the drive")?);
-    Ok(files)
+    let edited = vec![
+        file(SETTINGS, settings, "a person edits it")?,
+        file("README.txt", text, "says what to do with the drive")?,
+    ];
+    Ok(Files { boot, edited })
 }
 
 fn file(name: &str, path: PathBuf, reason: &str) -> Result<File> {
@@ -135,17 +149,42 @@ mod tests {
             for (_, tree) in trees {
                 assert!(has(tree), "{tree}");
             }
-            // The firmware's small variant is chosen by this value and by nothing else.
+            // These alone choose which of the two the firmware is (config.txt, "gpu_mem").
             assert_eq!(value("gpu_mem"), [("[all]", "16")], "{}", board.name);
-            assert!(value("start_file").is_empty());
-            // The 4's boot ROM reads its second stage from an EEPROM, and another firmware.
-            let four = board.name.starts_with("rpi4");
-            let firmware = if four { "start4cd.elf" } else { "start_cd.elf" };
-            let fixup = if four { "fixup4cd.dat" } else { "fixup_cd.dat" };
-            assert!(has(firmware) && has(fixup), "{}", board.name);
-            assert_eq!(has("bootcode.bin"), !four);
+            for other in ["start_file", "fixup_file", "start_x", "start_debug"] {
+                assert!(value(other).is_empty(), "{}: {other}", board.name);
+            }
             let bits = i32::from(board.processor == board::Processor::Aarch64).to_string();
             assert_eq!(value("arm_64bit"), [("[all]", bits.as_str())]);
+        }
+    }
+
+    /// The rules of the Pi's documentation: a partition is bootable if it holds `start.elf`, or its
+    /// equivalent of that board ("autoboot.txt"); less than 32 MiB of GPU memory asks for the
+    /// cut-down firmware, and each firmware for the fix-up of its name ("The boot folder"). The 4
+    /// has the second stage in its EEPROM, which looks for files with a 4 in their names.
+    #[test]
+    fn boot_files_follow_the_rules_of_each_pi() {
+        for board in pis() {
+            let four = board.name.starts_with("rpi4");
+            let pairs = if four {
+                [
+                    ["start4.elf", "fixup4.dat"],
+                    ["start4cd.elf", "fixup4cd.dat"],
+                ]
+            } else {
+                [["start.elf", "fixup.dat"], ["start_cd.elf", "fixup_cd.dat"]]
+            };
+            for name in pairs.as_flattened() {
+                let file = board.boot.iter().find(|file| file.name == *name);
+                let origin = file.map(|file| file.from);
+                assert_eq!(origin, Some(Origin::Firmware), "{}: {name}", board.name);
+            }
+            let firmware = |name: &str| name.starts_with("start") || name.starts_with("fixup");
+            let count = board.boot.iter().filter(|it| firmware(&it.name)).count();
+            assert_eq!(count, 4, "{}", board.name);
+            let second_stage = board.boot.iter().any(|it| it.name == "bootcode.bin");
+            assert_eq!(second_stage, !four, "{}", board.name);
         }
     }
 
@@ -186,11 +225,9 @@ mod tests {
             error.contains("boot/bootcode.bin is missing: the chip's boot ROM"),
             "{error}"
         );
-        let names: Vec<_> = files(&read("virt"), &sources)
-            .unwrap()
-            .into_iter()
-            .map(|it| it.name)
-            .collect();
+        let virt = files(&read("virt"), &sources).unwrap();
+        assert!(virt.boot.is_empty());
+        let names: Vec<_> = virt.edited.into_iter().map(|it| it.name).collect();
         assert_eq!(names, [SETTINGS, "README.txt"]);
         fs::create_dir(parts.path().join("boot")).unwrap();
         for file in &board.boot {
@@ -199,6 +236,7 @@ mod tests {
                 fs::write(directory.join(&file.name), &file.name).unwrap();
             }
         }
-        assert_eq!(files(&board, &sources).unwrap().len(), board.boot.len() + 2);
+        let files = files(&board, &sources).unwrap();
+        assert_eq!(files.boot.len(), board.boot.len());
     }
 }

@@ -29,6 +29,9 @@ pub struct Layout {
 pub struct Card {
     /// Size in MiB.
     size: u64,
+    /// Erase block in MiB: what lies in one may be lost as a whole when the power fails during a
+    /// write to any of it.
+    erase_block: u64,
     /// Disk signature in the boot record.
     pub disk_id: u32,
 }
@@ -101,6 +104,11 @@ impl Layout {
         self.card.size * MIB
     }
 
+    /// Erase block of the card in bytes.
+    pub fn erase_block(&self) -> u64 {
+        self.card.erase_block * MIB
+    }
+
     /// The partition with that role; [`Layout::read`] has made sure that there is one.
     pub fn partition(&self, role: Role) -> Result<&Partition> {
         self.partitions
@@ -147,6 +155,9 @@ impl Layout {
                 "the environment must begin at a sector of 512 bytes".into(),
             ));
         }
+        if self.card.erase_block == 0 {
+            return Err(Error::Layout("erase_block: expected 1 MiB or more".into()));
+        }
         let mut places = self.places();
         places.sort_by_key(|(_, bytes)| bytes.start);
         let mut last: (&str, u64) = ("the beginning of the card", 0);
@@ -159,6 +170,7 @@ impl Layout {
             }
             last = (what, bytes.end);
         }
+        self.check_erase_blocks(&places)?;
         if last.1 > self.card_size() {
             return Err(Error::Layout(format!(
                 "{} ends at {} bytes, the card at {}",
@@ -166,6 +178,24 @@ impl Layout {
                 last.1,
                 self.card_size()
             )));
+        }
+        Ok(())
+    }
+
+    /// Makes sure that no two of `places`, which are in order, share an erase block.
+    fn check_erase_blocks(&self, places: &[(String, Range<u64>)]) -> Result<()> {
+        let block = self.erase_block();
+        for pair in places.windows(2) {
+            let [(first, before), (second, after)] = pair else {
+                continue;
+            };
+            let shared = after.start / block;
+            if (before.end - 1) / block == shared {
+                return Err(Error::Layout(format!(
+                    "{second} shares the erase block at {} MiB with {first}: expected one of its own",
+                    shared * self.card.erase_block
+                )));
+            }
         }
         Ok(())
     }
@@ -193,22 +223,55 @@ mod tests {
         let good = board("layout.toml");
         for (from, to, says) in [
             (
-                "start = 68",
-                "start = 67",
+                "start = 64",
+                "start = 63",
                 "partition 3 overlaps partition 2",
             ),
-            ("offset = 0x80000", "offset = 0x400000", "overlaps"),
+            ("offset = 0x800000", "offset = 0x1800000", "overlaps"),
             (
-                "redundant = 0xa0000",
-                "redundant = 0x81000",
+                "redundant = 0x1000000",
+                "redundant = 0x801000",
                 "overlaps environment",
             ),
             ("size = 112", "size = 111", "the card at 116391936"),
-            ("offset = 0x80000", "offset = 0x80001", "sector"),
+            ("offset = 0x800000", "offset = 0x800001", "sector"),
+            ("erase_block = 8", "erase_block = 0", "1 MiB or more"),
             ("\"slot-b\"", "\"slot-a\"", "expected the partitions"),
         ] {
             assert!(good.contains(from), "{from}");
             let error = check(&good.replace(from, to)).unwrap_err().to_string();
+            assert!(error.contains(says), "{error}");
+        }
+    }
+
+    #[test]
+    fn places_that_share_an_erase_block_are_refused() {
+        let good = board("layout.toml");
+        for (from, to, says) in [
+            (
+                "redundant = 0x1000000",
+                "redundant = 0x820000",
+                "redundant environment shares the erase block at 8 MiB with environment",
+            ),
+            (
+                "offset = 0x800000",
+                "offset = 0x80000",
+                "environment shares the erase block at 0 MiB with boot record",
+            ),
+            (
+                "start = 24",
+                "start = 23",
+                "partition 1 shares the erase block at 16 MiB with redundant environment",
+            ),
+            (
+                "end = 64\n\n[[partition]]\nrole = \"slot-b\"\ntype = 0xda\nstart = 64",
+                "end = 63\n\n[[partition]]\nrole = \"slot-b\"\ntype = 0xda\nstart = 63",
+                "partition 3 shares the erase block at 56 MiB with partition 2",
+            ),
+        ] {
+            assert!(good.contains(from), "{from}");
+            let text = good.replace(from, to);
+            let error = check(&text).unwrap_err().to_string();
             assert!(error.contains(says), "{error}");
         }
     }

@@ -182,7 +182,12 @@ impl Build {
         )?;
         let path = self.out.join("card.img");
         let contents = card::Contents {
-            boot: &fat::volume(layout.partition(Role::Boot)?.size(), &files)?,
+            boot: &fat::volume(
+                layout.partition(Role::Boot)?.size(),
+                layout.erase_block(),
+                &files.boot,
+                &files.edited,
+            )?,
             slot_a: slot_a.as_deref(),
             data: &self.data()?,
             environment: variables.as_deref(),

@@ -54,12 +54,10 @@ impl Card {
             name: name.into(),
             content: content.into(),
         };
-        let files = [
-            file("u-boot.bin", &vec![1; 300_000]),
-            file("failberrypi.toml", b"# fresh\n"),
-        ];
+        let boot = [file("u-boot.bin", &vec![1; 300_000])];
+        let edited = [file("failberrypi.toml", b"# fresh\n")];
         let contents = card::Contents {
-            boot: &fat::volume(size(Role::Boot), &files).unwrap(),
+            boot: &fat::volume(size(Role::Boot), layout.erase_block(), &boot, &edited).unwrap(),
             slot_a: Some(&slot()),
             data: &data::volume(size(Role::Data), 1_735_689_600).unwrap(),
             environment: Some(&variables()),
@@ -182,7 +180,7 @@ fn what_is_too_large_for_its_place_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let contents = card::Contents {
         boot: &[],
-        slot_a: Some(&vec![1; (28 << 20) + 1]),
+        slot_a: Some(&vec![1; (24 << 20) + 1]),
         data: &[],
         environment: None,
     };

@@ -237,10 +237,11 @@ fn every_board_has_all_its_boot_files_and_they_fit() {
             u_boot: &u_boot_of(&board),
         };
         let files = boot::files(&board, &sources).unwrap();
-        assert_eq!(files.len(), board.boot.len() + 2, "{}", board.name);
+        assert_eq!(files.boot.len(), board.boot.len(), "{}", board.name);
         let size = layout.partition(Role::Boot).unwrap().size();
-        let mut volume = fat::volume(size, &files).unwrap();
-        for file in files {
+        let block = layout.erase_block();
+        let mut volume = fat::volume(size, block, &files.boot, &files.edited).unwrap();
+        for file in files.boot.iter().chain(&files.edited) {
             assert!(!file.content.is_empty(), "{}", file.name);
             let read = fat::read(&mut volume, &file.name).unwrap();
             assert!(read == file.content, "{} {}", board.name, file.name);
@@ -249,12 +250,13 @@ fn every_board_has_all_its_boot_files_and_they_fit() {
 }
 
 /// What a Pi reads at its start, by its makers' description: the boot ROM's second stage, the
-/// firmware that `gpu_mem=16` stands for with its fix-ups, and device trees with whom they are for.
+/// firmware that `gpu_mem=16` stands for and the full one, each with its fix-ups, and device trees
+/// with whom they are for.
 /// The 4 has its second stage in an EEPROM.
 struct Start {
     board: &'static str,
     second_stage: Option<&'static str>,
-    firmware: [&'static str; 2],
+    firmware: [&'static str; 4],
     trees: &'static [(&'static str, &'static str)],
 }
 
@@ -267,25 +269,25 @@ const STARTS: [Start; 4] = [
     Start {
         board: "rpi2",
         second_stage: Some("bootcode.bin"),
-        firmware: ["start_cd.elf", "fixup_cd.dat"],
+        firmware: ["start_cd.elf", "fixup_cd.dat", "start.elf", "fixup.dat"],
         trees: &[("bcm2836-rpi-2-b.dtb", "raspberrypi,2-model-b")],
     },
     Start {
         board: "rpi3",
         second_stage: Some("bootcode.bin"),
-        firmware: ["start_cd.elf", "fixup_cd.dat"],
+        firmware: ["start_cd.elf", "fixup_cd.dat", "start.elf", "fixup.dat"],
         trees: THREE,
     },
     Start {
         board: "rpi3_64",
         second_stage: Some("bootcode.bin"),
-        firmware: ["start_cd.elf", "fixup_cd.dat"],
+        firmware: ["start_cd.elf", "fixup_cd.dat", "start.elf", "fixup.dat"],
         trees: THREE,
     },
     Start {
         board: "rpi4_64",
         second_stage: None,
-        firmware: ["start4cd.elf", "fixup4cd.dat"],
+        firmware: ["start4cd.elf", "fixup4cd.dat", "start4.elf", "fixup4.dat"],
         trees: &[("bcm2711-rpi-4-b.dtb", "raspberrypi,4-model-b")],
     },
 ];
@@ -304,15 +306,18 @@ fn what_each_pi_reads_at_its_start_is_on_its_card_and_is_for_it() {
             u_boot: &u_boot_of(&board),
         };
         let files = boot::files(&board, &sources).unwrap();
-        let mut volume = fat::volume(size, &files).unwrap();
+        let block = layout.erase_block();
+        let mut volume = fat::volume(size, block, &files.boot, &files.edited).unwrap();
         let mut read = |name: &str| {
             fat::read(&mut volume, name).unwrap_or_else(|error| panic!("{}: {error}", start.board))
         };
         if let Some(name) = start.second_stage {
             assert!(read(name).len() > 0x4000, "{}: {name}", start.board);
         }
-        assert!(read(start.firmware[0]).starts_with(b"\x7fELF"));
-        assert!(read(start.firmware[1]).len() > 0x400);
+        for pair in start.firmware.chunks(2) {
+            assert!(read(pair[0]).starts_with(b"\x7fELF"), "{}", pair[0]);
+            assert!(read(pair[1]).len() > 0x400, "{}", pair[1]);
+        }
         let config = String::from_utf8(read("config.txt")).unwrap();
         let bits = u8::from(board.processor == Processor::Aarch64);
         for line in [

@@ -67,7 +67,7 @@ impl Bench {
         let boot = layout.partition(Role::Boot).unwrap().size();
         let kept = layout.partition(Role::Data).unwrap().size();
         let contents = card::Contents {
-            boot: &fat::volume(boot, &[]).unwrap(),
+            boot: &fat::volume(boot, layout.erase_block(), &[], &[]).unwrap(),
             slot_a: None,
             data: &data::volume(kept, 0).unwrap(),
             environment: Some(&variables),

@@ -10,7 +10,10 @@ use std::{net::IpAddr, time::Duration};
 
 use failberry_state::BootMillis;
 
-use crate::round::{Opinion, Round};
+use crate::{
+    doubt::{Doubt, Expected, Next},
+    round::{Opinion, Round},
+};
 
 /// First pause after all servers failed; doubled each round up to the cap.
 const RETRY_FIRST_MS: u64 = 2_000;
@@ -81,8 +84,8 @@ pub(crate) enum Action {
     },
     /// Save the present time to the card.
     Save,
-    /// Say that the server's time cannot be right, and go on.
-    Doubt { server: String, time: Duration },
+    /// Tell that an answer is not believed, and go on.
+    Doubt(Doubt),
     /// Sleep until then, or until a link changes.
     Wait { until: BootMillis },
 }
@@ -208,16 +211,23 @@ impl Core {
     }
 
     fn weigh(&mut self, server: String, time: Reading, now: BootMillis) -> Option<Action> {
-        let Reading { theirs, ours, .. } = time;
+        let Reading {
+            theirs,
+            ours,
+            address,
+        } = time;
         self.ours = ours.saturating_sub(uptime(now));
-        let believed = self.floor..=self.floor + BELIEVED;
-        if !believed.contains(&theirs) {
+        let limit = self.floor + BELIEVED;
+        if !(self.floor..=limit).contains(&theirs) {
             // What the round decides can wait for the next one.
             let _ = self.pass(now);
-            return Some(Action::Doubt {
+            return Some(Action::Doubt(Doubt {
                 server,
+                address,
                 time: theirs,
-            });
+                expected: Expected::Window(self.floor, limit),
+                next: self.next(now),
+            }));
         }
         if self.settled() && theirs.abs_diff(ours) <= DRIFT {
             return Some(self.settle(server, theirs, now));
@@ -230,10 +240,16 @@ impl Core {
         self.trust = before.max(Trust::Word);
         let finished = self.pass(now);
         if before == Trust::Settled {
-            return Some(Action::Doubt {
+            return Some(Action::Doubt(Doubt {
                 server,
+                address,
                 time: theirs,
-            });
+                expected: Expected::Settled {
+                    ours,
+                    within: DRIFT,
+                },
+                next: self.next(now),
+            }));
         }
         if before == Trust::Unset {
             return Some(self.set(server, theirs, now));
@@ -289,6 +305,14 @@ impl Core {
         self.due = now.plus(pause);
         self.retry_ms = (pause * 2).min(longest);
         Some(std::mem::take(&mut self.round))
+    }
+
+    /// What follows an answer that decided nothing.
+    fn next(&self, now: BootMillis) -> Next {
+        match self.servers.get(self.next) {
+            Some(server) if now >= self.due => Next::Ask(server.clone()),
+            _ => Next::Pause(self.due.since(now)),
+        }
     }
 
     /// Nobody agrees with anybody. The floor tells that nobody is too early by much, and nothing

@@ -7,6 +7,7 @@
 #![warn(missing_docs)]
 
 mod core;
+mod doubt;
 mod jumps;
 mod round;
 mod saved;
@@ -24,6 +25,7 @@ use smol::{Async, Timer, future::FutureExt};
 
 use crate::{
     core::{Action, Core, Event},
+    doubt::Doubt,
     jumps::Jumps,
     saved::{SavedTime, Times},
 };
@@ -72,6 +74,7 @@ pub fn run() -> ServiceResult {
         saved,
         jumps,
         proof: BootMillis(0),
+        doubted: None,
     };
     block_on(driver.run(&watcher))
 }
@@ -83,6 +86,8 @@ struct Driver {
     state: ClockState,
     /// When the last signature was made that is known to have been accepted.
     proof: BootMillis,
+    /// The answer that was not believed last.
+    doubted: Option<Doubt>,
 }
 
 impl Driver {
@@ -107,9 +112,8 @@ impl Driver {
                         file.publish(&self.state)?;
                     }
                 }
-                Action::Doubt { server, time } => {
-                    let told = system::display(time);
-                    self.complain(&format!("{server}: {told} cannot be right"));
+                Action::Doubt(doubt) => {
+                    self.doubt(doubt);
                     file.publish(&self.state)?;
                     event = Event::Tick;
                 }
@@ -138,17 +142,23 @@ impl Driver {
         }
     }
 
+    /// The same for an answer that is not believed; its time is another with each try.
+    fn doubt(&mut self, doubt: Doubt) {
+        let error = doubt.to_string();
+        if self.doubted.as_ref().map(Doubt::key) != Some(doubt.key()) {
+            log::warn!("time: {error}");
+        }
+        self.state.last_error = Some(error);
+        self.doubted = Some(doubt);
+    }
+
     fn set(&mut self, time: Duration, server: String, step: bool) -> std::io::Result<()> {
         let before = system::now();
         if step {
             system::set(time)?;
             // This one was ours.
             let _ = self.jumps.get_ref().any()?;
-            log::info!(
-                "time set from {server}, {}, {:.1} s off",
-                system::display(time),
-                time.as_secs_f64() - before.as_secs_f64(),
-            );
+            log::info!("{}", stepped(&server, before, time));
         }
         self.state = ClockState {
             synced: true,
@@ -157,6 +167,7 @@ impl Driver {
             last_error: None,
             ..self.state
         };
+        self.doubted = None;
         Ok(())
     }
 
@@ -211,6 +222,14 @@ impl Driver {
     }
 }
 
+/// The log's line on a step of the clock from `before` to `time`.
+fn stepped(server: &str, before: Duration, time: Duration) -> String {
+    let off = system::span(time.abs_diff(before));
+    let way = if before < time { "behind" } else { "ahead" };
+    let time = system::display(time);
+    format!("time set from {server}: it is {time}, the clock was {off} {way}")
+}
+
 /// The addresses that could reach a time server, once their routes stand.
 #[derive(Default, PartialEq, Eq)]
 struct Links {
@@ -230,5 +249,24 @@ impl Links {
                 .filter(|link| network.default_via.as_ref() == Some(&link.interface))
                 .map(|link| link.local),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_is_logged_in_days_and_hours_with_its_direction() {
+        let now = Duration::from_secs(1_796_083_200);
+        let off = Duration::from_millis(460_799_300);
+        assert_eq!(
+            stepped("a.example", now.saturating_sub(off), now),
+            "time set from a.example: it is 2026-12-01 00:00:00 UTC, the clock was 5 days 7 h behind"
+        );
+        assert_eq!(
+            stepped("a.example", now + Duration::from_millis(740), now),
+            "time set from a.example: it is 2026-12-01 00:00:00 UTC, the clock was 0.7 s ahead"
+        );
     }
 }

@@ -30,12 +30,40 @@ pub(crate) enum SntpError {
     NoAddress,
     #[error("no socket: {0}")]
     Socket(io::Error),
-    #[error("no valid answer: {0:?}")]
+    #[error("no valid answer: {}", reason(*.0))]
     Protocol(sntpc::Error),
     #[error("says that its own clock is not set")]
     Unsynchronised,
     #[error("no answer within {} s", PATIENCE.as_secs())]
     Silent,
+}
+
+/// What was wrong with an answer, in words.
+fn reason(error: sntpc::Error) -> String {
+    use sntpc::Error;
+    let text = match error {
+        Error::IncorrectOriginTimestamp => "it is to another question",
+        Error::IncorrectMode => "expected one of a server (mode 4)",
+        Error::InvalidTimestamp => "it tells no time",
+        Error::ExcessiveRootDistance => "the server is too uncertain of its own time",
+        Error::BackwardReferenceTimestamp => "the server's clock was last set in its own future",
+        Error::IncorrectResponseVersion => "expected one of the version asked in",
+        Error::UnsynchronizedClock | Error::IncorrectStratumHeaders => {
+            "the server's own clock is not set"
+        }
+        Error::IncorrectPayload => "expected 48 bytes",
+        Error::Network => "the network refused to carry it",
+        Error::AddressResolve => "the server's address is not known",
+        Error::ResponseAddressMismatch => "it came from another address than was asked",
+        Error::KissOfDeath(code) => {
+            // The code may be any four bytes.
+            let code = code.as_str().escape_debug();
+            return format!("the server refuses to tell the time (kiss code {code})");
+        }
+        // The enum may get more with a newer library.
+        _ => "it breaks the protocol",
+    };
+    text.into()
 }
 
 /// The time as `server` has it, and ours at the same moment.
@@ -164,6 +192,24 @@ mod tests {
     #[test]
     fn a_server_without_time_of_its_own_is_not() {
         let port = server(16, 3_973_363_200);
-        assert!(smol::block_on(exchange("127.0.0.1", port)).is_err());
+        let error = smol::block_on(exchange("127.0.0.1", port)).unwrap_err();
+        assert!(
+            error.to_string().ends_with("own clock is not set"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_refusing_server_is_named_by_its_kiss_code() {
+        let port = server(0, 3_973_363_200);
+        let error = smol::block_on(exchange("127.0.0.1", port)).unwrap_err();
+        assert!(
+            error.to_string().starts_with("no valid answer: "),
+            "{error}"
+        );
+        let hostile = sntpc::Error::KissOfDeath(sntpc::KissOfDeathCode::Experimental(*b"X\x1b[2"));
+        let text = SntpError::Protocol(hostile).to_string();
+        assert!(!text.chars().any(char::is_control), "{text}");
+        assert!(text.contains("kiss code X"), "{text}");
     }
 }

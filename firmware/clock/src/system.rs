@@ -34,6 +34,36 @@ pub(crate) fn display(time: Duration) -> String {
     format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
 }
 
+/// A length of time as a person reads it: its two largest units.
+pub(crate) fn span(time: Duration) -> String {
+    const MINUTE: u64 = 60;
+    const HOUR: u64 = 60 * MINUTE;
+    const DAY: u64 = 24 * HOUR;
+    const YEAR: u64 = 365 * DAY;
+    let seconds = time.as_secs();
+    let two = |unit: u64, name, small: u64, small_name| {
+        let (whole, rest) = (seconds / unit, seconds % unit / small);
+        match rest {
+            0 => counted(whole, name),
+            rest => format!("{} {}", counted(whole, name), counted(rest, small_name)),
+        }
+    };
+    match seconds {
+        ..MINUTE => format!("{:.1} s", time.as_secs_f64()),
+        MINUTE..HOUR => two(MINUTE, "min", 1, "s"),
+        HOUR..DAY => two(HOUR, "h", MINUTE, "min"),
+        DAY..YEAR => two(DAY, "day", HOUR, "h"),
+        YEAR.. => two(YEAR, "year", DAY, "day"),
+    }
+}
+
+fn counted(count: u64, unit: &str) -> String {
+    match (unit, count) {
+        ("day" | "year", 2..) => format!("{count} {unit}s"),
+        _ => format!("{count} {unit}"),
+    }
+}
+
 /// Gregorian date of a day counted from 1970-01-01, by eras of 400 years that begin in March.
 const fn civil(days: u64) -> (u64, u64, u64) {
     let shifted = days + 719_468;
@@ -65,6 +95,23 @@ mod tests {
             (4_102_444_800, "2100-01-01 00:00:00 UTC"),
         ] {
             assert_eq!(display(Duration::from_secs(seconds)), text);
+        }
+    }
+    #[test]
+    fn spans_read_in_their_two_largest_units() {
+        for (millis, text) in [
+            (0, "0.0 s"),
+            (740, "0.7 s"),
+            (59_900, "59.9 s"),
+            (60_000, "1 min"),
+            (3_599_999, "59 min 59 s"),
+            (3_600_000, "1 h"),
+            (460_799_300, "5 days 7 h"),
+            (90_000_000, "1 day 1 h"),
+            (31_536_000_000, "1 year"),
+            (1_796_083_200_000, "56 years 348 days"),
+        ] {
+            assert_eq!(span(Duration::from_millis(millis)), text);
         }
     }
 }

@@ -50,6 +50,9 @@ pub struct Carrier {
     /// SIM PIN, four to eight digits.
     #[serde(default)]
     pub pin: Option<Secret>,
+    /// Sends the PIN also where the stick does not say how many tries are left.
+    #[serde(default)]
+    pub pin_without_counter: bool,
 }
 
 /// `[stick]`.
@@ -163,7 +166,9 @@ pub struct Update {
     pub keys: Vec<PublicKey>,
     /// Where updates are looked for; nowhere where absent.
     pub url: Option<String>,
-    /// Look also while the mobile link is the only one.
+    /// PEM certificates to trust instead of the public authorities.
+    pub ca: Option<String>,
+    /// Look also over the mobile link, where the wire is down or leads nowhere.
     pub over_mobile: bool,
     /// Hours between two looks.
     pub every_hours: u32,
@@ -176,6 +181,7 @@ impl Default for Update {
         Self {
             keys: Vec::new(),
             url: None,
+            ca: None,
             over_mobile: false,
             every_hours: 24,
             port: 9002,

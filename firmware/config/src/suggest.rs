@@ -2,7 +2,17 @@
 
 /// Every table with its keys.
 const KEYS: [(&str, &[&str]); 10] = [
-    ("carrier", &["apn", "dial", "user", "password", "pin"]),
+    (
+        "carrier",
+        &[
+            "apn",
+            "dial",
+            "user",
+            "password",
+            "pin",
+            "pin_without_counter",
+        ],
+    ),
     ("stick", &["port", "keep_cdrom"]),
     ("lan", &["address", "gateway", "dns", "hostname"]),
     (
@@ -14,7 +24,7 @@ const KEYS: [(&str, &[&str]); 10] = [
     ("time", &["servers"]),
     (
         "update",
-        &["keys", "url", "over_mobile", "every_hours", "port"],
+        &["keys", "url", "ca", "over_mobile", "every_hours", "port"],
     ),
     ("console", &["enabled", "password"]),
     ("system", &["keep_secrets"]),

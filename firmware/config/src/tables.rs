@@ -41,12 +41,14 @@ pub(crate) fn carrier(t: &mut Reader<'_>) -> Option<Carrier> {
     let user = t.optional("user", &rules::USER).unwrap_or_default();
     let password = t.optional("password", &rules::PASSWORD).unwrap_or_default();
     let pin = t.optional("pin", &rules::PIN);
+    let pin_without_counter = t.flag("pin_without_counter").unwrap_or_default();
     Some(Carrier {
         apn: apn?,
         dial,
         user,
         password,
         pin,
+        pin_without_counter,
     })
 }
 
@@ -160,6 +162,7 @@ pub(crate) fn update(t: &mut Reader<'_>) -> Update {
             .list("keys", &rules::PUBLIC_KEY, MAX_KEYS)
             .unwrap_or_default(),
         url: t.optional("url", &rules::DOWNLOAD),
+        ca: t.optional("ca", &rules::CERTIFICATES),
         over_mobile: t.flag("over_mobile").unwrap_or_default(),
         every_hours: t
             .number("every_hours", 1, MAX_HOURS)

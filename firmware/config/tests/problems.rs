@@ -38,6 +38,14 @@ const PROBLEMS: &[(&str, &str)] = &[
         "line 3, key carrier.pin: expected a PIN of 4 to 8 digits in quotes, got another text (not shown)",
     ),
     (
+        "[carrier]\napn='a'\npin_without_counter = 'true'",
+        "line 3, key carrier.pin_without_counter: expected true or false (without quotes), got \"true\"",
+    ),
+    (
+        "[carrier]\napn='a'\npin_without_count = true",
+        "line 3, key carrier.pin_without_count: no such key; did you mean pin_without_counter?",
+    ),
+    (
         "[carrier]\napn='a'\npasword = 'x'",
         "line 3, key carrier.pasword: no such key; did you mean password?",
     ),
@@ -152,6 +160,10 @@ const PROBLEMS: &[(&str, &str)] = &[
     (
         "[dyndns]\nname='a.b'\nzone='Z1'\nendpoint='http://a.b'",
         "line 4, key dyndns.endpoint: expected a URL such as https://route53.amazonaws.com without path, user or password, got another text (not shown)",
+    ),
+    (
+        "[update]\nca='x'",
+        "line 2, key update.ca: expected certificates between lines -----BEGIN CERTIFICATE----- and -----END CERTIFICATE-----, got another text (not shown)",
     ),
     (
         "[dyndns]\nname='a.b'\nzone='Z1'\nca='x'",

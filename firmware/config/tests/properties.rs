@@ -39,8 +39,9 @@ fn carrier() -> impl Strategy<Value = Carrier> {
         "\\PC{0,60}",
         "\\PC{0,60}",
         pin,
+        any::<bool>(),
     )
-        .prop_map(|(apn, dial, user, password, pin)| {
+        .prop_map(|(apn, dial, user, password, pin, pin_without_counter)| {
             // Stars alone stand for something else.
             let clean = |text: String| {
                 let text = text.replace(char::REPLACEMENT_CHARACTER, "");
@@ -53,6 +54,7 @@ fn carrier() -> impl Strategy<Value = Carrier> {
                 user: clean(user),
                 password: clean(password).into(),
                 pin,
+                pin_without_counter,
             }
         })
 }
@@ -165,10 +167,13 @@ fn life() -> impl Strategy<Value = (Update, Console, System)> {
     let keys = vec(any::<[u8; 32]>().prop_map(PublicKey), 0..3);
     let url = option::of((name(), "[a-z0-9/.?=-]{0,20}"))
         .prop_map(|url| url.map(|(host, path)| format!("https://{host}/{path}")));
-    let update = (keys, url, any::<bool>(), 1u32..=744, 9002u16..).prop_map(
-        |(keys, url, over_mobile, every_hours, port)| Update {
+    let ca = "-----BEGIN CERTIFICATE-----\n[A-Za-z0-9/+]{4,64}\n-----END CERTIFICATE-----\n";
+    let ca = option::of(ca);
+    let update = (keys, url, ca, any::<bool>(), 1u32..=744, 9002u16..).prop_map(
+        |(keys, url, ca, over_mobile, every_hours, port)| Update {
             keys,
             url,
+            ca,
             over_mobile,
             every_hours,
             port,

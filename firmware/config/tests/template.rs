@@ -92,9 +92,10 @@ fn it_explains_every_key_and_shows_the_defaults() {
         (shown.ttl, shown.publish_private, shown.endpoint),
         (default.ttl, default.publish_private, default.endpoint)
     );
+    let (shown, default) = (config.carrier.unwrap(), bare.config.carrier.unwrap());
     assert_eq!(
-        config.carrier.unwrap().dial,
-        bare.config.carrier.unwrap().dial
+        (shown.dial, shown.pin_without_counter),
+        (default.dial, default.pin_without_counter)
     );
     assert_eq!(config.aws.unwrap().region, bare.config.aws.unwrap().region);
 }

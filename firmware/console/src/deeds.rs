@@ -5,7 +5,7 @@ use std::{path::Path, time::SystemTime};
 use failberry_config::ConsoleConfig;
 use failberry_service::{
     Reply, Request, Service, SlotsOrder, ask,
-    orders::{Order, OrderReply, give},
+    orders::{Order, OrderReply, Ordered, UpdateOrder, give},
     read_config,
 };
 use failberry_state::{BootMillis, State, UplinkState, read};
@@ -57,6 +57,7 @@ pub(crate) async fn carry_out(command: Command) -> Vec<String> {
             request(wish, "chosen; reboot starts it").await
         }
         Command::Update => pages::update(&states().await),
+        Command::UpdateCheck => order(&UpdateOrder::Check, "").await,
         Command::Restart(service) => {
             let reason = REASON.into();
             request(Request::Restart { service, reason }, "it is restarted").await
@@ -93,7 +94,7 @@ async fn modem() -> Vec<String> {
     pages::modem(&uplink, &heard, BootMillis::now().0)
 }
 
-async fn order(order: &Order, accepted: &str) -> Vec<String> {
+async fn order(order: &impl Ordered, accepted: &str) -> Vec<String> {
     match give(order).await {
         Ok(OrderReply::Accepted) => vec![accepted.into()],
         Ok(OrderReply::Refused { why }) => vec![format!("refused: {}", plain(&why))],

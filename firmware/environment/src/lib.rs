@@ -21,8 +21,9 @@ pub use slots::{Slots, VariableError};
 /// Bytes of one copy; `board/layout.toml` and U-Boot's configuration say the same.
 pub const SIZE: usize = 0x4000;
 
-/// Where the copies begin on the card.
-pub const OFFSETS: [u64; 2] = [0x8_0000, 0xA_0000];
+/// Byte on the card at which each copy begins. Each has an erase block of 8 MiB to itself: power that
+/// fails while one is written may cost its whole block, and must not cost the other copy.
+pub const OFFSETS: [u64; 2] = [0x80_0000, 0x100_0000];
 
 /// CRC-32 of the data and the copy's serial number stand before the data.
 const HEADER: usize = 5;

@@ -63,7 +63,7 @@ fn no_valid_copy_is_told_and_nothing_is_made_up() {
     let card = card([&[0; 8], &torn]);
     let error = Stored::read(&card).unwrap_err().to_string();
     assert!(
-        error.contains("0x80000") && error.contains("0xa0000"),
+        error.contains("0x800000") && error.contains("0x1000000"),
         "{error}"
     );
 }
@@ -72,7 +72,7 @@ fn no_valid_copy_is_told_and_nothing_is_made_up() {
 fn a_card_that_ends_early_is_told_with_the_place() {
     let file = tempfile::tempfile().unwrap();
     let error = Stored::read(&file).unwrap_err().to_string();
-    assert!(error.contains("0xa0000"), "{error}");
+    assert!(error.contains("0x1000000"), "{error}");
 }
 
 #[test]

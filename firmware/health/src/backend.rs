@@ -2,48 +2,53 @@
 
 use std::{
     fs, io,
+    os::unix::net::UnixListener,
     path::{Path, PathBuf},
-    rc::Rc,
     thread,
 };
 
 use tiny_http::{Header, Method, Response, Server};
 
-use crate::pages::{Page, Site};
+use crate::pages::Page;
 
-/// A running HTTP server for one site.
-#[derive(Clone)]
+/// What answers a request for a path.
+pub(crate) type Pages = fn(&str) -> Page;
+
+/// A running HTTP server.
+#[derive(Debug)]
 pub(crate) struct Backend {
-    path: Rc<Path>,
+    path: PathBuf,
 }
 
 /// A server that could not be started.
 #[derive(Debug, thiserror::Error)]
-#[error("HTTP server at {path}: {reason}")]
+#[error("HTTP server at {path}: {source}")]
 pub(crate) struct BackendError {
     path: PathBuf,
-    reason: String,
+    source: io::Error,
 }
 
 impl Backend {
-    /// Starts answering for `site` at `path`, which is replaced where an earlier run left it.
-    pub(crate) fn start(path: &Path, site: Site) -> Result<Self, BackendError> {
-        let failed = |reason: String| BackendError {
-            path: path.to_owned(),
-            reason,
-        };
-        match fs::remove_file(path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(failed(error.to_string()));
+    /// Starts answering with `pages` at `path`, which is replaced where an earlier server left it.
+    ///
+    /// Threads are started on a thread of its own: `tiny_http` panics where it gets none, and that
+    /// must not be the thread that answers port 9000.
+    pub(crate) fn start(path: &Path, pages: Pages) -> Result<Self, BackendError> {
+        let path = path.to_owned();
+        let bind = || {
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
             }
-            _ => {}
+            let listener = UnixListener::bind(&path)?;
+            thread::Builder::new()
+                .name("pages".into())
+                .spawn(move || serve(listener, pages))
+        };
+        match bind() {
+            Ok(_) => Ok(Self { path }),
+            Err(source) => Err(BackendError { path, source }),
         }
-        let server = Server::http_unix(path).map_err(|error| failed(error.to_string()))?;
-        thread::Builder::new()
-            .name(format!("{site:?}"))
-            .spawn(move || answer(&server, site))
-            .map_err(|error| failed(error.to_string()))?;
-        Ok(Self { path: path.into() })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -51,17 +56,29 @@ impl Backend {
     }
 }
 
-fn answer(server: &Server, site: Site) {
+fn serve(listener: UnixListener, pages: Pages) {
+    let server = match Server::from_listener(listener, None) {
+        Ok(server) => server,
+        Err(error) => return log::error!("status pages: HTTP server not started: {error}"),
+    };
     for request in server.incoming_requests() {
         let page = match request.method() {
-            Method::Get | Method::Head => site.page(request.url()),
+            Method::Get | Method::Head => pages(request.url()),
             _ => Page::text(405, "only GET and HEAD\n"),
         };
         let mut response = Response::from_string(page.body).with_status_code(page.status);
-        if let Ok(kind) = Header::from_bytes("Content-Type", page.kind) {
-            response.add_header(kind);
+        // A browser must not take for a page what a peer managed to put into a text.
+        let fields = [
+            ("Content-Type", page.kind),
+            ("X-Content-Type-Options", "nosniff"),
+        ];
+        for (name, value) in fields {
+            if let Ok(field) = Header::from_bytes(name, value) {
+                response = response.with_header(field);
+            }
         }
-        // The asker going away meanwhile is no news.
+        // The gate may have given up on this request meanwhile.
         let _ = request.respond(response);
     }
+    log::error!("status pages: HTTP server ended: accept failed");
 }

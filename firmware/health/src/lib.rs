@@ -1,28 +1,27 @@
 //! Port 9000 for health checkers on both links, and a status page for the LAN on port 9001.
 //!
 //! Owns both ports. Takes in HTTP requests of any shape from the open internet; gives out tiny
-//! answers. A [`gate`] in front bounds what a stranger can cost (connections, bytes, seconds);
-//! behind it `tiny_http` speaks HTTP, and [`pages`] turns the state files into text.
+//! answers. A [`gate`] for each port bounds what a stranger can cost (connections, bytes, seconds)
+//! and answers port 9000 itself; one thread, the [`driver`], serves both. Behind port 9001
+//! `tiny_http` serves what [`pages`] makes of the state files, few requests at a time.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
 mod backend;
+mod driver;
+mod errands;
 mod gate;
 mod head;
 mod pages;
+mod reply;
+mod request;
 
-use std::{
-    convert::Infallible,
-    io,
-    net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
-    rc::Rc,
-};
+use std::{panic, thread};
 
-use failberry_service::{Service, ServiceResult, block_on, drop_to};
+use failberry_service::{Service, ServiceResult, drop_to};
 use failberry_state::{StateFile, directory};
-use smol::LocalExecutor;
 
-use crate::{backend::Backend, gate::Gate, pages::Site};
+use crate::driver::{Driver, listen};
 
 /// Asked by health checkers over both links; Route 53's checks are set up for it.
 pub const PUBLIC_PORT: u16 = 9000;
@@ -33,27 +32,29 @@ pub const LAN_PORT: u16 = 9001;
 /// Answers until the process ends.
 ///
 /// # Errors
-/// A port or socket that cannot be had, or privileges that cannot be dropped.
+/// A port that cannot be had, or privileges that cannot be dropped.
 pub fn run() -> ServiceResult {
     drop_to(Service::Health, &[])?;
-    let home = directory(Service::Health);
-    let gate = Rc::new(Gate::new(StateFile::new()));
-    let executor = LocalExecutor::new();
-    for (port, site) in [(PUBLIC_PORT, Site::Public), (LAN_PORT, Site::Lan)] {
-        let backend = Backend::start(&home.join(format!("{port}.sock")), site)?;
-        let listener = smol::Async::new(listen(port)?)?;
-        executor
-            .spawn(Rc::clone(&gate).serve(listener, backend))
-            .detach();
-    }
-    gate.publish();
+    outlive_other_threads();
+    let (public, lan) = (listen(PUBLIC_PORT)?, listen(LAN_PORT)?);
+    let path = directory(Service::Health).join(format!("{LAN_PORT}.sock"));
+    let mut driver = Driver::new(public, lan, path, pages::page, StateFile::new())?;
     log::info!("answering on port {PUBLIC_PORT}, status for the LAN on port {LAN_PORT}");
-    block_on(executor.run(std::future::pending::<ServiceResult>()))
-        .map(|never: Infallible| match never {})
+    Ok(driver.run()?)
 }
 
-/// Both families where the kernel has IPv6, IPv4 alone where not.
-fn listen(port: u16) -> io::Result<TcpListener> {
-    TcpListener::bind(SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)))
-        .or_else(|_| TcpListener::bind(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))))
+/// Makes a panic end this process only where this thread, which answers port 9000, panics.
+///
+/// A panic aborts the process. On any other thread, which are those of the pages' server, it ends
+/// in a hook that never returns instead: the thread stops where it is, and the driver starts
+/// another server once a request has been left without an answer.
+fn outlive_other_threads() {
+    let own = thread::current().id();
+    let report = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        report(info);
+        while thread::current().id() != own {
+            thread::park();
+        }
+    }));
 }

@@ -16,6 +16,7 @@
 // A `World` in hand says that the namespaces stand, used or not.
 #![allow(clippy::unused_self, clippy::needless_pass_by_value)]
 
+mod flows;
 mod harness;
 
 use std::{fs, net::Ipv4Addr};
@@ -41,8 +42,12 @@ fn main() {
             std::process::exit(1);
         }
         Some("connect") => harness::connect(&words[2], &words[3]),
+        Some("bound") => harness::bound(&words[2], &words[3]),
         Some("listen") => harness::listen(&words[2]),
         Some("garbage") => harness::garbage(),
+        Some(role) if role.contains('-') && !role.starts_with('-') => {
+            harness::flow::run(role, &words[2..]);
+        }
         _ => {}
     }
     let missing = harness::missing();
@@ -58,7 +63,7 @@ fn main() {
 }
 
 fn scenario(report: &mut Report) {
-    let world = World::new();
+    let mut world = World::new();
     let filter = firewall::ruleset(&config().firewall, config().update_port);
     // Some kernels have no packet filter at all; what leans on it is then told as skipped.
     let guarded = firewall::apply(&firewall::Ruleset {
@@ -99,6 +104,12 @@ fn scenario(report: &mut Report) {
         println!("skipped: carrier link: this kernel has no nf_tables");
     }
     cable(report, &world, &mut service, leased);
+    if guarded {
+        service = flows::scene(report, &mut world, service);
+    } else {
+        println!("skipped: flows through a change of address: this kernel has no nf_tables");
+    }
+    let leased = world.wait(|state| state.lan.is_some()).lan.unwrap().address;
     restart(report, &world, service, leased);
     fixed(report, &world);
     if guarded && nft {
@@ -221,6 +232,8 @@ fn carrier(report: &mut Report, world: &World, leased: Ipv4Addr) {
     );
     drop(closed);
 
+    bound(report, world, leased);
+
     let mut far = world.listen("carrier", &format!("{INTERNET}:80"));
     report.check(
         "a LAN host gets out by the carrier link",
@@ -252,6 +265,27 @@ fn carrier(report: &mut Report, world: &World, leased: Ipv4Addr) {
     report.check("the wire takes over", state.lan.is_some());
     let addresses = output("ip", &["-4", "-o", "addr", "show", "dev", "ppp0"]);
     report.equal("no address is left", addresses.as_str(), "");
+}
+
+/// A socket bound to a link uses that one, whatever the default route is; it needs no capability.
+fn bound(report: &mut Report, world: &World, leased: Ipv4Addr) {
+    let mut elsewhere = world.listen("router", &format!("{ELSEWHERE}:80"));
+    report.check(
+        "bound to the wire it goes by the wire while the default is ppp0",
+        world.reaches_by("wire", &format!("{ELSEWHERE}:80")),
+    );
+    report.equal("from our address there", elsewhere.peer(), leased);
+    drop(elsewhere);
+    let mut far = world.listen("carrier", &format!("{INTERNET}:80"));
+    report.check(
+        "bound to the carrier link it goes by that",
+        world.reaches_by("carrier", &format!("{INTERNET}:80")),
+    );
+    report.equal("from our address at it", far.peer(), OURS_AT_CARRIER);
+    report.check(
+        "bound to the wire it does not reach the carrier's side",
+        !world.reaches_by("wire", &format!("{INTERNET}:80")),
+    );
 }
 
 fn cable(report: &mut Report, world: &World, service: &mut Running, leased: Ipv4Addr) {
@@ -408,7 +442,7 @@ fn config() -> NetworkConfig {
 
 impl World {
     /// Word from `uplink` that its link is open, with this address.
-    fn carrier_is_up(&self, local: Ipv4Addr) {
+    pub(crate) fn carrier_is_up(&self, local: Ipv4Addr) {
         let link = Link {
             interface: "ppp0".into(),
             local,

@@ -14,22 +14,25 @@ mod config;
 #[cfg(feature = "http")]
 pub mod http;
 mod limits;
+mod link;
 mod logger;
 mod names;
 pub mod orders;
+pub mod pace;
 mod privileges;
 mod request;
 
-pub use alive::{HEARTBEAT, block_on};
+pub use alive::{HEARTBEAT, Heartbeat, block_on};
 pub use config::{ConfigError, read_config, write_config};
 pub use failberry_state::Service;
 pub use limits::confine;
+pub use link::{Bearer, Link, LinkPolicy, Links, LookUpError};
 pub use logger::{init as init_log, parse_line};
 pub use names::look_up;
 pub use privileges::{Capability, PrivilegeError, drop_to};
 pub use request::{
     ATTENDED, ATTENDED_FOR, MAX_MESSAGE, REQUESTS, Reply, Request, RequestError, SlotsOrder,
-    UPDATE_WRITING, ask, ask_under,
+    UPDATE_WRITING, UPDATE_WRITING_FOR, ask, ask_under,
 };
 
 /// How a service ends when it cannot go on: told to the log, then restarted by the supervisor.

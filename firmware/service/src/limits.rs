@@ -5,8 +5,14 @@ use std::fs;
 use failberry_state::Service;
 use nix::sys::resource::{Resource, rlim_t, setrlimit};
 
-/// Threads and processes of one user. The largest service has about twenty.
+/// Threads and processes of one user. Reaching it must stay impossible where that is a panic:
+/// `health` has seven threads, 25 where its pages' server has hung as often as it is restarted; the
+/// pool behind `smol::unblock`, which the others use, goes on with what it has.
 const PROCESSES: rlim_t = 64;
+
+/// Open files, which is also what the kernel starts PID 1 with. `health` keeps its connections so
+/// far below that others always get one.
+const FILES: rlim_t = 1024;
 
 /// Address space of a service that strangers or servers speak to, in bytes. Thread stacks are
 /// 2 MiB of it each, touched or not; what is really used is two orders less.
@@ -57,6 +63,7 @@ pub fn confine(service: Service) -> Vec<String> {
     if limits.bounded {
         bound("processes", Resource::RLIMIT_NPROC, PROCESSES);
         bound("memory", Resource::RLIMIT_AS, ADDRESS_SPACE);
+        bound("open files", Resource::RLIMIT_NOFILE, FILES);
     }
     // Secrets are in there, and nobody reads it.
     bound("core file", Resource::RLIMIT_CORE, 0);

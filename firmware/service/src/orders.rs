@@ -1,10 +1,11 @@
-//! Orders to the dialler: one JSON order a connection, one JSON reply, on a socket of `uplink`'s.
+//! Orders to a service: one JSON order a connection, one JSON reply, on a socket of the service's.
 //!
 //! Takes in orders of the console and of root, as the kernel tells who asks; gives out one at a
-//! time. Bytes and seconds are bounded, and nothing here keeps the dialler's loop from turning.
+//! time. Bytes and seconds are bounded, and nothing here keeps the service's loop from turning.
 
 use std::{
     fs, io,
+    marker::PhantomData,
     os::unix::{
         fs::PermissionsExt,
         net::{UnixListener, UnixStream},
@@ -15,7 +16,7 @@ use std::{
 
 use failberry_state::{RUN, Service};
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use smol::{
     Async, Timer,
     future::FutureExt,
@@ -24,6 +25,15 @@ use smol::{
 
 /// Where the dialler listens, below the root of all run-time state.
 pub const ORDERS: &str = "uplink/orders";
+
+/// Where `update` listens, below the root of all run-time state.
+pub const UPDATE_ORDERS: &str = "update/orders";
+
+/// Orders that one service takes.
+pub trait Ordered: Serialize + DeserializeOwned {
+    /// Where it listens, below the root of all run-time state.
+    const SOCKET: &'static str;
+}
 
 /// Longest order in bytes: an AT command has at most 128 characters.
 const ORDER_MAX: usize = 1024;
@@ -54,6 +64,22 @@ pub enum Order {
     },
 }
 
+impl Ordered for Order {
+    const SOCKET: &'static str = ORDERS;
+}
+
+/// What `update` can be ordered to do by a person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum UpdateOrder {
+    /// Look for a newer version at `update.url` at once.
+    Check,
+}
+
+impl Ordered for UpdateOrder {
+    const SOCKET: &'static str = UPDATE_ORDERS;
+}
+
 /// What came of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -65,7 +91,7 @@ pub enum OrderReply {
         /// In words.
         why: String,
     },
-    /// What the stick said, its final result last.
+    /// What the stick said, its final result last, or what was found.
     Answer {
         /// Line by line.
         lines: Vec<String>,
@@ -76,7 +102,7 @@ pub enum OrderReply {
 #[derive(Debug, thiserror::Error)]
 pub enum OrderError {
     /// The socket's.
-    #[error("giving an order to the dialler at {path}: {source}")]
+    #[error("giving an order at {path}: {source}")]
     Io {
         /// The socket.
         path: PathBuf,
@@ -84,7 +110,7 @@ pub enum OrderError {
         source: io::Error,
     },
     /// Something that is no reply.
-    #[error("expected a reply of the dialler at {path}, got {got:?}: {source}")]
+    #[error("expected a reply to an order at {path}, got {got:?}: {source}")]
     Format {
         /// The socket.
         path: PathBuf,
@@ -95,12 +121,12 @@ pub enum OrderError {
     },
 }
 
-/// Gives the dialler an order and waits for what came of it, for as long as the caller waits for
-/// the future: some AT commands take minutes.
+/// Gives an order and waits for what came of it, for as long as the caller waits for the future:
+/// some AT commands take minutes.
 ///
 /// # Errors
 /// The socket's, or a reply that is none.
-pub async fn give(order: &Order) -> Result<OrderReply, OrderError> {
+pub async fn give<O: Ordered>(order: &O) -> Result<OrderReply, OrderError> {
     give_under(Path::new(RUN), order).await
 }
 
@@ -108,8 +134,8 @@ pub async fn give(order: &Order) -> Result<OrderReply, OrderError> {
 ///
 /// # Errors
 /// As [`give`].
-pub async fn give_under(root: &Path, order: &Order) -> Result<OrderReply, OrderError> {
-    let path = root.join(ORDERS);
+pub async fn give_under<O: Ordered>(root: &Path, order: &O) -> Result<OrderReply, OrderError> {
+    let path = root.join(O::SOCKET);
     let text = exchange(&path, order)
         .await
         .map_err(|source| OrderError::Io {
@@ -123,7 +149,7 @@ pub async fn give_under(root: &Path, order: &Order) -> Result<OrderReply, OrderE
     })
 }
 
-async fn exchange(path: &Path, order: &Order) -> io::Result<String> {
+async fn exchange(path: &Path, order: &impl Serialize) -> io::Result<String> {
     let mut line = serde_json::to_vec(order)?;
     line.push(b'\n');
     let mut stream = Async::<UnixStream>::connect(path).await?;
@@ -134,9 +160,10 @@ async fn exchange(path: &Path, order: &Order) -> io::Result<String> {
 }
 
 /// The open socket. The rest of the askers wait in the kernel's queue.
-pub struct Orders {
+pub struct Orders<O = Order> {
     listener: Async<UnixListener>,
     asking: Option<Asking>,
+    taken: PhantomData<fn() -> O>,
 }
 
 /// Who has connected and not said all.
@@ -147,13 +174,13 @@ struct Asking {
 }
 
 /// An order that came, with whom to answer.
-pub struct Given {
+pub struct Given<O = Order> {
     /// What is to be done.
-    pub order: Order,
+    pub order: O,
     stream: Async<UnixStream>,
 }
 
-impl Given {
+impl<O> Given<O> {
     /// Tells what came of it.
     pub fn answer(self, reply: &OrderReply) {
         answer(&self.stream, reply);
@@ -173,13 +200,13 @@ fn answer(stream: &Async<UnixStream>, reply: &OrderReply) {
     let _ = io::Write::write_all(&mut stream.get_ref(), &line);
 }
 
-impl Orders {
+impl<O: Ordered> Orders<O> {
     /// Listens below `root`, replacing what an earlier run left there.
     ///
     /// # Errors
     /// The file system's.
     pub fn listen(root: &Path) -> io::Result<Self> {
-        let path = root.join(ORDERS);
+        let path = root.join(O::SOCKET);
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
@@ -190,11 +217,12 @@ impl Orders {
         Ok(Self {
             listener,
             asking: None,
+            taken: PhantomData,
         })
     }
 
     /// The next order. Let go of and asked again, it goes on where it was.
-    pub async fn next(&mut self) -> Given {
+    pub async fn next(&mut self) -> Given<O> {
         loop {
             if self.asking.is_none() {
                 match self.listener.accept().await {
@@ -240,7 +268,7 @@ fn may_order(stream: &Async<UnixStream>) -> bool {
 
 impl Asking {
     /// Reads up to the end of the line.
-    async fn read(&mut self) -> Result<Order, String> {
+    async fn read<O: Ordered>(&mut self) -> Result<O, String> {
         let Self { stream, text, late } = self;
         let heard = async {
             let mut buffer = [0; 256];
@@ -381,6 +409,23 @@ mod tests {
             assert_eq!(got.unwrap(), OrderReply::Accepted);
             drop(silent);
         });
+    }
+
+    #[test]
+    fn each_service_has_its_own_orders() {
+        if !is_root() {
+            return;
+        }
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir(root.path().join("update")).unwrap();
+        let mut orders = Orders::<UpdateOrder>::listen(root.path()).unwrap();
+        let reply = OrderReply::Answer {
+            lines: vec!["nothing newer".into()],
+        };
+        let (got, ()) = smol::block_on(zip(give_under(root.path(), &UpdateOrder::Check), async {
+            orders.next().await.answer(&reply);
+        }));
+        assert_eq!(got.unwrap(), reply);
     }
 
     #[test]

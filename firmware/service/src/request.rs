@@ -1,6 +1,7 @@
 //! Asking PID 1 for something: one JSON request a connection, one JSON reply.
 
 use std::{
+    fmt,
     io::{self, BufRead, BufReader, Read, Write},
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
@@ -13,8 +14,13 @@ use serde::{Deserialize, Serialize};
 /// Where PID 1 listens, below the root of all run-time state.
 pub const REQUESTS: &str = "supervisor/requests";
 
-/// File that exists while an update is being written, below the same root.
+/// File that exists while an update is being written, below the same root. `update` touches it
+/// with progress, at most once a minute.
 pub const UPDATE_WRITING: &str = "update/writing";
+
+/// From the last touch of [`UPDATE_WRITING`] to when it counts no longer. What makes no progress for
+/// as long is stuck, and must not keep the box from restarting: half an update is never started.
+pub const UPDATE_WRITING_FOR: Duration = Duration::from_secs(600);
 
 /// File that exists while somebody is logged in at the console, below the same root. The console
 /// makes it, touches it with the keys that are pressed (once a minute is enough) and removes it.
@@ -56,6 +62,21 @@ pub enum Request {
     RevertConfig,
 }
 
+/// What is asked for, as a log line has it behind "asks for".
+impl fmt::Display for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Reboot { reason } => write!(f, "a reboot ({reason})"),
+            Self::Restart { service, reason } => {
+                write!(f, "a restart of {} ({reason})", service.name())
+            }
+            Self::Slots(order) => write!(f, "an order to the boot loader, to {order}"),
+            Self::FactoryReset => f.write_str("a factory reset"),
+            Self::RevertConfig => f.write_str("the settings before"),
+        }
+    }
+}
+
 /// What the boot loader is to do from the next boot on. Root may order all of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -79,6 +100,18 @@ pub enum SlotsOrder {
         /// The slot.
         slot: Slot,
     },
+}
+
+/// The order as an infinitive: "try slot b (3 boots)".
+impl fmt::Display for SlotsOrder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Try { slot, tries } => write!(f, "try slot {slot} ({tries} boots)"),
+            Self::Confirm => f.write_str("confirm the slot that runs"),
+            Self::GiveUp { reason } => write!(f, "give up the slot that runs ({reason})"),
+            Self::Choose { slot } => write!(f, "choose slot {slot}"),
+        }
+    }
 }
 
 /// What became of it.
@@ -179,6 +212,36 @@ mod tests {
             "{\"reboot\":{\"reason\":\"the stick is dead\"}}\n"
         );
         reply
+    }
+
+    #[test]
+    fn requests_read_as_words_in_a_log_line() {
+        let reason = || "the stick is dead".to_owned();
+        let (slot, tries, service) = (Slot::B, 3, Service::Uplink);
+        for (request, words) in [
+            (
+                Request::Reboot { reason: reason() },
+                "a reboot (the stick is dead)",
+            ),
+            (
+                Request::Restart {
+                    service,
+                    reason: reason(),
+                },
+                "a restart of uplink (the stick is dead)",
+            ),
+            (
+                Request::Slots(SlotsOrder::Try { slot, tries }),
+                "an order to the boot loader, to try slot b (3 boots)",
+            ),
+            (
+                Request::Slots(SlotsOrder::GiveUp { reason: reason() }),
+                "an order to the boot loader, to give up the slot that runs (the stick is dead)",
+            ),
+            (Request::FactoryReset, "a factory reset"),
+        ] {
+            assert_eq!(request.to_string(), words);
+        }
     }
 
     #[test]

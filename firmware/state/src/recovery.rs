@@ -1,5 +1,7 @@
 //! What was done about failures of the carrier link; a part of what `uplink` tells.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::BootMillis;
@@ -12,8 +14,9 @@ pub struct Recovery {
     pub redials: u32,
     /// Sticks told to restart (`AT+CFUN=1,1`).
     pub resets: u32,
-    /// Times the sockets were without power.
-    pub power_cuts: u32,
+    /// Times the USB sockets were without power for some seconds.
+    #[serde(alias = "power_cuts")]
+    pub usb_power_cycles: u32,
     /// Reboots asked for.
     pub reboots: u32,
     /// CD-ROMs ejected.
@@ -56,12 +59,26 @@ pub enum RecoveryRung {
     Redial,
     /// The stick's restart.
     Reset,
-    /// The sockets without power for seconds.
-    PowerCut,
+    /// The USB sockets without power for seconds. The card may remember it by its old name.
+    #[serde(alias = "power-cut")]
+    UsbPowerCycle,
     /// The board's restart.
     Reboot,
     /// The stick's CD-ROM ejected.
     Eject,
+}
+
+/// What was done, as pages show it.
+impl fmt::Display for RecoveryRung {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Redial => "dialled again",
+            Self::Reset => "restarted the stick",
+            Self::UsbPowerCycle => "cycled the USB power",
+            Self::Reboot => "asked for a reboot",
+            Self::Eject => "ejected the CD-ROM",
+        })
+    }
 }
 
 /// A step of an earlier life, or of this one before the service was started anew.
@@ -71,4 +88,23 @@ pub struct PastStep {
     pub boot: u32,
     /// What was done; its time is that of its own boot.
     pub step: RecoveryStep,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_earlier_versions_are_read() {
+        let old = r#"[{"boot":4,"step":{"at":700,"rung":"power-cut","reason":"x","times":2}}]"#;
+        let steps: Vec<PastStep> = serde_json::from_str(old).unwrap();
+        assert_eq!(steps[0].step.rung, RecoveryRung::UsbPowerCycle);
+        let new = serde_json::to_string(&steps).unwrap();
+        assert!(new.contains("\"usb-power-cycle\""), "{new}");
+
+        let recovery: Recovery = serde_json::from_str(r#"{"power_cuts":3}"#).unwrap();
+        assert_eq!(recovery.usb_power_cycles, 3);
+        let new = serde_json::to_string(&recovery).unwrap();
+        assert!(new.contains("\"usb_power_cycles\":3"), "{new}");
+    }
 }

@@ -1,6 +1,6 @@
 //! The contents of the state files. Times are milliseconds since boot.
 
-use std::net::Ipv4Addr;
+use std::{fmt, net::Ipv4Addr};
 
 use serde::{Deserialize, Serialize};
 
@@ -65,6 +65,23 @@ pub enum UplinkPhase {
     Recovering,
     /// Only a person can help: wrong PIN, PUK, no SIM, no configuration.
     Blocked,
+}
+
+/// In words, as pages show it.
+impl fmt::Display for UplinkPhase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoStick => "no stick",
+            Self::Opening => "opening the stick's port",
+            Self::Registering => "looking for the network",
+            Self::Dialling => "dialling",
+            Self::Negotiating => "negotiating",
+            Self::Up => "up",
+            Self::BackingOff => "waiting to dial again",
+            Self::Recovering => "reviving the stick",
+            Self::Blocked => "blocked, needs a person",
+        })
+    }
 }
 
 /// The stick in use.
@@ -259,4 +276,35 @@ owned_by! {
     ConsoleState => Console,
     SlotsState => Slots,
     SupervisorState => Supervisor,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn phases_read_as_words_and_not_as_names_in_the_source() {
+        use UplinkPhase::{
+            BackingOff, Blocked, Dialling, Negotiating, NoStick, Opening, Recovering, Registering,
+            Up,
+        };
+        for phase in [
+            NoStick,
+            Opening,
+            Registering,
+            Dialling,
+            Negotiating,
+            Up,
+            BackingOff,
+            Recovering,
+            Blocked,
+        ] {
+            let words = phase.to_string();
+            assert!(
+                words.starts_with(char::is_lowercase) && !words.contains("  "),
+                "{phase:?}: {words}"
+            );
+        }
+        assert_eq!(BackingOff.to_string(), "waiting to dial again");
+    }
 }

@@ -131,7 +131,7 @@ fn end(ending: Ending) -> ! {
     };
     loop {
         let Err(error) = reboot(mode);
-        log::error!("cannot {ending:?}: {error}");
+        log::error!("cannot {ending}: {error}; trying again");
         thread::sleep(LAST_WORDS);
     }
 }

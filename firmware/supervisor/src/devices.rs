@@ -16,12 +16,13 @@ use crate::cmdline::Cmdline;
 /// Where the kernel makes them.
 pub(crate) const DEV: &str = "/dev";
 
-/// How the serial ports of sticks are called.
-const SERIAL: &str = "ttyUSB";
+/// How the serial ports of sticks are called: those of usb-serial and those of `cdc_acm`.
+const SERIAL: [&str; 2] = ["ttyUSB", "ttyACM"];
 
 /// Patterns of names below /dev, a `*` for one part or the rest of one, and their owners.
-const OWNERS: [(&str, Service); 3] = [
+const OWNERS: [(&str, Service); 4] = [
     ("ttyUSB*", Service::Uplink),
+    ("ttyACM*", Service::Uplink),
     ("ppp", Service::Uplink),
     ("bus/usb/*/*", Service::Uplink),
 ];
@@ -66,7 +67,7 @@ impl Owners {
             // Unplugged again already.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => log::warn!("cannot give /dev/{name} to {}: {error}", service.name()),
-            Ok(()) if name.starts_with(SERIAL) => close_quickly(dev.join(name)),
+            Ok(()) if is_serial(name) => close_quickly(dev.join(name)),
             Ok(()) => {}
         }
     }
@@ -113,6 +114,11 @@ fn matches(pattern: &str, name: &str) -> bool {
             _ => return false,
         }
     }
+}
+
+/// Whether a device is a serial port of a stick.
+fn is_serial(name: &str) -> bool {
+    SERIAL.iter().any(|prefix| name.starts_with(prefix))
 }
 
 fn is_plain(rest: &str) -> bool {
@@ -162,7 +168,11 @@ mod tests {
             ("ttyUSB12", Some(Service::Uplink)),
             ("ppp", Some(Service::Uplink)),
             ("bus/usb/001/004", Some(Service::Uplink)),
+            ("ttyACM0", Some(Service::Uplink)),
+            ("ttyACM31", Some(Service::Uplink)),
             ("ttyUSB", None),
+            ("ttyACM", None),
+            ("ttyACM0/x", None),
             ("ttyAMA0", None),
             ("ppp0", None),
             ("bus/usb/001", None),
@@ -173,6 +183,18 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(owners.owner(name), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn ports_of_both_kinds_are_serial() {
+        for (name, expected) in [
+            ("ttyUSB0", true),
+            ("ttyACM12", true),
+            ("ttyAMA0", false),
+            ("ppp", false),
+        ] {
+            assert_eq!(is_serial(name), expected, "{name}");
         }
     }
 
@@ -221,14 +243,14 @@ mod tests {
         let dev = tempfile::tempdir().unwrap();
         let path = |name: &str| dev.path().join(name);
         fs::create_dir_all(path("bus/usb/001")).unwrap();
-        for name in ["ttyUSB0", "ppp", "bus/usb/001/003", "kmsg"] {
+        for name in ["ttyUSB0", "ttyACM0", "ppp", "bus/usb/001/003", "kmsg"] {
             fs::write(path(name), "").unwrap();
         }
         symlink(path("kmsg"), path("ttyUSB1")).unwrap();
         let owners = Owners::default();
         owners.hand_over_all(dev.path());
         let uid = |name: &str| fs::symlink_metadata(path(name)).unwrap().uid();
-        for name in ["ttyUSB0", "ppp", "bus/usb/001/003", "ttyUSB1"] {
+        for name in ["ttyUSB0", "ttyACM0", "ppp", "bus/usb/001/003", "ttyUSB1"] {
             assert_eq!(uid(name), Service::Uplink.uid(), "{name}");
         }
         for name in ["kmsg", "bus/usb/001"] {

@@ -5,6 +5,8 @@
 
 mod heartbeat;
 
+use std::fmt;
+
 use failberry_state::{BootMillis, Service, ServiceState};
 use log::Level;
 
@@ -36,6 +38,15 @@ pub enum Ending {
     Reboot,
     /// Switch off.
     PowerOff,
+}
+
+impl fmt::Display for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Reboot => "reboot",
+            Self::PowerOff => "power off",
+        })
+    }
 }
 
 /// What happened.

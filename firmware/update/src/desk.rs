@@ -1,7 +1,7 @@
 //! Where updates arrive, from a laptop or from a server: what the box knows, decides and orders.
 
 use std::{
-    fs::{self, File},
+    fs::File,
     io::{self, Read, Seek, SeekFrom},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -17,6 +17,7 @@ use failberry_state::{
 use crate::{
     Header, Version, install,
     machine::Machine,
+    mark::WritingMark,
     push::Taker,
     record::{Memory, Outcome, Record, Start},
     trial::{Before, DEADLINE, Trial},
@@ -40,9 +41,24 @@ struct Known {
     record: Option<Record>,
     file: StateFile<UpdateState>,
     state: UpdateState,
+    /// The last error is that of a look.
+    look_failed: bool,
 }
 
 impl Known {
+    /// Whether the other slot may be written, or why not.
+    fn free(&self) -> Result<(), String> {
+        match &self.state.phase {
+            UpdatePhase::Idle | UpdatePhase::Written { .. } => Ok(()),
+            UpdatePhase::OnTrial { version } => Err(format!(
+                "version {version} is on trial; try again in two minutes"
+            )),
+            UpdatePhase::Writing { version, .. } => {
+                Err(format!("version {version} is being written"))
+            }
+        }
+    }
+
     fn tell(&mut self, phase: UpdatePhase) {
         self.state.phase = phase;
         self.publish();
@@ -76,7 +92,7 @@ impl Desk {
     ) -> (Arc<Self>, Start) {
         let mut state = UpdateState::default();
         // Left by one that ended while it wrote, it would forbid restarts for ever.
-        drop(Writing(writing()));
+        WritingMark::clear(writing());
         let mut record = memory.record().unwrap_or_else(|error| {
             state.last_error = Some(format!("what the card remembers of updates: {error}"));
             None
@@ -123,6 +139,7 @@ impl Desk {
                 record,
                 file: StateFile::new(),
                 state,
+                look_failed: false,
             }),
         };
         let version = desk.running().to_string();
@@ -170,8 +187,22 @@ impl Desk {
     pub(crate) fn failed(&self, error: &str) {
         log::warn!("{error}");
         let mut known = self.known();
+        known.look_failed = false;
         known.state.last_error = Some(error.to_owned());
         known.publish();
+    }
+
+    /// Records how a look at the server ended. A later good one takes the trouble back.
+    pub(crate) fn look_ended(&self, trouble: Option<&str>) {
+        if let Some(trouble) = trouble {
+            self.failed(trouble);
+        }
+        let mut known = self.known();
+        if trouble.is_none() && known.look_failed {
+            known.state.last_error = None;
+            known.publish();
+        }
+        known.look_failed = trouble.is_some();
     }
 
     /// The image on trial is good, for ever.
@@ -232,6 +263,18 @@ impl Desk {
         self.known().state.phase != UpdatePhase::Idle
     }
 
+    /// Claims the free slot for `version`: pushes and the pull run beside one another.
+    fn claim(&self, header: &Header) -> Result<(), String> {
+        let mut known = self.known();
+        known.free()?;
+        known.tell(UpdatePhase::Writing {
+            version: header.version.to_string(),
+            done: 0,
+            of: header.payload,
+        });
+        Ok(())
+    }
+
     fn slot(&self) -> Result<(Slot, &Path), String> {
         match &self.machine.slots {
             Some((running, device)) => Ok((running.other(), device)),
@@ -247,7 +290,7 @@ impl Desk {
     ) -> Result<(), String> {
         let (slot, device) = self.slot()?;
         let mut disk = open(device)?;
-        let _guard = Writing::begin()?;
+        let mut mark = WritingMark::set(writing())?;
         let version = header.version.to_string();
         let tell = |done| {
             self.known().tell(UpdatePhase::Writing {
@@ -256,9 +299,9 @@ impl Desk {
                 of: header.payload,
             });
         };
-        tell(0);
         let mut next = TELL_EVERY;
         let mut progress = |bytes| {
+            mark.progress();
             if bytes >= next {
                 next = bytes + TELL_EVERY;
                 tell(bytes);
@@ -325,17 +368,7 @@ impl Taker for Desk {
 
     fn admit(&self, header: &Header, allow_downgrade: bool) -> Result<(Slot, Version), String> {
         let (slot, device) = self.slot()?;
-        match &self.known().state.phase {
-            UpdatePhase::Idle | UpdatePhase::Written { .. } => {}
-            UpdatePhase::OnTrial { version } => {
-                return Err(format!(
-                    "version {version} is on trial; try again in two minutes"
-                ));
-            }
-            UpdatePhase::Writing { version, .. } => {
-                return Err(format!("version {version} is being written"));
-            }
-        }
+        self.known().free()?;
         let room = open(device)?
             .seek(SeekFrom::End(0))
             .map_err(|error| format!("{}: {error}", device.display()))?;
@@ -352,6 +385,7 @@ impl Taker for Desk {
         image: &mut dyn Read,
         done: &mut dyn FnMut(u64) -> io::Result<()>,
     ) -> Result<(), String> {
+        self.claim(header)?;
         let version = header.version.to_string();
         log::warn!("writing version {version}, {} bytes", header.payload);
         let written = self.write(header, image, done);
@@ -365,6 +399,7 @@ impl Taker for Desk {
             Err(error) => {
                 let error = format!("update to {version} is not installed: {error}");
                 log::warn!("{error}");
+                known.look_failed = false;
                 known.state.last_error = Some(error);
                 known.tell(UpdatePhase::Idle);
             }
@@ -383,26 +418,4 @@ fn open(device: &Path) -> Result<File, String> {
 
 fn writing() -> PathBuf {
     Path::new(RUN).join(UPDATE_WRITING)
-}
-
-/// While it lives, PID 1 lets no service restart the box.
-struct Writing(PathBuf);
-
-impl Writing {
-    fn begin() -> Result<Self, String> {
-        let path = writing();
-        File::create(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Writing {
-    fn drop(&mut self) {
-        match fs::remove_file(&self.0) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                log::warn!("{}: {error}", self.0.display());
-            }
-            _ => {}
-        }
-    }
 }

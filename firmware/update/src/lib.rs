@@ -10,6 +10,7 @@ mod bundle;
 mod desk;
 mod install;
 mod machine;
+mod mark;
 mod pull;
 pub mod push;
 mod record;

@@ -2,9 +2,9 @@
 
 use std::{
     io,
-    net::{Ipv4Addr, TcpListener, TcpStream},
+    net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream},
     path::Path,
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -19,7 +19,7 @@ use crate::{
     desk::{Desk, order},
     machine::Machine,
     pull,
-    push::serve,
+    push::{Bounds, Door, Id, handshake},
     record::{Memory, Start},
     tls,
     trial::{Seen, Verdict},
@@ -150,7 +150,7 @@ fn seen(desk: &Desk) -> Seen {
     }
 }
 
-/// Takes pushes, one after another.
+/// Takes pushes: several handshakes at once, and one writer.
 async fn listen(desk: &Arc<Desk>, config: &Update, memory: &Memory) -> ServiceResult {
     if config.keys.is_empty() {
         log::info!("no update.keys in failberrypi.toml, so no update is taken");
@@ -176,38 +176,79 @@ async fn listen(desk: &Arc<Desk>, config: &Update, memory: &Memory) -> ServiceRe
         own.public()
     );
     desk.listens(own.public());
+    let door = Arc::new(Mutex::new(Door::new()));
     loop {
-        // The others wait in the kernel's queue; nobody holds this up for more than seconds
-        // without a key.
         let accepted = listener.accept().await;
         let (socket, from) = match accepted.and_then(|(it, from)| Ok((it.into_inner()?, from))) {
             Ok(accepted) => accepted,
-            // Somebody who was gone at once, or descriptors that somebody has to give back first.
+            // One that was gone at once, or descriptors that have to be given back first.
             Err(error) => {
                 log::warn!("port {}: {error}", config.port);
                 Timer::after(AGAIN).await;
                 continue;
             }
         };
-        let (desk, tls) = (desk.clone(), tls.clone());
-        let served = smol::unblock(move || take(socket, &tls, &desk)).await;
-        if let Err(error) = served {
-            log::warn!("{from} pushed no update: {error}");
+        match admit(&door, from, &socket) {
+            Ok(id) => {
+                let (desk, tls, door) = (desk.clone(), tls.clone(), door.clone());
+                smol::unblock(move || answer((id, from), socket, &tls, &desk, &door)).detach();
+            }
+            Err(error) => log::warn!("a connection from {from}: {error}"),
         }
     }
 }
 
-fn take(socket: TcpStream, tls: &Arc<ServerConfig>, desk: &Desk) -> Result<(), String> {
-    socket
-        .set_nonblocking(false)
-        .map_err(|error| error.to_string())?;
-    let (header, wish) = serve(socket, tls, desk)?;
-    if wish.restart {
+/// The connections to the port; the handles of those that have proven no key yet.
+type Connections = Mutex<Door<TcpStream>>;
+
+fn lock(door: &Connections) -> MutexGuard<'_, Door<TcpStream>> {
+    door.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn admit(door: &Connections, from: SocketAddr, socket: &TcpStream) -> io::Result<Id> {
+    socket.set_nonblocking(false)?;
+    let handle = socket.try_clone()?;
+    let (id, evicted) = lock(door).admit(from.ip(), handle);
+    if let Some(evicted) = evicted {
+        // Its thread wakes up and ends. One that is closed already is no loss.
+        let _ = evicted.shutdown(Shutdown::Both);
+    }
+    Ok(id)
+}
+
+/// Proves keys with one connection, several of them at once; takes its push.
+fn answer(
+    (id, from): (Id, SocketAddr),
+    socket: TcpStream,
+    tls: &Arc<ServerConfig>,
+    desk: &Desk,
+    door: &Connections,
+) {
+    let proven = match handshake(socket, tls, Bounds::default()) {
+        Ok(proven) => proven,
+        Err(error) => {
+            lock(door).forget(id);
+            // Any host on the LAN can cause this.
+            log::info!("{from} has proven no key: {error}");
+            return;
+        }
+    };
+    if !lock(door).prove(id) {
+        log::warn!("{from} is closed: too many pushes at once");
+        return;
+    }
+    let taken = proven.serve(desk).and_then(|(header, wish)| {
+        if !wish.restart {
+            return Ok(());
+        }
         order(&Request::Reboot {
             reason: format!("to try version {}", header.version),
-        })?;
+        })
+    });
+    lock(door).leave();
+    if let Err(error) = taken {
+        log::warn!("{from} pushed no update: {error}");
     }
-    Ok(())
 }
 
 /// The box's own key; made at the first start.

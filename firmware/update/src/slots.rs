@@ -28,7 +28,7 @@ pub enum SlotsError {
     #[error(transparent)]
     Variable(#[from] VariableError),
     /// The order is about the slot that runs, and nobody knows which that is.
-    #[error("the boot loader does not tell which slot runs, so {order:?} is not possible")]
+    #[error("the boot loader does not tell which slot runs, so it is not possible to {order}")]
     NoSlot {
         /// The order.
         order: SlotsOrder,
@@ -223,6 +223,8 @@ mod tests {
         for order in [SlotsOrder::Confirm, give_up()] {
             let error = after(&ON_TRIAL, &order, None).unwrap_err();
             assert!(matches!(error, SlotsError::NoSlot { .. }), "{error}");
+            let words = format!("which slot runs, so it is not possible to {order}");
+            assert!(error.to_string().ends_with(&words), "{error}");
         }
     }
 
@@ -233,6 +235,32 @@ mod tests {
         let mut copy = vec![0; SIZE];
         card.read_at(OFFSETS[1], &mut copy).unwrap();
         assert!(copy.iter().all(|byte| *byte == 0));
+    }
+
+    /// Cards of 0.1.0 have the copies at other places, and a FAT partition at these.
+    #[test]
+    fn slots_on_a_card_of_the_old_layout_write_nothing() {
+        let mut card = tempfile::tempfile().unwrap();
+        let copy = Environment::new(&ON_TRIAL).copy(SIZE, 1).unwrap();
+        for at in [0x8_0000, 0xA_0000] {
+            card.write_at(at, &copy).unwrap();
+        }
+        card.set_len(OFFSETS[1] + SIZE as u64).unwrap();
+        let bytes = |card: &File| {
+            let mut bytes = vec![0; usize::try_from(OFFSETS[1]).unwrap() + SIZE];
+            card.read_at(0, &mut bytes).unwrap();
+            bytes
+        };
+        let before = bytes(&card);
+        for order in [SlotsOrder::Confirm, give_up()] {
+            let error = carry_out_on(&order, Some(Slot::B), &mut card).unwrap_err();
+            let text = error.to_string();
+            assert!(
+                text.contains("0x800000") && text.contains("got none"),
+                "{text}"
+            );
+        }
+        assert!(bytes(&card) == before);
     }
 
     #[test]

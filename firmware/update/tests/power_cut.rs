@@ -26,7 +26,10 @@ impl World {
 
     /// A card that starts the old image from slot A, with something else in slot B.
     fn card(&self, order: &str) -> Card {
-        let card = card::card(order);
+        self.filled(card::card(order))
+    }
+
+    fn filled(&self, card: Card) -> Card {
         card.fill(Slot::A, &self.0.old);
         card.fill(Slot::B, &card::image(IMAGE, 3));
         card
@@ -107,6 +110,37 @@ fn a_cut_at_any_write_leaves_a_card_that_starts() {
         Reached::Decided,
     ] {
         assert!(seen.contains(&reached), "no cut while {reached:?}");
+    }
+}
+
+/// The model finds what it is there for: with both slots in one erase block, or blocks so large that
+/// the copies of the environment and the boot record share one, some cut leaves nothing that starts.
+#[test]
+fn shared_erase_blocks_leave_cards_that_do_not_start() {
+    let world = World::new();
+    let (confirm, confirms) = (SlotsOrder::Confirm, true);
+    let block = card::ERASE_BLOCK;
+    for (slots, erase_block) in [
+        ([3 * block, 3 * block + block / 2], block),
+        ([4 * block, 8 * block], 4 * block),
+    ] {
+        let plain = card::with_slots_at(slots, erase_block);
+        let mut failed = 0;
+        for cut in 0.. {
+            let mut reached = Reached::Decided;
+            for seed in 0..9 {
+                let card = world.filled(plain.copy());
+                card.cut_after(cut);
+                reached = world.0.live(&card, &confirm);
+                card.power_comes_back(seed);
+                failed += u32::from(world.check(&card, reached, confirms).is_err());
+            }
+            if reached == Reached::Decided {
+                break;
+            }
+        }
+        println!("{failed} cuts leave a card that does not start");
+        assert!(failed > 50, "{slots:?} {erase_block}: {failed}");
     }
 }
 

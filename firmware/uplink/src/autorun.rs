@@ -165,12 +165,8 @@ pub(crate) async fn switch(
 
 /// On the port for commands where there is one: the modem port's hang-up takes its time.
 async fn session(stick: &Stick) -> Result<Session, String> {
-    let ttys = Sysfs::default().ttys(&stick.device);
-    let beside = ttys
-        .iter()
-        .find(|(interface, _)| Some(*interface) == stick.profile.at_interface)
-        .map_or(&stick.tty, |(_, tty)| tty);
-    let tty = patiently_opened(beside)
+    let beside = Sysfs::default().command_port(stick);
+    let tty = patiently_opened(beside.as_deref().unwrap_or(&stick.tty))
         .await
         .map_err(|error| error.to_string())?;
     driver::smol::session(tty, stick.profile)

@@ -104,7 +104,7 @@ mod tests {
     fn step(at: u64, reason: &str) -> RecoveryStep {
         RecoveryStep {
             at: BootMillis(at),
-            rung: RecoveryRung::PowerCut,
+            rung: RecoveryRung::UsbPowerCycle,
             reason: reason.into(),
             times: 1,
         }

@@ -17,7 +17,10 @@ use smol::{
 use tokio_modem::{
     driver::Online,
     kernel::{Attachment, KernelError},
-    ppp::{self, Config, Credentials, Echo, Engine, LcpOptions, MAX_FRAME, Output, Reason, Via},
+    ppp::{
+        self, Config, Credentials, Echo, Engine, LcpOptions, MAX_FRAME, Output, PhaseLimits,
+        Reason, Via,
+    },
 };
 
 use crate::{
@@ -29,9 +32,13 @@ use crate::{
     probe::{Prober, packets},
 };
 
-/// From `CONNECT` to an address. A context may take half a minute to be activated; a stick that
-/// hangs in it must be on its feet again soon after.
-const NEGOTIATION_MS: u64 = 35_000;
+/// Time from `CONNECT` to an address, at most. The network may take half a minute to activate a
+/// context, and is asked once more where the first request was lost.
+const NEGOTIATION_MS: u64 = 60_000;
+
+/// Time from `CONNECT` to LCP being open, at most. The stick answers LCP itself: one that has not
+/// done so in half a minute needs the next call.
+const ESTABLISH_MS: u64 = 30_000;
 
 /// What can end a call besides the peer.
 #[derive(Debug, thiserror::Error)]
@@ -111,6 +118,10 @@ impl Call {
         let config = Config {
             credentials: Credentials::new(&recipe.user, recipe.password.reveal())?,
             negotiation_limit: NEGOTIATION_MS,
+            phase_limits: PhaseLimits {
+                establish: ESTABLISH_MS,
+                ..PhaseLimits::default()
+            },
             ..Config::default()
         };
         let seed = seed()?;

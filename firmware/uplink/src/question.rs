@@ -1,7 +1,7 @@
 //! A person's questions to the stick.
 
 use failberry_service::orders::{Order, OrderReply};
-use failberry_usb::{Stick, Sysfs};
+use failberry_usb::Stick;
 use tokio_modem::driver::{self, SessionError, smol::Session};
 
 use crate::{
@@ -11,13 +11,6 @@ use crate::{
 
 /// What the network is asked for takes long; a person gives up earlier by hanging up.
 const ANSWER_MS: u64 = 180_000;
-
-/// The stick's port for commands beside its modem port.
-pub(crate) fn beside(sysfs: &Sysfs, stick: &Stick) -> Option<String> {
-    let ttys = sysfs.ttys(&stick.device).into_iter();
-    let mut ports = ttys.filter(|(interface, _)| Some(*interface) == stick.profile.at_interface);
-    ports.next().map(|(_, tty)| tty)
-}
 
 /// Puts the question of `order` to `stick` behind `tty`.
 pub(crate) async fn put(stick: Stick, tty: String, order: Order) -> OrderReply {

@@ -21,11 +21,7 @@ struct Taken;
 /// Tells `stick` to start anew: on its port for commands and on its modem port at once, since a
 /// port that hangs costs seconds; then without waiting to be heard.
 pub(crate) async fn reset(stick: Stick) -> Outcome {
-    let ttys = Sysfs::default().ttys(&stick.device);
-    let beside = ttys
-        .iter()
-        .find(|(interface, _)| Some(*interface) == stick.profile.at_interface)
-        .map(|(_, tty)| tty);
+    let beside = Sysfs::default().command_port(&stick);
     let asked = async |tty: &str| match tell(&stick, tty).await {
         // Ends the waiting for the other port, as an error would.
         Ok(()) => Err(Taken),
@@ -33,7 +29,7 @@ pub(crate) async fn reset(stick: Stick) -> Outcome {
     };
     let beside = async {
         match beside {
-            Some(tty) => asked(tty).await,
+            Some(tty) => asked(&tty).await,
             None => Ok(String::new()),
         }
     };
@@ -81,7 +77,7 @@ pub(crate) async fn cut_power() -> Outcome {
     }
 }
 
-/// Ejects a stick's CD-ROM.
+/// Switches a stick from its CD-ROM, or a configuration without ports, to its modem mode.
 pub(crate) async fn eject(stick: Device) -> Result<(), String> {
     unblock(move || cdrom::eject(&stick).map_err(|error| error.to_string())).await
 }

@@ -103,11 +103,23 @@ impl Dialler {
                     Action::Attempt {
                         stick,
                         spend_pin,
+                        count_pin,
                         dial_ms,
                         had_cdrom,
                     } => {
+                        let chosen = stick.tty.clone();
+                        let stick = self.sysfs.in_turn(&stick, self.machine.port_turn());
+                        if stick.tty != chosen {
+                            log::info!(
+                                "{chosen} does not answer AT; this attempt dials on {}",
+                                stick.tty
+                            );
+                        }
                         self.attempt = self.recipe.clone().map(|mut recipe| {
                             recipe.settings.dial_within(dial_ms);
+                            if count_pin {
+                                recipe.settings.allow_pin_without_counter(false);
+                            }
                             Attempt::start(recipe, stick, spend_pin, had_cdrom)
                         });
                     }
@@ -124,7 +136,8 @@ impl Dialler {
                             attempt.terminate();
                         }
                     }
-                    Action::RememberPinRefused => remember_pin_refused(),
+                    Action::RememberPinRefused => remember_pin(PIN_REFUSED),
+                    Action::RememberPinDoubted => remember_pin(PIN_DOUBTED),
                     Action::Reply(reply) => self.desk.reply(&reply),
                     Action::Question { stick, tty, order } => {
                         self.desk.ask(question::put(stick, tty, order));
@@ -199,7 +212,9 @@ impl Dialler {
                 Heard::Answered => Event::Answered,
                 Heard::Order(order) => {
                     let (_, stick) = self.machine.look();
-                    let beside = stick.and_then(|stick| question::beside(&self.sysfs, stick));
+                    let turn = self.machine.port_turn();
+                    let stick = stick.map(|stick| self.sysfs.in_turn(stick, turn));
+                    let beside = stick.and_then(|stick| self.sysfs.command_port(&stick));
                     Event::Order { order, beside }
                 }
             })
@@ -255,8 +270,9 @@ fn recipe(carrier: Option<Carrier>, stick: &Stick) -> Result<Recipe, String> {
     let carrier =
         carrier.ok_or("failberrypi.toml has no [carrier] table with the carrier's apn")?;
     let pin = carrier.pin.as_ref().map(failberry_config::Secret::reveal);
-    let settings = Settings::new(&carrier.apn, &carrier.dial, pin)
+    let mut settings = Settings::new(&carrier.apn, &carrier.dial, pin)
         .map_err(|error| format!("failberrypi.toml, table [carrier]: {error}"))?;
+    settings.allow_pin_without_counter(carrier.pin_without_counter);
     Ok(Recipe {
         settings,
         user: carrier.user,
@@ -284,21 +300,58 @@ fn describe_bus() {
     }
 }
 
-/// A file that outlives this process but not the boot, as does the configuration.
-fn pin_marker() -> PathBuf {
-    directory(Service::Uplink).join("pin-refused")
+/// Names of files that outlive this process but not the boot, as does the configuration.
+const PIN_REFUSED: &str = "pin-refused";
+const PIN_DOUBTED: &str = "pin-doubted";
+
+fn pin_marker(name: &str) -> PathBuf {
+    directory(Service::Uplink).join(name)
 }
 
 fn remembered_pin() -> PinUse {
-    if pin_marker().exists() {
+    if pin_marker(PIN_REFUSED).exists() {
         PinUse::Refused
+    } else if pin_marker(PIN_DOUBTED).exists() {
+        PinUse::Doubted
     } else {
         PinUse::Fresh
     }
 }
 
-fn remember_pin_refused() {
-    if let Err(error) = fs::write(pin_marker(), b"") {
-        log::error!("cannot keep in mind that the PIN was refused: {error}");
+fn remember_pin(name: &str) {
+    if let Err(error) = fs::write(pin_marker(name), b"") {
+        log::error!("cannot keep in mind what became of the PIN ({name}): {error}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use failberry_config::parse;
+
+    use super::*;
+
+    fn recipe_of(text: &str) -> Result<Recipe, String> {
+        let config = parse(text).config;
+        recipe(config.carrier, &config.stick)
+    }
+
+    #[test]
+    fn the_pin_needs_a_count_unless_the_file_says_otherwise() {
+        for (line, allowed) in [
+            ("", "uncounted: false"),
+            ("pin_without_counter = false", "uncounted: false"),
+            ("pin_without_counter = true", "uncounted: true"),
+        ] {
+            let text = format!("[carrier]\napn = 'a'\npin = '1234'\n{line}\n");
+            let settings = format!("{:?}", recipe_of(&text).unwrap().settings);
+            assert!(settings.contains(allowed), "{line}: {settings}");
+        }
+    }
+
+    #[test]
+    fn without_a_carrier_the_missing_key_is_named() {
+        let why = recipe_of("").err().unwrap();
+        assert!(why.contains("[carrier]") && why.contains("apn"), "{why}");
     }
 }

@@ -1,8 +1,8 @@
-//! Ejecting the CD-ROM that a stick shows before it is a modem.
+//! Switching a stick from the CD-ROM that it shows first to the modem that it is.
 //!
-//! The commands are mass storage's (bulk only transport 1.0, SCSI): the drive may be opened, it
-//! opens, and where a product wants a third word of its maker's, that. Sent past the kernel, which
-//! has no driver for disks here.
+//! Carries out what [`switch`] has for a device: bulk words (mass storage, bulk only
+//! transport 1.0), control requests, another configuration. Sent past the kernel, which has no
+//! driver for disks here.
 
 use std::time::Duration;
 
@@ -11,52 +11,26 @@ use rusb::{
     UsbContext,
 };
 
-use crate::{Device, bus::bus_path};
+use crate::{
+    Device, Sysfs,
+    bus::bus_path,
+    switch::{self, Action, Control, Identity, Recipient, Switch, VENDOR_ZTE},
+};
 
-/// Length of a command block wrapper.
-const CBW: usize = 31;
-/// Length of the status that follows.
-const CSW: usize = 13;
+mod run;
+
+pub use crate::switch::Wrapper;
+use run::{Drive, DriveError};
+
 /// `bInterfaceClass`: mass storage.
 const CLASS_STORAGE: u8 = 0x08;
-/// A drive that has been told to open leaves when it likes: nothing is waited for long.
+/// Longest wait for one transfer. A drive that is being switched leaves when it likes: nothing is
+/// waited for long.
 const TIMEOUT: Duration = Duration::from_secs(3);
-
-/// A command block wrapper.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Wrapper {
-    tag: u8,
-    /// Bytes that the drive sends before its status.
-    data_in: u8,
-    /// Bytes of the command.
-    length: u8,
-    command: &'static [u8],
-}
-
-/// `PREVENT ALLOW MEDIUM REMOVAL`: allowed.
-const ALLOW: Wrapper = Wrapper {
-    tag: 1,
-    data_in: 0,
-    length: 6,
-    command: &[0x1e],
-};
-/// `START STOP UNIT`: stop and eject.
-const EJECT: Wrapper = Wrapper {
-    tag: 2,
-    data_in: 0,
-    length: 6,
-    command: &[0x1b, 0, 0, 0, 2],
-};
-/// ZTE's own, for those that stay a drive after that (`usb_modeswitch`'s data have it).
-const BE_A_MODEM: Wrapper = Wrapper {
-    tag: 3,
-    data_in: 0x20,
-    length: 12,
-    command: &[0x85, 1, 1, 1, 0x18, 1, 1, 1, 1, 1],
-};
-
-/// `idProduct` of the MF180 and its like as a drive.
-const PRODUCT_2000: u16 = 0x2000;
+/// Longest wait for a control request, as `usb_modeswitch` has it.
+const CONTROL_TIMEOUT: Duration = Duration::from_secs(1);
+/// From no configuration to the next one: `usb_modeswitch` found switches more reliable with it.
+const UNCONFIGURED: Duration = Duration::from_millis(100);
 
 /// Why the CD-ROM is still there.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +41,20 @@ pub enum EjectError {
     /// It is no drive.
     #[error("{0} has no storage interface with a pair of bulk endpoints")]
     NoDrive(String),
+    /// It has more than a drive, so it is a modem already, or something else.
+    #[error("{0} has other interfaces than mass storage; expected a CD-ROM alone")]
+    NotAlone(String),
+    /// Its drives are disks: a memory stick or a telephone.
+    #[error("{at}: expected a CD-ROM (peripheral device 0x05), got {got:#04x}")]
+    NotCdRom {
+        /// Place on the bus.
+        at: String,
+        /// First byte of its first drive's answer to `INQUIRY` (SPC-2 7.3.2).
+        got: u8,
+    },
+    /// Nothing is known that would switch it.
+    #[error("no mode switch is known for {0}")]
+    Unknown(Device),
     /// libusb or the kernel refused.
     #[error("{what}: {source}")]
     Usb {
@@ -77,50 +65,32 @@ pub enum EjectError {
     },
 }
 
-impl Wrapper {
-    /// As it goes over the bus.
-    pub fn bytes(&self) -> [u8; CBW] {
-        let mut bytes = [0; CBW];
-        let head = [
-            b'U',
-            b'S',
-            b'B',
-            b'C',
-            self.tag,
-            0,
-            0,
-            0,
-            self.data_in,
-            0,
-            0,
-            0,
-            if self.data_in > 0 { 0x80 } else { 0 },
-            0,
-            self.length,
-        ];
-        let all = head.iter().chain(self.command);
-        for (to, from) in bytes.iter_mut().zip(all) {
-            *to = *from;
-        }
-        bytes
-    }
+/// The bulk words for a ZTE product, in order; those of most of its sticks where it has no row.
+pub fn words(product: u16) -> Vec<Wrapper> {
+    let identity = Identity {
+        vendor: VENDOR_ZTE,
+        product,
+        ..Identity::default()
+    };
+    let actions = switch::switch(identity).map_or(&[][..], |switch| switch.actions);
+    let word = |action: &Action| match action {
+        Action::Word(wrapper) => Some(*wrapper),
+        _ => None,
+    };
+    actions.iter().filter_map(word).collect()
 }
 
-/// What `product` has to be told, in order.
-pub const fn words(product: u16) -> &'static [Wrapper] {
-    match product {
-        PRODUCT_2000 => &[ALLOW, EJECT, BE_A_MODEM],
-        _ => &[ALLOW, EJECT],
-    }
-}
-
-/// Ejects the CD-ROM of `stick`. Blocks for some seconds. The stick then leaves the bus and comes
-/// back as a modem, which is for uevents to tell.
+/// Switches `stick` to its modem mode. Blocks for some seconds. The stick then leaves the bus and
+/// comes back as a modem, which uevents report.
 ///
 /// # Errors
-/// The drive could not be told so much as to eject.
+/// Nothing is known for it, it is no CD-ROM, or it took none of what is known.
 pub fn eject(stick: &Device) -> Result<(), EjectError> {
     let failed = |what| move |source| EjectError::Usb { what, source };
+    let sysfs = Sysfs::default();
+    let choice = sysfs
+        .mode_switch(stick)
+        .ok_or_else(|| EjectError::Unknown(stick.clone()))?;
     let context = Context::new().map_err(failed("looking for the drive"))?;
     let device = context
         .devices()
@@ -128,31 +98,52 @@ pub fn eject(stick: &Device) -> Result<(), EjectError> {
         .iter()
         .find(|device| is_at(device, &stick.bus_path))
         .ok_or_else(|| EjectError::Gone(stick.bus_path.clone()))?;
-    let drive = device
-        .active_config_descriptor()
-        .ok()
-        .and_then(|configuration| Drive::find(&configuration))
-        .ok_or_else(|| EjectError::NoDrive(stick.bus_path.clone()))?;
+    let configuration = device.active_config_descriptor().ok();
+    let storage = configuration.as_ref().and_then(Storage::find);
+    check(&choice, configuration.as_ref(), storage.as_ref(), stick)?;
     let handle = device.open().map_err(failed("opening the drive"))?;
     // Unknown to some kernels, and needless where none of its drivers has the interface.
     let _ = handle.set_auto_detach_kernel_driver(true);
-    handle
-        .claim_interface(drive.interface)
-        .map_err(failed("claiming the drive"))?;
-    for wrapper in words(stick.product) {
-        match drive.tell(&handle, wrapper) {
-            Ok(()) => {}
-            // From the eject on, a drive that is gone or says nothing has done as it was told.
-            Err(_) if *wrapper != ALLOW && *wrapper != EJECT => {}
-            Err(rusb::Error::NoDevice | rusb::Error::Timeout | rusb::Error::Io)
-                if *wrapper == EJECT => {}
-            // It may not know that there is something to allow.
-            Err(rusb::Error::Pipe) if *wrapper == ALLOW => {}
-            Err(source) => {
-                let what = "telling the drive to eject";
-                return Err(EjectError::Usb { what, source });
+    if let Some(storage) = &storage {
+        handle
+            .claim_interface(storage.interface)
+            .map_err(failed("claiming the drive"))?;
+    }
+    let mut drive = UsbDrive { handle, storage };
+    if !choice.known {
+        run::expect_cdrom(&mut drive).map_err(|error| match error {
+            run::NotCdRom::Disk(got) => {
+                let at = stick.bus_path.clone();
+                EjectError::NotCdRom { at, got }
             }
-        }
+            run::NotCdRom::Unanswered(source) => failed("asking the drive what it is")(source),
+        })?;
+    }
+    run::run(choice.actions, &mut drive).map_err(failed("switching the drive"))
+}
+
+/// Whether the device is in the state that its actions are for.
+fn check(
+    choice: &Switch,
+    configuration: Option<&ConfigDescriptor>,
+    storage: Option<&Storage>,
+    stick: &Device,
+) -> Result<(), EjectError> {
+    if let [Action::Configure(_)] = choice.actions {
+        return Ok(());
+    }
+    let alone = configuration.is_some_and(|configuration| {
+        configuration.interfaces().all(|interface| {
+            let mut settings = interface.descriptors();
+            settings.all(|setting| setting.class_code() == CLASS_STORAGE)
+        })
+    });
+    if !alone {
+        return Err(EjectError::NotAlone(stick.bus_path.clone()));
+    }
+    let mut actions = choice.actions.iter();
+    if storage.is_none() && actions.any(|action| matches!(action, Action::Word(_))) {
+        return Err(EjectError::NoDrive(stick.bus_path.clone()));
     }
     Ok(())
 }
@@ -163,13 +154,14 @@ fn is_at(device: &UsbDevice<Context>, path: &str) -> bool {
         .is_ok_and(|ports| bus_path(device.bus_number(), &ports) == path)
 }
 
-struct Drive {
+/// A mass storage interface.
+struct Storage {
     interface: u8,
     input: u8,
     output: u8,
 }
 
-impl Drive {
+impl Storage {
     fn find(configuration: &ConfigDescriptor) -> Option<Self> {
         configuration.interfaces().find_map(|interface| {
             let setting = interface.descriptors().next()?;
@@ -190,24 +182,85 @@ impl Drive {
             })
         })
     }
+}
 
-    fn tell(&self, handle: &DeviceHandle<Context>, wrapper: &Wrapper) -> Result<(), rusb::Error> {
-        handle.write_bulk(self.output, &wrapper.bytes(), TIMEOUT)?;
-        if wrapper.data_in > 0 {
-            let mut data = [0; u8::MAX as usize];
-            let room = data.get_mut(..wrapper.data_in.into()).unwrap_or_default();
-            // What it has to say is of no interest, but it waits until it is taken.
-            let _ = handle.read_bulk(self.input, room, TIMEOUT)?;
-        }
-        let mut status = [0; CSW];
-        match handle.read_bulk(self.input, &mut status, TIMEOUT) {
-            // A drive stalls where it has no data, and tells its status after that (6.7.2).
-            Err(rusb::Error::Pipe) => {
-                handle.clear_halt(self.input)?;
-                handle.read_bulk(self.input, &mut status, TIMEOUT).map(drop)
+/// A device that has been opened, its storage interface claimed.
+struct UsbDrive {
+    handle: DeviceHandle<Context>,
+    storage: Option<Storage>,
+}
+
+impl UsbDrive {
+    fn storage(&self) -> Result<&Storage, rusb::Error> {
+        self.storage.as_ref().ok_or(rusb::Error::NotFound)
+    }
+}
+
+impl Drive for UsbDrive {
+    fn send(&mut self, bytes: &[u8]) -> Result<(), DriveError> {
+        let output = self.storage()?.output;
+        Ok(self.handle.write_bulk(output, bytes, TIMEOUT).map(drop)?)
+    }
+
+    fn receive(&mut self, room: &mut [u8]) -> Result<usize, DriveError> {
+        let input = self.storage()?.input;
+        Ok(self.handle.read_bulk(input, room, TIMEOUT)?)
+    }
+
+    fn clear_halts(&mut self) {
+        if let Some(storage) = &self.storage {
+            for endpoint in [storage.input, storage.output] {
+                // Harmless where none was stalled; the next transfer fails where this does.
+                let _ = self.handle.clear_halt(endpoint);
             }
-            outcome => outcome.map(drop),
         }
+    }
+
+    fn control(&mut self, control: &Control) -> Result<(), DriveError> {
+        let Control {
+            request_type,
+            request,
+            value,
+            recipient,
+            answer,
+            data,
+        } = *control;
+        let index = match recipient {
+            Recipient::Device => 0,
+            Recipient::Interface => self.storage()?.interface.into(),
+        };
+        let done = if request_type & 0x80 == 0 {
+            (self.handle).write_control(request_type, request, value, index, data, CONTROL_TIMEOUT)
+        } else {
+            let mut room = vec![0; answer.into()];
+            (self.handle).read_control(
+                request_type,
+                request,
+                value,
+                index,
+                &mut room,
+                CONTROL_TIMEOUT,
+            )
+        };
+        Ok(done.map(drop)?)
+    }
+
+    fn configure(&mut self, value: u8) -> Result<(), DriveError> {
+        if let Some(storage) = &self.storage {
+            let _ = self.handle.release_interface(storage.interface);
+        }
+        let active = self.handle.device().active_config_descriptor();
+        for interface in active.iter().flat_map(ConfigDescriptor::interfaces) {
+            // The kernel changes no configuration that a driver works with.
+            let _ = self.handle.detach_kernel_driver(interface.number());
+        }
+        let _ = self.handle.unconfigure();
+        self.wait(UNCONFIGURED);
+        Ok(self.handle.set_active_configuration(value)?)
+    }
+
+    fn wait(&mut self, time: Duration) {
+        std::thread::sleep(time);
     }
 }
 
@@ -216,53 +269,41 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    fn hex(wrapper: &Wrapper) -> String {
-        use std::fmt::Write;
-        wrapper
-            .bytes()
-            .iter()
-            .fold(String::new(), |mut text, byte| {
-                write!(text, "{byte:02x}").unwrap();
-                text
-            })
-    }
-
     #[test]
-    fn wrappers_are_as_the_standard_says() {
-        assert_eq!(
-            hex(&ALLOW),
-            "55534243010000000000000000000\
-             61e000000000000000000000000000000"
-        );
-        assert_eq!(
-            hex(&EJECT),
-            "55534243020000000000000000000\
-             61b000000020000000000000000000000"
-        );
-        assert_eq!(
-            hex(&BE_A_MODEM),
-            "5553424303000000200000008000\
-             0c85010101180101010101000000000000"
-        );
-    }
-
-    #[test]
-    fn only_some_want_a_third_word() {
-        assert_eq!(words(0x2000).len(), 3);
-        assert_eq!(words(0x0166), [ALLOW, EJECT]);
+    fn words_by_product_are_the_rows() {
+        let lengths = [
+            (0x2000, 5),
+            (0x0149, 5),
+            (0x1542, 4),
+            (0x0166, 1),
+            (0xabcd, 5),
+        ];
+        for (product, expected) in lengths {
+            assert_eq!(words(product).len(), expected, "{product:04x}");
+        }
     }
 
     #[test]
     fn a_stick_that_left_is_told_of() {
-        let nobody = Device {
+        let stick = Device {
             vendor: 0x19d2,
             product: 0x2000,
             bus_path: "250-1.2".into(),
         };
         // A machine without USB refuses earlier.
         assert!(matches!(
-            eject(&nobody),
+            eject(&stick),
             Err(EjectError::Gone(_) | EjectError::Usb { .. })
         ));
+    }
+
+    #[test]
+    fn a_device_without_a_known_switch_is_refused() {
+        let memory = Device {
+            vendor: 0x0781,
+            product: 0x5567,
+            bus_path: "250-1.2".into(),
+        };
+        assert!(matches!(eject(&memory), Err(EjectError::Unknown(_))));
     }
 }

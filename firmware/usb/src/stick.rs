@@ -8,21 +8,33 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use tokio_modem::modem::{GENERIC, Port, Profile, profile_for};
+use tokio_modem::modem::{GENERIC, Profile, profile_for};
 
 use crate::{
     Sysfs,
+    interface::Interface,
+    ports,
+    switch::{self, Identity, Switch, VENDOR_HUAWEI, VENDOR_ZTE},
     sysfs::{attribute, decimal, hexadecimal, names},
 };
 
-/// ZTE: even a product that no table knows is a stick.
-const VENDOR_ZTE: u16 = 0x19d2;
-/// The kernel's drivers for the serial ports of such sticks: of most, and of Sierra's.
-const SERIAL_DRIVERS: [&str; 3] = ["option", "qcserial", "sierra"];
-/// `bInterfaceClass`: vendor specific, as are all modem ports of these sticks.
-const CLASS_VENDOR: u16 = 0xff;
-/// `bInterfaceClass`: mass storage.
-const CLASS_STORAGE: u16 = 0x08;
+/// `bDeviceClass`: a hub.
+const CLASS_HUB: u16 = 0x09;
+/// Vendors of what is soldered to the boards: the Ethernet and the hubs of the 2B, 3B and 3B+, the
+/// hub of the 4B, and the kernel's own root hubs. None makes sticks.
+const VENDORS_OF_BOARDS: [u16; 3] = [0x0424, 0x2109, 0x1d6b];
+
+/// Makers whose devices with CDC ACM ports are modems (`ModemManager`'s plugins go by the same ids):
+/// Huawei, Ericsson, ST-Ericsson, Telit, Cinterion, Comneon and Fibocom. ZTE's count without.
+const VENDORS_WITH_ACM: [u16; 7] = [
+    VENDOR_HUAWEI,
+    0x0bdb,
+    0x04cc,
+    0x1bc7,
+    0x1e2d,
+    0x1519,
+    0x2cb7,
+];
 
 /// A stick on the bus, usable or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,6 +77,11 @@ pub enum Unready {
     },
     /// It shows its CD-ROM alone.
     CdRom,
+    /// Its active configuration has no modem port; another one has.
+    Configuration {
+        /// `bConfigurationValue` of the one that has.
+        wanted: u8,
+    },
     /// It has no interface of a modem's kind.
     NoModem,
 }
@@ -96,14 +113,6 @@ pub enum Look {
     Complete,
     /// The ttys that came: nothing more is coming.
     Settled,
-}
-
-struct Interface {
-    number: u8,
-    class: u16,
-    endpoints: u8,
-    driver: Option<String>,
-    tty: Option<String>,
 }
 
 impl Sysfs {
@@ -147,6 +156,53 @@ impl Sysfs {
             .collect()
     }
 
+    /// The tty of the stick's port for commands beside its modem port, where it has one.
+    pub fn command_port(&self, stick: &Stick) -> Option<String> {
+        self.beside(stick).into_iter().next().map(|(_, tty)| tty)
+    }
+
+    /// The stick with another of its ports as its modem port: the one it has for turn 0, then those
+    /// that are known to take commands, then the rest, and round again. For a stick whose port does
+    /// not answer, since descriptors and tables can be wrong about it.
+    pub fn in_turn(&self, stick: &Stick, turn: u8) -> Stick {
+        let mut ports = vec![(stick.interface, stick.tty.clone())];
+        ports.extend(self.beside(stick));
+        let rest = self.ttys(&stick.device).into_iter();
+        for port in rest.collect::<Vec<_>>() {
+            if ports.iter().all(|(interface, _)| *interface != port.0) {
+                ports.push(port);
+            }
+        }
+        let at = usize::from(turn) % ports.len();
+        let (interface, tty) = ports.swap_remove(at);
+        Stick {
+            interface,
+            tty,
+            ..stick.clone()
+        }
+    }
+
+    /// What would make a modem of the device, if it has a CD-ROM or the wrong configuration.
+    pub(crate) fn mode_switch(&self, device: &Device) -> Option<Switch> {
+        let texts = self.texts(&device.bus_path);
+        switch::switch(texts.identity(device.vendor, device.product))
+    }
+
+    fn beside(&self, stick: &Stick) -> Vec<(u8, String)> {
+        let Device {
+            vendor,
+            product,
+            bus_path,
+        } = &stick.device;
+        let interfaces = self.interfaces(bus_path);
+        let with_tty: Vec<&Interface> = interfaces.iter().filter(|it| it.tty.is_some()).collect();
+        let tty = |wanted: u8| with_tty.iter().find(|it| it.number == wanted)?.tty.clone();
+        ports::beside(*vendor, *product, &with_tty, stick.interface)
+            .into_iter()
+            .filter_map(|port| Some((port, tty(port)?)))
+            .collect()
+    }
+
     fn sticks(&self) -> impl Iterator<Item = Device> {
         let root = self.usb_devices();
         names(&root)
@@ -154,14 +210,49 @@ impl Sysfs {
             .filter(|name| !name.contains(':') && !name.starts_with("usb"))
             .filter_map(move |bus_path| {
                 let directory = root.join(&bus_path);
-                let vendor = hexadecimal(&directory, "idVendor")?;
-                let product = hexadecimal(&directory, "idProduct")?;
-                (vendor == VENDOR_ZTE || profile_for(vendor, product).is_some()).then_some(Device {
-                    vendor,
-                    product,
+                let device = Device {
+                    vendor: hexadecimal(&directory, "idVendor")?,
+                    product: hexadecimal(&directory, "idProduct")?,
                     bus_path,
-                })
+                };
+                let hub = hexadecimal(&directory, "bDeviceClass") == Some(CLASS_HUB);
+                (!hub && self.is_stick(&device)).then_some(device)
             })
+    }
+
+    /// Whether a device is a stick, in whatever state. One that shows drives and nothing else is
+    /// where something is known to switch it, which leaves out memory sticks and telephones. Others
+    /// are by their product, or by a port with a driver whose own table names modems only; a port of
+    /// `cdc_acm`, which meets much else, makes a stick of what a maker of modems has made.
+    fn is_stick(&self, device: &Device) -> bool {
+        let Device {
+            vendor,
+            product,
+            bus_path,
+        } = device;
+        if VENDORS_OF_BOARDS.contains(vendor) {
+            return false;
+        }
+        let interfaces = self.interfaces(bus_path);
+        let drives = !interfaces.is_empty() && interfaces.iter().all(Interface::is_storage);
+        if drives {
+            return self.mode_switch(device).is_some();
+        }
+        device.is_zte()
+            || profile_for(*vendor, *product).is_some_and(Profile::is_of_product)
+            || ports::is_known(*vendor, *product)
+            || switch::row(self.texts(bus_path).identity(*vendor, *product)).is_some()
+            || interfaces.iter().any(Interface::has_modem_driver)
+            || ((VENDORS_WITH_ACM.contains(vendor) || switch::is_target(*vendor, *product))
+                && interfaces.iter().any(Interface::is_acm_modem))
+    }
+
+    fn texts(&self, bus_path: &str) -> Texts {
+        let directory = self.usb_devices().join(bus_path);
+        Texts {
+            manufacturer: attribute(&directory, "manufacturer").unwrap_or_default(),
+            product: attribute(&directory, "product").unwrap_or_default(),
+        }
     }
 
     fn modem_port(&self, device: Device, look: Look) -> Presence {
@@ -176,41 +267,48 @@ impl Sysfs {
         if got < expected && look == Look::Complete {
             return Presence::Unready(device, Unready::Enumerating { got, expected });
         }
-        let candidates: Vec<Port> = interfaces
+        let candidates: Vec<&Interface> = interfaces
             .iter()
-            .filter(|interface| interface.can_be_modem(look))
-            .map(|interface| Port {
-                interface: interface.number,
-                endpoints: interface.endpoints,
+            .filter(|interface| match look {
+                Look::Complete => interface.serial().is_some(),
+                Look::Settled => interface.tty.is_some(),
             })
             .collect();
-        let known = profile_for(device.vendor, device.product);
-        let chosen = match known {
-            Some(profile) => profile.choose_interface(&candidates),
-            None => last_with_interrupt(&candidates),
-        };
-        let Some(interface) = chosen else {
-            let storage = interfaces.iter().any(|i| i.class == CLASS_STORAGE);
-            let serial = interfaces.iter().any(|i| i.class == CLASS_VENDOR);
-            let why = if storage && !serial {
-                Unready::CdRom
-            } else {
-                Unready::NoModem
-            };
+        let Some(interface) = ports::modem(device.vendor, device.product, &candidates) else {
+            let why = self.without_port(&device, &interfaces, got >= expected);
             return Presence::Unready(device, why);
         };
-        let tty = interfaces
-            .into_iter()
-            .find(|candidate| candidate.number == interface)
-            .and_then(|candidate| candidate.tty);
-        match tty {
+        let chosen = candidates.iter().find(|it| it.number == interface);
+        match chosen.and_then(|it| it.tty.clone()) {
             Some(tty) => Presence::Ready(Stick {
+                profile: profile_for(device.vendor, device.product).unwrap_or(&GENERIC),
                 device,
-                profile: known.unwrap_or(&GENERIC),
                 interface,
                 tty,
             }),
             None => Presence::Unready(device, Unready::NoTty { interface }),
+        }
+    }
+
+    /// What a stick without a serial port is: its CD-ROM, where it shows drives and nothing else
+    /// and something is known to switch it; a configuration of several; else of no use.
+    fn without_port(&self, device: &Device, interfaces: &[Interface], all: bool) -> Unready {
+        let Some(switch) = self.mode_switch(device) else {
+            return Unready::NoModem;
+        };
+        if let [switch::Action::Configure(wanted)] = *switch.actions {
+            let directory = self.usb_devices().join(&device.bus_path);
+            let active: Option<u8> = decimal(&directory, "bConfigurationValue");
+            return match active {
+                Some(active) if active != wanted => Unready::Configuration { wanted },
+                _ => Unready::NoModem,
+            };
+        }
+        let drives = !interfaces.is_empty() && interfaces.iter().all(Interface::is_storage);
+        if all && drives {
+            Unready::CdRom
+        } else {
+            Unready::NoModem
         }
     }
 
@@ -225,43 +323,27 @@ impl Sysfs {
     }
 }
 
-/// The modem port of a stick in no table: by an interrupt endpoint besides the two bulk ones,
-/// which reports carrier loss; where that does not tell it, ZTE mostly puts it last.
-fn last_with_interrupt(ports: &[Port]) -> Option<u8> {
-    ports
-        .iter()
-        .max_by_key(|port| (port.endpoints == 3, port.interface))
-        .map(|port| port.interface)
+/// What a device says of itself.
+struct Texts {
+    manufacturer: String,
+    product: String,
 }
 
-impl Interface {
-    fn read(directory: &Path) -> Option<Self> {
-        let number = u8::try_from(hexadecimal(directory, "bInterfaceNumber")?).ok()?;
-        let driver = directory
-            .join("driver")
-            .read_link()
-            .ok()
-            .and_then(|link| link.file_name()?.to_str().map(str::to_owned));
-        Some(Self {
-            number,
-            class: hexadecimal(directory, "bInterfaceClass")?,
-            endpoints: u8::try_from(hexadecimal(directory, "bNumEndpoints")?).ok()?,
-            driver,
-            tty: names(directory)
-                .into_iter()
-                .find(|name| name.starts_with("ttyUSB")),
-        })
-    }
-
-    fn can_be_modem(&self, look: Look) -> bool {
-        let free_or_serial = self
-            .driver
-            .as_deref()
-            .is_none_or(|name| SERIAL_DRIVERS.contains(&name));
-        match look {
-            Look::Complete => self.class == CLASS_VENDOR && free_or_serial,
-            Look::Settled => self.tty.is_some(),
+impl Texts {
+    fn identity(&self, vendor: u16, product: u16) -> Identity<'_> {
+        Identity {
+            vendor,
+            product,
+            manufacturer: &self.manufacturer,
+            name: &self.product,
         }
+    }
+}
+
+impl Unready {
+    /// Whether a mode switch ([`cdrom::eject`](crate::cdrom::eject)) can make a modem of it.
+    pub const fn is_switchable(self) -> bool {
+        matches!(self, Self::CdRom | Self::Configuration { .. })
     }
 }
 
@@ -324,6 +406,12 @@ impl fmt::Display for Unready {
                 write!(f, "interface {interface}, its modem port, has no tty")
             }
             Self::CdRom => f.write_str("it shows its CD-ROM alone"),
+            Self::Configuration { wanted } => {
+                write!(
+                    f,
+                    "its modem port is in configuration {wanted}, which is not active"
+                )
+            }
             Self::NoModem => f.write_str("none of its interfaces can be a modem"),
         }
     }

@@ -65,7 +65,9 @@ impl<'a> Uevent<'a> {
     pub fn concerns_sticks(&self) -> bool {
         match self.subsystem {
             "usb" | "usb-serial" => true,
-            "tty" => self.devpath.contains("/ttyUSB"),
+            "tty" => ["/ttyUSB", "/ttyACM"]
+                .iter()
+                .any(|name| self.devpath.contains(name)),
             _ => false,
         }
     }
@@ -146,9 +148,21 @@ mod tests {
     }
 
     #[test]
+    fn a_tty_of_cdc_acm_is_heard() {
+        let devpath = "/devices/usb1/1-1/1-1.2/1-1.2:1.1/tty/ttyACM0";
+        for action in ["add", "remove"] {
+            let datagram =
+                format!("{action}@{devpath}\0ACTION={action}\0DEVPATH={devpath}\0SUBSYSTEM=tty\0");
+            let event = Uevent::parse(datagram.as_bytes()).unwrap();
+            assert!(event.concerns_sticks(), "{action}");
+        }
+    }
+
+    #[test]
     fn other_ttys_and_subsystems_are_not_worth_a_look() {
         for (devpath, subsystem) in [
             ("/devices/virtual/tty/tty7", "tty"),
+            ("/devices/platform/soc/3f201000.serial/tty/ttyAMA0", "tty"),
             ("/module/slhc", "module"),
         ] {
             let datagram =

@@ -1,153 +1,16 @@
 //! Sysfs trees as the kernel makes them for a Pi 2B with sticks in its sockets.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use std::{
-    fs,
-    os::unix::fs::symlink,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::Path};
 
 use failberry_usb::{
-    Device, Look, Presence, Stick, Sysfs, Unready,
+    Device, Look, Presence, Sysfs, Unready,
     power::{Board, PortPower, PowerError, SysfsPower},
 };
 use tempfile::TempDir;
+use tree::{Interface, Tree, ready, serial};
 
-struct Tree {
-    root: TempDir,
-}
-
-struct Interface<'a> {
-    number: u8,
-    class: u8,
-    endpoints: u8,
-    driver: Option<&'a str>,
-    tty: Option<u32>,
-}
-
-const fn serial(number: u8, endpoints: u8, tty: u32) -> Interface<'static> {
-    Interface {
-        number,
-        class: 0xff,
-        endpoints,
-        driver: Some("option"),
-        tty: Some(tty),
-    }
-}
-
-impl Tree {
-    /// The board alone: root hub, LAN9514 with its Ethernet on port 1.
-    fn pi2b() -> Self {
-        let tree = Self {
-            root: TempDir::new().unwrap(),
-        };
-        fs::create_dir_all(tree.devices()).unwrap();
-        tree.device("usb1", 0x1d6b, 0x0002, 1);
-        tree.device("1-1", 0x0424, 0x9514, 1);
-        tree.device("1-1.1", 0x0424, 0xec00, 1);
-        tree.interface(
-            "1-1.1",
-            &Interface {
-                number: 0,
-                class: 0xff,
-                endpoints: 3,
-                driver: Some("smsc95xx"),
-                tty: None,
-            },
-        );
-        for port in 1..=5 {
-            let directory = tree.devices().join(format!("1-1:1.0/1-1-port{port}"));
-            fs::create_dir_all(&directory).unwrap();
-            fs::write(directory.join("disable"), "0\n").unwrap();
-        }
-        tree
-    }
-
-    fn devices(&self) -> PathBuf {
-        self.root.path().join("bus/usb/devices")
-    }
-
-    fn sysfs(&self) -> Sysfs {
-        Sysfs::at(self.root.path())
-    }
-
-    fn look(&self) -> Presence {
-        self.sysfs().stick(Look::Complete, None, None).presence
-    }
-
-    /// The kernel's real directories lie deep; the flat listing has links to them.
-    fn real(&self, name: &str) -> PathBuf {
-        let real = self
-            .root
-            .path()
-            .join("devices/platform/soc/3f980000.usb")
-            .join(name);
-        fs::create_dir_all(&real).unwrap();
-        let link = self.devices().join(name);
-        if !link.exists() {
-            symlink(&real, link).unwrap();
-        }
-        real
-    }
-
-    fn device(&self, path: &str, vendor: u16, product: u16, interfaces: usize) {
-        let real = self.real(path);
-        fs::write(real.join("idVendor"), format!("{vendor:04x}\n")).unwrap();
-        fs::write(real.join("idProduct"), format!("{product:04x}\n")).unwrap();
-        fs::write(real.join("bNumInterfaces"), format!("{interfaces:2}\n")).unwrap();
-        fs::write(real.join("product"), "ZTE WCDMA Technologies MSM\n").unwrap();
-    }
-
-    fn interface(&self, device: &str, interface: &Interface<'_>) {
-        let real = self.real(&format!("{device}:1.{}", interface.number));
-        fs::write(
-            real.join("bInterfaceNumber"),
-            format!("{:02x}\n", interface.number),
-        )
-        .unwrap();
-        fs::write(
-            real.join("bInterfaceClass"),
-            format!("{:02x}\n", interface.class),
-        )
-        .unwrap();
-        fs::write(
-            real.join("bNumEndpoints"),
-            format!("{:02x}\n", interface.endpoints),
-        )
-        .unwrap();
-        if let Some(driver) = interface.driver {
-            symlink(Path::new("../drivers").join(driver), real.join("driver")).unwrap();
-        }
-        if let Some(tty) = interface.tty {
-            fs::create_dir_all(real.join(format!("ttyUSB{tty}/tty/ttyUSB{tty}"))).unwrap();
-        }
-    }
-
-    fn mf180(&self, path: &str, first_tty: u32) {
-        self.device(path, 0x19d2, 0x2003, 3);
-        self.interface(path, &serial(0, 2, first_tty));
-        self.interface(path, &serial(1, 2, first_tty + 1));
-        self.interface(path, &serial(2, 3, first_tty + 2));
-    }
-
-    fn unplug(&self, path: &str) {
-        for entry in fs::read_dir(self.devices()).unwrap() {
-            let link = entry.unwrap().path();
-            let name = link.file_name().unwrap().to_str().unwrap().to_owned();
-            if name == path || name.starts_with(&format!("{path}:")) {
-                fs::remove_dir_all(fs::canonicalize(&link).unwrap()).unwrap();
-                fs::remove_file(link).unwrap();
-            }
-        }
-    }
-}
-
-fn ready(presence: Presence) -> Stick {
-    match presence {
-        Presence::Ready(stick) => stick,
-        other => unreachable!("expected a ready stick, got {other:?}"),
-    }
-}
+mod tree;
 
 #[test]
 fn sticks_of_other_makers_are_found_by_their_rows() {
@@ -170,6 +33,7 @@ fn sticks_of_other_makers_are_found_by_their_rows() {
     let network = Interface {
         number: 4,
         class: 0xff,
+        kind: None,
         endpoints: 3,
         driver: None,
         tty: None,
@@ -185,11 +49,58 @@ fn sticks_of_other_makers_are_found_by_their_rows() {
     tree.interface("1-1.3", &port(2, 4));
     tree.interface("1-1.3", &port(3, 5));
     assert_eq!(ready(tree.look()).tty, "ttyUSB5");
-    // Met by the same driver, but in no row.
+    // In no row, but met by a driver that meets nothing but modems.
     tree.unplug("1-1.3");
-    tree.device("1-1.3", 0x0af0, 0x5000, 1);
+    tree.device("1-1.3", 0x04e8, 0x6889, 1);
     tree.interface("1-1.3", &serial(0, 3, 0));
-    assert!(matches!(tree.look(), Presence::Absent));
+    let stick = ready(tree.look());
+    assert_eq!(
+        (stick.profile.name, stick.tty.as_str()),
+        ("generic modem", "ttyUSB0")
+    );
+}
+
+#[test]
+fn an_unknown_product_of_a_vendor_has_the_vendors_profile() {
+    for (vendor, product, name) in [
+        (0x12d1, 0x15ff, "Huawei"),
+        (0x2c7c, 0x6005, "Quectel"),
+        (0x1bc7, 0x1201, "Telit"),
+        (0x0af0, 0x5000, "Option"),
+        (0x19d2, 0x0016, "ZTE"),
+    ] {
+        let tree = Tree::pi2b();
+        tree.device("1-1.2", vendor, product, 2);
+        tree.interface("1-1.2", &serial(0, 2, 0));
+        tree.interface("1-1.2", &serial(1, 3, 1));
+        let stick = ready(tree.look());
+        assert_eq!((stick.profile.name, stick.tty.as_str()), (name, "ttyUSB1"));
+    }
+}
+
+#[test]
+fn what_else_those_vendors_make_is_no_stick() {
+    // A satellite receiver, a phone's file transfer, a network card; none of them speaks AT.
+    for (vendor, product, class, driver) in [
+        (0x1546, 0x01a7, 0x02, Some("cdc_acm")),
+        (0x12d1, 0x107e, 0xff, None),
+        (0x12d1, 0x14db, 0x02, Some("cdc_ether")),
+        (0x0e8d, 0x7961, 0xe0, Some("btusb")),
+    ] {
+        let tree = Tree::pi2b();
+        tree.device("1-1.2", vendor, product, 1);
+        let interface = Interface {
+            number: 0,
+            class,
+            endpoints: 3,
+            driver,
+            tty: None,
+            kind: None,
+        };
+        tree.interface("1-1.2", &interface);
+        let presence = tree.look();
+        assert!(matches!(presence, Presence::Absent), "{presence:?}");
+    }
 }
 
 #[test]

@@ -70,18 +70,31 @@ impl Laptop {
         Ok(self.tool(&["key", "show", &path])?.trim().to_owned())
     }
 
-    /// Makes a bundle of `image`, signed with the first key.
+    /// Makes a bundle of `image` for the Raspberry Pi 2B, signed with the first key.
     ///
     /// # Errors
     /// `failberryctl`'s.
     pub fn bundle(&self, image: &Path, version: &str) -> Result<PathBuf, LaptopError> {
+        self.bundle_for("rpi2", image, version)
+    }
+
+    /// The same for another board.
+    ///
+    /// # Errors
+    /// `failberryctl`'s.
+    pub fn bundle_for(
+        &self,
+        board: &str,
+        image: &Path,
+        version: &str,
+    ) -> Result<PathBuf, LaptopError> {
         let (image, key, out) = (
             image.display().to_string(),
             self.text("key.pem"),
             self.text(version),
         );
         let [what, by] = [
-            ["--board", "rpi2", "--version", version],
+            ["--board", board, "--version", version],
             ["--key", &key, "--out", &out],
         ];
         self.tool(&[&["bundle", &image], &what[..], &by].concat())?;

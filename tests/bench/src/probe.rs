@@ -83,6 +83,37 @@ pub fn exchange(
     })
 }
 
+/// Opens `count` connections to an HTTP port with a whole request each, as fast as that goes, and
+/// then reads the answers, for `bound` each at most. Gives out how many were 200.
+///
+/// # Errors
+/// A connection that could not be made within `bound`.
+pub fn burst(
+    namespace: &Namespace,
+    to: Ipv4Addr,
+    port: u16,
+    count: usize,
+    bound: Duration,
+) -> io::Result<usize> {
+    let request = format!("GET / HTTP/1.1\r\nHost: {to}\r\n\r\n");
+    namespace.run(|| {
+        let mut open = Vec::with_capacity(count);
+        for _ in 0..count {
+            let mut stream = connect(to, port, bound)?;
+            stream.set_read_timeout(Some(bound))?;
+            // One that is lost has no answer, which is what is counted.
+            let _ = stream.write_all(request.as_bytes());
+            open.push(stream);
+        }
+        let answered = open.into_iter().filter_map(|mut stream| {
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).ok()?;
+            parse(&answer).filter(|answer| answer.status == 200)
+        });
+        Ok(answered.count())
+    })
+}
+
 /// What became of a connection attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Door {

@@ -7,6 +7,7 @@ mod peers;
 mod ping;
 mod rows;
 mod slirp;
+mod slow_line;
 mod table;
 pub mod timing;
 

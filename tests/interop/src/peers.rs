@@ -12,6 +12,7 @@ use crate::{
     Outcome,
     rows::Case,
     slirp::{self, Slirp},
+    slow_line,
 };
 
 const USER: &str = "failberry";
@@ -77,7 +78,10 @@ impl<'a> Call<'a> {
         let (end, other) = match peer {
             Peer::Pppd => {
                 carrier.set(theirs(side, case))?;
-                let end = PppEnd::call(carrier.line(), config)?;
+                let end = match case.delay {
+                    None => PppEnd::call(carrier.line(), config)?,
+                    Some(delay) => PppEnd::new(slow_line::call(carrier.line(), delay)?, config),
+                };
                 (end, Other::Pppd(carrier))
             }
             Peer::Slirp => {

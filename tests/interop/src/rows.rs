@@ -31,6 +31,8 @@ pub(crate) struct Case {
     pub(crate) their_echo: Option<u32>,
     /// Whether pppd asks for compression.
     pub(crate) compression: bool,
+    /// How long the line takes, each way.
+    pub(crate) delay: Option<Duration>,
     pub(crate) ours: fn(&mut Config),
     pub(crate) pppd: &'static [&'static str],
     /// Words for slirp, where it can do this.
@@ -56,6 +58,7 @@ const PLAIN: Case = Case {
     wrong_password: false,
     their_echo: None,
     compression: false,
+    delay: None,
     ours: |_| {},
     pppd: &[],
     slirp: Some(&[]),
@@ -217,6 +220,43 @@ const CASES: &[Case] = &[
         ..SLOW
     },
     Case {
+        what: "peer waits to be asked",
+        pppd: &["silent"],
+        slirp: None,
+        ..SLOW
+    },
+    Case {
+        what: "no magic number from the peer",
+        pppd: &["nomagic"],
+        slirp: None,
+        their_echo: Some(1),
+        ours: |config| {
+            config.echo = Some(Echo {
+                interval: 400,
+                limit: Some(2),
+            });
+        },
+        check: |end| {
+            agreed(end, |it| it.send.magic, None)?;
+            end.run_until("echoes both ways", |it| {
+                it.heard(Protocol::LCP, ECHO_REQUEST) >= 2
+                    && it.heard(Protocol::LCP, ECHO_REPLY) >= 2
+            })
+            .map_err(Into::into)
+        },
+        ..SLOW
+    },
+    Case {
+        what: "PAP, line 1.75 s each way",
+        auth: Some(AuthProtocol::Pap),
+        ..SLOW_LINE
+    },
+    Case {
+        what: "CHAP-MD5, line 1.75 s each way",
+        auth: Some(AuthProtocol::ChapMd5),
+        ..SLOW_LINE
+    },
+    Case {
         what: "peer terminates, then re-dial",
         ending: Ending::Redials,
         quick: true,
@@ -228,6 +268,13 @@ const CASES: &[Case] = &[
 const SLOW: Case = Case {
     quick: false,
     ..PLAIN
+};
+
+/// On a line where each answer comes after pppd's restart timer of 3 s, and ours.
+const SLOW_LINE: Case = Case {
+    delay: Some(Duration::from_millis(1_750)),
+    slirp: None,
+    ..SLOW
 };
 
 /// Plays the rows that the table wants.
@@ -257,7 +304,7 @@ fn row(carrier: &Carrier, dir: &Path, ends: (Side, Peer), case: &Case) -> Outcom
     match case.ending {
         Ending::Opens => {
             let opened_after = opens(&mut call, case)?;
-            hang_up(call)?;
+            hang_up(call, case)?;
             Ok(Played {
                 result: "opens, carries, closes".into(),
                 opened_after,
@@ -279,7 +326,7 @@ fn row(carrier: &Carrier, dir: &Path, ends: (Side, Peer), case: &Case) -> Outcom
             call.left(Left::Terminated)?;
             let mut next = begin()?;
             let opened_after = opens(&mut next, case)?;
-            hang_up(next)?;
+            hang_up(next, case)?;
             Ok(Played {
                 result: format!("ends ({words}), opens again"),
                 opened_after,
@@ -338,7 +385,7 @@ fn opens(call: &mut Call<'_>, case: &Case) -> Outcome<Option<Duration>> {
     Ok(call.end.opened_after)
 }
 
-fn hang_up(mut call: Call<'_>) -> Outcome {
+fn hang_up(mut call: Call<'_>, case: &Case) -> Outcome {
     call.end.handle(Event::Close);
     call.end.run_until("the end", |it| it.finished.is_some())?;
     expect(
@@ -346,7 +393,11 @@ fn hang_up(mut call: Call<'_>) -> Outcome {
         Some(Reason::Closed),
         call.end.finished.clone(),
     )?;
-    expect("broken frames", 0, call.end.broken)?;
+    // On a slow line, frames from before a negotiation that begins again arrive in its course, and
+    // are framed otherwise.
+    if case.delay.is_none() {
+        expect("broken frames", 0, call.end.broken)?;
+    }
     call.left(Left::Told)
 }
 

@@ -1,13 +1,17 @@
 //! The card: its sectors, those that are only on their way, and the moment at which the power goes.
 
 use std::{
-    cell::{Ref, RefCell},
+    cell::RefCell,
+    collections::BTreeSet,
     io::{self, Error},
+    ops::Range,
     rc::Rc,
 };
 
 use failberry_environment::{Disk, SECTOR, Slots, Stored};
 use failberry_state::Slot;
+
+use crate::{random::Random, store::Store};
 
 /// What a flattened image tree begins with; its size follows, big endian.
 const FIT: [u8; 4] = [0xD0, 0x0D, 0xFE, 0xED];
@@ -24,23 +28,10 @@ pub struct Geometry {
     pub slot: u64,
     /// Whether U-Boot would find the hashes in an image right.
     pub is_complete: Judge,
-}
-
-/// What is enough to choose sectors by (splitmix64).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        usize::try_from(self.next() % bound as u64).unwrap()
-    }
+    /// Bytes that are erased together; 0 where the card loses sectors and nothing else.
+    pub erase_block: u64,
+    /// What the box never writes and cannot start without: boot record and boot files.
+    pub fixed: Vec<Range<u64>>,
 }
 
 type Sector = [u8; SECTOR];
@@ -48,7 +39,9 @@ type Sector = [u8; SECTOR];
 struct Inner {
     geometry: Geometry,
     /// What is on the card for good.
-    kept: Vec<u8>,
+    kept: Store,
+    /// What lay in the fixed places at first.
+    fixed: Vec<Vec<u8>>,
     /// Writes since the last flush, in their order.
     pending: Vec<(usize, Sector)>,
     /// Sectors written so far.
@@ -65,10 +58,24 @@ pub struct Card(Rc<RefCell<Inner>>);
 
 impl Card {
     /// A card with these bytes on it.
-    pub fn new(bytes: Vec<u8>, geometry: Geometry) -> Self {
+    pub fn new(bytes: &[u8], geometry: Geometry) -> Self {
+        Self::of(Store::new(bytes), geometry)
+    }
+
+    /// Another card with the same bytes on it for good, and nothing pending.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        let inner = self.0.borrow();
+        Self::of(inner.kept.clone(), inner.geometry.clone())
+    }
+
+    fn of(kept: Store, geometry: Geometry) -> Self {
+        let fixed = geometry.fixed.iter().map(|range| bytes(&kept, range));
+        let fixed = fixed.collect();
         Self(Rc::new(RefCell::new(Inner {
             geometry,
-            kept: bytes,
+            kept,
+            fixed,
             pending: Vec::new(),
             written: 0,
             left: None,
@@ -77,8 +84,17 @@ impl Card {
     }
 
     /// All that is on it for good.
-    pub fn bytes(&self) -> Ref<'_, [u8]> {
-        Ref::map(self.0.borrow(), |inner| inner.kept.as_slice())
+    pub fn bytes(&self) -> Vec<u8> {
+        self.0.borrow().kept.to_vec()
+    }
+
+    /// Whether boot record and boot files are what they were at first.
+    pub fn has_fixed(&self) -> bool {
+        let inner = self.0.borrow();
+        let places = inner.geometry.fixed.iter().zip(&inner.fixed);
+        places
+            .into_iter()
+            .all(|(range, first)| bytes(&inner.kept, range) == *first)
     }
 
     /// How many sectors have been written.
@@ -89,7 +105,7 @@ impl Card {
     /// Puts `bytes` into a slot.
     pub fn fill(&self, slot: Slot, bytes: &[u8]) {
         let at = usize::try_from(self.offset(slot)).unwrap();
-        self.0.borrow_mut().kept[at..at + bytes.len()].copy_from_slice(bytes);
+        self.0.borrow_mut().kept.write(at, bytes);
     }
 
     /// The power goes when so many sectors have been written.
@@ -103,11 +119,14 @@ impl Card {
         self.0.borrow_mut().stuck = Some(first + number);
     }
 
-    /// Of what was not flushed, each sector is the old one, one of those written, or torn.
+    /// Decides what is left of what was not flushed: each sector is the old one, one of those
+    /// written, or torn. Then each erase block with such a sector in it is as that left it, erased,
+    /// erased in part, or noise: a card moves a whole block to change one sector.
     pub fn power_comes_back(&self, seed: u64) {
         let mut inner = self.0.borrow_mut();
         let mut random = Random(seed);
         let pending = std::mem::take(&mut inner.pending);
+        let mut blocks = BTreeSet::new();
         for (sector, content) in pending {
             let fate = match seed {
                 0 => 0,
@@ -126,7 +145,19 @@ impl Card {
             } else {
                 SECTOR - written..SECTOR
             };
-            inner.kept[at + range.start..at + range.end].copy_from_slice(&content[range]);
+            inner.kept.write(at + range.start, &content[range]);
+            blocks.extend(at.checked_div(usize::try_from(inner.geometry.erase_block).unwrap()));
+        }
+        // The first two seeds lose no block, the third loses every one.
+        for block in blocks {
+            match seed {
+                0 | 1 => {}
+                2 => inner.lose(block, 0, 4, &mut random),
+                _ => {
+                    let [first, length] = [random.below(4), random.below(5)];
+                    inner.lose(block, first, length, &mut random);
+                }
+            }
         }
         inner.left = None;
     }
@@ -182,10 +213,27 @@ impl Part {
 }
 
 impl Inner {
+    /// Loses `length` quarters of an erase block from the quarter `first` on: they read as erased,
+    /// or as noise.
+    fn lose(&mut self, block: usize, first: usize, length: usize, random: &mut Random) {
+        let size = usize::try_from(self.geometry.erase_block).unwrap();
+        let quarter = size / 4;
+        let begin = block * size + first * quarter;
+        let end = (begin + length * quarter).min((block + 1) * size);
+        let end = end.min(self.kept.len());
+        let noise = [0xFF, 0x00, 0x5A][random.below(3)];
+        self.kept
+            .write(begin, &vec![noise; end.saturating_sub(begin)]);
+    }
+
     fn sector(&self, number: usize) -> Sector {
         let written = self.pending.iter().rev().find(|it| it.0 == number);
         written.map_or_else(
-            || self.kept[number * SECTOR..][..SECTOR].try_into().unwrap(),
+            || {
+                let mut sector = [0; SECTOR];
+                self.kept.read(number * SECTOR, &mut sector);
+                sector
+            },
             |it| it.1,
         )
     }
@@ -238,8 +286,14 @@ impl Disk for Part {
             return Err(Error::other("no power"));
         }
         for (number, content) in std::mem::take(&mut inner.pending) {
-            inner.kept[number * SECTOR..][..SECTOR].copy_from_slice(&content);
+            inner.kept.write(number * SECTOR, &content);
         }
         Ok(())
     }
+}
+
+fn bytes(store: &Store, range: &Range<u64>) -> Vec<u8> {
+    let mut bytes = vec![0; usize::try_from(range.end - range.start).unwrap()];
+    store.read(usize::try_from(range.start).unwrap(), &mut bytes);
+    bytes
 }

@@ -8,6 +8,8 @@
 
 mod card;
 mod life;
+mod random;
+mod store;
 mod u_boot;
 
 pub use card::{Card, Geometry, Judge, Part};

@@ -11,6 +11,10 @@ pub struct UBoot;
 impl UBoot {
     /// The slot that is started and its image; none without power, or where nothing starts.
     pub fn start(card: &Card) -> Option<(Slot, Vec<u8>)> {
+        // Without these it is not started itself.
+        if !card.has_fixed() {
+            return None;
+        }
         let mut whole = Part::whole(card);
         let mut stored = Stored::read(&whole).ok()?;
         let mut slots = Slots::of(&stored.environment).ok()?;

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The prompt as it is painted: the cursor stands behind it.
-const PROMPT: &str = "failberry> \x1b[K\x1b[11C";
+pub(crate) const PROMPT: &str = "failberry> \x1b[K\x1b[11C";
 
 /// A carrier password that must not be shown.
 const PASSWORD: &str = "carrier-password-of-the-test";
@@ -116,7 +116,7 @@ fn status(scene: &mut Scene) -> Outcome {
             "MF180 19d2:2003 at ",
             "1 made, 0 failed",
             &format!("{lan}/24 by DHCP, router 192.168.88.1"),
-            "default route via ppp0, firewall stands",
+            "default route via ppp0, firewall up",
             &format!("{NAME} is {CARRIER_ADDRESS}"),
             "UTC, from ntp.failberry.test",
             "port 9000 answers",
@@ -266,7 +266,7 @@ fn power_cycle(scene: &mut Scene) -> Outcome {
         "cutting the power of the USB sockets",
         scene.bound(10),
     )?;
-    wait_status(scene, &["1 power cuts", "up for "])?;
+    wait_status(scene, &["1 USB power cycles", "up for "])?;
     in_call(scene)
 }
 

@@ -1,11 +1,15 @@
 //! The life of a card's settings: taken in at the first boot, secrets removed; kept over a power
 //! cut and a broken file; forgotten on request.
 
-use std::{fs::OpenOptions, os::unix::fs::FileExt};
+use std::{
+    fs::{self, File, OpenOptions},
+    os::unix::fs::FileExt,
+    path::Path,
+};
 
 use failberry_bench::{
     scene::{Kind, SECRET, Scene, Setting, Settings, repository},
-    stick::Sim,
+    stick::{MF180, Sim},
 };
 use failberry_image::{
     fat,
@@ -36,6 +40,7 @@ pub fn play(suite: &mut Suite) {
             ..Settings::default()
         },
         sim: Some(sim()),
+        model: &MF180,
         ..Setting::new("fbx", Kind::Virt)
     };
     suite.scene("first-boot", &setting, |run| {
@@ -48,6 +53,7 @@ pub fn play(suite: &mut Suite) {
         run.step("eth0 leases an address", steps::lease);
         run.step("the PIN of the file opens the SIM", steps::dials);
         run.step("on the card the file has no secrets, and all else", masked);
+        run.step("the boot files' erase block is as flashed", boot_block);
         run.step("after a power cut it dials all the same", |scene| {
             scene.power_cycle(sim())?;
             steps::lease(scene)?;
@@ -103,6 +109,28 @@ fn masked(scene: &mut Scene) -> Outcome {
         }
     }
     Ok(())
+}
+
+/// What the power may take with it while secrets are removed must not be what the Pi starts with.
+fn boot_block(scene: &mut Scene) -> Outcome {
+    let layout = Layout::read(&repository().join("board/layout.toml"))?;
+    let place = layout.partition(Role::Boot)?.bytes().start;
+    let flashed = scene.directory().join("flashed.img");
+    scene.flash_another(&flashed)?;
+    let read = |path: &Path| -> Outcome<Vec<u8>> {
+        let mut block = vec![0; usize::try_from(layout.erase_block())?];
+        File::open(path)?.read_exact_at(&mut block, place)?;
+        Ok(block)
+    };
+    let blocks = [read(&flashed)?, read(&scene.directory().join("card.img"))?];
+    fs::remove_file(&flashed)?;
+    let [first, now] = &blocks;
+    let changed = first.chunks(512).zip(now.chunks(512));
+    expect(
+        "changed sectors of the boot files' erase block",
+        0,
+        changed.filter(|(first, now)| first != now).count(),
+    )
 }
 
 fn forgets(scene: &mut Scene) -> Outcome {

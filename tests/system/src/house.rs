@@ -1,7 +1,11 @@
 //! The usual house on the fast board: the main job from the lease to the replugged stick.
 
+use std::thread;
+
 use failberry_bench::{
+    probe,
     scene::{Kind, Scene, Setting},
+    status::Status,
     stick::Sim,
 };
 use failberry_state::Service;
@@ -19,6 +23,10 @@ pub fn play(suite: &mut Suite) {
         steps::main_job(run);
         run.step("the AT dialogue is the one designed", dialogue);
         run.step("the status page tells all of it", tells);
+        run.step(
+            "a burst of 200 requests at port 9000 costs no checker its answer",
+            burst,
+        );
         run.step("the peer ends the call; it is dialled again", redials);
         run.step(
             "stick pulled out and put in under other ttys; the link comes back",
@@ -71,6 +79,38 @@ fn tells(scene: &mut Scene) -> Outcome {
         expect(&place, 1, status.number(&place))?;
     }
     Ok(())
+}
+
+/// A LAN host asks 200 times within milliseconds while a checker on the internet asks once.
+fn burst(scene: &mut Scene) -> Outcome {
+    const REQUESTS: usize = 200;
+    let to = steps::address(scene)?;
+    let before = health(&status(scene)?)?;
+    let (lan, internet) = (scene.world.lan(), scene.world.internet());
+    let bound = scene.bound(10);
+    let (answered, check) = thread::scope(|threads| {
+        let burst = threads.spawn(|| probe::burst(lan, to, steps::HEALTH, REQUESTS, bound));
+        let own = steps::CARRIER_ADDRESS;
+        let check = probe::get_within(internet, own, steps::HEALTH, "/", bound);
+        (burst.join(), check)
+    });
+    let answered = answered.map_err(|_| "the burst panicked")??;
+    expect("status for the checker", 200, check?.status)?;
+    expect("answers to the burst", REQUESTS, answered)?;
+    steps::health_on_the_lan(scene)?;
+    expect("health's process", before, health(&status(scene)?)?)
+}
+
+/// Process id and starts of `health`.
+fn health(status: &Status) -> Outcome<(u64, u64)> {
+    let services = 0..status.count("/supervisor/services");
+    let mut places = services.map(|index| format!("/supervisor/services/{index}"));
+    let own = Service::Health.name();
+    let place = places
+        .find(|place| status.text(&format!("{place}/service")) == Some(own))
+        .ok_or("health is not among the services")?;
+    let number = |what: &str| status.number(&format!("{place}/{what}"));
+    Ok((number("pid"), number("starts")))
 }
 
 fn redials(scene: &mut Scene) -> Outcome {

@@ -10,6 +10,7 @@ pub mod house;
 pub mod mistakes;
 pub mod pin;
 pub mod power_cut;
+pub mod pull;
 pub mod shipped;
 mod slot;
 pub mod soak;

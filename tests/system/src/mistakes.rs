@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use failberry_bench::{
     probe,
     scene::{Kind, Scene, Setting, Settings},
-    stick::Sim,
+    stick::{MF190J, Sim},
 };
 use tokio_modem::{hdlc, ppp::Direction};
 
@@ -24,6 +24,7 @@ pub fn play(suite: &mut Suite) {
             ..Settings::default()
         },
         sim: None,
+        model: &MF190J,
         ..Setting::new("fbm", Kind::Virt)
     };
     suite.scene("mistakes", &setting, |run| {
@@ -57,6 +58,10 @@ pub fn play(suite: &mut Suite) {
             wrong_secret,
         );
         run.step("noise in the call is counted", noise_in_the_call);
+        run.step(
+            "stick pulled out and put in; cdc_acm's port is dialled again",
+            replugs,
+        );
     });
 }
 
@@ -119,7 +124,10 @@ fn dials_through_noise(scene: &mut Scene) -> Outcome {
     let overlong = [b"\r\n+ZUSIMR:".as_slice(), &[b'2'; 4000], b"\r\n"].concat();
     stick.inject(&overlong);
     stick.inject(b"\r\n\xff\xfe\x00\x80\r\n");
-    steps::dials(scene)
+    steps::dials(scene)?;
+    let console = &scene.board.console;
+    console.wait("modem port ttyACM", scene.bound(1))?;
+    Ok(())
 }
 
 fn tighter(scene: &mut Scene) -> Outcome {
@@ -173,4 +181,20 @@ fn noise_in_the_call(scene: &mut Scene) -> Outcome {
         return Err(format!("expected at least 3 lines and frames counted, got {counted}").into());
     }
     Ok(())
+}
+
+fn replugs(scene: &mut Scene) -> Outcome {
+    let mark = scene.board.console.mark();
+    scene.unplug()?;
+    scene
+        .board
+        .console
+        .wait_from(mark, "stick is gone", scene.bound(10))?;
+    scene.carrier.wait_down(scene.bound(10))?;
+    scene.plug(Sim::Ready)?;
+    let console = &scene.board.console;
+    console.wait_from(mark, "modem port ttyACM", scene.bound(20))?;
+    scene.carrier.wait_up(scene.bound(30))?;
+    console.wait_from(mark, "carrier link is up", scene.bound(10))?;
+    steps::health_from_the_internet(scene)
 }

@@ -2,7 +2,7 @@
 
 use failberry_bench::{
     scene::{Kind, Scene, Setting, Settings},
-    stick::Sim,
+    stick::{MF180, Sim},
 };
 
 use crate::{
@@ -20,6 +20,7 @@ fn setting(prefix: &str, pin: &str) -> Setting {
             pin: "2468".into(),
             tries: 3,
         }),
+        model: &MF180,
         ..Setting::new(prefix, Kind::Virt)
     }
 }
@@ -32,6 +33,12 @@ pub fn play(suite: &mut Suite) {
             steps::dials(scene)?;
             entered_once(scene)
         });
+        run.step("a LAN host reaches the internet", steps::masquerades);
+        run.step(
+            "a stick put in again gets its PIN again, and the link comes back",
+            replugs,
+        );
+        run.step("a LAN host reaches the internet again", steps::masquerades);
         run.step("the PIN is not on the console", not_told);
     });
     suite.scene("wrong-pin", &setting("fbw", "1111"), |run| {
@@ -82,6 +89,26 @@ fn pins(commands: &[String]) -> usize {
 fn entered_once(scene: &Scene) -> Outcome {
     let commands = scene.stick.as_ref().ok_or("no stick")?.commands();
     expect("PINs sent", 1, pins(&commands))
+}
+
+fn replugs(scene: &mut Scene) -> Outcome {
+    let mark = scene.board.console.mark();
+    scene.unplug()?;
+    scene
+        .board
+        .console
+        .wait_from(mark, "stick is gone", scene.bound(10))?;
+    scene.carrier.wait_down(scene.bound(10))?;
+    scene.plug(Sim::Pin {
+        pin: "2468".into(),
+        tries: 3,
+    })?;
+    scene.carrier.wait_up(scene.bound(60))?;
+    scene
+        .board
+        .console
+        .wait_from(mark, "carrier link is up", scene.bound(10))?;
+    entered_once(scene)
 }
 
 fn not_told(scene: &mut Scene) -> Outcome {

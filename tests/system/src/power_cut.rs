@@ -9,7 +9,7 @@ use std::{fs, path::Path, rc::Rc};
 use failberry_bench::{
     board::{self, Board},
     net::World,
-    scene::{Kind, Role, Settings, flash, layout, repository, rpi2},
+    scene::{Kind, Layout, Role, Settings, flash, layout, repository, rpi2},
 };
 use failberry_environment::{Slots, Stored};
 use failberry_image::cpio::{Node, Tree};
@@ -149,8 +149,10 @@ impl Bench {
             slots: [a.bytes().start, b.bytes().start],
             slot: a.size(),
             is_complete: Rc::new(|_| true),
+            erase_block: layout.erase_block(),
+            fixed: fixed(&layout)?,
         };
-        let old = Card::new(shipped.clone(), geometry.clone())
+        let old = Card::new(&shipped, geometry.clone())
             .image(Slot::A)
             .ok_or("the shipped card has no slot A")?;
         let update = Update::new(old, another()?, BLOCK);
@@ -168,7 +170,7 @@ impl Bench {
 
     /// A card that runs from slot A.
     fn card(&self, other: Other) -> Outcome<Card> {
-        let card = Card::new(self.shipped.clone(), self.geometry.clone());
+        let card = Card::new(&self.shipped, self.geometry.clone());
         match other {
             Other::Empty => {}
             Other::Complete => card.fill(Slot::B, &self.update.old),
@@ -183,7 +185,7 @@ impl Bench {
                 stored.save(&mut whole)?;
             }
         }
-        Ok(Card::new(card.bytes().to_vec(), self.geometry.clone()))
+        Ok(card.copy())
     }
 
     /// Sectors that are written in a whole life, for each kind of slot B.
@@ -203,7 +205,7 @@ impl Bench {
         let reached = self.update.live(&card, &cut.ends());
         card.power_comes_back(cut.fate);
         let path = self.directory.join("card.img");
-        fs::write(&path, &*card.bytes())?;
+        fs::write(&path, card.bytes())?;
 
         let (slot, _) = UBoot::start(&card).ok_or("by its rules U-Boot starts nothing")?;
         println!("       the power went at {reached:?}; slot {slot} is to start");
@@ -232,6 +234,12 @@ impl Bench {
             confirmed.order.first(),
         )
     }
+}
+
+/// Boot record, and the part of the boot partition in which the boot files lie.
+fn fixed(layout: &Layout) -> Outcome<Vec<std::ops::Range<u64>>> {
+    let boot = layout.partition(Role::Boot)?.bytes();
+    Ok(vec![0..512, boot.start..boot.start + layout.erase_block()])
 }
 
 /// The image that is built, with a file more at the front of its userland: from there on it has

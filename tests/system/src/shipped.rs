@@ -35,7 +35,7 @@ pub fn play(suite: &mut Suite, all: bool) {
                 "the card is found and its settings are read",
                 reads_the_card,
             );
-            run.step("the services run, the firewall stands", serves);
+            run.step("the services run, the firewall is up", serves);
         });
     }
 }
@@ -81,7 +81,7 @@ fn starts(scene: &mut Scene) -> Outcome {
 fn serves(scene: &mut Scene) -> Outcome {
     let console = &scene.board.console;
     console.wait("answering on port 9000", scene.bound(30))?;
-    console.wait("firewall stands", scene.bound(30))?;
+    console.wait("firewall up", scene.bound(30))?;
     console.wait("waiting for a stick", scene.bound(30))?;
     Ok(())
 }

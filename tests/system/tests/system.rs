@@ -7,7 +7,7 @@ use std::{env, process::ExitCode};
 use failberry_system_tests::{
     Suite, console,
     faults::{self, Choice},
-    first_boot, house, mistakes, pin, power_cut, shipped, soak, update,
+    first_boot, house, mistakes, pin, power_cut, pull, shipped, soak, update,
 };
 
 fn main() -> ExitCode {
@@ -49,6 +49,7 @@ fn main() -> ExitCode {
     pin::play(&mut suite);
     first_boot::play(&mut suite);
     console::play(&mut suite);
+    pull::play(&mut suite);
     faults::play(&mut suite, &choice);
     shipped::play(&mut suite, choice.all);
     update::play(&mut suite, choice.all);

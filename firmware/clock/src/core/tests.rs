@@ -39,6 +39,17 @@ fn set(server: &str, time: Duration, step: bool) -> Action {
     }
 }
 
+fn doubt(server: &str, time: Duration, expected: Expected, next: Next) -> Action {
+    let last = server.bytes().next().unwrap_or_default();
+    Action::Doubt(Doubt {
+        server: server.into(),
+        address: Ipv4Addr::new(192, 0, 2, last).into(),
+        time,
+        expected,
+        next,
+    })
+}
+
 fn wait(until: u64) -> Action {
     Action::Wait {
         until: BootMillis(until),
@@ -92,12 +103,30 @@ fn times_before_the_floor_or_absurdly_late_are_not_believed() {
         Duration::ZERO,
     ] {
         let mut core = core(&["a", "b"]);
-        let doubt = Action::Doubt {
-            server: "a".into(),
-            time: theirs,
-        };
+        let window = Expected::Window(FLOOR, FLOOR + BELIEVED);
+        let doubt = doubt("a", theirs, window, Next::Ask("b".into()));
         assert_eq!(core.step(answer("a", theirs, FLOOR), START), doubt);
         assert_eq!(core.step(Event::Tick, START), ask("b"));
+    }
+}
+
+#[test]
+fn a_doubt_says_what_really_follows() {
+    let mut core = core(&["a", "b"]);
+    let window = || Expected::Window(FLOOR, FLOOR + BELIEVED);
+    let mut now = START;
+    for pause in [RETRY_FIRST_MS, 2 * RETRY_FIRST_MS] {
+        let first = core.step(answer("a", Duration::ZERO, FLOOR), now);
+        let asked = doubt("a", Duration::ZERO, window(), Next::Ask("b".into()));
+        assert_eq!(first, asked);
+        assert_eq!(core.step(Event::Tick, now), ask("b"));
+        let last = core.step(answer("b", Duration::ZERO, FLOOR), now);
+        assert_eq!(
+            last,
+            doubt("b", Duration::ZERO, window(), Next::Pause(pause))
+        );
+        now = now.plus(pause);
+        assert_eq!(core.step(Event::Tick, now), ask("a"));
     }
 }
 
@@ -212,10 +241,11 @@ fn one_server_cannot_move_a_settled_clock_and_two_can() {
     core.step(answer("b", t, t), START);
     core.step(Event::Tick, START);
     let now = BootMillis(6 * HOUR_MS);
-    let doubt = Action::Doubt {
-        server: "b".into(),
-        time: lie,
+    let settled = Expected::Settled {
+        ours: t + uptime(now),
+        within: DRIFT,
     };
+    let doubt = doubt("b", lie, settled, Next::Ask("a".into()));
     assert_eq!(core.step(answer("b", lie, t + uptime(now)), now), doubt);
     assert_eq!(core.step(Event::Tick, now), ask("a"));
     let moved = core.step(answer("a", lie, t + uptime(now)), now);

@@ -53,6 +53,8 @@ pub enum Command {
     SlotsChoose(Slot),
     /// How an update stands.
     Update,
+    /// Look for a newer version now.
+    UpdateCheck,
     /// One service's restart.
     Restart(Service),
     /// The box's restart.

@@ -161,6 +161,12 @@ pub(super) static TABLE: &[Row] = &[
     row(&["update"], &[], "how an update stands", |_| {
         Some(Command::Update)
     }),
+    row(
+        &["update", "check"],
+        &[],
+        "look for a newer version now, and take it",
+        |_| Some(Command::UpdateCheck),
+    ),
     asked(
         Confirm::Yes("Go on?"),
         row(

@@ -14,6 +14,7 @@ mod text;
 
 use std::time::SystemTime;
 
+pub use failberry_state::plain;
 use failberry_state::{
     BootMillis, ClockState, DyndnsState, HealthState, NetworkState, SlotsState, SupervisorState,
     UpdateState, UplinkState,
@@ -25,7 +26,6 @@ pub use self::{
     settings::{problems, settings},
     slots::{slots, update},
     status::{banner, status},
-    text::plain,
 };
 use crate::sensors::Sensors;
 

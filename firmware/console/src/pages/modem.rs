@@ -3,7 +3,7 @@
 use failberry_state::UplinkState;
 
 use super::{
-    status::{phase, signal, stick},
+    status::{signal, stick},
     text::{Rows, span},
 };
 
@@ -39,10 +39,10 @@ pub fn modem(uplink: &UplinkState, heard: &Heard, now: u64) -> Vec<String> {
         (None, None) => "unknown".into(),
     };
     rows.add("signal", &told, 1);
-    rows.add("state", phase(uplink.phase), 1);
+    rows.add("state", &uplink.phase.to_string(), 1);
     for step in uplink.recovery.history.iter().rev().take(5) {
         let text = format!(
-            "{} ago: {:?}{}, {}",
+            "{} ago: {}{}, {}",
             span(now.saturating_sub(step.at.0)),
             step.rung,
             match step.times {

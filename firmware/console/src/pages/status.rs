@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use failberry_state::{NetworkState, Service, SupervisorState, UplinkPhase, UplinkState};
+use failberry_state::{NetworkState, Service, SupervisorState, UplinkState};
 
 use super::{
     Moment, States,
@@ -24,7 +24,7 @@ pub fn status(states: &States, moment: &Moment) -> Vec<String> {
     rows.add("carrier", &carrier(&states.uplink, now.0), 2);
     rows.add("network", &operator(&states.uplink), 1);
     rows.add("stick", &stick(&states.uplink), 1);
-    rows.add("calls", &calls(&states.uplink), 1);
+    rows.add("calls", &calls(&states.uplink), 2);
     rows.add("wired", &wired(&states.network), 1);
     rows.add("packets", &packets(&states.network), 1);
     rows.add("name", &name(states), 1);
@@ -95,21 +95,7 @@ fn carrier(uplink: &UplinkState, now: u64) -> String {
                 .map_or_else(|| "unknown".into(), |peer| peer.to_string()),
             link.mtu,
         ),
-        None => format!("{} for {since}", phase(uplink.phase)),
-    }
-}
-
-pub(super) const fn phase(phase: UplinkPhase) -> &'static str {
-    match phase {
-        UplinkPhase::NoStick => "no stick",
-        UplinkPhase::Opening => "opening the stick's port",
-        UplinkPhase::Registering => "looking for the network",
-        UplinkPhase::Dialling => "dialling",
-        UplinkPhase::Negotiating => "negotiating",
-        UplinkPhase::Up => "up",
-        UplinkPhase::BackingOff => "waiting to dial again",
-        UplinkPhase::Recovering => "reviving the stick",
-        UplinkPhase::Blocked => "blocked, needs a person",
+        None => format!("{} for {since}", uplink.phase),
     }
 }
 
@@ -153,8 +139,8 @@ pub(super) fn stick(uplink: &UplinkState) -> String {
 fn calls(uplink: &UplinkState) -> String {
     let recovery = &uplink.recovery;
     format!(
-        "{} made, {} failed; {} redials, {} resets, {} power cuts",
-        uplink.calls, uplink.failures, recovery.redials, recovery.resets, recovery.power_cuts
+        "{} connected, {} failed; {} redials, {} resets, {} USB power cycles",
+        uplink.calls, uplink.failures, recovery.redials, recovery.resets, recovery.usb_power_cycles
     )
 }
 
@@ -184,7 +170,7 @@ fn packets(network: &NetworkState) -> String {
             Some(interface) => format!("via {interface}"),
             None => "missing".into(),
         },
-        if network.firewall { "stands" } else { "DOWN" }
+        if network.firewall { "up" } else { "DOWN" }
     )
 }
 
@@ -199,7 +185,10 @@ fn name(states: &States) -> String {
 fn clock(states: &States, moment: &Moment) -> String {
     let time = utc(moment.wall);
     match (&states.clock.server, states.clock.synced) {
-        (Some(server), true) => format!("{time}, from {server}"),
+        (Some(server), true) if states.clock.settled => format!("{time}, from {server}"),
+        // One server's word, or the clock was stepped by another program since.
+        (Some(server), true) => format!("{time}, from {server}, not confirmed"),
+        _ if states.clock.settled => format!("{time}, confirmed by a signed request"),
         _ => format!("{time}, not set yet"),
     }
 }

@@ -83,6 +83,7 @@ fn good() -> States {
     states.dyndns.name = Some("gsm.example.org".into());
     states.dyndns.published = Some(Ipv4Addr::new(203, 0, 113, 17));
     states.clock.synced = true;
+    states.clock.settled = true;
     states.clock.server = Some("0.pool.ntp.org".into());
     states.health.listening = true;
     states.health.answered = 12;
@@ -108,6 +109,7 @@ fn a_box_in_trouble() {
     states.network.firewall = false;
     states.network.default_via = None;
     states.clock.synced = false;
+    states.clock.settled = false;
     states.dyndns.published = None;
     states.supervisor.slot = String::new();
     states.supervisor.oopses = 1;
@@ -128,6 +130,27 @@ fn a_box_in_trouble() {
         page.join("\n"),
         include_str!("golden/trouble.txt").trim_end()
     );
+}
+
+#[test]
+fn the_clock_s_row_says_who_stands_behind_its_time() {
+    let row = |synced, settled| {
+        let mut states = good();
+        states.clock.synced = synced;
+        states.clock.settled = settled;
+        if !synced {
+            states.clock.server = None;
+        }
+        let page = status(&states, &moment());
+        let row = page.iter().find_map(|line| line.strip_prefix("clock"));
+        let (_, who) = row.unwrap().split_once(" UTC, ").unwrap();
+        who.to_owned()
+    };
+    assert_eq!(row(true, true), "from 0.pool.ntp.org");
+    assert_eq!(row(true, false), "from 0.pool.ntp.org, not confirmed");
+    // The saved time was right, and a signature made with it was accepted.
+    assert_eq!(row(false, true), "confirmed by a signed request");
+    assert_eq!(row(false, false), "not set yet");
 }
 
 #[test]

@@ -307,7 +307,8 @@ impl Session {
                 if right {
                     self.welcome(now, actions);
                 } else {
-                    self.say(["wrong".to_owned()]);
+                    let pause = WRONG_MS / 1000;
+                    self.say([format!("password not accepted; next try in {pause} s")]);
                     self.state = State::Penalty;
                 }
             }

@@ -277,7 +277,7 @@ fn a_password_keeps_strangers_out() {
     stay.types("geheim");
     let shown = stay.shown();
     assert!(
-        !shown.contains("geheim") && shown.contains("wrong"),
+        !shown.contains("geheim") && shown.contains("password not accepted; next try in 3 s"),
         "{shown}"
     );
     assert!(!stay.session.is_attended());

@@ -12,11 +12,8 @@ use std::{
 };
 
 use failberry_config::{Aws, Dyndns};
-use failberry_service::http;
-use ureq::{
-    Agent,
-    tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem},
-};
+use failberry_service::http::{self, CaError};
+use ureq::{Agent, tls::TlsConfig};
 
 use crate::{PATIENCE, route53::message::Refusal};
 
@@ -61,7 +58,7 @@ pub(crate) struct Route53 {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RecordError {
     #[error("[dyndns] ca: {0}")]
-    Ca(String),
+    Ca(#[from] CaError),
     #[error("signing: {0}")]
     Signing(String),
     #[error("{url}: {reason}")]
@@ -77,10 +74,7 @@ pub(crate) enum RecordError {
 
 impl Route53 {
     pub(crate) fn new(record: Dyndns, keys: Aws) -> Result<Self, RecordError> {
-        let roots = match &record.ca {
-            Some(pem) => RootCerts::from(trusted(pem)?),
-            None => RootCerts::WebPki,
-        };
+        let roots = http::roots(record.ca.as_deref())?;
         let config = Agent::config_builder()
             .https_only(true)
             .http_status_as_error(false)
@@ -155,21 +149,4 @@ impl Route53 {
 fn apart(one: SystemTime, other: SystemTime) -> Duration {
     one.duration_since(other)
         .unwrap_or_else(|error| error.duration())
-}
-
-fn trusted(pem: &str) -> Result<Vec<Certificate<'static>>, RecordError> {
-    let mut found = Vec::new();
-    for item in parse_pem(pem.as_bytes()) {
-        match item {
-            Ok(PemItem::Certificate(certificate)) => found.push(certificate),
-            Ok(_) => {}
-            Err(error) => return Err(RecordError::Ca(error.to_string())),
-        }
-    }
-    if found.is_empty() {
-        return Err(RecordError::Ca(
-            "expected a PEM certificate, got none".into(),
-        ));
-    }
-    Ok(found)
 }

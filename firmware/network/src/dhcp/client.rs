@@ -144,7 +144,10 @@ impl Client {
         let mut actions = Vec::new();
         let ended = |lease: &Lease| lease.ends_at().is_some_and(|end| now >= end);
         if self.lease.as_ref().is_some_and(ended) {
-            self.lose("its time is over".into(), &mut actions);
+            self.lose(
+                "its time is over and no server has extended it".into(),
+                &mut actions,
+            );
             if !matches!(self.state, State::Off) {
                 self.search(now);
             }
@@ -209,11 +212,10 @@ impl Client {
                 Err(error) => actions.push(Action::Refuse(format!("grant: {error}"))),
             },
             Some(Kind::Nak) => {
-                let text = &answer.options.text;
-                let why = if text.is_empty() {
-                    "no reason told"
-                } else {
-                    text
+                let by = server.map_or_else(|| "a server".into(), |server| server.to_string());
+                let why = match answer.options.text.as_str() {
+                    "" => format!("refused by {by}, which gave no reason"),
+                    text => format!("refused by {by}, which gave the reason \"{text}\""),
                 };
                 // A refused offer says nothing about the lease in use.
                 let other = match &self.state {
@@ -224,7 +226,7 @@ impl Client {
                     _ => false,
                 };
                 if !other {
-                    self.lose(format!("refused by its server: {why}"), actions);
+                    self.lose(why, actions);
                 }
                 self.search(now);
                 if let State::Selecting(retry) = &mut self.state

@@ -1,6 +1,6 @@
 //! What a server granted, and for how long.
 
-use std::net::Ipv4Addr;
+use std::{fmt::Display, net::Ipv4Addr, ops::RangeInclusive};
 
 use failberry_state::BootMillis;
 use serde::{Deserialize, Serialize};
@@ -11,6 +11,10 @@ use super::Message;
 const FOREVER: u32 = u32::MAX;
 /// Less than this would be asking all the time; no server means it.
 const SHORTEST: u32 = 20;
+
+/// Lengths of a prefix that a LAN can have, in bits: from the largest private network (RFC 1918) to
+/// the smallest with room for a router and a host.
+const PREFIXES: RangeInclusive<u8> = 8..=30;
 
 /// An address lent by a server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,14 +46,31 @@ pub enum LeaseError {
     #[error("address {0} cannot be a host's")]
     Address(Ipv4Addr),
     /// The mask is not there or has holes.
-    #[error("subnet mask: expected ones followed by zeros, got {0:?}")]
+    #[error("subnet mask: expected ones followed by zeros, got {}", shown(.0.as_ref()))]
     Mask(Option<Ipv4Addr>),
+    /// The network is none that a LAN has. A short mask would make foreign addresses appear to be
+    /// on the wire: under /1, half the internet.
+    #[error(
+        "subnet mask {mask}: expected a network of /{shortest} to /{longest}, got /{prefix}",
+        shortest = PREFIXES.start(),
+        longest = PREFIXES.end()
+    )]
+    Prefix {
+        /// The mask.
+        mask: Ipv4Addr,
+        /// Length of its prefix in bits.
+        prefix: u8,
+    },
     /// Its server has no name to ask it by.
     #[error("no server identifier")]
     Server,
     /// It ends at once.
-    #[error("lease time: expected {SHORTEST} seconds or more, got {0:?}")]
+    #[error("lease time: expected {SHORTEST} seconds or more, got {}", shown(.0.as_ref()))]
     Time(Option<u32>),
+}
+
+fn shown(value: Option<&impl Display>) -> String {
+    value.map_or_else(|| "none".into(), ToString::to_string)
 }
 
 impl Lease {
@@ -63,10 +84,13 @@ impl Lease {
         if !is_host(address) {
             return Err(LeaseError::Address(address));
         }
-        let prefix = options
+        let (mask, prefix) = options
             .mask
-            .and_then(prefix)
+            .and_then(|mask| Some((mask, prefix(mask)?)))
             .ok_or(LeaseError::Mask(options.mask))?;
+        if !PREFIXES.contains(&prefix) {
+            return Err(LeaseError::Prefix { mask, prefix });
+        }
         let server = options
             .server
             .filter(|server| is_host(*server))

@@ -15,6 +15,7 @@ mod options;
 mod random;
 #[cfg(test)]
 mod tests;
+mod text;
 
 pub use client::{Action, Client, Destination, Event, Identity};
 pub use datagram::datagram;

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, net::Ipv4Addr};
 
-use super::DecodeError;
+use super::{DecodeError, text::printable};
 
 const PAD: u8 = 0;
 const SUBNET_MASK: u8 = 1;
@@ -71,7 +71,7 @@ pub struct Options {
     pub routers: Vec<Ipv4Addr>,
     /// 6.
     pub dns: Vec<Ipv4Addr>,
-    /// 12.
+    /// 12; printable ASCII.
     pub hostname: String,
     /// 50.
     pub requested: Option<Ipv4Addr>,
@@ -81,7 +81,7 @@ pub struct Options {
     pub server: Option<Ipv4Addr>,
     /// 55.
     pub parameters: Vec<u8>,
-    /// 56, why it was refused.
+    /// 56, why it was refused; printable ASCII of bounded length.
     pub text: String,
     /// 57, the longest message taken.
     pub max_size: Option<u16>,
@@ -132,12 +132,12 @@ impl Options {
             mask: fixed::<4>(&take(SUBNET_MASK))?.map(Ipv4Addr::from),
             routers: addresses(&take(ROUTER))?,
             dns: addresses(&take(DNS))?,
-            hostname: text(&take(HOST_NAME).1),
+            hostname: printable(&take(HOST_NAME).1),
             requested: fixed::<4>(&take(REQUESTED_ADDRESS))?.map(Ipv4Addr::from),
             lease: fixed(&take(LEASE_TIME))?.map(u32::from_be_bytes),
             server: fixed::<4>(&take(SERVER))?.map(Ipv4Addr::from),
             parameters: take(PARAMETERS).1,
-            text: text(&take(TEXT).1),
+            text: printable(&take(TEXT).1),
             max_size: fixed(&take(MAX_SIZE))?.map(u16::from_be_bytes),
             renewal: fixed(&take(RENEWAL_TIME))?.map(u32::from_be_bytes),
             rebinding: fixed(&take(REBINDING_TIME))?.map(u32::from_be_bytes),
@@ -231,11 +231,4 @@ fn addresses((code, value): &Value) -> Result<Vec<Ipv4Addr>, DecodeError> {
         expected,
         got: value.len(),
     })
-}
-
-/// Some servers count a closing zero in.
-fn text(value: &[u8]) -> String {
-    String::from_utf8_lossy(value)
-        .trim_end_matches('\0')
-        .to_owned()
 }

@@ -385,6 +385,54 @@ fn offers_that_make_no_sense_are_refused() {
 }
 
 #[test]
+fn networks_that_no_lan_has_are_refused_with_the_reason() {
+    let verdict = |mask: [u8; 4]| {
+        let mut client = client(None);
+        let (discover, _) = sent(&client.step(Event::CableIn, START));
+        let mut offer = answer(&discover, Kind::Offer);
+        offer.options.mask = Some(mask.into());
+        match &hear(&mut client, offer, START)[..] {
+            [Action::Refuse(why)] => why.clone(),
+            _ => "taken".into(),
+        }
+    };
+    assert_eq!(
+        verdict([128, 0, 0, 0]),
+        "offer: subnet mask 128.0.0.0: expected a network of /8 to /30, got /1"
+    );
+    for mask in [[254, 0, 0, 0], [255, 255, 255, 254], [255; 4]] {
+        assert!(verdict(mask).contains("expected a network of"), "{mask:?}");
+    }
+    for mask in [[255, 0, 0, 0], [255, 255, 255, 0], [255, 255, 255, 252]] {
+        assert_eq!(verdict(mask), "taken", "{mask:?}");
+    }
+    assert_eq!(
+        verdict([255, 0, 255, 0]),
+        "offer: subnet mask: expected ones followed by zeros, got 255.0.255.0"
+    );
+}
+
+#[test]
+fn a_refusal_says_who_refused_and_quotes_the_reason() {
+    let refused = |text: &str| {
+        let mut client = bound();
+        let (question, _) = sent(&client.step(Event::Tick, after(1800)));
+        let mut nak = answer(&question, Kind::Nak);
+        nak.options.text = text.into();
+        let nak = Message::decode(&nak.encode()).unwrap();
+        match hear(&mut client, nak, after(1801)).swap_remove(0) {
+            Action::Drop(why) => why,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(
+        refused("\x1b[2J\u{202e}wrong"),
+        "refused by 192.168.88.1, which gave the reason \"?[2J???wrong\""
+    );
+    assert_eq!(refused(""), "refused by 192.168.88.1, which gave no reason");
+}
+
+#[test]
 fn options_in_the_name_fields_and_in_parts() {
     let question = sent(&client(None).step(Event::CableIn, START)).0;
     let mut bytes = answer(&question, Kind::Offer).encode();
@@ -445,7 +493,7 @@ fn any_message() -> impl Strategy<Value = Message> {
             any::<Option<u32>>(),
             some(),
             any::<Vec<u8>>(),
-            "[ -~]{0,400}",
+            "[ -~]{0,120}",
             any::<Option<u16>>(),
         ),
         (any::<Option<u32>>(), any::<Option<u32>>(), any::<Vec<u8>>()),
@@ -523,6 +571,45 @@ proptest! {
         bytes.truncate(240);
         bytes.extend(tail);
         let _ = Message::decode(&bytes);
+    }
+
+    /// Whatever stands in the texts of a packet, and wherever: what the client makes of it, which
+    /// goes into the log and the state, is one line of printable ASCII.
+    #[test]
+    fn nothing_a_server_says_reaches_the_state_raw(
+        said in proptest::collection::vec(
+            (proptest::sample::select(vec![12_u8, 15, 56, 66, 67, 119]), proptest::collection::vec(any::<u8>(), 0..255)),
+            0..6,
+        ),
+        kind in proptest::sample::select(vec![2_u8, 5, 6]),
+    ) {
+        let mut client = bound();
+        let (question, _) = sent(&client.step(Event::Tick, after(1800)));
+        let mut bytes = answer(&question, Kind::Nak).encode();
+        bytes.truncate(240);
+        bytes.extend([53, 1, kind]);
+        for (code, text) in said {
+            bytes.extend([code, u8::try_from(text.len()).unwrap()]);
+            bytes.extend(text);
+        }
+        bytes.push(255);
+        let mut texts = Vec::new();
+        match Message::decode(&bytes) {
+            Ok(message) => {
+                for action in hear(&mut client, message, after(1801)) {
+                    match action {
+                        Action::Drop(why) | Action::Refuse(why) => texts.push(why),
+                        Action::Use(lease) => texts.push(serde_json::to_string(&lease).unwrap()),
+                        Action::Send(..) => {}
+                    }
+                }
+            }
+            Err(error) => texts.push(error.to_string()),
+        }
+        for text in texts {
+            prop_assert!(text.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "{text:?}");
+            prop_assert!(text.len() <= 400);
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod apply;
 mod conntrack;
 mod encode;
 mod policy;
+mod stale;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -11,8 +12,9 @@ mod text;
 use std::net::Ipv4Addr;
 
 pub use apply::{FirewallError, apply};
-pub use conntrack::flush as flush_connections;
+pub use conntrack::{SweepError, Swept, sweep};
 pub use policy::{HEALTH_PORT, STATUS_PORT, ruleset};
+pub use stale::{Connection, Ends, Ours, Stale};
 
 use failberry_config::{Cidr, Protocol};
 

@@ -3,6 +3,7 @@
 //! Takes in how both links stand; gives out the whole of what should be set ([`Plan`]), and what
 //! to change where something else is set now ([`diff`]). Nothing here talks to the kernel.
 
+mod history;
 #[cfg(test)]
 mod tests;
 
@@ -17,6 +18,8 @@ use crate::{
     },
     resolv,
 };
+
+pub use history::AddressHistory;
 
 /// Table for answers to what came in by the wire.
 pub const LAN_TABLE: u32 = 101;

@@ -61,12 +61,12 @@ impl Guard {
                     .iter()
                     .map(|chain| chain.rules.len())
                     .sum();
-                log::info!("firewall stands, {rules} rules; forwarding on");
+                log::info!("firewall up, {rules} rules; forwarding on");
                 self.error = None;
             }
             Err(error) => {
                 let error = format!(
-                    "no firewall, so no forwarding and no {}: {error}",
+                    "no firewall, so no forwarding and no {}: {error}; trying again",
                     crate::CARRIER
                 );
                 if self.error.as_ref() != Some(&error) {

@@ -3,7 +3,11 @@
 use nix::errno::Errno;
 
 use crate::{
-    kernel::{Netlink, NetlinkError, addresses, routes, rules},
+    kernel::{
+        Netlink, NetlinkError,
+        addresses::{self, Address},
+        routes, rules,
+    },
     plan::{Plan, diff, diff_routes},
 };
 
@@ -33,14 +37,14 @@ impl Failures {
 }
 
 /// Changes what differs from `plan`; addresses of interfaces other than `ours` are left alone.
-/// Tells whether addresses changed.
+/// Returns the addresses that were in the plan's way.
 pub(super) fn settle(
     netlink: &mut Netlink,
     plan: &Plan,
     ours: &[u32],
     failures: &mut Failures,
-) -> bool {
-    let mut moved = false;
+) -> Vec<Address> {
+    let mut removed = Vec::new();
     if let Some(mut present) = failures.note(addresses::list(netlink)) {
         present.retain(|address| ours.contains(&address.interface));
         let change = diff(&plan.addresses, &present);
@@ -50,7 +54,7 @@ pub(super) fn settle(
         for address in &change.add {
             failures.note(addresses::add(netlink, address));
         }
-        moved = !change.is_empty();
+        removed = change.remove;
     }
 
     // Only now: with an address the kernel takes away the routes from it.
@@ -73,7 +77,7 @@ pub(super) fn settle(
             failures.note(rules::add(netlink, rule));
         }
     }
-    moved
+    removed
 }
 
 /// What went with its interface meanwhile needs no removal.

@@ -246,8 +246,10 @@ impl LanSide {
                 Action::Use(lease) => self.take(&lease, former),
                 Action::Drop(reason) => {
                     let address = former.map_or(Ipv4Addr::UNSPECIFIED, |(address, _)| address);
-                    log::warn!("{LAN}: lease of {address} lost: {reason}");
-                    self.error = Some(format!("{LAN}: lease of {address} lost: {reason}"));
+                    let error =
+                        format!("{LAN}: lease of {address} lost: {reason}; asking for another");
+                    log::warn!("{error}");
+                    self.error = Some(error);
                     if let Err(error) = fs::remove_file(&self.lease_file) {
                         log::warn!("{}: {error}", self.lease_file.display());
                     }

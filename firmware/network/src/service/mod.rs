@@ -15,13 +15,14 @@ use failberry_state::{BootMillis, NetworkState, StateFile, UplinkState, Watcher,
 use smol::Async;
 
 use crate::{
-    CARRIER, LAN, firewall,
+    CARRIER, LAN,
+    firewall::{self, Stale},
     kernel::{
         Netlink, NetlinkError,
         links::{self, LinkInfo, LinkWatch},
         packet::PacketSocket,
     },
-    plan::{Carrier, Links, Plan},
+    plan::{AddressHistory, Carrier, Links, Plan},
     resolv, sysctl,
 };
 
@@ -65,7 +66,8 @@ pub fn run() -> ServiceResult {
         resolv: None,
         prepared: Vec::new(),
         foreign: None,
-        stale: false,
+        history: AddressHistory::default(),
+        stale: None,
         retry: None,
     };
     block_on(driver.run(&link_watch, &uplink_watch))
@@ -82,8 +84,9 @@ struct Driver {
     prepared: Vec<u32>,
     /// The uplink's interface where it is not ours to route by.
     foreign: Option<String>,
-    /// Whether connections are tracked by addresses that have changed since.
-    stale: bool,
+    history: AddressHistory,
+    /// Connections that are still to be removed.
+    stale: Option<Stale>,
     retry: Option<BootMillis>,
 }
 
@@ -99,14 +102,17 @@ impl Driver {
             uplink_watch.get_ref().drain();
             let now = BootMillis::now();
             self.guard.keep(now);
-            match self.round(now) {
+            let round = match self.round(now) {
+                Ok(()) => self.sweep().await,
+                Err(error) => Err(error.to_string()),
+            };
+            match round {
                 Ok(()) => {
                     self.retry = None;
                     self.state.last_error = self.guard.error().or_else(|| self.lan.error());
                 }
                 Err(error) => {
                     self.retry = Some(now.plus(RETRY_MS));
-                    let error = error.to_string();
                     if self.state.last_error.as_ref() != Some(&error) {
                         log::warn!("{error}");
                     }
@@ -164,24 +170,45 @@ impl Driver {
         self.lan.see(named(LAN), now);
         let carrier = self.carrier(named(CARRIER));
         let carrier = failures.note(carrier).flatten();
-        let plan = Plan::new(&Links {
+        let links = Links {
             lan: self.lan.plan(),
             carrier,
-        });
+        };
+        let plan = Plan::new(&links);
         let ours: Vec<u32> = [LAN, CARRIER]
             .into_iter()
             .filter_map(named)
             .map(|link| link.index)
             .collect();
-        self.stale |= kernel::settle(&mut self.netlink, &plan, &ours, &mut failures);
-        if self.stale && failures.note(firewall::flush_connections()).is_some() {
-            self.stale = false;
+        let removed = kernel::settle(&mut self.netlink, &plan, &ours, &mut failures);
+        if let Some(stale) = self.history.record(&links, &plan, &removed) {
+            self.stale = Some(match self.stale.take() {
+                Some(unfinished) => stale.after(unfinished),
+                None => stale,
+            });
         }
         // Others take the default route told for one that stands.
         if failures.none() {
             self.tell(&plan);
         }
         failures.result()
+    }
+
+    /// Removes the connections that the last changes have made useless. Without a firewall none
+    /// was translated, and there may be no table of them.
+    async fn sweep(&mut self) -> Result<(), String> {
+        let Some(stale) = self.stale.take_if(|_| self.guard.stands()) else {
+            return Ok(());
+        };
+        match firewall::sweep(&stale).await {
+            Ok(swept) if swept.removed > 0 => log::info!("change of addresses: {swept}"),
+            Ok(_) => {}
+            Err(error) => {
+                self.stale = Some(stale);
+                return Err(error.to_string());
+            }
+        }
+        Ok(())
     }
 
     /// Sets the parameters of interfaces that are new.

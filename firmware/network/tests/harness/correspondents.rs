@@ -2,11 +2,13 @@
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
-    net::{Ipv4Addr, SocketAddrV4, TcpListener, UdpSocket},
+    net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream, UdpSocket},
     os::fd::AsRawFd,
     process::{Child, ChildStdout, Command, Stdio, exit},
+    time::Duration,
 };
 
+use failberry_service::{Links, Service, drop_to};
 use nix::sys::{
     socket::{
         AddressFamily, SockFlag, SockType, SockaddrIn, bind, connect as connect_socket, setsockopt,
@@ -21,8 +23,8 @@ use super::ROUTER;
 /// A dropped packet is repeated after one second.
 const PATIENCE: i64 = 3;
 
-/// Connects and waits for the greeting: the way there and the way back.
-pub(crate) fn connect(from: &str, to: &str) -> ! {
+/// A connection from `from`, if there is a way within the patience.
+pub(super) fn open(from: &str, to: &str) -> Option<TcpStream> {
     let from = SocketAddrV4::new(from.parse().unwrap(), 0);
     let to: SocketAddrV4 = to.parse().unwrap();
     let socket = socket(
@@ -33,14 +35,39 @@ pub(crate) fn connect(from: &str, to: &str) -> ! {
     )
     .unwrap();
     setsockopt(&socket, SendTimeout, &TimeVal::seconds(PATIENCE)).unwrap();
-    setsockopt(&socket, ReceiveTimeout, &TimeVal::seconds(PATIENCE)).unwrap();
     bind(socket.as_raw_fd(), &SockaddrIn::from(from)).unwrap();
-    if connect_socket(socket.as_raw_fd(), &SockaddrIn::from(to)).is_err() {
+    connect_socket(socket.as_raw_fd(), &SockaddrIn::from(to)).ok()?;
+    Some(TcpStream::from(socket))
+}
+
+/// Connects and waits for the greeting: the way there and the way back.
+pub(crate) fn connect(from: &str, to: &str) -> ! {
+    let Some(mut stream) = open(from, to) else {
         exit(1);
-    }
+    };
+    setsockopt(&stream, ReceiveTimeout, &TimeVal::seconds(PATIENCE)).unwrap();
     let mut greeting = [0; 5];
-    let heard = std::net::TcpStream::from(socket).read_exact(&mut greeting);
+    let heard = stream.read_exact(&mut greeting);
     exit(i32::from(heard.is_err() || &greeting != b"hello"))
+}
+
+/// Connects by one link alone, as a service without capabilities does it, and waits for the
+/// greeting.
+pub(crate) fn bound(link: &str, to: &str) -> ! {
+    drop_to(Service::Update, &[]).unwrap();
+    let links = Links::read();
+    let bearer = match link {
+        "wire" => links.wired,
+        _ => links.carrier,
+    };
+    let patience = Duration::from_secs(PATIENCE.unsigned_abs());
+    let stream = bearer.unwrap().connect(to.parse().unwrap(), patience);
+    let heard = stream.and_then(|mut stream| {
+        stream.set_read_timeout(Some(patience))?;
+        let mut greeting = [0; 5];
+        stream.read_exact(&mut greeting)
+    });
+    exit(i32::from(heard.is_err()))
 }
 
 /// Greets every caller and prints who it was.

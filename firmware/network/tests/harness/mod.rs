@@ -1,6 +1,7 @@
 //! The world around the service, and how a check is told.
 
 mod correspondents;
+pub(crate) mod flow;
 mod report;
 mod running;
 
@@ -23,7 +24,8 @@ use nix::{
     unistd::geteuid,
 };
 
-pub(crate) use correspondents::{Listening, connect, garbage, listen};
+pub(crate) use correspondents::{Listening, bound, connect, garbage, listen};
+pub(crate) use flow::End;
 pub(crate) use report::Report;
 pub(crate) use running::Running;
 
@@ -128,7 +130,7 @@ impl World {
         router(&["link", "set", "lan0", "up"]);
         Self {
             watcher: Watcher::new(&[Service::Network]).unwrap(),
-            server: dnsmasq(),
+            server: dnsmasq(50, &[]),
         }
     }
 
@@ -156,9 +158,16 @@ impl World {
         let carrier = |words: &[&str]| output("ip", &[&["-n", "carrier"], words].concat());
         carrier(&["link", "set", "far", "arp", "off", "address", BOTH]);
         carrier(&["addr", "add", "10.64.64.64/32", "dev", "far"]);
-        carrier(&["addr", "add", "198.51.100.7/32", "dev", "lo"]);
+        carrier(&["addr", "replace", "198.51.100.7/32", "dev", "lo"]);
         carrier(&["link", "set", "far", "up"]);
-        carrier(&["route", "add", "10.112.7.5/32", "dev", "far"]);
+        for ours in ["10.112.7.5/32", "10.112.7.6/32", "10.112.7.7/32"] {
+            carrier(&["route", "add", ours, "dev", "far"]);
+        }
+    }
+
+    /// The interface goes, with its far end.
+    pub(crate) fn remove_carrier(&self) {
+        output("ip", &["link", "del", "ppp0"]);
     }
 
     pub(crate) fn cable(&self, plugged: bool) {
@@ -241,29 +250,61 @@ impl World {
 
     pub(crate) fn connects(&self, namespace: &str, from: Ipv4Addr, to: &str) -> bool {
         let from = from.to_string();
-        // The router sends what is for the carrier's side by way of the device.
         if namespace == "router" {
-            let leased = read::<NetworkState>()
-                .unwrap()
-                .lan
-                .unwrap()
-                .address
-                .to_string();
-            let route = [
-                "-n",
-                "router",
-                "route",
-                "replace",
-                "198.51.100.0/24",
-                "via",
-                &leased,
-            ];
-            output("ip", &route);
+            self.route_by_device();
         }
         ourselves(namespace, &["connect", &from, to])
             .status()
             .unwrap()
             .success()
+    }
+
+    /// The router sends what is for the carrier's side by way of the device.
+    pub(crate) fn route_by_device(&self) {
+        let lan = read::<NetworkState>().unwrap().lan.unwrap();
+        let leased = lan.address.to_string();
+        let change = "-n router route replace 198.51.100.0/24 via";
+        let words: Vec<&str> = change.split(' ').chain([leased.as_str()]).collect();
+        output("ip", &words);
+    }
+
+    /// Another DHCP server takes the place of the last: it knows no lease, gives addresses from
+    /// `first` on, and wants to be asked again after `renewal` seconds.
+    pub(crate) fn serve(&mut self, first: u8, renewal: u32) {
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+        for file in [LEASES, SERVER_LOG] {
+            let _ = fs::remove_file(file);
+        }
+        self.server = dnsmasq(first, &[&format!("--dhcp-option=option:T1,{renewal}")]);
+    }
+
+    /// How often the server has granted an address.
+    pub(crate) fn grants(&self) -> usize {
+        let log = fs::read_to_string(SERVER_LOG).unwrap();
+        log.matches("DHCPACK(lan0)").count()
+    }
+
+    /// One end of a connection, see [`flow::run`].
+    pub(crate) fn end(&self, namespace: &str, words: &[&str]) -> End {
+        End::start(ourselves(namespace, words))
+    }
+
+    /// Makes `count` connections from a LAN host to `to`.
+    pub(crate) fn fill(&self, to: Ipv4Addr, count: u16) -> Child {
+        let words = [
+            "udp-fill",
+            &format!("{LAN_HOST}:7000"),
+            &to.to_string(),
+            &count.to_string(),
+        ];
+        ourselves("router", &words).spawn().unwrap()
+    }
+
+    /// Whether the device reaches `to` by "wire" or by "carrier" alone, as an ordinary user.
+    pub(crate) fn reaches_by(&self, link: &str, to: &str) -> bool {
+        let mut bound = ourselves("device", &["bound", link, to]);
+        bound.status().unwrap().success()
     }
 
     pub(crate) fn listen(&self, namespace: &str, at: &str) -> Listening {
@@ -300,7 +341,7 @@ impl Drop for World {
     }
 }
 
-fn dnsmasq() -> Child {
+fn dnsmasq(first: u8, more: &[&str]) -> Child {
     let options = [
         "--keep-in-foreground",
         "--conf-file=/dev/null",
@@ -311,7 +352,6 @@ fn dnsmasq() -> Child {
         "--bind-interfaces",
         "--no-ping",
         "--dhcp-authoritative",
-        "--dhcp-range=192.168.88.50,192.168.88.60,255.255.255.0,1h",
         "--dhcp-option=option:router,192.168.88.1",
         "--dhcp-option=option:dns-server,192.168.88.1",
         "--log-dhcp",
@@ -320,7 +360,12 @@ fn dnsmasq() -> Child {
     command
         .args(["netns", "exec", "router", "dnsmasq"])
         .args(options);
+    let last = first + 10;
     command
+        .args(more)
+        .arg(format!(
+            "--dhcp-range=192.168.88.{first},192.168.88.{last},255.255.255.0,1h"
+        ))
         .arg(format!("--dhcp-leasefile={LEASES}"))
         .arg(format!("--log-facility={SERVER_LOG}"));
     let child = command.spawn().unwrap();

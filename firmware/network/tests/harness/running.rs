@@ -53,12 +53,19 @@ impl Running {
     }
 
     pub(crate) fn uid(&self) -> u32 {
+        self.status("Uid:").try_into().unwrap()
+    }
+
+    /// The most memory it has used so far, in KiB.
+    pub(crate) fn peak_memory(&self) -> u64 {
+        self.status("VmHWM:")
+    }
+
+    fn status(&self, field: &str) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status
-            .lines()
-            .find_map(|line| line.strip_prefix("Uid:"))
-            .unwrap();
-        line.split_whitespace().next().unwrap().parse().unwrap()
+        let line = status.lines().find_map(|line| line.strip_prefix(field));
+        let number = line.and_then(|line| line.split_whitespace().next());
+        number.unwrap().parse().unwrap()
     }
 
     /// Ends it as a crash would.

@@ -126,7 +126,7 @@ impl Loop {
 
 fn refuse(asked: Asked, why: String) {
     let who = asked.asker.name();
-    log::warn!("{who} asks for {:?}, refused: {why}", asked.request);
+    log::warn!("{who} asks for {}, refused: {why}", asked.request);
     asked.answer(&Reply::Refused { why });
 }
 

@@ -7,14 +7,14 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use failberry_service::{ATTENDED, ATTENDED_FOR, UPDATE_WRITING};
-use failberry_state::{NetworkState, read_under};
+use failberry_service::{ATTENDED, ATTENDED_FOR, UPDATE_WRITING, UPDATE_WRITING_FOR};
+use failberry_state::{BootMillis, ClockState, NetworkState, read_under};
 
 /// Who would be hurt.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Circumstances {
-    /// An update is being written.
-    pub(super) update: bool,
+    /// How long ago an update that is being written made progress, if one is.
+    pub(super) writing: Option<Duration>,
     /// How long ago a person at the console pressed a key, if one is logged in.
     pub(super) attended: Option<Duration>,
     /// The house has its wired line, as far as can be told from its near end.
@@ -24,9 +24,22 @@ pub(super) struct Circumstances {
 impl Circumstances {
     /// Those at this moment, from the state below `run`.
     pub(super) fn look(run: &Path) -> Self {
+        Self::look_at(run, BootMillis::now())
+    }
+
+    fn look_at(run: &Path, now: BootMillis) -> Self {
+        let clock: ClockState = read_under(run).unwrap_or_default();
+        let stepped = clock.stepped;
+        // A mark is no older than the step of the clock that makes it look so.
+        let since_step = if stepped == BootMillis(0) {
+            Duration::MAX
+        } else {
+            Duration::from_millis(now.since(stepped))
+        };
+        let age = |name: &str| Some(age(&run.join(name))?.min(since_step));
         Self {
-            update: run.join(UPDATE_WRITING).exists(),
-            attended: age(&run.join(ATTENDED)),
+            writing: age(UPDATE_WRITING),
+            attended: age(ATTENDED),
             online: read_under(run).is_ok_and(|state| is_online(&state)),
         }
     }
@@ -34,7 +47,8 @@ impl Circumstances {
     /// Whether a reboot is allowed, or why not. A `person` who asks for it knows what else is at
     /// work; a service does not.
     pub(super) fn allow(&self, person: bool) -> Result<(), String> {
-        if self.update {
+        // One that has made no progress for so long is stuck, and loses nothing by a restart.
+        if self.writing.is_some_and(|age| age < UPDATE_WRITING_FOR) {
             return Err("an update is being written".into());
         }
         let attended = self.attended.is_some_and(|age| age < ATTENDED_FOR);
@@ -98,11 +112,59 @@ mod tests {
             allowed.allow(false).unwrap();
         }
         at_work.allow(true).unwrap();
-        let writing = Circumstances {
-            update: true,
-            ..free
+    }
+
+    #[test]
+    fn update_that_makes_no_progress_forbids_nothing() {
+        let writing = |age| Circumstances {
+            writing: Some(age),
+            ..Circumstances::default()
         };
-        assert!(writing.allow(false).is_err() && writing.allow(true).is_err());
+        let fresh = writing(UPDATE_WRITING_FOR.saturating_sub(MINUTE));
+        assert!(fresh.allow(false).is_err() && fresh.allow(true).is_err());
+        let stuck = writing(UPDATE_WRITING_FOR);
+        assert!(stuck.allow(false).is_ok() && stuck.allow(true).is_ok());
+    }
+
+    #[test]
+    fn mark_expires_by_its_last_touch() {
+        let run = tempfile::tempdir().unwrap();
+        let run = run.path();
+        for (name, directory) in [(UPDATE_WRITING, "update"), (ATTENDED, "console")] {
+            fs::create_dir(run.join(directory)).unwrap();
+            let file = fs::File::create(run.join(name)).unwrap();
+            file.set_modified(SystemTime::now() - 11 * MINUTE).unwrap();
+        }
+        let seen = Circumstances::look(run);
+        seen.allow(true).unwrap();
+        assert!(seen.attended.unwrap() > ATTENDED_FOR);
+        // Touched, as the writer does it with progress.
+        fs::File::create(run.join(UPDATE_WRITING)).unwrap();
+        assert!(Circumstances::look(run).allow(true).is_err());
+    }
+
+    #[test]
+    fn mark_is_no_older_than_the_last_step_of_the_clock() {
+        let run = tempfile::tempdir().unwrap();
+        let run = run.path();
+        for directory in ["update", "clock"] {
+            fs::create_dir(run.join(directory)).unwrap();
+        }
+        let file = fs::File::create(run.join(UPDATE_WRITING)).unwrap();
+        // Before the first answer of a time server the clock stood years back.
+        file.set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        let stepped = BootMillis(30_000);
+        let clock = ClockState {
+            stepped,
+            ..ClockState::default()
+        };
+        StateFile::under(run).publish(&clock).unwrap();
+        let after = |minutes: u32| {
+            let now = stepped.plus(u64::from(minutes) * 60_000);
+            Circumstances::look_at(run, now).allow(true)
+        };
+        assert!(after(0).is_err() && after(9).is_err());
+        after(10).unwrap();
     }
 
     fn told(run: &Path, carrier: bool, gateway: Option<Ipv4Addr>) -> bool {
@@ -138,7 +200,7 @@ mod tests {
         assert!(!Circumstances::look(run).online);
 
         fs::write(run.join(UPDATE_WRITING), "").unwrap();
-        assert!(Circumstances::look(run).update);
+        assert!(Circumstances::look(run).writing.unwrap() < MINUTE);
 
         let file = fs::File::create(run.join(ATTENDED)).unwrap();
         assert!(Circumstances::look(run).attended.unwrap() < MINUTE);

@@ -1,8 +1,9 @@
 //! The FAT partition that a laptop reads: the settings and the wish to forget everything.
 //!
-//! It is mounted read-only, and writable only for the moment in which something changes. The
-//! settings are overwritten in place by a text of the same length, so that a power cut can harm
-//! neither the names nor the table of that file system.
+//! It is mounted read-only, and writable only while a file that asks for a reset is removed. The
+//! settings are overwritten in place, sector by sector on the device, by a text of the same length:
+//! neither a time stamp nor the mark of a mounted file system is written, so that a power cut can
+//! harm no erase block but the one that the settings lie in.
 
 use std::{
     fs::{self, File},
@@ -12,9 +13,12 @@ use std::{
 };
 
 use failberry_config::MAX_BYTES;
-use nix::mount::{MsFlags, mount, umount};
+use nix::{
+    fcntl::{PosixFadviseAdvice, posix_fadvise},
+    mount::{MsFlags, mount, umount},
+};
 
-use super::FILE;
+use super::{FILE, fibmap};
 use crate::mounts::INERT;
 
 /// Where it is mounted.
@@ -29,8 +33,9 @@ const RESET: &str = "factory-reset";
 /// The directory that the partition is mounted on, or one that stands for it.
 pub(super) struct Boot {
     directory: PathBuf,
-    /// Whether it is a mount that must be made writable first, and is unmounted in the end.
-    is_mount: bool,
+    /// What is mounted there, if it is a mount: it must be made writable before files change, and is
+    /// unmounted in the end.
+    device: Option<PathBuf>,
 }
 
 impl Boot {
@@ -40,7 +45,7 @@ impl Boot {
         mount(Some(device), BOOT, Some("vfat"), flags, None::<&str>)?;
         Ok(Self {
             directory: BOOT.into(),
-            is_mount: true,
+            device: Some(device.to_owned()),
         })
     }
 
@@ -49,7 +54,7 @@ impl Boot {
     pub(super) fn at(directory: &Path) -> Self {
         Self {
             directory: directory.to_owned(),
-            is_mount: false,
+            device: None,
         }
     }
 
@@ -64,26 +69,31 @@ impl Boot {
         Ok(bytes)
     }
 
-    /// Puts `text` in place of settings of the same length.
+    /// Puts `text` in place of settings of the same length, and returns when it is on the card.
     pub(super) fn overwrite(&self, text: &str) -> io::Result<()> {
-        self.writable(|| {
-            let file = File::options()
-                .read(true)
-                .write(true)
-                .open(self.directory.join(FILE))?;
-            let mut before = vec![0; text.len()];
-            if file.metadata()?.len() != u64::try_from(text.len()).unwrap_or(u64::MAX) {
-                return Err(io::Error::other("it has changed its length meanwhile"));
-            }
-            file.read_exact_at(&mut before, 0)?;
-            let sectors = before.chunks(SECTOR).zip(text.as_bytes().chunks(SECTOR));
-            for (place, (old, new)) in (0..).step_by(SECTOR).zip(sectors) {
-                if old != new {
-                    file.write_all_at(new, place)?;
-                }
-            }
-            file.sync_all()
-        })
+        let path = self.directory.join(FILE);
+        let file = match &self.device {
+            Some(_) => File::open(&path)?,
+            None => File::options().read(true).write(true).open(&path)?,
+        };
+        let mut before = vec![0; text.len()];
+        if file.metadata()?.len() != u64::try_from(text.len()).unwrap_or(u64::MAX) {
+            return Err(io::Error::other("it has changed its length meanwhile"));
+        }
+        file.read_exact_at(&mut before, 0)?;
+        let sectors = before.chunks(SECTOR).zip(text.as_bytes().chunks(SECTOR));
+        let changed = (0..)
+            .step_by(SECTOR)
+            .zip(sectors)
+            .filter(|(_, (old, new))| old != new)
+            .map(|(at, (_, new))| (at, new));
+        if let Some(device) = &self.device {
+            return write_on(device, &file, changed);
+        }
+        for (at, new) in changed {
+            file.write_all_at(new, at)?;
+        }
+        file.sync_all()
     }
 
     /// The files that ask for a factory reset.
@@ -122,7 +132,7 @@ impl Boot {
                 None::<&str>,
             )
         };
-        if !self.is_mount {
+        if self.device.is_none() {
             return work();
         }
         remount(MsFlags::empty())?;
@@ -135,12 +145,27 @@ impl Boot {
 
 impl Drop for Boot {
     fn drop(&mut self) {
-        if self.is_mount
+        if self.device.is_some()
             && let Err(error) = umount(&self.directory)
         {
             log::warn!("cannot unmount {}: {error}", self.directory.display());
         }
     }
+}
+
+/// Writes the `changed` parts of `file`, each with its place there, on the `device` below it.
+fn write_on<'a>(
+    device: &Path,
+    file: &File,
+    changed: impl Iterator<Item = (u64, &'a [u8])>,
+) -> io::Result<()> {
+    let device = File::options().read(true).write(true).open(device)?;
+    for (at, new) in changed {
+        device.write_all_at(new, fibmap::place(file, at)?)?;
+    }
+    device.sync_all()?;
+    // What was read of the file before is not what is there now.
+    posix_fadvise(file, 0, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED).map_err(io::Error::from)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 mod boot;
 mod card;
 mod data;
+mod fibmap;
 mod hand_out;
 mod host;
 mod pristine;
@@ -15,6 +16,7 @@ mod settings;
 
 use std::{
     error::Error,
+    ffi::OsString,
     fs, io,
     os::unix::fs::{PermissionsExt, chown},
     path::{Path, PathBuf},
@@ -149,9 +151,18 @@ fn mount_boot(device: &Path, until: BootMillis, trouble: &mut Trouble) -> Option
 
 fn look_again() {
     match host::look_again(Path::new(host::HOSTS)) {
-        Ok(hosts) => log::warn!("no card yet; looking again at {hosts:?}"),
+        Ok(hosts) => log::warn!("no card yet; {}", looked_at(&hosts)),
         Err(error) => log::warn!("no card yet, and no other look for it: {error}"),
     }
+}
+
+/// Which controllers look for a card again, in words.
+fn looked_at(hosts: &[OsString]) -> String {
+    if hosts.is_empty() {
+        return "no controller that could look again".into();
+    }
+    let names: Vec<_> = hosts.iter().map(|host| host.to_string_lossy()).collect();
+    format!("looking again at {}", names.join(", "))
 }
 
 fn read(boot: &Boot, trouble: &mut Trouble) -> Option<Vec<u8>> {

@@ -108,3 +108,13 @@ fn a_card_is_taken_in_masked_reverted_and_survives_a_lost_store() {
     fs::remove_file(&path).unwrap();
     assert!(boots(true)[0].contains("cannot be read"));
 }
+
+#[test]
+fn who_looks_for_a_card_again_is_named() {
+    let hosts = ["3f202000.mmc".into(), "3f300000.mmc".into()];
+    assert_eq!(
+        looked_at(&hosts),
+        "looking again at 3f202000.mmc, 3f300000.mmc"
+    );
+    assert_eq!(looked_at(&[]), "no controller that could look again");
+}

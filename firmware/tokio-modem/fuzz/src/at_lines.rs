@@ -20,6 +20,8 @@ const COMMANDS: &[(&str, Answer)] = &[
     ("AT+CGDCONT=1,\"IP\",\"internet\"", Answer::Nothing),
     ("AT+COPS?", Answer::Prefixed("+COPS:")),
     ("AT+CMGL=\"ALL\"", Answer::Text("+CMGL:")),
+    ("AT+ZPAS?", Answer::AnyOf(&["+ZPAS:", "+BEARTYPE:"])),
+    ("ATE0", Answer::Nothing),
 ];
 
 const LINES: &[&str] = &[
@@ -44,6 +46,11 @@ const LINES: &[&str] = &[
     "+CMGL: 1,\"REC READ\",\"+316\",,\r\n",
     "+CUSD: 1,\"Balance\r\n",
     "12.50\",15\r\n",
+    "+COPS: 0,0,\"Telef\u{f3}nica\r\r\n\",7\r\n",
+    "+BEARTYPE: \"UMTS\"\r\n",
+    "*EMRDY: 1\r\n",
+    "BOOT\r\n",
+    "\0\0",
 ];
 
 /// What is done to the engine.
@@ -201,10 +208,14 @@ fn check(event: &Event, guarded: bool) {
     if let Event::Information(line) | Event::Unsolicited(line) = event {
         assert!((1..=LINE_MAX).contains(&line.len()));
         assert_eq!(line.trim(), line.as_str());
-        // The text of a USSD line may have line ends.
-        let is_ussd = line.starts_with("+CUSD:");
-        let is_text = |byte| matches!(byte, b'\t' | b' '..=b'~') || (is_ussd && byte == b'\n');
-        assert!(line.bytes().all(is_text));
+        // A field in quotes may have line ends; nothing else is there that a terminal obeys.
+        let is_obeyed = |c: char| {
+            c.is_control()
+                || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        };
+        let has_quote = line.contains('"');
+        let is_text = |c| c == '\t' || (has_quote && c == '\n') || !is_obeyed(c);
+        assert!(line.chars().all(is_text), "{line:?}");
     }
     if guarded {
         assert!(!format!("{event:?}").contains(SECRET), "{event:?}");

@@ -1,7 +1,7 @@
 //! The dialogue: a stick that says anything at any time.
 
 use tokio_modem::{
-    dial::{Dialer, Output, Settings},
+    dial::{BEFORE_DIAL_MS, Dialer, Output, Settings},
     modem::{GENERIC, PROFILES, Profile},
 };
 
@@ -9,8 +9,8 @@ use super::source::{CUTS, Source, cut};
 
 const PIN: &str = "40718263";
 
-/// The sum of all time limits, each waited out as often as it may be: no dialogue takes longer.
-const LONGEST_MS: u64 = 20 * 60_000;
+/// The documented bound of a dialogue, with a minute for the dial.
+const LONGEST_MS: u64 = BEFORE_DIAL_MS + 25_000 + 60_000 + 6_000;
 
 /// Milliseconds from one thing that the stick says to the next.
 const PAUSES: &[u64] = &[0, 0, 1, 20, 299, 999, 2_000, 4_999, 15_000];
@@ -27,6 +27,10 @@ const LINES: &[&str] = &[
     "\r\n+CPIN: SIM PIN\r\n",
     "\r\n+CPIN: SIM PUK\r\n",
     "\r\n+CPIN: PH-NET PIN\r\n",
+    "\r\n+CPIN: NOT READY\r\n",
+    "\r\n+CFUN: 4\r\n",
+    "\r\n+CEREG: 0,2\r\n",
+    "\r\n+CSIM: 4,\"63C2\"\r\n",
     "\r\n+CPIN: READY\r\n",
     "\r\n+ZPINPUK: 3,10\r\n",
     "\r\n+ZPINPUK: 1,10\r\n",
@@ -46,12 +50,14 @@ const LINES: &[&str] = &[
 /// What a healthy stick says to a command.
 const ANSWERS: &[(&str, &str)] = &[
     ("AT+CPMS?", "+CPMS: \"SM\",0,20,\"SM\",0,20\r\n\r\nOK"),
+    ("AT+CFUN?", "+CFUN: 1\r\n\r\nOK"),
     ("AT+CPIN?", "+CPIN: READY\r\n\r\nOK"),
     ("AT+ZPINPUK=?", "+ZPINPUK: 3,10\r\n\r\nOK"),
     ("AT+CGMM", "MF180\r\n\r\nOK"),
     ("AT+CSQ", "+CSQ: 17,99\r\n\r\nOK"),
     ("AT+CREG?", "+CREG: 0,1\r\n\r\nOK"),
     ("AT+CGREG?", "+CGREG: 0,1\r\n\r\nOK"),
+    ("AT+CEREG?", "+CEREG: 0,1\r\n\r\nOK"),
     ("AT+COPS?", "+COPS: 0,0,\"MegaFon\",2\r\n\r\nOK"),
     ("ATD", "CONNECT 7200000"),
     ("", "OK"),

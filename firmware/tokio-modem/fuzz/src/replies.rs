@@ -6,10 +6,11 @@ use core::fmt::{Debug, Display};
 use tokio_modem::{
     at::{COMMAND_MAX, Fault, Final},
     modem::{
-        Attachment, Autorun, AutorunOff, AutorunOn, CallEnd, Cereg, Cgreg, CmeError, Context, Creg,
-        EnterPin, Function, Iccid, Imei, Imsi, Listing, Manufacturer, Message, MessageForm, Model,
-        NetworkMode, Operator, PROFILES, PinTries, Query, RadioSignal, Registration, Revision,
-        Service, Signal, SimState, Storage, SystemInfo, Unblock, Ussd, UssdRequest, identity,
+        Attachment, Autorun, AutorunOff, AutorunOn, C5greg, CallEnd, Cereg, Cgreg, CmeError,
+        Context, Creg, EnterPin, Function, Iccid, Imei, Imsi, Listing, Manufacturer, Message,
+        MessageForm, Model, NetworkMode, Operator, PROFILES, PinTries, Query, RadioSignal,
+        Registration, Revision, Service, Signal, SimState, Storage, SystemInfo, Unblock, Ussd,
+        UssdRequest, identity,
     },
 };
 
@@ -42,6 +43,10 @@ const STARTS: &[&str] = &[
     "+CME ERROR: ",
     "+CMS ERROR: ",
     "CONNECT ",
+    "+BEARTYPE: ",
+    "+C5GREG: ",
+    "+CUSD: 0,\"",
+    "+COPS: 0,0,\"",
 ];
 
 /// An error is a log line, not a letter.
@@ -68,6 +73,7 @@ fn answer(line: &str) {
         Autorun,
         AutorunOff,
         AutorunOn,
+        C5greg,
         CallEnd,
         Cereg,
         Cgreg,
@@ -83,7 +89,13 @@ fn answer(line: &str) {
         Storage,
         SystemInfo
     );
-    shown(<Option<Operator>>::parse(line)).flatten();
+    if let Some(operator) = shown(<Option<Operator>>::parse(line)).flatten() {
+        assert!(!operator.name.is_empty() && !operator.name.chars().any(char::is_control));
+    }
+    if let Some(Iccid(number)) = shown(Iccid::parse(line)) {
+        assert!((18..=20).contains(&number.len()));
+        assert!(number.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    }
     shown(identity(line));
     shown(Ussd::parse(line));
     if let Some(signal) = shown(Signal::parse(line)) {

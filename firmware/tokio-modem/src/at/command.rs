@@ -12,6 +12,8 @@ pub enum Answer {
     Nothing,
     /// Lines that start so, for instance `+CSQ:`.
     Prefixed(&'static str),
+    /// Lines that start with one of these: some commands are answered under another name.
+    AnyOf(&'static [&'static str]),
     /// Lines as they are, with or without this prefix: `MF180` or `+CGMM: MF180`.
     Bare(&'static str),
     /// Lines that start so, and after the first of them any line: messages in text mode.
@@ -29,6 +31,24 @@ pub struct Command<'a> {
     pub answer: Answer,
     /// How long the final result may take, in milliseconds.
     pub timeout_ms: u64,
+}
+
+impl Answer {
+    /// Whether `line` begins as the answer does.
+    pub(super) fn begins(self, line: &str) -> bool {
+        match self {
+            Self::Prefixed(prefix) | Self::Bare(prefix) | Self::Text(prefix) => {
+                line.starts_with(prefix)
+            }
+            Self::AnyOf(prefixes) => prefixes.iter().any(|prefix| line.starts_with(prefix)),
+            Self::Nothing | Self::Call => false,
+        }
+    }
+
+    /// Whether the final result comes after a line at least. Of any line it does not say so.
+    pub(super) fn is_question(self) -> bool {
+        !matches!(self, Self::Nothing | Self::Call | Self::Prefixed(""))
+    }
 }
 
 impl Command<'_> {

@@ -3,7 +3,7 @@
 /// What came from the stick and made no sense, since the engine was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
-    /// Lines dropped for a byte that no AT line has.
+    /// Lines that make no sense and have bytes that no AT line has.
     pub noisy: u32,
     /// Lines dropped for their length.
     pub overlong: u32,

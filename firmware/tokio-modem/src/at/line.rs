@@ -1,17 +1,20 @@
 //! Bytes to lines.
 
-use heapless::String;
+use heapless::{String, Vec};
 
-use super::counters::{Counters, count};
+use super::{
+    counters::{Counters, count},
+    decode::decode,
+};
 
 /// Longest line that is kept: a USSD answer of 182 characters, each as four hexadecimal digits,
 /// and what stands around it.
 pub const LINE_MAX: usize = 768;
 
-/// How the one line starts whose text may have line ends (3GPP 27.007, 7.15).
-const USSD: &str = "+CUSD:";
-
 /// One line without its end.
+///
+/// It has no control characters but tabs, and line feeds within quotes, and no characters that
+/// change the direction of writing: it can be logged as it is.
 pub type Line = String<LINE_MAX>;
 
 /// Longest text kept for messages: names of models and operators are under 32.
@@ -45,76 +48,136 @@ pub(super) enum End {
     Feed,
 }
 
+/// A complete line, with blanks and NULs at both ends removed. Never empty.
+#[derive(Clone, Copy)]
+pub(super) struct Raw<'a> {
+    pub(super) text: &'a str,
+    pub(super) end: End,
+    /// It has bytes that are neither printable ASCII nor UTF-8, and characters in their place.
+    pub(super) noisy: bool,
+}
+
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 enum Quality {
+    /// Printable ASCII so far.
     #[default]
-    Good,
-    Noisy,
+    Plain,
+    /// Other bytes too: to be decoded.
+    Mixed,
+    /// The rest of something that is no line.
+    Skipped,
     Overlong,
 }
 
 /// Collects one line at a time in a buffer that cannot grow.
 #[derive(Default)]
 pub(super) struct Assembler {
-    line: Line,
+    bytes: Vec<u8, LINE_MAX>,
+    decoded: Line,
     quality: Quality,
+    /// A line was given out; its bytes go when the next one begins.
+    complete: bool,
 }
 
 impl Assembler {
-    /// Takes one byte; gives out a line when this byte ends one worth reading.
-    pub(super) fn push(&mut self, byte: u8, counters: &mut Counters) -> Option<(Line, End)> {
-        if matches!(byte, b'\r' | b'\n') && self.is_open_text() {
-            let again = self.line.ends_with('\n');
-            if !again && self.line.push('\n').is_err() {
-                self.quality = Quality::Overlong;
+    /// Takes bytes off the front of `input` up to the end of a line that has something in it.
+    pub(super) fn take(&mut self, input: &mut &[u8], counters: &mut Counters) -> Option<Raw<'_>> {
+        loop {
+            if core::mem::take(&mut self.complete) {
+                self.bytes.clear();
             }
-            return None;
-        }
-        let end = match byte {
-            b'\r' => End::Return,
-            b'\n' => End::Feed,
-            b'\t' | b' '..=b'~' => {
-                if self.quality == Quality::Good && self.line.push(char::from(byte)).is_err() {
-                    self.quality = Quality::Overlong;
+            let end = input.iter().position(|byte| matches!(byte, b'\r' | b'\n'));
+            let (piece, rest) = input.split_at_checked(end.unwrap_or(input.len()))?;
+            self.extend(piece);
+            let Some((&byte, rest)) = rest.split_first() else {
+                *input = rest;
+                return None;
+            };
+            *input = rest;
+            self.complete = true;
+            let quality = core::mem::take(&mut self.quality);
+            match quality {
+                Quality::Skipped => count(&mut counters.noisy),
+                Quality::Overlong => count(&mut counters.overlong),
+                Quality::Plain | Quality::Mixed => {
+                    if self.bytes.is_empty() {
+                        continue;
+                    }
+                    let end = if byte == b'\r' {
+                        End::Return
+                    } else {
+                        End::Feed
+                    };
+                    // Two steps, for a line that is given out ends the loop.
+                    if self.is_worth_reading(quality, counters) {
+                        return self.line(quality, end);
+                    }
                 }
-                return None;
             }
-            _ => {
-                self.quality = Quality::Noisy;
-                return None;
-            }
-        };
-        let line = match core::mem::take(&mut self.quality) {
-            Quality::Good => {
-                let trimmed = self.line.trim();
-                // It fits: it is a part of the line.
-                let line = || (Line::try_from(trimmed).unwrap_or_default(), end);
-                (!trimmed.is_empty()).then(line)
-            }
-            Quality::Noisy => {
-                count(&mut counters.noisy);
-                None
-            }
-            Quality::Overlong => {
-                count(&mut counters.overlong);
-                None
-            }
-        };
-        self.line.clear();
-        line
-    }
-
-    /// Carriers put line ends into USSD texts, and sticks hand them on: the line goes on until the
-    /// quote is closed, or until it is too long.
-    fn is_open_text(&self) -> bool {
-        self.quality == Quality::Good
-            && self.line.starts_with(USSD)
-            && self.line.bytes().filter(|byte| *byte == b'"').count() % 2 == 1
+        }
     }
 
     /// What comes next may be the rest of something else: it is read from the next line on.
     pub(super) fn resync(&mut self) {
-        self.line.clear();
-        self.quality = Quality::Noisy;
+        self.complete = true;
+        self.quality = Quality::Skipped;
+    }
+
+    fn extend(&mut self, piece: &[u8]) {
+        if piece.is_empty() || matches!(self.quality, Quality::Skipped | Quality::Overlong) {
+            return;
+        }
+        if self.bytes.extend_from_slice(piece).is_err() {
+            self.quality = Quality::Overlong;
+        } else if !piece.iter().all(|byte| matches!(byte, b'\t' | b' '..=b'~')) {
+            self.quality = Quality::Mixed;
+        }
+    }
+
+    /// Whether the line has anything but padding; decodes it if it is not plain.
+    fn is_worth_reading(&mut self, quality: Quality, counters: &mut Counters) -> bool {
+        let bytes = trimmed(&self.bytes);
+        if bytes.is_empty() {
+            return false;
+        }
+        if quality == Quality::Plain {
+            return true;
+        }
+        self.decoded.clear();
+        if decode(bytes, &mut self.decoded).is_err() {
+            count(&mut counters.overlong);
+            return false;
+        }
+        !self.decoded.trim().is_empty()
+    }
+
+    fn line(&self, quality: Quality, end: End) -> Option<Raw<'_>> {
+        let bytes = trimmed(&self.bytes);
+        let utf8 = core::str::from_utf8(bytes).ok();
+        if quality == Quality::Plain {
+            let text = utf8?;
+            return Some(Raw {
+                text,
+                end,
+                noisy: false,
+            });
+        }
+        // Other alphabets have blanks of their own.
+        Some(Raw {
+            text: self.decoded.trim(),
+            end,
+            noisy: utf8 != Some(&self.decoded),
+        })
+    }
+}
+
+/// Without blanks, and without the NULs that some ports pad with.
+fn trimmed(bytes: &[u8]) -> &[u8] {
+    let is_padding = |byte: &u8| matches!(byte, b'\0' | b'\t' | b' ');
+    let begin = bytes.iter().position(|byte| !is_padding(byte));
+    let end = bytes.iter().rposition(|byte| !is_padding(byte));
+    match (begin, end) {
+        (Some(begin), Some(end)) => bytes.get(begin..=end).unwrap_or_default(),
+        _ => &[],
     }
 }

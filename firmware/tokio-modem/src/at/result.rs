@@ -65,6 +65,14 @@ impl Final {
         })
     }
 
+    /// It says that something failed that may have been begun with `OK`.
+    pub(crate) fn is_error(&self) -> bool {
+        matches!(
+            self,
+            Self::Error | Self::Cme(_) | Self::Cms(_) | Self::NotSupported
+        )
+    }
+
     /// It says how a call ended; without a call being set up it is news of an older one.
     pub(super) fn is_about_a_call(&self) -> bool {
         matches!(

@@ -6,18 +6,26 @@ use super::{
     DialError, Progress, Settings, Step,
     proof::Proof,
     quiet::Quiet,
+    radio::Radio,
     registration::Waiting,
     script,
     sim::Sim,
     sync::{ANSWER_MS, FIRST_ESCAPE, LADDER, Rung},
 };
 use crate::{
-    at::{Answer, Command, Counters, Engine, Final, Text},
+    at::{Answer, Command, Counters, Engine, Event, Final, Text},
     modem::Profile,
 };
 
 /// What a stick says after `CONNECT`: a rate or nothing.
 pub type Rate = Text;
+
+/// From the first command to the dial at most, in milliseconds, but for the command that runs then.
+/// A SIM and a network that take their time are half of it.
+pub const BEFORE_DIAL_MS: u64 = 240_000;
+
+/// From the line that answers a question to the `OK` behind it. Some sticks leave that out.
+const OK_MS: u64 = 2_000;
 
 /// News that one event can bring, at most.
 const NOTES_MAX: usize = 4;
@@ -49,6 +57,10 @@ pub struct Dialer {
     pub(super) started: u64,
     /// Which of the profile's first commands is next.
     pub(super) init: usize,
+    /// One of them was refused, as some are before the PIN.
+    pub(super) init_refused: bool,
+    /// Until then the question that has its answer waits for its result.
+    answered_until: Option<u64>,
     /// Which rung of the synchronising ladder is next.
     pub(super) rung: usize,
     /// A rung stayed without answer, which may still come.
@@ -60,6 +72,7 @@ pub struct Dialer {
     /// The stick is asked whether it lives, before the command of the step is said again.
     pub(super) proof: Option<Proof>,
     pub(super) quiet: Quiet,
+    pub(super) radio: Radio,
     pub(super) sim: Sim,
     pub(super) registration: Waiting,
     announced: Option<Step>,
@@ -91,12 +104,15 @@ impl Dialer {
             state: State::Issue,
             started: now,
             init: 0,
+            init_refused: false,
+            answered_until: None,
             rung: 0,
             unanswered: false,
             refused: None,
             timeouts: 0,
             proof: None,
             quiet: Quiet::default(),
+            radio: Radio::default(),
             sim: Sim::default(),
             registration: Waiting::default(),
             announced: None,
@@ -137,12 +153,36 @@ impl Dialer {
             match self.state {
                 State::Pause(until) if now < until => return Output::Wait(until),
                 State::Pause(_) => self.state = State::Issue,
-                _ => match self.engine.tick(now) {
+                _ => match self.expire(now) {
                     Some(event) => self.react(event, now),
-                    None => return Output::Wait(self.engine.deadline().unwrap_or(now)),
+                    None => return Output::Wait(self.due(now)),
                 },
             }
         }
+    }
+
+    /// Gives up the running command if its time is over.
+    fn expire(&mut self, now: u64) -> Option<Event> {
+        match self.answered_until {
+            // As if the whole of its time had passed.
+            Some(until) if until <= now => self.engine.tick(u64::MAX),
+            _ => self.engine.tick(now),
+        }
+    }
+
+    fn due(&self, now: u64) -> u64 {
+        let deadlines = [self.engine.deadline(), self.answered_until];
+        deadlines.into_iter().flatten().min().unwrap_or(now)
+    }
+
+    /// The question has its answer: the `OK` may be left out from now on.
+    pub(super) fn answered(&mut self, now: u64) {
+        self.answered_until.get_or_insert(now.saturating_add(OK_MS));
+    }
+
+    /// Returns whether the command that has just ended had its answer, and begins with the next.
+    pub(super) fn take_answered(&mut self) -> bool {
+        self.answered_until.take().is_some()
     }
 
     /// Input that made no sense so far.
@@ -171,7 +211,7 @@ impl Dialer {
     fn is_polling(&self) -> bool {
         match self.step {
             Step::Signal | Step::Registration => self.registration.is_begun(),
-            Step::PacketRegistration => true,
+            Step::PacketRegistration | Step::LteRegistration => true,
             _ => false,
         }
     }
@@ -179,6 +219,12 @@ impl Dialer {
     fn issue(&mut self, now: u64) -> Issue {
         if let Some(proof) = self.proof {
             return self.ask_for_life(proof);
+        }
+        let waited_ms = now.saturating_sub(self.started);
+        if waited_ms >= BEFORE_DIAL_MS && self.step != Step::Dial {
+            let step = self.step;
+            self.fail(DialError::TooSlow { step, waited_ms });
+            return Issue::Nothing;
         }
         match self.step {
             Step::Synchronise => return self.climb(now),
@@ -190,13 +236,20 @@ impl Dialer {
                 Some(attempt) if attempt > 1 => self.note(Progress::Quieten { attempt }),
                 Some(_) => {}
             },
-            Step::Registration | Step::PacketRegistration => self.registration.ask(now),
+            Step::Registration | Step::PacketRegistration | Step::LteRegistration => {
+                self.registration.ask(now);
+            }
             _ => {}
         }
-        match script::command(self.step, self.init, self.profile, &self.settings) {
+        let index = match self.step {
+            Step::Initialise => self.init,
+            Step::PinTries => self.sim.question(),
+            _ => 0,
+        };
+        match script::command(self.step, index, self.profile, &self.settings) {
             Ok(Some(text)) => Issue::Command(
                 text,
-                script::answer(self.step, self.profile),
+                script::answer(self.step, index, self.profile),
                 script::timeout_ms(self.step, &self.settings),
             ),
             Ok(None) => {
@@ -243,6 +296,7 @@ impl Dialer {
     }
 
     fn start(&mut self, text: &str, answer: Answer, timeout_ms: u64, now: u64) -> Output<'_> {
+        self.answered_until = None;
         let command = Command {
             text,
             answer,

@@ -50,6 +50,28 @@ pub enum DialError {
         /// How long it was asked.
         waited_ms: u64,
     },
+    /// The radio is off and the stick does not switch it on; there is no SIM, or no network, without.
+    #[error("switch the radio on (AT+CFUN=1): expected OK, got {got}")]
+    RadioOff {
+        /// What came.
+        got: Text,
+    },
+    /// The SIM did not get ready.
+    #[error("ask the SIM (AT+CPIN?): expected READY within {waited_ms} ms, got {got}")]
+    SimNotReady {
+        /// What the stick said last.
+        got: Text,
+        /// How long it was asked.
+        waited_ms: u64,
+    },
+    /// Each answer came in its time, and all of them together took too long.
+    #[error("{step}: expected to dial within {waited_ms} ms, got here")]
+    TooSlow {
+        /// Where.
+        step: Step,
+        /// From the first command to here.
+        waited_ms: u64,
+    },
     /// The PIN was sent and it is not known what the SIM made of it.
     #[error("SIM PIN: expected OK, got {got}; it will not be sent again")]
     PinUncertain {
@@ -81,6 +103,12 @@ pub enum Blocked {
         /// Tries left.
         left: u8,
     },
+    /// The stick does not say how many tries are left, and [`Settings`](super::Settings) do not allow
+    /// to send the PIN without.
+    #[error(
+        "the SIM asks for its PIN and the stick does not say how many tries are left; the PIN is not sent, since a wrong one might lock the SIM"
+    )]
+    PinTriesUnknown,
     /// The SIM refused the PIN.
     #[error("the SIM refused the configured PIN ({got}); it will not be sent again")]
     PinWrong {
@@ -110,12 +138,14 @@ impl DialError {
         match self {
             Self::NoAnswer { step, .. }
             | Self::Unexpected { step, .. }
+            | Self::TooSlow { step, .. }
             | Self::NotSent { step, .. } => *step,
             Self::NotConnected { .. } => Step::Dial,
             Self::Denied | Self::NotRegistered { .. } => Step::Registration,
+            Self::RadioOff { .. } => Step::RadioOn,
             Self::PinUncertain { .. } | Self::Blocked(Blocked::PinWrong { .. }) => Step::EnterPin,
-            Self::Blocked(Blocked::PinLastTry { .. }) => Step::PinTries,
-            Self::Blocked(_) => Step::SimState,
+            Self::Blocked(Blocked::PinLastTry { .. } | Blocked::PinTriesUnknown) => Step::PinTries,
+            Self::SimNotReady { .. } | Self::Blocked(_) => Step::SimState,
         }
     }
 

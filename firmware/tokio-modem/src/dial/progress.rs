@@ -20,6 +20,8 @@ pub enum Progress {
         /// From 1 on.
         attempt: u8,
     },
+    /// The radio was off, and is switched on.
+    RadioOn,
     /// The SIM took the PIN.
     PinAccepted,
     /// The stick's model.
@@ -40,6 +42,7 @@ impl fmt::Display for Progress {
             Self::Quieten { attempt } => {
                 write!(f, "the stick chatters, stopping it, try {attempt}")
             }
+            Self::RadioOn => f.write_str("the radio was off, switched on"),
             Self::PinAccepted => f.write_str("SIM PIN accepted"),
             Self::Model(model) => write!(f, "model {model}"),
             Self::Signal(signal) => write!(f, "signal {signal}"),

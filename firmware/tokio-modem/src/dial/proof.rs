@@ -29,7 +29,9 @@ impl Proof {
             // While it dials a stick hears no command. The dial that is lost by asking had its
             // time; whoever dials next can give it more.
             Step::Dial => Some(Self::End),
-            Step::SimState | Step::Operator => Some(Self::Asked(0)),
+            Step::RadioOn | Step::SimState | Step::PinTries | Step::Operator => {
+                Some(Self::Asked(0))
+            }
             _ => None,
         }
     }
@@ -76,12 +78,20 @@ impl Dialer {
                 let got = told(other);
                 self.fail(DialError::NotConnected { waited_ms, got });
             }
-            (step, _) => {
-                if step.is_optional() {
-                    self.go(step.next());
-                }
-                self.settle(now);
+            (Step::RadioOn, _) => {
+                self.timeouts = 0;
+                self.radio_switched(None, now);
             }
+            // It does not know this question: there are others.
+            (Step::PinTries, _) => {
+                self.timeouts = 0;
+                self.tries_known(now);
+            }
+            (step, _) if step.is_optional() => self.go(step.next()),
+            _ => self.state = State::Issue,
+        }
+        if matches!(self.state, State::Issue) {
+            self.settle(now);
         }
     }
 }

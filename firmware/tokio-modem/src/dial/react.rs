@@ -1,11 +1,11 @@
 //! What an answer, or none, does to the dialogue.
 
 use super::{
-    DialError, Dialer, Progress, Step,
+    Blocked, DialError, Dialer, Progress, Step,
     dialer::State,
     proof::Proof,
-    quiet, registration, script,
-    sim::{self, Verdict},
+    quiet, radio, registration, script,
+    sim::{self, Entry, Verdict},
     sync::SETTLE_MS,
 };
 use crate::{
@@ -29,12 +29,21 @@ impl Dialer {
                     self.quiet.hear();
                 }
             }
-            Event::Information(line) => self.hear(&line),
-            Event::TimedOut => match self.proof {
-                Some(proof) => self.no_life(proof),
-                None => self.miss(now),
-            },
+            Event::Information(line) => {
+                if self.hear(&line) {
+                    self.answered(now);
+                }
+            }
+            Event::TimedOut => {
+                let answered = self.take_answered();
+                match self.proof {
+                    Some(proof) => self.no_life(proof),
+                    None if answered => self.finish_without_result(now),
+                    None => self.miss(now),
+                }
+            }
             Event::Result(result) => {
+                self.take_answered();
                 let result = self.settings.veiled(result);
                 if self.proof.is_some() {
                     self.alive(&result, now);
@@ -46,30 +55,42 @@ impl Dialer {
         }
     }
 
-    /// A line of the answer.
-    fn hear(&mut self, line: &str) {
+    /// A line of the answer. Returns whether it is one.
+    fn hear(&mut self, line: &str) -> bool {
         match self.step {
             // Words of these are told as they came.
-            Step::SimState | Step::Model | Step::Operator if self.settings.pin_is_in(line) => {}
+            Step::SimState | Step::Model | Step::Operator if self.settings.pin_is_in(line) => false,
+            Step::Radio => self.radio.hear(line),
             Step::SimState => self.sim.hear_state(line),
             Step::PinTries => self.sim.hear_tries(line),
-            Step::Registration | Step::PacketRegistration => self.registration.hear(line),
-            Step::Model => {
-                if let Ok(model) = identity(line) {
-                    self.note(Progress::Model(model));
-                }
+            Step::Registration | Step::PacketRegistration | Step::LteRegistration => {
+                self.registration.hear(line)
             }
-            Step::Signal => {
-                if let Ok(signal) = Signal::parse(line) {
-                    self.note(Progress::Signal(signal));
-                }
-            }
-            Step::Operator => {
-                if let Ok(Some(operator)) = Operator::parse(line) {
+            Step::Model => identity(line).is_ok_and(|model| {
+                self.note(Progress::Model(model));
+                true
+            }),
+            Step::Signal => Signal::parse(line).is_ok_and(|signal| {
+                self.note(Progress::Signal(signal));
+                true
+            }),
+            Step::Operator => Operator::parse(line).is_ok_and(|operator| {
+                if let Some(operator) = operator {
                     self.note(Progress::Operator(operator));
                 }
-            }
-            _ => {}
+                true
+            }),
+            _ => false,
+        }
+    }
+
+    /// The question has its answer, and no result follows.
+    fn finish_without_result(&mut self, now: u64) {
+        self.timeouts = 0;
+        self.finish(&Final::Ok, now);
+        if matches!(self.state, State::Issue) {
+            // It may follow still.
+            self.settle(now);
         }
     }
 
@@ -78,21 +99,20 @@ impl Dialer {
         match self.step {
             Step::Synchronise => self.synchronised(result, now),
             Step::Initialise => {
-                if self.expect(result, &Final::Ok, "OK") {
-                    self.init += 1;
-                    self.state = State::Issue;
-                }
+                // No verdict: some sticks refuse these before the PIN, others one of them always.
+                self.init_refused |= *result != Final::Ok;
+                self.init += 1;
+                self.state = State::Issue;
             }
             Step::Quieten => self.quietened(now),
-            Step::SimState => match self.sim.judge(result, &self.settings) {
-                Ok(Verdict::Ready) => self.go(Step::SimState.next()),
-                Ok(Verdict::Pin) => self.go(Step::PinTries),
-                Ok(Verdict::Again) => self.pause(sim::POLL_MS, now),
-                Err(error) => self.fail(error),
-            },
-            Step::PinTries => self.tries_known(),
+            Step::Radio => self.radio_known(),
+            Step::RadioOn => self.radio_switched(Some(result), now),
+            Step::SimState => self.sim_known(result, now),
+            Step::PinTries => self.tries_known(now),
             Step::EnterPin => self.pin_entered(Some(result), now),
-            Step::Registration | Step::PacketRegistration => self.registered(now),
+            Step::Registration | Step::PacketRegistration | Step::LteRegistration => {
+                self.registered(Some(result), now);
+            }
             Step::Model | Step::Signal | Step::Operator => self.go(self.step.next()),
             Step::Context => {
                 if self.expect(result, &Final::Ok, "OK") {
@@ -126,8 +146,8 @@ impl Dialer {
                 self.state = State::Issue;
             }
             Step::Quieten => self.quietened(now),
-            Step::PinTries => self.tries_known(),
-            Step::PacketRegistration => self.registered(now),
+            Step::Radio => self.radio_known(),
+            Step::PacketRegistration | Step::LteRegistration => self.registered(None, now),
             step if step.is_optional() => self.go(step.next()),
             _ => self.pause(REPEAT_MS, now),
         }
@@ -155,9 +175,64 @@ impl Dialer {
         }
     }
 
-    fn tries_known(&mut self) {
-        match self.sim.may_enter() {
-            Ok(()) => self.go(Step::EnterPin),
+    fn sim_known(&mut self, result: &Final, now: u64) {
+        match self.sim.judge(result, &self.settings, now) {
+            // Some sticks refuse it until the SIM is ready.
+            Ok(Verdict::Ready) if self.radio.is_to_switch() => self.go(Step::RadioOn),
+            Ok(Verdict::Ready) => self.go(Step::SimState.next()),
+            Ok(Verdict::Pin) => self.go(Step::PinTries),
+            // Others have no SIM until they take it.
+            Ok(Verdict::Again) if self.radio.is_to_switch() => {
+                self.go(Step::RadioOn);
+                self.pause(radio::AGAIN_MS, now);
+            }
+            Ok(Verdict::Again) => self.pause(sim::POLL_MS, now),
+            Err(DialError::SimNotReady { .. } | DialError::Blocked(Blocked::NoSim { .. }))
+                if self.radio.refusal().is_some() =>
+            {
+                let got = self.radio.refusal().cloned().unwrap_or_default();
+                self.fail(DialError::RadioOff { got });
+            }
+            Err(error) => self.fail(error),
+        }
+    }
+
+    fn radio_known(&mut self) {
+        let switch = self.radio.is_to_switch();
+        self.go(if switch {
+            Step::RadioOn
+        } else {
+            Step::SimState
+        });
+    }
+
+    /// `AT+CFUN=1` is finished, or stayed without result.
+    pub(super) fn radio_switched(&mut self, result: Option<&Final>, now: u64) {
+        if self.radio.judge(result) {
+            self.note(Progress::RadioOn);
+            self.sim.powered();
+            // What was switched off with the radio may chatter again.
+            self.go(Step::Quieten);
+            self.pause(radio::AFTER_MS, now);
+        } else if !self.sim.is_ready() {
+            self.go(Step::SimState);
+        } else if self.radio.is_to_switch() {
+            self.pause(radio::AGAIN_MS, now);
+        } else {
+            self.go(Step::SimState.next());
+        }
+    }
+
+    /// The question for tries left is finished.
+    pub(super) fn tries_known(&mut self, now: u64) {
+        let questions = script::pin_tries_count(self.profile);
+        match self.sim.may_enter(questions, &self.settings) {
+            Ok(Entry::Allowed) => self.go(Step::EnterPin),
+            Ok(Entry::Ask) => self.go(Step::PinTries),
+            Ok(Entry::AskLater) => {
+                self.go(Step::PinTries);
+                self.pause(sim::ROUND_MS, now);
+            }
             Err(error) => self.fail(error),
         }
     }
@@ -166,23 +241,32 @@ impl Dialer {
         match self.sim.judge_entry(result) {
             Ok(()) => {
                 self.note(Progress::PinAccepted);
-                self.go(Step::EnterPin.next());
+                let refused = core::mem::take(&mut self.init_refused);
+                if refused {
+                    self.init = 0;
+                }
+                self.go(if refused {
+                    Step::Initialise
+                } else {
+                    Step::EnterPin.next()
+                });
                 self.pause(sim::AFTER_PIN_MS, now);
             }
             Err(error) => self.fail(error),
         }
     }
 
-    fn registered(&mut self, now: u64) {
-        let verdict = self.registration.judge(self.step, now);
-        if !matches!(verdict, Ok(registration::Verdict::AskPackets))
+    fn registered(&mut self, result: Option<&Final>, now: u64) {
+        let refusal = self.radio.refusal();
+        let verdict = self.registration.judge(self.step, result, refusal, now);
+        if !matches!(verdict, Ok(registration::Verdict::Ask(_)))
             && let Some(state) = self.registration.news()
         {
             self.note(Progress::Registration(state));
         }
         match verdict {
             Ok(registration::Verdict::Registered) => self.go(self.step.next()),
-            Ok(registration::Verdict::AskPackets) => self.go(Step::PacketRegistration),
+            Ok(registration::Verdict::Ask(step)) => self.go(step),
             Ok(registration::Verdict::Again) => {
                 // The signal is asked again too: it tells a person where to put the stick.
                 self.go(Step::Signal);

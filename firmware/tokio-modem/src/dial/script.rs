@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     at::{Answer, COMMAND_MAX},
-    modem::Profile,
+    modem::{Profile, Question, STANDARD_PIN_TRIES},
 };
 
 /// A command in the making.
@@ -22,6 +22,9 @@ const QUICK_MS: u64 = 5_000;
 /// The SIM is slow, and checks a PIN for seconds.
 const SIM_MS: u64 = 15_000;
 
+/// Switching the radio on takes makers up to 15 s.
+const RADIO_MS: u64 = 20_000;
+
 /// `+COPS?` waits for the radio on some sticks.
 const OPERATOR_MS: u64 = 15_000;
 
@@ -30,14 +33,26 @@ pub(super) fn timeout_ms(step: Step, settings: &Settings) -> u64 {
     match step {
         Step::Synchronise => super::sync::ANSWER_MS,
         Step::EnterPin | Step::SimState => SIM_MS,
+        Step::RadioOn => RADIO_MS,
         Step::Operator => OPERATOR_MS,
         Step::Dial => settings.dial_ms,
         _ => QUICK_MS,
     }
 }
 
+/// Questions for tries of the PIN that there are.
+pub(super) fn pin_tries_count(profile: &Profile) -> usize {
+    usize::from(profile.pin_tries.is_some()).saturating_add(STANDARD_PIN_TRIES.len())
+}
+
+/// The `index`th question for tries of the PIN: the vendor's, then the standard's.
+pub(super) fn pin_tries(profile: &Profile, index: usize) -> Option<Question> {
+    let vendor = profile.pin_tries.into_iter();
+    vendor.chain(STANDARD_PIN_TRIES).nth(index)
+}
+
 /// What comes back.
-pub(super) fn answer(step: Step, profile: &'static Profile) -> Answer {
+pub(super) fn answer(step: Step, index: usize, profile: &'static Profile) -> Answer {
     match step {
         Step::Quieten => profile
             .quieting
@@ -45,24 +60,29 @@ pub(super) fn answer(step: Step, profile: &'static Profile) -> Answer {
             .map_or(Answer::Nothing, |quieting| {
                 Answer::Prefixed(quieting.answer)
             }),
+        Step::Radio => Answer::Prefixed("+CFUN:"),
         Step::SimState => Answer::Prefixed("+CPIN:"),
-        Step::PinTries => profile.pin_tries.map_or(Answer::Nothing, |question| {
+        Step::PinTries => pin_tries(profile, index).map_or(Answer::Nothing, |question| {
             Answer::Prefixed(question.answer)
         }),
         Step::Model => Answer::Bare("+CGMM:"),
         Step::Signal => Answer::Prefixed("+CSQ:"),
         Step::Registration => Answer::Prefixed("+CREG:"),
         Step::PacketRegistration => Answer::Prefixed("+CGREG:"),
+        Step::LteRegistration => Answer::Prefixed("+CEREG:"),
         Step::Operator => Answer::Prefixed("+COPS:"),
         Step::Dial => Answer::Call,
-        Step::Synchronise | Step::Initialise | Step::EnterPin | Step::Context => Answer::Nothing,
+        Step::Synchronise | Step::Initialise | Step::RadioOn | Step::EnterPin | Step::Context => {
+            Answer::Nothing
+        }
     }
 }
 
 /// The words of the command; `None` where this stick or these settings have none for the step.
+/// `index` counts the commands of a step that has several.
 pub(super) fn command(
     step: Step,
-    init: usize,
+    index: usize,
     profile: &'static Profile,
     settings: &Settings,
 ) -> Result<Option<Text>, fmt::Error> {
@@ -70,7 +90,7 @@ pub(super) fn command(
     match step {
         // Its commands are on a ladder of their own.
         Step::Synchronise => return Ok(None),
-        Step::Initialise => match profile.init.get(init) {
+        Step::Initialise => match profile.init.get(index) {
             Some(command) => text.write_str(command)?,
             None => return Ok(None),
         },
@@ -78,7 +98,7 @@ pub(super) fn command(
             Some(quieting) => text.write_str(quieting.command)?,
             None => return Ok(None),
         },
-        Step::PinTries => match profile.pin_tries {
+        Step::PinTries => match pin_tries(profile, index) {
             Some(question) => text.write_str(question.command)?,
             None => return Ok(None),
         },
@@ -86,11 +106,14 @@ pub(super) fn command(
             Pin::Given(pin) => write!(text, "AT+CPIN=\"{pin}\"")?,
             Pin::Absent | Pin::Spent => return Ok(None),
         },
+        Step::Radio => text.write_str("AT+CFUN?")?,
+        Step::RadioOn => text.write_str("AT+CFUN=1")?,
         Step::SimState => text.write_str("AT+CPIN?")?,
         Step::Model => text.write_str("AT+CGMM")?,
         Step::Signal => text.write_str("AT+CSQ")?,
         Step::Registration => text.write_str("AT+CREG?")?,
         Step::PacketRegistration => text.write_str("AT+CGREG?")?,
+        Step::LteRegistration => text.write_str("AT+CEREG?")?,
         Step::Operator => text.write_str("AT+COPS?")?,
         Step::Context => write!(text, "AT+CGDCONT=1,\"IP\",\"{}\"", settings.apn)?,
         Step::Dial => write!(text, "ATD{}", settings.dial)?,

@@ -26,6 +26,8 @@ pub struct Settings {
     pub(super) apn: String<APN_MAX>,
     pub(super) dial: String<DIAL_MAX>,
     pub(super) pin: Pin,
+    /// The PIN may be sent where the tries left cannot be learnt.
+    pub(super) uncounted: bool,
     pub(super) dial_ms: u64,
 }
 
@@ -72,6 +74,7 @@ impl Settings {
             apn: checked(apn, 1, in_apn).ok_or(SettingsError::Apn)?,
             dial: checked(dial, 1, in_dial).ok_or(SettingsError::Dial)?,
             pin,
+            uncounted: false,
             dial_ms: DIAL_MS,
         })
     }
@@ -80,6 +83,12 @@ impl Settings {
     /// the stick is asked whether it lives.
     pub const fn dial_within(&mut self, ms: u64) {
         self.dial_ms = ms;
+    }
+
+    /// Allows to send the PIN to a stick that does not say how many tries are left, which is not
+    /// done otherwise. One that says there are fewer than two does not get it in any case.
+    pub const fn allow_pin_without_counter(&mut self, allowed: bool) {
+        self.uncounted = allowed;
     }
 
     /// After [`DialError::pin_spent`](super::DialError::pin_spent): the PIN is never sent again.
@@ -113,6 +122,7 @@ impl fmt::Debug for Settings {
             .field("apn", &self.apn)
             .field("dial", &self.dial)
             .field("pin", &pin)
+            .field("uncounted", &self.uncounted)
             .field("dial_ms", &self.dial_ms)
             .finish()
     }

@@ -1,20 +1,21 @@
 //! What the SIM's state means for the dialogue, and the care for its PIN.
 
 use super::{
-    Blocked, DialError, Step,
+    Blocked, DialError,
     error::told,
     settings::{Pin, Settings},
 };
 use crate::{
-    at::{Fault, Final, text},
+    at::{Fault, Final, Text, text},
     modem::{CmeError, PinTries, SimState},
 };
 
-/// A SIM is up a few seconds after power; then a state that does not change is final.
-const POLLS_MAX: u8 = 10;
+/// A SIM is up a few seconds after power, on slow sticks half a minute. What the stick says of it
+/// until then passes, whatever the words; after that the recovery of whoever dials goes on.
+pub(super) const WAIT_MS: u64 = 30_000;
 
 /// "No SIM" comes for a moment after power too, but a person should not wait long for the word.
-const NO_SIM_POLLS: u8 = 3;
+const NO_SIM_MS: u64 = 8_000;
 
 /// Between two questions.
 pub(super) const POLL_MS: u64 = 1_000;
@@ -22,13 +23,28 @@ pub(super) const POLL_MS: u64 = 1_000;
 /// A SIM that has just taken its PIN starts its chatter after this long.
 pub(super) const AFTER_PIN_MS: u64 = 1_000;
 
+/// Fewest tries left with which the PIN is sent: one stays for a person.
+const TRIES_MIN: u8 = 2;
+
+/// Times that all questions for tries left are asked: the SIM may be busy the first time.
+const ROUNDS_MAX: u8 = 2;
+
+/// Between them.
+pub(super) const ROUND_MS: u64 = 2_000;
+
 /// What was learnt about the SIM.
 #[derive(Default)]
 pub(super) struct Sim {
+    /// The first question, since it was powered or took its PIN.
+    since: Option<u64>,
     state: Option<SimState>,
-    tries: Option<PinTries>,
-    polls: u8,
+    /// Fewest tries that the stick has spoken of.
+    tries: Option<u8>,
+    /// Which question for tries is next.
+    question: usize,
+    rounds: u8,
     pin_taken: bool,
+    ready: bool,
 }
 
 /// How to go on.
@@ -42,15 +58,48 @@ pub(super) enum Verdict {
     Again,
 }
 
+/// What the tries left mean for the PIN.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Entry {
+    /// It may be sent.
+    Allowed,
+    /// There is another question for the tries left.
+    Ask,
+    /// All questions are asked again in a while.
+    AskLater,
+}
+
 impl Sim {
-    /// An answer to `AT+CPIN?`.
-    pub(super) fn hear_state(&mut self, line: &str) {
-        self.state = SimState::parse(line).ok();
+    /// Begins to wait: the SIM has got its power.
+    pub(super) fn powered(&mut self) {
+        self.since = None;
     }
 
-    /// An answer to the question for tries left.
-    pub(super) fn hear_tries(&mut self, line: &str) {
-        self.tries = PinTries::parse(line).ok();
+    /// Returns whether it was ready once.
+    pub(super) fn is_ready(&self) -> bool {
+        self.ready
+    }
+
+    /// Returns which question for tries left is next.
+    pub(super) fn question(&self) -> usize {
+        self.question
+    }
+
+    /// Records an answer to `AT+CPIN?`. Returns whether it was understood.
+    pub(super) fn hear_state(&mut self, line: &str) -> bool {
+        let heard = SimState::parse(line).ok();
+        let understood = heard.is_some();
+        self.state = heard.or(self.state.take());
+        understood
+    }
+
+    /// Records an answer to the question for tries left. Returns whether it was understood.
+    pub(super) fn hear_tries(&mut self, line: &str) -> bool {
+        let Ok(PinTries { pin, .. }) = PinTries::parse(line) else {
+            return false;
+        };
+        self.tries = Some(self.tries.map_or(pin, |least| least.min(pin)));
+        true
     }
 
     /// `AT+CPIN?` is finished.
@@ -58,61 +107,68 @@ impl Sim {
         &mut self,
         result: &Final,
         settings: &Settings,
+        now: u64,
     ) -> Result<Verdict, DialError> {
-        self.polls = self.polls.saturating_add(1);
-        let fault = match result {
-            Final::Cme(fault) => Some(CmeError::from(fault)),
-            _ => None,
-        };
-        let state = match (self.state.take(), &fault) {
-            (_, Some(CmeError::PinRequired)) => Some(SimState::Pin),
-            (_, Some(CmeError::PukRequired)) => Some(SimState::Puk),
-            (state, None) if *result == Final::Ok => state,
+        let waited_ms = now.saturating_sub(*self.since.get_or_insert(now));
+        let state = match (self.state.take(), result) {
+            (_, Final::Cme(fault)) => from_fault(fault),
+            (state, Final::Ok) => state,
             _ => None,
         };
         match state {
-            Some(SimState::Ready) => return Ok(Verdict::Ready),
-            Some(SimState::Puk) => return Err(Blocked::Puk.into()),
-            Some(SimState::Locked(by)) => return Err(Blocked::Locked(by).into()),
+            Some(SimState::Ready) => {
+                self.ready = true;
+                Ok(Verdict::Ready)
+            }
+            Some(SimState::Puk) => Err(Blocked::Puk.into()),
+            Some(SimState::Locked(by)) => Err(Blocked::Locked(by).into()),
             Some(SimState::Pin) if self.pin_taken => {
-                return self.again_or(Blocked::PinSpent.into());
+                again_within(WAIT_MS, waited_ms, || Blocked::PinSpent.into())
             }
-            Some(SimState::Pin) => {
-                return match settings.pin {
-                    Pin::Given(_) => Ok(Verdict::Pin),
-                    Pin::Absent => Err(Blocked::PinMissing.into()),
-                    Pin::Spent => Err(Blocked::PinSpent.into()),
+            Some(SimState::Pin) => match settings.pin {
+                Pin::Given(_) => Ok(Verdict::Pin),
+                Pin::Absent => Err(Blocked::PinMissing.into()),
+                Pin::Spent => Err(Blocked::PinSpent.into()),
+            },
+            Some(SimState::NotInserted) => again_within(NO_SIM_MS, waited_ms, || {
+                let got = match result {
+                    Final::Ok => text("+CPIN: NOT INSERTED"),
+                    other => told(other),
                 };
-            }
+                Blocked::NoSim { got }.into()
+            }),
+            Some(SimState::Other(got)) => again_within(WAIT_MS, waited_ms, || {
+                DialError::SimNotReady { got, waited_ms }
+            }),
+            None => again_within(WAIT_MS, waited_ms, || {
+                let got = told(result);
+                DialError::SimNotReady { got, waited_ms }
+            }),
+        }
+    }
+
+    /// Whether the PIN may be sent, as far as is known of the tries left. `questions` is how many
+    /// questions there are for them.
+    pub(super) fn may_enter(
+        &mut self,
+        questions: usize,
+        settings: &Settings,
+    ) -> Result<Entry, DialError> {
+        match self.tries {
+            Some(left) if left < TRIES_MIN => return Err(Blocked::PinLastTry { left }.into()),
+            Some(_) => return Ok(Entry::Allowed),
             None => {}
         }
-        let no_sim = || Blocked::NoSim { got: told(result) };
-        match fault {
-            Some(CmeError::SimNotInserted) if self.polls >= NO_SIM_POLLS => Err(no_sim().into()),
-            Some(CmeError::SimWrong) => Err(no_sim().into()),
-            _ => self.again_or(DialError::unexpected(
-                Step::SimState,
-                "+CPIN: <state>",
-                result,
-            )),
+        self.question = self.question.saturating_add(1);
+        if self.question < questions {
+            return Ok(Entry::Ask);
         }
-    }
-
-    fn again_or(&self, error: DialError) -> Result<Verdict, DialError> {
-        if self.polls < POLLS_MAX {
-            Ok(Verdict::Again)
-        } else {
-            Err(error)
-        }
-    }
-
-    /// Whether the PIN may be sent, as far as is known of the tries left.
-    pub(super) fn may_enter(&self) -> Result<(), DialError> {
-        match self.tries {
-            Some(PinTries {
-                pin: left @ 0..=1, ..
-            }) => Err(Blocked::PinLastTry { left }.into()),
-            _ => Ok(()),
+        self.question = 0;
+        self.rounds = self.rounds.saturating_add(1);
+        match self.rounds < ROUNDS_MAX {
+            true => Ok(Entry::AskLater),
+            false if settings.uncounted => Ok(Entry::Allowed),
+            false => Err(Blocked::PinTriesUnknown.into()),
         }
     }
 
@@ -125,7 +181,7 @@ impl Sim {
         match result {
             Final::Ok => {
                 self.pin_taken = true;
-                self.polls = 0;
+                self.since = None;
                 Ok(())
             }
             Final::Cme(fault) if is_refusal(fault) => {
@@ -135,6 +191,37 @@ impl Sim {
             other => Err(DialError::PinUncertain { got: told(other) }),
         }
     }
+}
+
+/// Asks again until `limit_ms` have passed.
+fn again_within(
+    limit_ms: u64,
+    waited_ms: u64,
+    error: impl FnOnce() -> DialError,
+) -> Result<Verdict, DialError> {
+    if waited_ms < limit_ms {
+        Ok(Verdict::Again)
+    } else {
+        Err(error())
+    }
+}
+
+/// The state that `AT+CPIN?` is refused with; none for what passes.
+fn from_fault(fault: &Fault) -> Option<SimState> {
+    Some(match CmeError::from(fault) {
+        CmeError::PinRequired => SimState::Pin,
+        CmeError::PukRequired => SimState::Puk,
+        CmeError::SecondPin => SimState::Ready,
+        CmeError::Personalised(Fault::Text(words)) => SimState::Locked(words),
+        CmeError::Personalised(Fault::Code(code)) => {
+            let mut words = Text::new();
+            // Five digits at most.
+            let _ = core::fmt::write(&mut words, format_args!("+CME ERROR: {code}"));
+            SimState::Locked(words)
+        }
+        CmeError::SimNotInserted | CmeError::SimWrong => SimState::NotInserted,
+        _ => return None,
+    })
 }
 
 /// The SIM has looked at the PIN and does not take it.

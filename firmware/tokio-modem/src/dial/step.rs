@@ -11,6 +11,10 @@ pub enum Step {
     Initialise,
     /// The command that stops unsolicited chatter.
     Quieten,
+    /// `AT+CFUN?`.
+    Radio,
+    /// `AT+CFUN=1`.
+    RadioOn,
     /// `AT+CPIN?`.
     SimState,
     /// How many PIN tries are left.
@@ -25,6 +29,8 @@ pub enum Step {
     Registration,
     /// `AT+CGREG?`.
     PacketRegistration,
+    /// `AT+CEREG?`.
+    LteRegistration,
     /// `AT+COPS?`.
     Operator,
     /// `AT+CGDCONT=…`.
@@ -39,12 +45,13 @@ impl Step {
         match self {
             Self::Synchronise => Self::Initialise,
             Self::Initialise | Self::EnterPin => Self::Quieten,
-            Self::Quieten => Self::SimState,
+            Self::Quieten => Self::Radio,
+            Self::Radio | Self::RadioOn => Self::SimState,
             Self::SimState => Self::Model,
             Self::PinTries => Self::EnterPin,
             Self::Model => Self::Signal,
             Self::Signal => Self::Registration,
-            Self::Registration | Self::PacketRegistration => Self::Operator,
+            Self::Registration | Self::PacketRegistration | Self::LteRegistration => Self::Operator,
             Self::Operator => Self::Context,
             Self::Context | Self::Dial => Self::Dial,
         }
@@ -55,10 +62,13 @@ impl Step {
         matches!(
             self,
             Self::Quieten
+                | Self::Radio
+                | Self::RadioOn
                 | Self::PinTries
                 | Self::Model
                 | Self::Signal
                 | Self::PacketRegistration
+                | Self::LteRegistration
                 | Self::Operator
         )
     }
@@ -70,6 +80,8 @@ impl fmt::Display for Step {
             Self::Synchronise => "synchronise (AT)",
             Self::Initialise => "initialise (ATZ)",
             Self::Quieten => "stop chatter",
+            Self::Radio => "ask the radio (AT+CFUN?)",
+            Self::RadioOn => "switch the radio on (AT+CFUN=1)",
             Self::SimState => "ask the SIM (AT+CPIN?)",
             Self::PinTries => "ask PIN tries left",
             Self::EnterPin => "enter the SIM PIN (AT+CPIN=)",
@@ -77,6 +89,7 @@ impl fmt::Display for Step {
             Self::Signal => "ask the signal (AT+CSQ)",
             Self::Registration => "ask registration (AT+CREG?)",
             Self::PacketRegistration => "ask packet registration (AT+CGREG?)",
+            Self::LteRegistration => "ask LTE registration (AT+CEREG?)",
             Self::Operator => "ask the operator (AT+COPS?)",
             Self::Context => "set the access point (AT+CGDCONT)",
             Self::Dial => "dial (ATD)",

@@ -115,7 +115,7 @@ impl Imsi {
 
 query!(Imsi, bare("AT+CIMI", "+CIMI:"));
 
-/// The serial number of the SIM, 18 to 20 digits. Every maker has a command of his own for it; the
+/// The serial number of the SIM, 18 to 20 digits, A to F among them in some networks. Every maker has a command of his own for it; the
 /// [`Profile`] names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Iccid(pub String<ICCID_MAX>);
@@ -123,18 +123,41 @@ pub struct Iccid(pub String<ICCID_MAX>);
 impl Iccid {
     /// From `+CCID: …`, `+ZGETICCID: …`, `^ICCID: …` and the like, or the digits alone.
     ///
+    /// The number begins with 89 and has decimal digits (ITU-T E.118); some networks use A to F
+    /// too. One that begins with 98 is read from the card as its octets are stored, with the digits
+    /// of each swapped (3GPP 31.102, 4.2.2). F fills the last octet.
+    ///
     /// # Errors
     /// The line has another form.
     pub fn parse(line: &str) -> Result<Self, ReplyError> {
         let named = line.rsplit_once("CID:").map(|(_, value)| value);
-        let value = named.unwrap_or(line).trim().trim_matches('"');
-        let digits = value.trim_end_matches(['F', 'f']);
-        let is_number = digits.len() >= 18 && digits.bytes().all(|byte| byte.is_ascii_digit());
-        String::try_from(digits)
-            .ok()
-            .filter(|_| is_number)
-            .map(Self)
+        let value = named.unwrap_or(line);
+        let value = value.split(',').next().unwrap_or_default();
+        Self::find(value.trim().trim_matches('"').trim())
             .ok_or_else(|| ReplyError::new("a SIM's number of 18 to 20 digits", line))
+    }
+
+    fn find(value: &str) -> Option<Self> {
+        let swapped = value.starts_with("98") && value.len().is_multiple_of(2);
+        let mut digits = String::<ICCID_MAX>::new();
+        for pair in value.as_bytes().chunks(2) {
+            let (first, second) = match *pair {
+                [low, high] if swapped => (high, Some(low)),
+                [first, second] => (first, Some(second)),
+                [last] => (last, None),
+                _ => return None,
+            };
+            for digit in [Some(first), second].into_iter().flatten() {
+                let digit = char::from(digit).to_ascii_uppercase();
+                digits.push(digit).ok()?;
+            }
+        }
+        let filled = digits.trim_end_matches('F').len();
+        digits.truncate(filled);
+        let is_decimal = digits.bytes().all(|byte| byte.is_ascii_digit());
+        let is_hexadecimal = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let is_number = is_decimal || (is_hexadecimal && digits.starts_with("89"));
+        (digits.len() >= 18 && is_number).then_some(Self(digits))
     }
 }
 
@@ -154,7 +177,8 @@ impl Query for Iccid {
 
 fn digits(line: &str, name: &str, least: usize) -> Option<Digits> {
     let value = line.strip_prefix(name).unwrap_or(line);
-    let value = value.trim().trim_matches('"');
+    let value = value.split(',').next().unwrap_or_default();
+    let value = value.trim().trim_matches('"').trim();
     let all = value.bytes().all(|byte| byte.is_ascii_digit());
     if !all || value.len() < least {
         return None;
@@ -179,6 +203,10 @@ mod tests {
         assert_eq!(imei("351234567890123").unwrap(), "351234567890123");
         assert_eq!(imei("+CGSN: \"35123456789012\"").unwrap(), "35123456789012");
         assert_eq!(imsi("250021234567890").unwrap(), "250021234567890");
+        assert_eq!(
+            imsi("+CIMI: \" 250021234567890\",1").unwrap(),
+            "250021234567890"
+        );
         for line in ["", "35123", "35123456789012x", "351234567890123456"] {
             assert!(imei(line).is_err(), "{line}");
         }
@@ -200,12 +228,29 @@ mod tests {
                 "{line}"
             );
         }
-        assert_eq!(Iccid::parse("8970198387567923498F").unwrap().0.len(), 19);
+        for (line, number) in [
+            ("8970198387567923498F", "8970198387567923498"),
+            ("+CCID: 8970198387567923498f", "8970198387567923498"),
+            ("+ICCID: 897019838756792349FF", "897019838756792349"),
+            ("+CCID: \"898600d9d22a21000035\"", "898600D9D22A21000035"),
+            ("+QCCID: 898600D9D22A2100003F", "898600D9D22A2100003"),
+            ("!ICCID: \"984402003576012594F9\"", "8944200053671052499"),
+            ("98231420326409614067", "89324102234690160476"),
+            (
+                "+CCID: \"89701983875679234987\" ,\"\"",
+                "89701983875679234987",
+            ),
+        ] {
+            assert_eq!(Iccid::parse(line).unwrap().0, number, "{line}");
+        }
         for line in [
             "+CCID:",
             "8970",
             "897019838756792349871",
             "+CCID: \"8970198387567923498X\"",
+            "+CCID: \"CAFECAFECAFECAFECAFE\"",
+            "+CCID: \"8970198387567923é498\"",
+            "FFFFFFFFFFFFFFFFFFFF",
         ] {
             assert!(Iccid::parse(line).is_err(), "{line}");
         }

@@ -1,8 +1,8 @@
 //! What sticks there are, what they can be asked and told, and what their answers mean.
 //!
-//! Owns the table of sticks ([`PROFILES`]), the commands and the typed answers. Takes in the ids of
+//! Owns the table of sticks ([`VENDORS`] and their products, [`PROFILES`]), the commands and the typed answers. Takes in the ids of
 //! a USB device and the lines of an answer; gives out ports to use, commands to send and values.
-//! A new stick is a new row of the table.
+//! A new stick of a known vendor works without a row; a row names its ports.
 //!
 //! What implements [`Query`] can be asked for, what implements [`Order`] can be told:
 //!
@@ -10,7 +10,7 @@
 //! |---|---|---|
 //! | the stick | [`Manufacturer`], [`Model`], [`Revision`], [`Imei`], [`Function`] | [`Function`], [`Restart`] |
 //! | the SIM | [`SimState`], [`PinTries`], [`Imsi`], [`Iccid`] | [`EnterPin`], [`Unblock`] |
-//! | the network | [`Signal`], [`Creg`], [`Cgreg`], [`Cereg`], `Option<`[`Operator`]`>` | [`SetReports`], [`SelectOperator`] |
+//! | the network | [`Signal`], [`Creg`], [`Cgreg`], [`Cereg`], [`C5greg`], `Option<`[`Operator`]`>` | [`SetReports`], [`SelectOperator`] |
 //! | packets | [`Context`], [`Attachment`], [`CallEnd`] | [`Context`], [`Attachment`] |
 //! | messages | [`Storage`], [`Listing`] | [`UseStorage`], [`MessageForm`], [`DeleteMessage`] |
 //! | USSD | [`Ussd`] | [`UssdRequest`], [`UssdCancel`] |
@@ -32,6 +32,7 @@ mod sim;
 mod sms;
 mod table;
 mod text;
+mod tries;
 mod ussd;
 mod zte;
 
@@ -46,16 +47,18 @@ pub use operator::{Operator, SelectOperator, Technology};
 pub use profile::{Port, Profile, Question, Quieting, profile_for};
 pub use query::{Order, Query};
 pub use registration::{
-    Cereg, Cgreg, Creg, Location, NetworkState, Registration, Reports, SetReports,
+    C5greg, Cereg, Cgreg, Creg, Location, NetworkState, Registration, Reports, SetReports,
 };
 pub use reply::ReplyError;
 pub use signal::Signal;
-pub use sim::{CodeError, EnterPin, PinTries, SimState, Unblock};
+pub use sim::{CodeError, EnterPin, SimState, Unblock};
 pub use sms::{
     DeleteMessage, ListMessages, Listing, Message, MessageError, MessageForm, MessageStatus, Part,
     PduError, ReadMessage, Timestamp,
 };
-pub use table::{GENERIC, PROFILES};
+pub use table::{GENERIC, PROFILES, STANDARD_PIN_TRIES, VENDORS};
 pub use text::{PROSE_MAX, Prose, Shown};
+pub(crate) use text::{gsm_character, is_obeyed};
+pub use tries::PinTries;
 pub use ussd::{Ussd, UssdCancel, UssdCodeError, UssdCoding, UssdRequest, UssdState};
 pub use zte::{Autorun, AutorunOff, AutorunOn, NetworkMode, OperatingMode, RadioSignal, Service};

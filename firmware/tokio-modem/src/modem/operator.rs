@@ -6,6 +6,7 @@ use super::{
     Profile, Query,
     query::{NETWORK_MS, Order, slow},
     reply::{ReplyError, fields},
+    text::{Prose, is_obeyed, name},
 };
 use crate::at::{Command, Text, text};
 
@@ -60,7 +61,10 @@ pub struct Operator {
 
 impl Operator {
     /// From `+COPS: <mode>,<format>,"<name>"[,<technology>]`; nothing while no network is chosen,
-    /// when only the mode is told.
+    /// when only the mode is there or the name is empty.
+    ///
+    /// A name may be in hexadecimal digits: UCS-2, or octets of ASCII or of packed septets. The
+    /// name that comes out has no line ends and nothing else that a terminal would obey.
     ///
     /// # Errors
     /// The line has another form.
@@ -71,10 +75,30 @@ impl Operator {
         let Some(_format) = fields.next() else {
             return Ok(None);
         };
-        let name = text(fields.next().ok_or_else(wrong)?);
+        let name = shown(&name(fields.next().ok_or_else(wrong)?));
+        if name.is_empty() {
+            return Ok(None);
+        }
         let technology = fields.number().and_then(Technology::of);
         Ok(Some(Self { name, technology }))
     }
+}
+
+/// A name in one line, and safe to log.
+fn shown(name: &str) -> Text {
+    let mut out = Prose::new();
+    for word in name.split_whitespace() {
+        let gap = if out.is_empty() { "" } else { " " };
+        let safe = word.chars().map(|character| match character {
+            obeyed if is_obeyed(obeyed) => char::REPLACEMENT_CHARACTER,
+            other => other,
+        });
+        for character in gap.chars().chain(safe) {
+            // What does not fit is far behind what is kept.
+            let _ = out.push(character);
+        }
+    }
+    text(&out)
 }
 
 impl fmt::Display for Operator {
@@ -132,6 +156,8 @@ impl fmt::Display for SelectOperator {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -147,8 +173,52 @@ mod tests {
         );
         assert_eq!(told("+COPS: 0,2,\"25002\"").unwrap(), "25002");
         assert_eq!(told("+COPS: 0"), None);
+        assert_eq!(told("+COPS: 0,0,\"\""), None);
         for line in ["+COPS:", "+COPS: 0,0", "+COPS: (2,\"A\")"] {
             assert!(Operator::parse(line).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn name_in_any_writing_reads_as_its_letters() {
+        for (line, operator) in [
+            (
+                "+COPS: 0,0,\"004D006F007600690073007400610072\",7",
+                "Movistar, LTE",
+            ),
+            ("+COPS: 0,0,\"041C04220421\",2", "МТС, UMTS"),
+            ("+COPS: 0,2,\"00320030003400300034\",2", "20404, UMTS"),
+            ("+COPS: 0,0,\"4D6F766973746172\",2", "Movistar, UMTS"),
+            ("+COPS: 0,0,\"CDB73D3DA787E5\",2", "Movistar, UMTS"),
+            ("+COPS: 0,0,\"A1\",2", "A1, UMTS"),
+            ("+COPS: 0,0,\"CAFE\",2", "CAFE, UMTS"),
+            ("+COPS: 0,0,\"Mobile Vikings\n\",7", "Mobile Vikings, LTE"),
+            ("+COPS: 0,0,\"Two\n \tlines\",7", "Two lines, LTE"),
+            ("+COPS: 0,0,\"Telefónica\",2", "Telefónica, UMTS"),
+            ("+COPS: 0,0,Orange F,2", "Orange F, UMTS"),
+            ("+COPS: 0,0,\"Orange F,2", "Orange F, UMTS"),
+            (
+                "+COPS: 000,000, \"Orange \"F\"\" ,002,1",
+                "Orange \"F\", UMTS",
+            ),
+            (
+                "+COPS: 0,0,\"a\u{202e}b\u{1b}[2J\"",
+                "a\u{fffd}b\u{fffd}[2J",
+            ),
+            ("+COPS: 0,0,\"0061202E0062200F0063\"", "a\u{fffd}b\u{fffd}c"),
+            ("+COPS: 0,0,\"x\",99", "x"),
+        ] {
+            let found = Operator::parse(line).unwrap().unwrap();
+            assert_eq!(found.to_string(), operator, "{line}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_name_is_safe_to_log(name in "\\PC{0,60}|([0-9A-F]{4}){1,60}|[\u{0}-\u{2100}]{0,40}") {
+            if let Ok(Some(found)) = Operator::parse(&std::format!("+COPS: 0,0,\"{name}\",2")) {
+                prop_assert!(!found.name.chars().any(is_obeyed), "{found:?}");
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! What is known about a kind of stick.
 
-use super::{PROFILES, UssdCoding};
+use super::{PROFILES, UssdCoding, VENDORS};
 
 /// What is special about a kind of stick.
 #[derive(Debug, PartialEq, Eq)]
@@ -9,17 +9,19 @@ pub struct Profile {
     pub name: &'static str,
     /// USB vendor id.
     pub vendor: u16,
-    /// USB product id in modem mode.
+    /// USB product id in modem mode; 0 in a row of [`VENDORS`].
     pub product: u16,
-    /// `bInterfaceNumber` of the port that dials, where endpoints do not tell it.
+    /// `bInterfaceNumber` of the port that dials, where endpoints do not tell it. One that no stick
+    /// has where it differs from product to product.
     pub modem_interface: u8,
     /// `bInterfaceNumber` of a second port for commands during a call.
     pub at_interface: Option<u8>,
-    /// Commands sent first, each answered with `OK`.
+    /// Commands sent first. One that is refused is passed over.
     pub init: &'static [&'static str],
     /// How to stop the stick's chatter.
     pub quieting: Option<Quieting>,
-    /// How many PIN tries are left.
+    /// How many PIN tries are left, in the vendor's words. The standard's own
+    /// ([`STANDARD_PIN_TRIES`](super::STANDARD_PIN_TRIES)) are asked after it.
     pub pin_tries: Option<Question>,
     /// The serial number of the SIM.
     pub iccid: Question,
@@ -58,18 +60,26 @@ pub struct Port {
     pub endpoints: u8,
 }
 
-/// The row for a stick in modem mode.
+/// Returns the row of the product, else what is true of all sticks of its vendor. `None` for a
+/// vendor without a row: [`GENERIC`](super::GENERIC) is safe with any stick.
 pub fn profile_for(vendor: u16, product: u16) -> Option<&'static Profile> {
+    let of_vendor = || VENDORS.iter().find(|profile| profile.vendor == vendor);
     PROFILES
         .iter()
         .find(|profile| profile.vendor == vendor && profile.product == product)
+        .or_else(of_vendor)
 }
 
 impl Profile {
+    /// Whether it has the facts of one product, and not only those of its vendor.
+    pub const fn is_of_product(&self) -> bool {
+        self.product != 0
+    }
+
     /// The interface to dial on, among the serial ports that the stick really has: the only one
     /// with an interrupt endpoint besides its two bulk ones (it reports carrier loss), else the one
-    /// in the table, else the last. One product id is used by sticks with different layouts, so
-    /// what the descriptors say comes first.
+    /// in the table, else the last with an interrupt endpoint, else the last. One product id is used
+    /// by sticks with different layouts, so what the descriptors say comes first.
     pub fn choose_interface(&self, ports: &[Port]) -> Option<u8> {
         let ports = || {
             let serial = |port: &&Port| Some(port.interface) != self.qmi_interface;
@@ -79,10 +89,10 @@ impl Profile {
         if let (Some(only), None) = (with_interrupt.next(), with_interrupt.next()) {
             return Some(only.interface);
         }
-        let interfaces = || ports().map(|port| port.interface);
-        interfaces()
-            .find(|interface| *interface == self.modem_interface)
-            .or_else(|| interfaces().max())
+        ports()
+            .find(|port| port.interface == self.modem_interface)
+            .or_else(|| ports().max_by_key(|port| (port.endpoints == 3, port.interface)))
+            .map(|port| port.interface)
     }
 }
 
@@ -104,7 +114,40 @@ mod tests {
             let found = profile_for(profile.vendor, profile.product).unwrap();
             assert_eq!(found, profile);
         }
-        assert_eq!(profile_for(0x19d2, 0x2000), None, "CD-ROM mode");
+        for (index, profile) in VENDORS.iter().enumerate() {
+            assert_eq!(profile_for(profile.vendor, 0xfffe).unwrap(), profile);
+            let same = |other: &&Profile| other.vendor == profile.vendor;
+            let (before, _) = VENDORS.split_at(index);
+            assert!(!before.iter().any(|other| same(&other)), "{}", profile.name);
+            assert!(!profile.is_of_product() && profile.pin_tries.is_some());
+        }
+        assert_eq!(profile_for(0x1d6b, 0x0002), None, "a root hub");
+    }
+
+    #[test]
+    fn products_differ_from_their_vendor_in_ports_alone() {
+        for product in PROFILES {
+            let vendor = profile_for(product.vendor, 0xfffe).unwrap();
+            assert!(product.is_of_product());
+            assert_eq!(product.pin_tries, vendor.pin_tries, "{}", product.name);
+            assert_eq!(product.quieting, vendor.quieting, "{}", product.name);
+            assert_eq!(product.init, vendor.init, "{}", product.name);
+            assert_eq!(product.iccid, vendor.iccid, "{}", product.name);
+            assert_eq!(product.ussd, vendor.ussd, "{}", product.name);
+        }
+    }
+
+    #[test]
+    fn an_unknown_product_dials_where_endpoints_say() {
+        let stick = profile_for(0x19d2, 0x0016).unwrap();
+        for (ports, expected) in [
+            (&[port(0, 2), port(1, 3), port(2, 2)][..], Some(1)),
+            (&[port(0, 3), port(1, 3), port(2, 2)], Some(1)),
+            (&[port(0, 2), port(1, 2), port(2, 2)], Some(2)),
+            (&[], None),
+        ] {
+            assert_eq!(stick.choose_interface(ports), expected, "{ports:?}");
+        }
     }
 
     #[test]

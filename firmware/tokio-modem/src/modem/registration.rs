@@ -2,13 +2,16 @@
 
 use core::fmt;
 
+use heapless::Vec;
+
 use super::{
     Technology,
     query::{Order, query, standard},
-    reply::{Fields, ReplyError, fields},
+    reply::{Field, Fields, ReplyError, fields},
 };
 
-/// `+CREG` and `+CGREG`: whether the network has let the stick in (3GPP 27.007, 7.2 and 10.1.20).
+/// `+CREG`, `+CGREG`, `+CEREG` and `+C5GREG`: whether the network has let the stick in (3GPP 27.007,
+/// 7.2, 10.1.20, 10.1.22 and 10.1.47).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Registration {
     /// 0: not registered and not searching.
@@ -28,13 +31,15 @@ pub enum Registration {
 }
 
 impl Registration {
-    /// From `+CREG: <n>,<stat>[,…]`, `+CGREG: …` or the unsolicited form without `<n>`.
+    /// From `+CREG: <n>,<stat>[,…]`, `+CGREG: …`, `+CEREG: …`, `+C5GREG: …` or the unsolicited form
+    /// without `<n>`.
     ///
     /// # Errors
     /// The line has another form.
     pub fn parse(line: &str) -> Result<Self, ReplyError> {
-        fields(line, "+CREG")
-            .or_else(|| fields(line, "+CGREG"))
+        ["+CREG", "+CGREG", "+CEREG", "+C5GREG"]
+            .iter()
+            .find_map(|name| fields(line, name))
             .and_then(NetworkState::find)
             .map(|found| found.registration)
             .ok_or_else(|| ReplyError::new("+CREG: <n>,<stat> or +CGREG: <n>,<stat>", line))
@@ -93,27 +98,28 @@ pub struct NetworkState {
 }
 
 impl NetworkState {
-    /// From `<n>,<stat>[,<area>,<cell>[,<technology>]]`, or the unsolicited form without `<n>`.
-    fn find(mut fields: Fields<'_>) -> Option<Self> {
-        let first = fields.number::<u8>()?;
-        // The unsolicited form has the area there, four hexadecimal digits.
-        let mut ahead = fields.clone();
-        let state = match ahead.next().filter(|field| field.len() < 3) {
-            Some(second) => {
-                fields = ahead;
-                second.parse().ok()?
-            }
-            None => first,
+    /// From `<n>,<stat>[,<area>,<cell>[,<technology>…]]`, or the unsolicited form without `<n>`.
+    fn find(fields: Fields<'_>) -> Option<Self> {
+        let all = all(fields);
+        let (first, behind) = all.split_first()?;
+        let (state, place) = match behind.split_first() {
+            Some((second, place)) if is_state(second, behind) => (second, place),
+            _ => (first, behind),
         };
-        let mut hexadecimal = || u32::from_str_radix(fields.next()?, 16).ok();
-        let location = match (hexadecimal(), hexadecimal()) {
-            (Some(area), Some(cell)) => Some(Location { area, cell }),
-            _ => None,
-        };
+        let number = |field: Option<&Field<'_>>| field?.text.parse::<u8>().ok();
+        number(Some(first))?;
+        let hexadecimal = |field: Option<&Field<'_>>| u32::from_str_radix(field?.text, 16).ok();
+        // Some sticks put the routing area between area and cell.
+        let is_radio = |field: Option<&Field<'_>>| number(field).and_then(Technology::of).is_some();
+        let has_routing = is_radio(place.get(3))
+            && !is_radio(place.get(2))
+            && hexadecimal(place.get(2)).is_some();
+        let cell = if has_routing { 2 } else { 1 };
+        let location = hexadecimal(place.first()).zip(hexadecimal(place.get(cell)));
         Some(Self {
-            registration: Registration::of(state),
-            location,
-            technology: fields.number().and_then(Technology::of),
+            registration: Registration::of(number(Some(state))?),
+            location: location.map(|(area, cell)| Location { area, cell }),
+            technology: number(place.get(cell + 1)).and_then(Technology::of),
         })
     }
 
@@ -121,6 +127,37 @@ impl NetworkState {
         fields(line, name)
             .and_then(Self::find)
             .ok_or_else(|| ReplyError::new(form, line))
+    }
+}
+
+/// Fields of a registration that are read; later ones are timers and causes.
+const FIELDS_MAX: usize = 8;
+
+fn all(mut fields: Fields<'_>) -> Vec<Field<'_>, FIELDS_MAX> {
+    let mut all = Vec::new();
+    while let Some(field) = fields.field() {
+        if all.push(field).is_err() {
+            break;
+        }
+    }
+    all
+}
+
+/// Whether the second field is the state, and the first `<n>`: the answer to a question. In the
+/// unsolicited form it is the area.
+///
+/// Two fields are always `<n>,<stat>`. Of more, the quotes decide: an area is in quotes, a state is
+/// not. Without any quotes, three fields are `<stat>,<area>,<cell>`. More than three have a state
+/// where the second is a number of at most three digits, for an area has four hexadecimal ones.
+fn is_state(second: &Field<'_>, behind: &[Field<'_>]) -> bool {
+    let in_quotes = behind.iter().skip(1).take(2).any(|field| field.quoted);
+    match behind.len() {
+        0 => false,
+        1 => true,
+        _ if second.quoted || second.text.is_empty() => false,
+        _ if in_quotes => true,
+        2 => false,
+        _ => second.text.len() <= 3 && second.text.parse::<u8>().is_ok(),
     }
 }
 
@@ -135,6 +172,11 @@ pub struct Cgreg(pub NetworkState);
 /// `+CEREG?`: registration with the packet network of LTE (3GPP 27.007, 10.1.22).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cereg(pub NetworkState);
+
+/// `+C5GREG?`: registration with the packet network of New Radio (3GPP 27.007, 10.1.47). Cells of
+/// more than 32 bits have no [`Location`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct C5greg(pub NetworkState);
 
 macro_rules! registration {
     ($type:ident, $question:literal, $name:literal) => {
@@ -156,6 +198,7 @@ macro_rules! registration {
 registration!(Creg, "AT+CREG?", "+CREG");
 registration!(Cgreg, "AT+CGREG?", "+CGREG");
 registration!(Cereg, "AT+CEREG?", "+CEREG");
+registration!(C5greg, "AT+C5GREG?", "+C5GREG");
 
 /// `+CREG=`, `+CGREG=` or `+CEREG=`: what is told unsolicited, and whether with the location.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -215,6 +258,13 @@ mod tests {
             ("+CGREG: 0,0", Idle),
             ("+CGREG: 1,4", Unknown),
             ("+CREG: 0,10", Other(10)),
+            ("+CEREG: 0,1", Home),
+            ("+C5GREG: 5", Roaming),
+            ("+CREG: 2,,", Searching),
+            ("+CREG: 2,255", Other(255)),
+            ("+CREG: 000,005", Roaming),
+            ("+CREG: 2,1,  0 5, 2715", Home),
+            ("+CREG: \"0\",\"1\"", Home),
         ] {
             assert_eq!(Registration::parse(line).unwrap(), state, "{line}");
         }
@@ -223,9 +273,104 @@ mod tests {
             "+CREG: x,1",
             "+CREG: 0,x",
             "+CREG: 0,",
-            "+CEREG: 0,1",
+            "+CREG: ,1,1",
+            "+CXREG: 0,1",
         ] {
             assert!(Registration::parse(line).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn forms_of_two_to_eight_fields_give_state_and_place() {
+        use Registration::*;
+        use Technology::{Gsm, Lte, Nr, Umts};
+        for (line, state, place, technology) in [
+            (
+                "+CREG:002,001,\"18d8\",\"ffff\"",
+                Home,
+                Some((0x18d8, 0xffff)),
+                None,
+            ),
+            (
+                "+CREG: 001,\"0001\",\"0010\",000",
+                Home,
+                Some((1, 0x10)),
+                Some(Gsm),
+            ),
+            ("+CREG: 2,0,00,0", Idle, Some((0, 0)), None),
+            ("+CREG:2,1,0001,0010", Home, Some((1, 0x10)), None),
+            ("+CREG: 1,0001,0010,0", Home, Some((1, 0x10)), Some(Gsm)),
+            ("+CREG: 1,8BE3,2BAF", Home, Some((0x8be3, 0x2baf)), None),
+            ("+CREG: 2,1,8BE3,2BAF", Home, Some((0x8be3, 0x2baf)), None),
+            (
+                "+CREG: 5,\"0502\",\"0404736D\",2",
+                Roaming,
+                Some((0x502, 0x0404_736d)),
+                Some(Umts),
+            ),
+            (
+                "+CREG: 2,1,000B,2816, B, C2816",
+                Home,
+                Some((0xb, 0x2816)),
+                None,
+            ),
+            (
+                "+CREG: 1,\"1422\",\"0142\",3,\"00\"",
+                Home,
+                Some((0x1422, 0x142)),
+                Some(Gsm),
+            ),
+            (
+                "+CREG: 1, 2, 0001, 0100, 7",
+                Searching,
+                Some((1, 0x100)),
+                Some(Lte),
+            ),
+            (
+                "+CREG: 2, 0001, 0100, 7",
+                Searching,
+                Some((1, 0x100)),
+                Some(Lte),
+            ),
+            (
+                "+CREG: 2,1, 1F00, 20 ,79D903 ,7",
+                Home,
+                Some((0x1f00, 0x79_d903)),
+                Some(Lte),
+            ),
+            (
+                "+CREG: 1, 1F00, 20 ,79D903 ,7",
+                Home,
+                Some((0x1f00, 0x79_d903)),
+                Some(Lte),
+            ),
+            (
+                "+CREG: 2,1,1F00,79D903,11,6,ABCDEF",
+                Home,
+                Some((0x1f00, 0x79_d903)),
+                Some(Nr),
+            ),
+            (
+                "+CREG: 1,1F00,79D903,11,6,ABCDEF",
+                Home,
+                Some((0x1f00, 0x79_d903)),
+                Some(Nr),
+            ),
+            (
+                "+CREG: 4,1,\"0A48\",\"0AAB5C01\",7,,,\"0\",\"0\"",
+                Home,
+                Some((0xa48, 0x0aab_5c01)),
+                Some(Lte),
+            ),
+            ("+CREG: 2,1,,", Home, None, None),
+            ("+CREG: 2,3,,,,0,15", Denied, None, None),
+            ("+CREG: 1,\"0426\", \"F0,0F\"", Home, None, None),
+        ] {
+            let Creg(found) = Creg::parse(line).unwrap();
+            assert_eq!(found.registration, state, "{line}");
+            let location = found.location.map(|at| (at.area, at.cell));
+            assert_eq!((location, found.technology), (place, technology), "{line}");
+            assert_eq!(Registration::parse(line).unwrap(), state, "{line}");
         }
     }
 

@@ -10,7 +10,7 @@ use super::{
 /// `+CSQ`: how strong the cell is received (3GPP 27.007, 8.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Signal {
-    /// 0 to 31; absent where the stick does not know (99).
+    /// 0 to 31; absent where the stick does not know (99), or says a number of another scale.
     pub rssi: Option<u8>,
 }
 
@@ -23,8 +23,9 @@ impl Signal {
         let rssi = fields(line, "+CSQ").and_then(|mut fields| fields.number::<u8>());
         match rssi {
             Some(rssi @ 0..=31) => Ok(Self { rssi: Some(rssi) }),
-            // 100 and up: TD-SCDMA and LTE scales, which these sticks do not have.
-            Some(99..) => Ok(Self { rssi: None }),
+            // 32 to 98 stand for nothing; 100 and up are scales of TD-SCDMA and LTE, which these
+            // sticks do not have.
+            Some(32..) => Ok(Self { rssi: None }),
             _ => Err(ReplyError::new("+CSQ: <0 to 31 or 99>,<ber>", line)),
         }
     }
@@ -58,16 +59,17 @@ mod tests {
             ("+CSQ: 17,3", Some(-79)),
             ("+CSQ:31,99", Some(-51)),
             ("+CSQ: 99,99", None),
+            ("+CSQ: 32,0", None),
+            ("+CSQ: 98", None),
+            ("+CSQ: 199,99", None),
+            ("+CSQ: 255,255", None),
+            ("+CSQ: 017,099", Some(-79)),
+            ("+CSQ: \"17\" , \"99\"", Some(-79)),
+            ("+CSQ:17", Some(-79)),
         ] {
             assert_eq!(Signal::parse(line).unwrap().dbm(), dbm, "{line}");
         }
-        for line in [
-            "+CSQ: ",
-            "+CSQ: 32,0",
-            "+CSQ: -1,0",
-            "+CSQ: 300,0",
-            "CSQ: 1",
-        ] {
+        for line in ["+CSQ: ", "+CSQ: -1,0", "+CSQ: 300,0", "CSQ: 1"] {
             let error = Signal::parse(line).unwrap_err().to_string();
             assert!(error.contains(line), "{error}");
         }

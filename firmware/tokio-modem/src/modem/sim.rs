@@ -1,4 +1,4 @@
-//! The SIM: what it asks for, and how many wrong answers it still takes.
+//! The SIM: what it asks for, and the codes that are entered.
 
 use core::fmt;
 
@@ -6,11 +6,10 @@ use heapless::String;
 use thiserror::Error;
 
 use super::{
-    Profile, Query,
     query::{Order, SLOW_MS, query, slow},
-    reply::{ReplyError, fields},
+    reply::{ReplyError, fields, is_same},
 };
-use crate::at::{Answer, Command, Text, text};
+use crate::at::{Text, text};
 
 /// `+CPIN?`: what the SIM waits for (3GPP 27.007, 8.3).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,8 +20,12 @@ pub enum SimState {
     Pin,
     /// The unblocking code, after three wrong PINs.
     Puk,
-    /// Another lock, to a network or a phone for instance.
+    /// One of the standard's other locks: to a SIM, a network, a provider or a company.
     Locked(Text),
+    /// There is none, in words of a vendor.
+    NotInserted,
+    /// Words that the standard does not have. They pass mostly, as `NOT READY` and `SIM BUSY` do.
+    Other(Text),
 }
 
 impl SimState {
@@ -32,74 +35,45 @@ impl SimState {
     /// The line has another form.
     pub fn parse(line: &str) -> Result<Self, ReplyError> {
         let state = fields(line, "+CPIN").and_then(|mut fields| fields.next());
-        match state {
-            Some("READY" | "SIM PIN2" | "SIM PUK2") => Ok(Self::Ready),
-            Some("SIM PIN") => Ok(Self::Pin),
-            Some("SIM PUK") => Ok(Self::Puk),
-            Some(other) if !other.is_empty() => Ok(Self::Locked(text(other))),
-            _ => Err(ReplyError::new("+CPIN: <state>", line)),
-        }
-    }
-}
-
-query!(SimState, slow("AT+CPIN?", "+CPIN:"));
-
-/// Tries left before the SIM locks. Every maker has a command of his own for it; the
-/// [`Profile`] names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PinTries {
-    /// Of the PIN, 3 on a fresh SIM.
-    pub pin: u8,
-    /// Of the unblocking code, 10 on a fresh SIM.
-    pub puk: Option<u8>,
-}
-
-/// Names of such answers, and which fields have the tries of the PIN and of the unblocking code.
-const TRIES: [(&str, usize, usize); 4] = [
-    // ZTE: <pin>,<puk>.
-    ("+ZPINPUK", 0, 1),
-    // Huawei: <state>,<of what is asked>,<puk>,<pin>,<puk2>,<pin2>.
-    ("^CPIN", 3, 2),
-    // Quectel: "SC",<pin>,<puk>.
-    ("+QPINC", 1, 2),
-    // Sierra: <pin>,<pin2>,<puk>,<puk2>.
-    ("+CPINC", 0, 2),
-];
-
-impl PinTries {
-    /// From `+ZPINPUK: …` of ZTE, `^CPIN: …` of Huawei, `+QPINC: "SC",…` of Quectel or
-    /// `+CPINC: …` of Sierra.
-    ///
-    /// # Errors
-    /// The line has another form.
-    pub fn parse(line: &str) -> Result<Self, ReplyError> {
-        let find = || {
-            let row = |&(name, pin, puk)| Some((fields(line, name)?, pin, puk));
-            let (fields, pin, puk) = TRIES.iter().find_map(row)?;
-            let field = |index| fields.clone().nth(index)?.parse::<u8>().ok();
-            Some(Self {
-                pin: field(pin)?,
-                puk: field(puk),
-            })
+        let Some(state) = state.filter(|state| !state.is_empty()) else {
+            return Err(ReplyError::new("+CPIN: <state>", line));
         };
-        find().ok_or_else(|| ReplyError::new("tries left of the PIN, as in +ZPINPUK: 3,10", line))
-    }
-}
-
-impl Query for PinTries {
-    fn command(profile: &Profile) -> Option<Command<'static>> {
-        let question = profile.pin_tries.as_ref()?;
-        Some(Command {
-            text: question.command,
-            answer: Answer::Prefixed(question.answer),
-            timeout_ms: SLOW_MS,
+        let is = |words: &[&str]| words.iter().any(|words| is_same(state, words));
+        Ok(if is(&["READY", "SIM PIN2", "SIM PUK2"]) {
+            Self::Ready
+        } else if is(&["SIM PIN"]) {
+            Self::Pin
+        } else if is(&["SIM PUK"]) {
+            Self::Puk
+        } else if is(&LOCKS) {
+            Self::Locked(text(state))
+        } else if is(&NOT_INSERTED) {
+            Self::NotInserted
+        } else {
+            Self::Other(text(state))
         })
     }
-
-    fn parse(line: &str) -> Result<Self, ReplyError> {
-        Self::parse(line)
-    }
 }
+
+/// The locks of 3GPP 27.007, 8.3, that a person has to open.
+const LOCKS: [&str; 11] = [
+    "PH-SIM PIN",
+    "PH-FSIM PIN",
+    "PH-FSIM PUK",
+    "PH-NET PIN",
+    "PH-NET PUK",
+    "PH-NETSUB PIN",
+    "PH-NETSUB PUK",
+    "PH-SP PIN",
+    "PH-SP PUK",
+    "PH-CORP PIN",
+    "PH-CORP PUK",
+];
+
+/// What vendors say where the standard has `+CME ERROR: 10`.
+const NOT_INSERTED: [&str; 4] = ["NOT INSERTED", "SIM NOT INSERTED", "NO SIM", "SIM REMOVED"];
+
+query!(SimState, slow("AT+CPIN?", "+CPIN:"));
 
 /// Longest PIN and unblocking code (3GPP 31.101, 9.5.1).
 const CODE_MAX: usize = 8;
@@ -116,7 +90,7 @@ pub enum CodeError {
 }
 
 /// `+CPIN=`: enters the PIN (3GPP 27.007, 8.3). Three wrong ones lock the SIM: ask for the
-/// [`PinTries`] first, and send one that was refused never again.
+/// [`PinTries`](super::PinTries) first, and send one that was refused never again.
 #[derive(Clone, PartialEq, Eq)]
 pub struct EnterPin(String<CODE_MAX>);
 
@@ -199,41 +173,18 @@ mod tests {
             ("+CPIN: SIM PUK", SimState::Puk),
             ("+CPIN: SIM PIN2", SimState::Ready),
             ("+CPIN: PH-NET PIN", SimState::Locked(text("PH-NET PIN"))),
+            ("+CPIN: SIM_PIN", SimState::Pin),
+            ("+CPIN: \"sim puk\"", SimState::Puk),
+            ("+CPIN: PH_SP PUK", SimState::Locked(text("PH_SP PUK"))),
+            ("+CPIN: NOT INSERTED", SimState::NotInserted),
+            ("+CPIN: NOT READY", SimState::Other(text("NOT READY"))),
+            ("+CPIN: SIM BUSY", SimState::Other(text("SIM BUSY"))),
+            ("+CPIN: SIM PINX", SimState::Other(text("SIM PINX"))),
+            ("+CPIN: PH-OTHER PIN", SimState::Other(text("PH-OTHER PIN"))),
         ] {
             assert_eq!(SimState::parse(line).unwrap(), state, "{line}");
         }
         assert!(SimState::parse("+CPIN:").is_err());
-    }
-
-    #[test]
-    fn tries_left() {
-        let tries = PinTries::parse("+ZPINPUK: 3,10").unwrap();
-        assert_eq!((tries.pin, tries.puk), (3, Some(10)));
-        assert_eq!(PinTries::parse("+ZPINPUK:1").unwrap().pin, 1);
-        for line in [
-            "+ZPINPUK:",
-            "+ZPINPUK: x,10",
-            "+ZPINPUK: 300,10",
-            "^CPIN: READY",
-            "+QPINC: \"SC\"",
-            "+CPIN: 3,10",
-        ] {
-            assert!(PinTries::parse(line).is_err(), "{line}");
-        }
-    }
-
-    #[test]
-    fn every_maker_tells_the_tries_in_his_own_order() {
-        for line in [
-            "+ZPINPUK: 2,9",
-            "^CPIN: SIM PIN,2,9,2,10,3",
-            "^CPIN: READY,,9,2,10,3",
-            "+QPINC: \"SC\",2,9",
-            "+CPINC: 2,3,9,10",
-        ] {
-            let tries = PinTries::parse(line).unwrap();
-            assert_eq!((tries.pin, tries.puk), (2, Some(9)), "{line}");
-        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The table of sticks: a row for each kind.
+//! The table of sticks: what is true of a vendor, and a row for each product, which only adds.
 //!
 //! Facts are from users' reports and from what the Linux drivers (`option`, `qcserial`,
 //! `qmi_wwan`), the udev rules of `ModemManager` (MM) and the data of `usb_modeswitch` (UMS) tell.
@@ -26,109 +26,144 @@ const GENERIC_ROW: Profile = Profile {
     quieting: None,
     pin_tries: None,
     // ETSI 102 221 knows no command; this one is known to most makers.
-    iccid: Question {
-        command: "AT+CCID",
-        answer: "+CCID:",
-    },
+    iccid: question("AT+CCID", "+CCID:"),
     ussd: UssdCoding::Plain,
     qmi_interface: None,
 };
 
-/// ZTE: the SIM's message state is told without end until message storage is asked for (users;
-/// MM asks too).
-const fn zte(name: &'static str, product: u16, modem: u8, at: u8) -> Profile {
+/// [`Profile::modem_interface`] of a vendor whose sticks differ: no stick has this one, so the
+/// descriptors decide.
+const BY_DESCRIPTORS: u8 = u8::MAX;
+
+const fn question(command: &'static str, answer: &'static str) -> Question {
+    Question { command, answer }
+}
+
+/// What all sticks of a vendor share that says nothing else than how tries of the PIN are asked
+/// for.
+const fn vendor(name: &'static str, vendor: u16, pin_tries: Question) -> Profile {
     Profile {
         name,
-        vendor: 0x19d2,
-        product,
-        modem_interface: modem,
-        at_interface: Some(at),
-        init: INIT,
-        quieting: Some(Quieting {
-            flood: "+ZUSIMR:",
-            command: "AT+CPMS?",
-            answer: "+CPMS:",
-        }),
-        pin_tries: Some(Question {
-            command: "AT+ZPINPUK=?",
-            answer: "+ZPINPUK:",
-        }),
-        iccid: Question {
-            command: "AT+ZGETICCID",
-            answer: "+ZGETICCID:",
-        },
+        vendor,
+        modem_interface: BY_DESCRIPTORS,
+        pin_tries: Some(pin_tries),
         ..GENERIC_ROW
     }
 }
+
+/// ZTE: the SIM's message state is told without end until message storage is asked for (users;
+/// MM asks too).
+const ZTE: Profile = Profile {
+    init: INIT,
+    quieting: Some(Quieting {
+        flood: "+ZUSIMR:",
+        command: "AT+CPMS?",
+        answer: "+CPMS:",
+    }),
+    iccid: question("AT+ZGETICCID", "+ZGETICCID:"),
+    ..vendor("ZTE", 0x19d2, question("AT+ZPINPUK=?", "+ZPINPUK:"))
+};
 
 /// Huawei: interface 0 dials and reports carrier loss (`option`; MM starts there). `^RSSI`, `^MODE`
 /// and `^BOOT` come without end until they are switched off; tries left stand in `^CPIN` (MM); USSD
 /// goes packed (users of the E173).
+const HUAWEI: Profile = Profile {
+    modem_interface: 0,
+    quieting: Some(Quieting {
+        flood: "^",
+        command: "AT^CURC=0",
+        answer: "^CURC:",
+    }),
+    iccid: question("AT^ICCID?", "^ICCID:"),
+    ussd: UssdCoding::Packed,
+    ..vendor("Huawei", 0x12d1, question("AT^CPIN?", "^CPIN:"))
+};
+
+/// Sierra: 0 is for diagnosis, 2 has the position, 3 takes commands and dials, 8 speaks QMI
+/// (`qcserial`, MM).
+const SIERRA: Profile = Profile {
+    modem_interface: 3,
+    iccid: question("AT!ICCID?", "!ICCID:"),
+    qmi_interface: Some(8),
+    ..vendor("Sierra", 0x1199, question("AT+CPINC?", "+CPINC:"))
+};
+
+/// Quectel: 0 is for diagnosis, 1 has the position, 2 takes commands, 3 dials (`qcserial`, MM),
+/// 4 speaks QMI (`qmi_wwan`).
+const QUECTEL: Profile = Profile {
+    modem_interface: 3,
+    iccid: question("AT+QCCID", "+QCCID:"),
+    qmi_interface: Some(4),
+    ..vendor("Quectel", 0x2c7c, question("AT+QPINC=\"SC\"", "+QPINC:"))
+};
+
+/// What is true of every stick of a vendor, by the USB vendor id; `product` is 0. The questions for
+/// tries of the PIN are those of MM's plugin of the vendor, or of oFono (Fibocom, Telit).
+pub static VENDORS: &[Profile] = &[
+    ZTE,
+    HUAWEI,
+    SIERRA,
+    QUECTEL,
+    vendor("Telit", 0x1bc7, question("AT#PCT", "#PCT:")),
+    vendor("Cinterion", 0x1e2d, SPIC_CINTERION),
+    vendor("Siemens", 0x0681, SPIC_CINTERION),
+    vendor("SIMCom", 0x1e0e, question("AT+SPIC", "+SPIC:")),
+    vendor("Wavecom", 0x114f, question("AT+CPINC?", "+CPINC:")),
+    vendor("u-blox", 0x1546, question("AT+UPINCNT", "+UPINCNT:")),
+    vendor("Option", 0x0af0, question("AT_OERCN?", "_OERCN:")),
+    vendor("Novatel", 0x1410, question("AT$NWPINR?", "$NWPINR:")),
+    vendor("Ericsson", 0x0bdb, question("AT*EPIN?", "*EPIN:")),
+    vendor("Longcheer", 0x1c9e, question("AT+CPNNUM", "PIN1=")),
+    vendor("Alcatel", 0x1bbb, question("AT+CPNNUM", "PIN1=")),
+    vendor("Nokia", 0x0421, question("AT%PINNUM?", "%PINNUM:")),
+    vendor("MediaTek", 0x0e8d, question("AT+EPINC?", "+EPINC:")),
+    vendor("Altair", 0x216f, question("AT%CPININFO", "%CPININFO:")),
+    vendor("Fibocom", 0x2cb7, question("AT+XPINCNT", "+XPINCNT:")),
+];
+
+const SPIC_CINTERION: Question = question("AT^SPIC=\"SC\"", "^SPIC:");
+
+/// How tries of the PIN are asked for where the vendor has no command for it, or refuses it: the
+/// standard's own (3GPP 27.007, 8.65, since release 9), then VERIFY without a code, which a UICC
+/// answers with the counter and does not count (ETSI 102 221, 11.1.9; MM asks so).
+pub static STANDARD_PIN_TRIES: [Question; 2] = [
+    question("AT+CPINR", "+CPINR:"),
+    question("AT+CSIM=10,\"0020000100\"", "+CSIM:"),
+];
+
+const fn zte(name: &'static str, product: u16, modem: u8, at: u8) -> Profile {
+    Profile {
+        name,
+        product,
+        modem_interface: modem,
+        at_interface: Some(at),
+        ..ZTE
+    }
+}
+
 const fn huawei(name: &'static str, product: u16, at: u8) -> Profile {
     Profile {
         name,
-        vendor: 0x12d1,
         product,
-        modem_interface: 0,
         at_interface: Some(at),
-        quieting: Some(Quieting {
-            flood: "^",
-            command: "AT^CURC=0",
-            answer: "^CURC:",
-        }),
-        pin_tries: Some(Question {
-            command: "AT^CPIN?",
-            answer: "^CPIN:",
-        }),
-        iccid: Question {
-            command: "AT^ICCID?",
-            answer: "^ICCID:",
-        },
-        ussd: UssdCoding::Packed,
-        ..GENERIC_ROW
+        ..HUAWEI
     }
 }
 
-/// Sierra: 0 is for diagnosis, 2 tells the position, 3 takes commands and dials, 8 speaks QMI
-/// (`qcserial`, MM).
 const fn sierra(name: &'static str, product: u16) -> Profile {
     Profile {
         name,
-        vendor: 0x1199,
         product,
-        modem_interface: 3,
-        pin_tries: Some(Question {
-            command: "AT+CPINC?",
-            answer: "+CPINC:",
-        }),
-        iccid: Question {
-            command: "AT!ICCID?",
-            answer: "!ICCID:",
-        },
-        qmi_interface: Some(8),
-        ..GENERIC_ROW
+        ..SIERRA
     }
 }
 
-/// Quectel: 0 is for diagnosis, 1 tells the position, 2 takes commands, 3 dials (`qcserial`, MM),
-/// 4 speaks QMI (`qmi_wwan`).
 const fn quectel(name: &'static str, product: u16) -> Profile {
     Profile {
         name,
-        vendor: 0x2c7c,
         product,
-        modem_interface: 3,
         at_interface: Some(2),
-        pin_tries: Some(Question {
-            command: "AT+QPINC=\"SC\"",
-            answer: "+QPINC:",
-        }),
-        iccid: Question {
-            command: "AT+QCCID",
-            answer: "+QCCID:",
-        },
-        qmi_interface: Some(4),
-        ..GENERIC_ROW
+        ..QUECTEL
     }
 }
 

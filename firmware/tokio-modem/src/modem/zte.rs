@@ -4,12 +4,12 @@
 use core::fmt;
 
 use super::{
-    query::{Order, query, standard},
+    query::{Order, QUICK_MS, query, standard},
     reply::{ReplyError, fields},
 };
 use crate::at::{Answer, Command, Text, text};
 
-/// `+ZPAS?` of ZTE: the service a stick has right now.
+/// `+ZPAS?` of ZTE: the service a stick has right now. Some firmware answers with `+BEARTYPE:`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Service {
     /// `GPRS`, `EDGE`, `UMTS`, `HSDPA`, `No Service`, `Limited Service` …
@@ -19,17 +19,19 @@ pub struct Service {
 }
 
 impl Service {
-    /// From `+ZPAS: "<network>"[,"<domain>"]`.
+    /// From `+ZPAS: "<network>"[,"<domain>"]` or `+BEARTYPE: …`.
     ///
     /// # Errors
     /// The line has another form.
     pub fn parse(line: &str) -> Result<Self, ReplyError> {
         let wrong = || ReplyError::new("+ZPAS: \"<network>\",\"<domain>\"", line);
-        let mut fields = fields(line, "+ZPAS").ok_or_else(wrong)?;
+        let mut fields = fields(line, "+ZPAS")
+            .or_else(|| fields(line, "+BEARTYPE"))
+            .ok_or_else(wrong)?;
         let network = fields.next().filter(|name| !name.is_empty());
         Ok(Self {
             network: text(network.ok_or_else(wrong)?),
-            domain: fields.next().map(text),
+            domain: fields.next().filter(|name| !name.is_empty()).map(text),
         })
     }
 
@@ -42,7 +44,14 @@ impl Service {
     }
 }
 
-query!(Service, standard("AT+ZPAS?", "+ZPAS:"));
+query!(
+    Service,
+    Some(Command {
+        text: "AT+ZPAS?",
+        answer: Answer::AnyOf(&["+ZPAS:", "+BEARTYPE:"]),
+        timeout_ms: QUICK_MS,
+    })
+);
 
 /// `+ZRSSI` of ZTE: how the cell is received, in more detail than `+CSQ`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -261,6 +270,9 @@ mod tests {
             ("+ZPAS: \"UMTS\",\"CS_ONLY\"", false),
             ("+ZPAS: \"No Service\"", false),
             ("+ZPAS: \"HSDPA\"", true),
+            ("+ZPAS: \"HSDPA\",\"\"", true),
+            ("+BEARTYPE: \"Limited Service\"", false),
+            ("+BEARTYPE:UMTS,CS_PS", true),
         ] {
             assert_eq!(
                 Service::parse(line).unwrap().has_packets(),

@@ -3,32 +3,35 @@
 use super::chap::{self, VALUE_LEN};
 use super::config::{AuthProtocol, Credentials};
 use super::counters::Malformed;
-use super::negotiator::{MAX_CONFIGURE, RESTART};
+use super::ids::Ids;
+use super::negotiator::RESTART;
 use super::outbox::Outbox;
 use super::packet::Packet;
 use super::pap;
 use super::protocol::Protocol;
 use super::text::Text;
 
-/// How long the peer may take to its first challenge, in milliseconds: ten times its restart
-/// timer, after which it has given up too.
-pub(super) const FIRST_PACKET: u64 = 30_000;
-
 /// What became of an authentication.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     Accepted(AuthProtocol),
     Refused(Text),
-    Silence,
+    /// The time of the phase is over.
+    Timeout,
 }
 
 /// Where our own authentication stands.
 #[derive(Clone, Debug)]
 pub(super) struct Authenticatee {
     stage: Stage,
+    /// Identifier of the latest request or response.
     id: u8,
+    /// Identifiers of all of them. The verdict bears the number of the one that it answers, which
+    /// on a slow line is not the latest (RFC 1334, section 2.2.2; RFC 1994, section 4.2).
+    asked: Ids,
     deadline: Option<u64>,
-    tries_left: u8,
+    /// When the time of the phase is over.
+    until: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -48,33 +51,31 @@ impl Authenticatee {
         Self {
             stage: Stage::Idle,
             id: 0,
+            asked: Ids::EMPTY,
             deadline: None,
-            tries_left: 0,
+            until: 0,
         }
     }
 
+    /// Begins a proof that must have succeeded at `until`.
     pub(super) fn begin(
         &mut self,
         protocol: Option<AuthProtocol>,
         credentials: &Credentials,
-        now: u64,
+        (now, until): (u64, u64),
         out: &mut Outbox,
     ) {
-        self.tries_left = MAX_CONFIGURE;
+        self.reset();
+        self.until = until;
         match protocol {
-            None => {
-                *self = Self {
-                    id: self.id,
-                    ..Self::new()
-                }
-            }
+            None => {}
             Some(AuthProtocol::Pap) => {
                 self.stage = Stage::Asking;
                 self.ask(credentials, now, out);
             }
             Some(AuthProtocol::ChapMd5) => {
                 self.stage = Stage::Listening;
-                self.deadline = Some(now + FIRST_PACKET);
+                self.deadline = Some(until);
             }
         }
     }
@@ -85,6 +86,15 @@ impl Authenticatee {
             id: self.id,
             ..Self::new()
         };
+    }
+
+    /// Whether a proof by this protocol is still to be accepted.
+    pub(super) fn waits_for(&self, protocol: Protocol) -> bool {
+        match self.stage {
+            Stage::Idle | Stage::Accepted(_) => false,
+            Stage::Asking => protocol == Protocol::PAP,
+            Stage::Listening | Stage::Answering(_) => protocol == Protocol::CHAP,
+        }
     }
 
     pub(super) fn is_done(&self) -> bool {
@@ -106,20 +116,18 @@ impl Authenticatee {
         }
         self.deadline = None;
         match self.stage {
-            Stage::Asking if self.tries_left > 0 => self.ask(credentials, now, out),
-            Stage::Answering(value) if self.tries_left > 0 => {
-                self.answer(value, credentials, now, out);
-            }
-            Stage::Asking | Stage::Answering(_) | Stage::Listening => {
-                return Some(Verdict::Silence);
-            }
             Stage::Idle | Stage::Accepted(_) => {}
+            _ if now >= self.until => return Some(Verdict::Timeout),
+            Stage::Asking => self.ask(credentials, now, out),
+            Stage::Answering(value) => self.answer(value, credentials, now, out),
+            Stage::Listening => {}
         }
         None
     }
 
     fn ask(&mut self, credentials: &Credentials, now: u64, out: &mut Outbox) {
         self.id = self.id.wrapping_add(1);
+        self.asked.insert(self.id);
         pap::send_request(out, self.id, credentials.user(), credentials.password());
         self.arm(now);
     }
@@ -136,8 +144,7 @@ impl Authenticatee {
     }
 
     fn arm(&mut self, now: u64) {
-        self.tries_left = self.tries_left.saturating_sub(1);
-        self.deadline = Some(now + RESTART);
+        self.deadline = Some(now.saturating_add(RESTART).min(self.until));
     }
 
     /// Takes in a packet from the authenticator.
@@ -148,35 +155,36 @@ impl Authenticatee {
         now: u64,
         out: &mut Outbox,
     ) -> Result<Option<Verdict>, Malformed> {
+        let fits = self.asked.contains(packet.id);
         match (packet.protocol, packet.code, &self.stage) {
-            (Protocol::PAP, pap::ACK, Stage::Asking) if packet.id == self.id => {
+            (Protocol::PAP, pap::ACK, Stage::Asking) if fits => {
                 Ok(Some(self.accept(AuthProtocol::Pap)))
             }
-            (Protocol::PAP, pap::NAK, Stage::Asking) if packet.id == self.id => {
+            (Protocol::PAP, pap::NAK, Stage::Asking) if fits => {
                 Ok(Some(Verdict::Refused(pap::message(packet))))
             }
             (Protocol::CHAP, chap::CHALLENGE, stage) if stage.speaks_chap() => {
                 let (challenge, _name) = chap::parse_value(packet)?;
                 let value = chap::response(packet.id, credentials.password(), challenge);
                 self.id = packet.id;
+                self.asked.insert(packet.id);
                 if matches!(self.stage, Stage::Accepted(_)) {
                     // Asked again while the link is up: answer, and go on.
                     chap::send_value(out, chap::RESPONSE, self.id, &value, credentials.user());
                 } else {
-                    self.tries_left = MAX_CONFIGURE;
                     self.stage = Stage::Answering(value);
                     self.answer(value, credentials, now, out);
                 }
                 Ok(None)
             }
-            (Protocol::CHAP, chap::SUCCESS, Stage::Answering(_)) if packet.id == self.id => {
+            (Protocol::CHAP, chap::SUCCESS, Stage::Answering(_)) if fits => {
                 Ok(Some(self.accept(AuthProtocol::ChapMd5)))
             }
             (
                 Protocol::CHAP,
                 chap::FAILURE,
                 Stage::Answering(_) | Stage::Accepted(AuthProtocol::ChapMd5),
-            ) if packet.id == self.id => Ok(Some(Verdict::Refused(Text::sanitise(packet.data)))),
+            ) if fits => Ok(Some(Verdict::Refused(Text::sanitise(packet.data)))),
             _ => {
                 out.counters.discarded += 1;
                 Ok(None)
@@ -186,6 +194,8 @@ impl Authenticatee {
 
     fn accept(&mut self, protocol: AuthProtocol) -> Verdict {
         self.stage = Stage::Accepted(protocol);
+        // Verdicts on the other copies mean nothing any more.
+        self.asked = Ids::EMPTY;
         self.deadline = None;
         Verdict::Accepted(protocol)
     }

@@ -1,10 +1,10 @@
 //! Having the peer prove who it is, by PAP or CHAP.
 
-use super::authenticatee::{FIRST_PACKET, Verdict};
+use super::authenticatee::Verdict;
 use super::chap::{self, VALUE_LEN};
 use super::config::{AuthProtocol, Credentials};
 use super::counters::Malformed;
-use super::negotiator::{MAX_CONFIGURE, RESTART};
+use super::negotiator::RESTART;
 use super::outbox::Outbox;
 use super::packet::Packet;
 use super::pap;
@@ -20,7 +20,8 @@ pub(super) struct Authenticator {
     id: u8,
     verdict: Option<bool>,
     deadline: Option<u64>,
-    tries_left: u8,
+    /// When the time of the phase is over.
+    until: u64,
 }
 
 impl Authenticator {
@@ -31,31 +32,32 @@ impl Authenticator {
             id: 0,
             verdict: None,
             deadline: None,
-            tries_left: 0,
+            until: 0,
         }
     }
 
+    /// Demands a proof that must have succeeded at `until`.
     pub(super) fn begin(
         &mut self,
         protocol: Option<AuthProtocol>,
         random: &mut Random,
-        now: u64,
+        (now, until): (u64, u64),
         out: &mut Outbox,
     ) {
         *self = Self {
             protocol,
             id: self.id,
+            until,
             ..Self::new()
         };
         match protocol {
             None => {}
-            Some(AuthProtocol::Pap) => self.deadline = Some(now + FIRST_PACKET),
+            Some(AuthProtocol::Pap) => self.deadline = Some(until),
             Some(AuthProtocol::ChapMd5) => {
                 for half in self.challenge.chunks_mut(8) {
                     half.copy_from_slice(&random.next_u64().to_be_bytes());
                 }
                 self.id = self.id.wrapping_add(1);
-                self.tries_left = MAX_CONFIGURE;
                 self.ask(now, out);
             }
         }
@@ -67,6 +69,16 @@ impl Authenticator {
             id: self.id,
             ..Self::new()
         };
+    }
+
+    /// Whether a proof by this protocol is still to come.
+    pub(super) fn waits_for(&self, protocol: Protocol) -> bool {
+        let demanded = match self.protocol {
+            Some(AuthProtocol::Pap) => protocol == Protocol::PAP,
+            Some(AuthProtocol::ChapMd5) => protocol == Protocol::CHAP,
+            None => false,
+        };
+        demanded && self.verdict.is_none()
     }
 
     pub(super) fn is_done(&self) -> bool {
@@ -82,17 +94,17 @@ impl Authenticator {
             return None;
         }
         self.deadline = None;
-        if self.tries_left == 0 {
-            return Some(Verdict::Silence);
+        if now >= self.until {
+            return Some(Verdict::Timeout);
         }
         self.ask(now, out);
         None
     }
 
+    /// Sends the challenge. A copy has the same identifier, so that the answer to any of them counts.
     fn ask(&mut self, now: u64, out: &mut Outbox) {
         chap::send_value(out, chap::CHALLENGE, self.id, &self.challenge, b"");
-        self.tries_left = self.tries_left.saturating_sub(1);
-        self.deadline = Some(now + RESTART);
+        self.deadline = Some(now.saturating_add(RESTART).min(self.until));
     }
 
     /// Takes in a packet from the peer. The first verdict stands: a copy of the answer gets a

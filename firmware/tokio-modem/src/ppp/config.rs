@@ -32,8 +32,11 @@ pub struct Config {
     pub ipv6: bool,
     /// Whether LCP echo requests are sent, and how often.
     pub echo: Option<Echo>,
-    /// Longest time in milliseconds from the line being up to IPCP being open.
+    /// Longest time in milliseconds from the line being up to IPCP being open; after an open IPCP
+    /// went down, from there to its being open again. No number of requests ends it earlier.
     pub negotiation_limit: u64,
+    /// Longest time in each phase on the way; the first limit that is reached counts.
+    pub phase_limits: PhaseLimits,
     /// Which end we are.
     pub role: Role,
 }
@@ -52,9 +55,36 @@ impl Default for Config {
             ipv6: false,
             echo: Some(Echo::default()),
             // A stick may open IPCP only after the network activated the context, which is
-            // allowed to take half a minute; twice that is no longer a live call.
+            // allowed to take half a minute (3GPP TS 24.008, T3380), and is asked for once more
+            // when the first request was lost; after twice that the call is no longer live.
             negotiation_limit: 60_000,
+            phase_limits: PhaseLimits::default(),
             role: Role::Client,
+        }
+    }
+}
+
+/// Longest time in each phase of a negotiation, in milliseconds.
+///
+/// By default each phase may take what the whole negotiation may. A shorter limit finds a dead peer
+/// earlier: a stick answers LCP and a password itself, and waits for the network only in IPCP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PhaseLimits {
+    /// From LCP's first request to LCP being open. The end comes without a goodbye.
+    pub establish: u64,
+    /// From LCP being open to the last proof of who is who.
+    pub authenticate: u64,
+    /// From a network protocol's first request to its being open. IPv6CP that takes longer is given
+    /// up alone, IPCP with the link.
+    pub network: u64,
+}
+
+impl Default for PhaseLimits {
+    fn default() -> Self {
+        Self {
+            establish: 60_000,
+            authenticate: 60_000,
+            network: 60_000,
         }
     }
 }

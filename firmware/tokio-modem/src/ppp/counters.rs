@@ -15,6 +15,8 @@ pub struct Counters {
     pub last_malformed: Option<Malformed>,
     /// Well-formed frames that the present phase, an old identifier or our role made void.
     pub discarded: u64,
+    /// Echo-Requests with our own magic number: of a line that is looped, or of a peer that copies.
+    pub looped_echoes: u64,
     /// Protocols that we rejected.
     pub protocols_rejected: u64,
     /// Frames that found no room because outputs were not taken.

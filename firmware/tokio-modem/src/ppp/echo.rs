@@ -1,17 +1,27 @@
 //! LCP echo requests of our own.
 
 use super::config::Echo;
+use super::lcp::LOOP_LIMIT;
 use super::outbox::{Outbox, Output};
 use super::packet::code;
 use super::protocol::Protocol;
+
+/// Time from a request that came back to the next one, in milliseconds: a looped line is known
+/// after a few of them, and need not wait for their usual interval.
+const PROBE: u64 = 1_000;
 
 /// When the next request is due, and what became of the last.
 #[derive(Clone, Debug)]
 pub(super) struct Echoes {
     config: Option<Echo>,
     next: Option<u64>,
-    waiting_for: Option<u8>,
+    /// Identifiers of the oldest and the latest request without answer. Between them are those of
+    /// the others: a reply to any of them shows that the peer is there.
+    waiting_for: Option<(u8, u8)>,
     unanswered: u32,
+    /// The latest request that came back as a request, and how many did in a row.
+    returned: (Option<u8>, u8),
+    latest: Option<u8>,
 }
 
 impl Echoes {
@@ -21,6 +31,8 @@ impl Echoes {
             next: None,
             waiting_for: None,
             unanswered: 0,
+            returned: (None, 0),
+            latest: None,
         }
     }
 
@@ -34,6 +46,7 @@ impl Echoes {
     pub(super) fn stop(&mut self) {
         self.next = None;
         self.waiting_for = None;
+        self.latest = None;
     }
 
     /// The peer does not know the code: it will be asked no more.
@@ -71,18 +84,42 @@ impl Echoes {
             id,
             &[&magic.to_be_bytes()],
         );
-        self.waiting_for = Some(id);
+        let oldest = self.waiting_for.map_or(id, |(oldest, _)| oldest);
+        self.waiting_for = Some((oldest, id));
+        self.latest = Some(id);
         self.next = Some(echo.after(now));
         None
     }
 
-    /// Whether the reply was waited for.
-    pub(super) fn reply(&mut self, id: u8) -> bool {
-        let expected = self.waiting_for == Some(id);
+    /// Takes in a reply; whether it was waited for. One without our own magic number is from a
+    /// peer, so the line is not looped.
+    pub(super) fn reply(&mut self, id: u8, has_our_magic: bool) -> bool {
+        let Some((oldest, latest)) = self.waiting_for else {
+            return false;
+        };
+        let expected = id.wrapping_sub(oldest) <= latest.wrapping_sub(oldest);
         if expected {
-            self.waiting_for = None;
+            self.waiting_for = (id != latest).then(|| (id.wrapping_add(1), latest));
             self.unanswered = 0;
+            if !has_our_magic {
+                self.returned = (None, 0);
+            }
         }
         expected
+    }
+
+    /// Takes in an Echo-Request with our own magic number; whether the line is looped.
+    ///
+    /// A peer may put our number into its own requests by mistake, so only requests of ours that
+    /// come back count, each once.
+    pub(super) fn came_back(&mut self, id: u8, now: u64) -> bool {
+        let (last, count) = self.returned;
+        if self.latest != Some(id) || last == Some(id) {
+            return false;
+        }
+        self.returned = (Some(id), count.saturating_add(1));
+        let probe = now.saturating_add(PROBE);
+        self.next = self.next.map(|next| next.min(probe));
+        count.saturating_add(1) >= LOOP_LIMIT
     }
 }

@@ -11,7 +11,7 @@ use super::echo::Echoes;
 use super::ipcp::Ipcp;
 use super::ipv6cp::Ipv6cp;
 use super::lcp::Lcp;
-use super::negotiator::{Context, Ending, Negotiator, Signal};
+use super::negotiator::{Context, Ending, Negotiator, RESTART, Signal};
 use super::outbox::{Outbox, Output};
 use super::protocol::Protocol;
 use super::random::Random;
@@ -109,9 +109,9 @@ impl Engine {
         random.next_u64();
         Self {
             phase: Phase::Dead,
-            lcp: Negotiator::new(Lcp::new(&config)),
-            ipcp: Negotiator::new(Ipcp::new(&config)),
-            ipv6cp: Negotiator::new(Ipv6cp::default()),
+            lcp: Negotiator::new(Lcp::new(&config), config.phase_limits.establish),
+            ipcp: Negotiator::new(Ipcp::new(&config), config.phase_limits.network),
+            ipv6cp: Negotiator::new(Ipv6cp::default(), config.phase_limits.network),
             authenticatee: Authenticatee::new(),
             authenticator: Authenticator::new(),
             echoes: Echoes::new(config.echo),
@@ -130,7 +130,12 @@ impl Engine {
         match event {
             Event::Open => self.lcp_trigger(Trigger::Open, now),
             Event::Close => self.end(Reason::Closed, now),
-            Event::LowerUp => self.lcp_trigger(Trigger::Up, now),
+            Event::LowerUp => {
+                if !self.live {
+                    self.lcp.set_period(RESTART);
+                }
+                self.lcp_trigger(Trigger::Up, now);
+            }
             Event::LowerDown => self.lower_down(now),
             Event::Frame(frame) => self.frame(frame, now),
             Event::Tick => self.tick(now),
@@ -208,8 +213,24 @@ impl Engine {
             }
         }
         if self.limit.is_some_and(|limit| limit <= now) {
-            let phase = self.phase;
-            self.end(Reason::NegotiationTimeout { phase }, now);
+            self.end(self.late(), now);
+        }
+    }
+
+    /// Why there was no agreement in time.
+    fn late(&self) -> Reason {
+        match self.phase {
+            Phase::Establish if self.lcp.farewell().is_some() => {
+                let words = self.lcp.farewell().cloned().unwrap_or_default();
+                Reason::PeerTerminated(words)
+            }
+            Phase::Establish if self.lcp.disagrees() => Reason::NoAgreement {
+                protocol: Protocol::LCP,
+            },
+            Phase::Network if self.ipcp.disagrees() => Reason::NoAgreement {
+                protocol: Protocol::IPCP,
+            },
+            phase => Reason::NegotiationTimeout { phase },
         }
     }
 
@@ -221,8 +242,12 @@ impl Engine {
             self.live = true;
             self.reason = None;
             self.phase = Phase::Establish;
-            self.limit = Some(now + self.config.negotiation_limit);
+            self.limit = Some(self.negotiation_end(now));
         }
+    }
+
+    fn negotiation_end(&self, now: u64) -> u64 {
+        now.saturating_add(self.config.negotiation_limit)
     }
 
     pub(super) fn lcp_signal(&mut self, signal: Signal, now: u64) {
@@ -236,7 +261,7 @@ impl Engine {
                         option: None,
                     },
                     (_, Some(words)) => Reason::PeerTerminated(words.clone()),
-                    (Ending::Silence, None) => Reason::NegotiationTimeout { phase: self.phase },
+                    (Ending::Timeout, None) => self.late(),
                     (Ending::Terminated, None) => Reason::Closed,
                 };
                 self.finish(reason, now);
@@ -249,10 +274,12 @@ impl Engine {
         self.out.news(Output::LcpOpened(self.lcp.layer.agreed()));
         self.echoes.start(now);
         let (demanded, required) = (self.lcp.layer.demanded(), self.lcp.layer.required());
+        let until = now.saturating_add(self.config.phase_limits.authenticate);
+        let times = (now, until);
         self.authenticatee
-            .begin(demanded, &self.config.credentials, now, &mut self.out);
+            .begin(demanded, &self.config.credentials, times, &mut self.out);
         self.authenticator
-            .begin(required, &mut self.random, now, &mut self.out);
+            .begin(required, &mut self.random, times, &mut self.out);
         self.enter_network(now);
     }
 
@@ -264,7 +291,7 @@ impl Engine {
         };
         self.limit = match self.phase {
             // A peer that begins anew before the link was up gets no more time by it.
-            Phase::Establish => self.limit.or(Some(now + self.config.negotiation_limit)),
+            Phase::Establish => self.limit.or_else(|| Some(self.negotiation_end(now))),
             _ => None,
         };
         if self.lcp.state() == State::Stopping && self.reason.is_none() {
@@ -295,10 +322,7 @@ impl Engine {
                 self.enter_network(now);
             }
             Verdict::Refused(words) => self.end(Reason::AuthFailed(words), now),
-            Verdict::Silence => {
-                let phase = self.phase;
-                self.end(Reason::NegotiationTimeout { phase }, now);
-            }
+            Verdict::Timeout => self.end(self.late(), now),
         }
     }
 
@@ -308,6 +332,9 @@ impl Engine {
             return;
         }
         self.phase = Phase::Network;
+        // A peer that is slow at LCP is slow at this too.
+        self.ipcp.set_period(self.lcp.period());
+        self.ipv6cp.set_period(self.lcp.period());
         for trigger in [Trigger::Open, Trigger::Up] {
             if let Some(signal) = with!(self, now, ipcp, trigger(trigger)) {
                 self.ipcp_signal(signal, now);
@@ -332,8 +359,7 @@ impl Engine {
             },
             Signal::Down => {
                 if self.phase == Phase::Network {
-                    self.limit
-                        .get_or_insert(now + self.config.negotiation_limit);
+                    self.limit = self.limit.or_else(|| Some(self.negotiation_end(now)));
                 }
                 if core::mem::take(&mut self.told_ipv4) {
                     self.out.news(Output::Ipv4Down);
@@ -342,7 +368,7 @@ impl Engine {
             Signal::Finished(ending) => {
                 let protocol = Protocol::IPCP;
                 let reason = match ending {
-                    Ending::Silence => Reason::NegotiationTimeout { phase: self.phase },
+                    Ending::Timeout => self.late(),
                     Ending::Rejected => Reason::Refused {
                         protocol,
                         option: None,

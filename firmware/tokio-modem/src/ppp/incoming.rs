@@ -3,8 +3,9 @@
 use super::automaton::{State, Trigger};
 use super::counters::{Fault, Malformed};
 use super::engine::{Engine, Phase, with};
+use super::layer::Layer;
 use super::negotiator::Context;
-use super::packet::{Packet, code, split_protocol};
+use super::packet::{Body, Packet, code, split_protocol};
 use super::protocol::Protocol;
 use super::reason::Reason;
 
@@ -65,27 +66,36 @@ impl Engine {
         let signal = match packet.code {
             code::PROTOCOL_REJECT => return self.protocol_rejected(packet, now),
             code::ECHO_REQUEST => {
-                let heard = magic_of(packet)?;
-                self.lcp.layer.asked_with(heard);
+                if self.has_our_magic(packet) {
+                    self.out.counters.looped_echoes += 1;
+                    if self.echoes.came_back(packet.id, now) {
+                        self.end(Reason::LoopDetected, now);
+                        return Ok(());
+                    }
+                }
+                // A reply is as long as its request, as is that to one too short for a number.
                 let magic = self.lcp.layer.magic().to_be_bytes();
-                let data = packet.data.get(magic.len()..).unwrap_or_default();
-                let mut reply = super::packet::Body::new();
-                // A reply is as long as its request, so it fits.
-                let fits = reply.extend_from_slice(&magic).is_ok()
-                    && reply.extend_from_slice(data).is_ok();
+                let length = packet.data.len().min(magic.len());
+                let mut reply = Body::new();
+                let fits = reply.extend_from_slice(packet.data).is_ok();
                 debug_assert!(fits, "a reply is as long as its request");
+                for (octet, ours) in reply.iter_mut().zip(magic).take(length) {
+                    *octet = ours;
+                }
                 with!(self, now, lcp, echo(packet.id, &reply))
             }
             code::ECHO_REPLY => {
                 // Some sticks send the request back as it is, our magic number and all: that is
-                // no loop, since a loop would bring a request.
-                magic_of(packet)?;
-                if !self.echoes.reply(packet.id) {
+                // no loop, since a loop would bring a request. One too short for a number shows
+                // that the peer is there, too.
+                let has_our_magic = self.has_our_magic(packet);
+                if !self.echoes.reply(packet.id, has_our_magic) {
                     self.out.counters.discarded += 1;
                 }
                 None
             }
-            code::DISCARD_REQUEST => None,
+            // Said, not asked (RFC 1661, section 5.9; RFC 1570, sections 2.1 and 2.2).
+            code::DISCARD_REQUEST | code::IDENTIFICATION | code::TIME_REMAINING => None,
             code::CODE_REJECT
                 if matches!(
                     packet.data.first(),
@@ -100,10 +110,16 @@ impl Engine {
         if let Some(signal) = signal {
             self.lcp_signal(signal, now);
         }
-        if let Some(reason) = self.lcp.take_fault() {
+        if let Some(reason) = self.lcp.layer.take_fault() {
             self.end(reason, now);
         }
         Ok(())
+    }
+
+    /// Whether the data of an echo packet begins with our own magic number, on an open link.
+    fn has_our_magic(&self, packet: &Packet<'_>) -> bool {
+        let magic = packet.data.first_chunk().copied().map(u32::from_be_bytes);
+        self.lcp.is_open() && magic.is_some_and(|magic| self.lcp.layer.is_ours(magic))
     }
 
     fn protocol_rejected(&mut self, packet: &Packet<'_>, now: u64) -> Result<(), Malformed> {
@@ -124,7 +140,10 @@ impl Engine {
                     self.lcp_signal(signal, now);
                 }
             }
-            protocol @ (Protocol::PAP | Protocol::CHAP) => {
+            protocol
+                if self.authenticatee.waits_for(protocol)
+                    || self.authenticator.waits_for(protocol) =>
+            {
                 self.end(
                     Reason::Refused {
                         protocol,
@@ -142,12 +161,14 @@ impl Engine {
                     now,
                 );
             }
+            // Without a goodbye: no further packet of the protocol may be sent (RFC 1661, section
+            // 5.7).
             Protocol::IPV6CP => {
-                if let Some(signal) = with!(self, now, ipv6cp, trigger(Trigger::FatalReject)) {
+                if let Some(signal) = with!(self, now, ipv6cp, trigger(Trigger::Down)) {
                     self.ipv6cp_signal(signal);
                 }
             }
-            // Nothing of what we send.
+            // Nothing of what we send, or a proof that is over.
             _ => self.out.counters.discarded += 1,
         }
         Ok(())
@@ -178,7 +199,7 @@ impl Engine {
         if let Some(signal) = with!(self, now, ipcp, receive(packet))? {
             self.ipcp_signal(signal, now);
         }
-        if let Some(reason) = self.ipcp.take_fault() {
+        if let Some(reason) = self.ipcp.layer.take_fault() {
             self.end(reason, now);
         }
         Ok(())
@@ -188,19 +209,11 @@ impl Engine {
         if let Some(signal) = with!(self, now, ipv6cp, receive(packet))? {
             self.ipv6cp_signal(signal);
         }
-        if self.ipv6cp.take_fault().is_some()
+        if self.ipv6cp.layer.take_fault().is_some()
             && let Some(signal) = with!(self, now, ipv6cp, trigger(Trigger::Close))
         {
             self.ipv6cp_signal(signal);
         }
         Ok(())
     }
-}
-
-/// The magic number with which the data of an echo packet begins.
-fn magic_of(packet: &Packet<'_>) -> Result<u32, Malformed> {
-    let got = packet.data.len();
-    let expected = size_of::<u32>();
-    let magic = packet.data.first_chunk().copied().map(u32::from_be_bytes);
-    magic.ok_or_else(|| packet.fault(0, Fault::Truncated { expected, got }))
 }

@@ -3,7 +3,7 @@
 use core::net::Ipv4Addr;
 
 use super::config::{Config, Offer, Role};
-use super::negotiator::{Layer, Opinion, Request};
+use super::layer::{Layer, Opinion, Request};
 use super::packet::{Body, ConfigOption, put_option};
 use super::protocol::Protocol;
 use super::random::Random;
@@ -14,11 +14,12 @@ const ADDRESS: u8 = 3;
 const PRIMARY_DNS: u8 = 129;
 const SECONDARY_DNS: u8 = 131;
 
-/// What sticks offer as resolvers before the network told them the real ones.
+/// What sticks offer as resolvers while the network has not named the real ones.
 const PLACEHOLDERS: [Ipv4Addr; 2] = [Ipv4Addr::new(10, 11, 12, 13), Ipv4Addr::new(10, 11, 12, 14)];
-/// Requests for real resolvers before the link goes up without; a context that is not active
-/// after ten seconds has other troubles than its resolver.
-const PLACEHOLDER_TRIES: u8 = 10;
+/// Time from the first Nak with our address to the first request without resolvers that are still
+/// refused, in milliseconds. With an address the context is active: a resolver that is missing ten
+/// seconds later will not come, and a link without one is better than none.
+const RESOLVER_LIMIT: u64 = 10_000;
 /// Milliseconds between requests that the peer answers without moving.
 const PACE: u64 = 1_000;
 
@@ -30,8 +31,12 @@ pub(super) struct Ipcp {
     address: Ipv4Addr,
     /// Resolvers in our request: `None` is not asked for, 0.0.0.0 is asked for and unknown.
     dns: [Option<Ipv4Addr>; 2],
-    placeholder_tries: u8,
+    /// When a resolver that is refused is given up; set once our address is known.
+    resolvers_until: Option<u64>,
+    /// Resolvers that the latest Nak named.
+    refused: [bool; 2],
     placeholder_seen: bool,
+    /// Whether the latest refusal changed our request.
     moved: bool,
     peer: Option<Ipv4Addr>,
     fault: Option<Reason>,
@@ -48,7 +53,8 @@ impl Ipcp {
             offer,
             address: Ipv4Addr::UNSPECIFIED,
             dns: [None; 2],
-            placeholder_tries: 0,
+            resolvers_until: None,
+            refused: [false; 2],
             placeholder_seen: false,
             moved: false,
             peer: None,
@@ -94,6 +100,9 @@ impl Ipcp {
         let Some(dns) = self.dns.get_mut(which).filter(|dns| dns.is_some()) else {
             return;
         };
+        if let Some(refused) = self.refused.get_mut(which) {
+            *refused = true;
+        }
         // No address for us yet means no context yet, and no resolvers known.
         let too_early = !is_usable(offered) && !is_usable(self.address);
         if PLACEHOLDERS.contains(&offered) || too_early {
@@ -133,7 +142,7 @@ impl Layer for Ipcp {
             .as_ref()
             .map_or(Ipv4Addr::UNSPECIFIED, |offer| offer.local);
         self.dns = [self.ask_dns.then_some(Ipv4Addr::UNSPECIFIED); 2];
-        self.placeholder_tries = 0;
+        self.resolvers_until = None;
     }
 
     fn request(&self, out: &mut Request) {
@@ -202,19 +211,25 @@ impl Layer for Ipcp {
         }
     }
 
-    fn pace(&mut self) -> Option<u64> {
+    fn pace(&mut self, now: u64) -> Option<u64> {
         let moved = core::mem::take(&mut self.moved);
-        if core::mem::take(&mut self.placeholder_seen) {
-            self.placeholder_tries += 1;
-            if self.placeholder_tries >= PLACEHOLDER_TRIES {
-                for dns in &mut self.dns {
-                    *dns = dns.filter(|address| !address.is_unspecified());
+        let too_early = core::mem::take(&mut self.placeholder_seen);
+        let refused = core::mem::take(&mut self.refused);
+        let mut pause = PACE;
+        if is_usable(self.address) {
+            let limit = now.saturating_add(RESOLVER_LIMIT);
+            let until = *self.resolvers_until.get_or_insert(limit);
+            let left = until.saturating_sub(now);
+            if left > 0 {
+                pause = pause.min(left);
+            } else if refused != [false; 2] {
+                for (dns, refused) in self.dns.iter_mut().zip(refused) {
+                    *dns = dns.filter(|address| !refused && !address.is_unspecified());
                 }
                 return None;
             }
-            return Some(PACE);
         }
-        (!moved).then_some(PACE)
+        (too_early || !moved).then_some(pause)
     }
 
     fn take_fault(&mut self) -> Option<Reason> {

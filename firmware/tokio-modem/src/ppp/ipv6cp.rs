@@ -2,7 +2,7 @@
 
 use core::net::Ipv6Addr;
 
-use super::negotiator::{Layer, Opinion, Request};
+use super::layer::{Layer, Opinion, Request};
 use super::packet::{Body, ConfigOption, put_option};
 use super::protocol::Protocol;
 use super::random::Random;

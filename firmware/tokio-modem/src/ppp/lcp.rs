@@ -1,7 +1,7 @@
 //! The options of LCP (RFC 1661, section 6; RFC 1662, section 7).
 
 use super::config::{AuthProtocol, Config, Role};
-use super::negotiator::{Layer, Opinion, Request};
+use super::layer::{Layer, Opinion, Request};
 use super::packet::{Body, ConfigOption, put_option};
 use super::protocol::Protocol;
 use super::random::Random;
@@ -20,9 +20,9 @@ const DEFAULT_MRU: u16 = 1500;
 const MIN_MRU: u16 = 128;
 /// The number of MD5 in CHAP (RFC 1994, section 3).
 const CHAP_MD5: u8 = 5;
-/// Requests with our own magic number after which the line is looped. Two ends with one random
-/// generator draw the same number once, hardly twice.
-const LOOP_LIMIT: u8 = 5;
+/// Frames with our own magic number, in a row, after which the line is looped. Two ends with one
+/// random generator draw the same number once, hardly twice.
+pub(super) const LOOP_LIMIT: u8 = 5;
 
 /// The options of both ends.
 #[derive(Clone, Debug)]
@@ -111,12 +111,9 @@ impl Lcp {
         self.ours.auth
     }
 
-    /// Notes the magic number of an Echo-Request. The ends have agreed on different ones, so one
-    /// with ours has come back to us.
-    pub(super) fn asked_with(&mut self, magic: u32) {
-        if magic != 0 && Some(magic) == self.magic {
-            self.fault = Some(Reason::LoopDetected);
-        }
+    /// Whether a magic number is ours.
+    pub(super) fn is_ours(&self, magic: u32) -> bool {
+        Some(magic) == self.magic
     }
 
     fn looped(&mut self) {
@@ -159,7 +156,10 @@ fn parse_auth(value: &[u8]) -> Option<AuthProtocol> {
     }
 }
 
-fn put_auth<const N: usize>(out: &mut heapless::Vec<u8, N>, auth: AuthProtocol) {
+fn put_auth<const N: usize, Len: heapless::LenType>(
+    out: &mut heapless::Vec<u8, N, Len>,
+    auth: AuthProtocol,
+) {
     let [pap_high, pap_low] = Protocol::PAP.0.to_be_bytes();
     let [chap_high, chap_low] = Protocol::CHAP.0.to_be_bytes();
     match auth {
@@ -283,6 +283,11 @@ impl Layer for Lcp {
             }
             _ => {}
         }
+    }
+
+    /// All but the magic number, which tells a looped line, and the proof that we demand.
+    fn is_optional(&self, option: ConfigOption<'_>) -> bool {
+        matches!(option.kind, MRU | ACCM | PFC | ACFC)
     }
 
     fn take_fault(&mut self) -> Option<Reason> {

@@ -5,6 +5,10 @@
 //! deadline, and at the end a typed reason. It allocates nothing. IP packets are none of its
 //! business: they go past it, in the kernel.
 //!
+//! Each phase and the whole negotiation are bounded by time alone: [`Config::negotiation_limit`] and
+//! [`PhaseLimits`]. Answers to any request that is still open count, however late. Where the RFCs
+//! leave a choice, `docs/ppp-interoperability.md` says what the engine does, what pppd does and why.
+//!
 //! ```
 //! use tokio_modem::ppp::{Config, Engine, Event, Output};
 //!
@@ -22,6 +26,7 @@
 //! assert_eq!(engine.next_deadline(), Some(3_000));
 //! ```
 
+mod acknowledged;
 mod authenticatee;
 mod authenticator;
 mod automaton;
@@ -30,9 +35,11 @@ mod config;
 mod counters;
 mod echo;
 mod engine;
+mod ids;
 mod incoming;
 mod ipcp;
 mod ipv6cp;
+mod layer;
 mod lcp;
 mod negotiator;
 mod outbox;
@@ -46,7 +53,9 @@ mod report;
 mod tests;
 mod text;
 
-pub use config::{AuthProtocol, Config, Credentials, CredentialsError, Echo, Offer, Role};
+pub use config::{
+    AuthProtocol, Config, Credentials, CredentialsError, Echo, Offer, PhaseLimits, Role,
+};
 pub use counters::{Counters, Fault, Malformed};
 pub use engine::{Engine, Event, Phase};
 pub use outbox::{Output, Via};

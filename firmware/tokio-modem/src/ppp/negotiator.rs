@@ -2,71 +2,33 @@
 //!
 //! LCP, IPCP and IPv6CP differ only in their options, which a [`Layer`] knows.
 
-use heapless::Vec;
-
+use super::acknowledged::Acknowledged;
 use super::automaton::{Actions, State, Trigger};
 use super::counters::{Fault, Malformed};
+use super::layer::{Layer, Opinion, Request};
 use super::outbox::Outbox;
-use super::packet::{Body, ConfigOption, HEADER_LEN, Options, Packet, code};
-use super::protocol::Protocol;
+use super::packet::{Body, HEADER_LEN, Options, Packet, code};
 use super::random::Random;
-use super::reason::Reason;
 use super::text::Text;
 
-/// Restart timer in milliseconds (RFC 1661, section 4.6: 3 s by default).
+/// Time from a request to its first copy, in milliseconds (RFC 1661, section 4.6: the restart
+/// timer, 3 s by default).
 pub(super) const RESTART: u64 = 3_000;
-/// Configure-Requests without answer (RFC 1661, section 4.6: 10 by default).
-pub(super) const MAX_CONFIGURE: u8 = 10;
-/// Terminate-Requests without answer (RFC 1661, section 4.6: 2 by default).
-const MAX_TERMINATE: u8 = 2;
-/// Configure-Naks sent before they become Rejects (RFC 1661, section 4.6: 5 by default).
+/// Longest time from a Configure-Request to its copy, in milliseconds. A peer that takes longer to
+/// answer than [`RESTART`] gets more time, up to this, so that it is not flooded with copies.
+const SLOWEST_RESTART: u64 = 12_000;
+/// Time from the first Terminate-Request to the end without an answer, in milliseconds: two
+/// requests (RFC 1661, section 4.6: Max-Terminate).
+const TERMINATE_LIMIT: u64 = 2 * RESTART;
+/// Configure-Naks sent before they become Rejects (RFC 1661, section 4.6: Max-Failure, 5 by
+/// default). After as many refusals received, requests are paced and options given up.
 const MAX_FAILURE: u8 = 5;
-/// Configure-Naks and Rejects received before we believe that there will be no agreement. The
-/// RFC sets no bound; ten are left to paced requests for a resolver, the rest to real haggling.
-const MAX_NAKS_RECEIVED: u8 = 20;
+/// Time from a refusal to the next request once [`MAX_FAILURE`] requests followed one at once, in
+/// milliseconds. The negotiation ends by time, and must not fill the line until then.
+const PACE: u64 = 1_000;
 /// How long a Terminate-Ack may take to the peer before the layer is down, in milliseconds. The
 /// peer repeats its request only after 3 s, but sticks drop the line at once.
 const LINGER: u64 = 1_000;
-/// Longest options of any request of ours: LCP with everything has 25 bytes.
-const REQUEST_LEN: usize = 32;
-
-/// The options of our Configure-Request.
-pub(super) type Request = Vec<u8, REQUEST_LEN>;
-
-/// What a layer thinks of one option of the peer's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Opinion {
-    Accept,
-    /// Not with this value; a better one was put into the Nak.
-    Nak,
-    /// Not known, or not wanted.
-    Reject,
-}
-
-/// What is particular to one protocol.
-pub(super) trait Layer {
-    const PROTOCOL: Protocol;
-
-    /// A negotiation begins: wish for everything again.
-    fn restart(&mut self, random: &mut Random);
-    /// Writes the options we ask for.
-    fn request(&self, out: &mut Request);
-    /// The peer's options will follow, all of them.
-    fn begin_peer(&mut self);
-    /// Judges one of them; a Nak's replacement goes to `naks`.
-    fn judge(&mut self, option: ConfigOption<'_>, naks: &mut Body, random: &mut Random) -> Opinion;
-    /// The peer wants another value for one of our options.
-    fn naked(&mut self, option: ConfigOption<'_>, random: &mut Random);
-    /// The peer does not take one of our options.
-    fn rejected(&mut self, option: ConfigOption<'_>);
-    /// Milliseconds to wait before the next request, after a Nak.
-    fn pace(&mut self) -> Option<u64> {
-        None
-    }
-    /// What makes it impossible to go on.
-    fn take_fault(&mut self) -> Option<Reason>;
-}
-
 /// What a step may touch besides the layer.
 pub(super) struct Context<'a> {
     pub(super) now: u64,
@@ -87,8 +49,8 @@ pub(super) enum Signal {
 /// How a layer came to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ending {
-    /// The peer never answered.
-    Silence,
+    /// The time of the phase is over.
+    Timeout,
     /// The peer rejected the protocol or an essential code.
     Rejected,
     /// Either end asked for it.
@@ -115,29 +77,41 @@ pub(super) struct Negotiator<L> {
     request_id: u8,
     /// Whether it got its answer.
     answered: bool,
-    tries_left: u8,
+    /// Time from a request to its copy.
+    period: u64,
+    /// Longest time from the first request to agreement.
+    limit: u64,
+    /// When the timer expires for the last time (TO-).
+    until: u64,
     deadline: Option<u64>,
     naks_sent: u8,
-    naks_received: u8,
-    fault: Option<Reason>,
+    /// Naks and Rejects received since the negotiation began.
+    refusals: u8,
+    /// How many of them the next request followed at once.
+    at_once: u8,
+    acked: Acknowledged,
     /// The peer's words at its Terminate-Request.
     farewell: Option<Text>,
 }
 
 impl<L: Layer> Negotiator<L> {
-    pub(super) fn new(layer: L) -> Self {
+    /// A negotiation that takes at most `limit` milliseconds.
+    pub(super) fn new(layer: L, limit: u64) -> Self {
         Self {
             layer,
+            limit,
             state: State::Initial,
             id: 0,
-            request: Vec::new(),
+            request: Request::new(),
             request_id: 0,
             answered: true,
-            tries_left: 0,
+            period: RESTART,
+            until: 0,
             deadline: None,
             naks_sent: 0,
-            naks_received: 0,
-            fault: None,
+            refusals: 0,
+            at_once: 0,
+            acked: Acknowledged::default(),
             farewell: None,
         }
     }
@@ -154,8 +128,19 @@ impl<L: Layer> Negotiator<L> {
         self.deadline
     }
 
-    pub(super) fn take_fault(&mut self) -> Option<Reason> {
-        self.fault.take().or_else(|| self.layer.take_fault())
+    /// Whether the peer refused so many requests that silence is not what keeps the ends apart.
+    pub(super) fn disagrees(&self) -> bool {
+        self.refusals > MAX_FAILURE
+    }
+
+    /// Time from a request to its copy, as the peer's answers have it so far.
+    pub(super) fn period(&self) -> u64 {
+        self.period
+    }
+
+    /// Sets the time from a request to its copy, for a line of which that is known already.
+    pub(super) fn set_period(&mut self, period: u64) {
+        self.period = period;
     }
 
     pub(super) fn farewell(&self) -> Option<&Text> {
@@ -178,7 +163,7 @@ impl<L: Layer> Negotiator<L> {
             return None;
         }
         self.deadline = None;
-        let trigger = if self.tries_left > 0 {
+        let trigger = if cx.now < self.until {
             Trigger::Timeout
         } else {
             Trigger::LastTimeout
@@ -211,7 +196,7 @@ impl<L: Layer> Negotiator<L> {
             data: &[],
         };
         Ok(match packet.code {
-            code::CONFIGURE_REQUEST => self.configure_request(packet, &packet.options()?, cx),
+            code::CONFIGURE_REQUEST => self.configure_request(packet, cx),
             code::CONFIGURE_ACK => {
                 if self.is_answer(packet, cx) {
                     if packet.data != self.request.as_slice() {
@@ -246,7 +231,8 @@ impl<L: Layer> Negotiator<L> {
                     };
                     return Err(packet.fault(0, fault));
                 }
-                Some(code::CONFIGURE_REQUEST..=code::CODE_REJECT) => {
+                // The link can live without an orderly end, and without our own Code-Rejects.
+                Some(code::CONFIGURE_REQUEST..=code::CONFIGURE_REJECT) => {
                     self.step(Trigger::FatalReject, None, cx)
                 }
                 Some(_) => self.step(Trigger::BearableReject, None, cx),
@@ -268,37 +254,36 @@ impl<L: Layer> Negotiator<L> {
         })
     }
 
-    /// Whether the packet answers the request that is under way; others are late copies.
-    fn is_answer(&self, packet: &Packet<'_>, cx: &mut Context<'_>) -> bool {
+    /// Whether the packet answers the request that is under way. Others are answers to requests
+    /// from before, or to copies: the peer needs more time than the restart timer gives it.
+    fn is_answer(&mut self, packet: &Packet<'_>, cx: &mut Context<'_>) -> bool {
         let fits = !self.answered && packet.id == self.request_id;
         if !fits {
             cx.out.counters.discarded += 1;
+            let longer = (2 * self.period).min(SLOWEST_RESTART) - self.period;
+            self.period += longer;
+            if !self.answered && matches!(self.state, State::ReqSent | State::AckSent) {
+                self.deadline = self
+                    .deadline
+                    .map(|at| at.saturating_add(longer).min(self.until));
+            }
         }
         fits
     }
 
     fn refused(&mut self, code: u8, options: Options<'_>, cx: &mut Context<'_>) {
+        self.refusals = self.refusals.saturating_add(1);
         for option in options {
-            if code == code::CONFIGURE_NAK {
+            let given_up = self.disagrees() && self.layer.is_optional(option);
+            if code == code::CONFIGURE_NAK && !given_up {
                 self.layer.naked(option, cx.random);
             } else {
                 self.layer.rejected(option);
             }
         }
-        self.naks_received = self.naks_received.saturating_add(1);
-        if self.naks_received >= MAX_NAKS_RECEIVED {
-            self.fault = Some(Reason::NoAgreement {
-                protocol: L::PROTOCOL,
-            });
-        }
     }
 
-    fn configure_request(
-        &mut self,
-        packet: &Packet<'_>,
-        options: &Options<'_>,
-        cx: &mut Context<'_>,
-    ) -> Option<Signal> {
+    fn configure_request(&mut self, packet: &Packet<'_>, cx: &mut Context<'_>) -> Option<Signal> {
         if matches!(self.state, State::Closed | State::Closing | State::Stopping) {
             let answer = Answer {
                 code: code::TERMINATE_ACK,
@@ -307,6 +292,12 @@ impl<L: Layer> Negotiator<L> {
             };
             return self.step(Trigger::GoodRequest, Some(answer), cx);
         }
+        if self.state == State::Opened && self.acked.is_copy(packet, cx.now) {
+            let (code, id) = (code::CONFIGURE_ACK, packet.id);
+            cx.out.packet(L::PROTOCOL, code, id, &[packet.data]);
+            return None;
+        }
+        let (options, broken) = packet.readable_options();
         let (mut naks, mut rejects) = (Body::new(), Body::new());
         self.layer.begin_peer();
         for option in options.clone() {
@@ -318,6 +309,12 @@ impl<L: Layer> Negotiator<L> {
             {
                 break;
             }
+        }
+        if let Some((rest, malformed)) = broken {
+            cx.out.counters.malformed(malformed);
+            // Parts of one packet, and no part twice.
+            let fits = rejects.extend_from_slice(rest).is_ok();
+            debug_assert!(fits, "a refusal is no longer than its request");
         }
         let (code, data) = if !rejects.is_empty() {
             (code::CONFIGURE_REJECT, rejects.as_slice())
@@ -341,6 +338,8 @@ impl<L: Layer> Negotiator<L> {
         );
         if code == code::CONFIGURE_NAK {
             self.naks_sent = self.naks_sent.saturating_add(1);
+        } else if matches!(self.state, State::AckSent | State::Opened) {
+            self.acked.note(packet, cx.now);
         }
         signal
     }
@@ -357,16 +356,14 @@ impl<L: Layer> Negotiator<L> {
         };
         let from = core::mem::replace(&mut self.state, step.next);
         let does = |action| step.actions.has(action);
-        if does(Actions::IRC) {
-            self.tries_left = if does(Actions::STR) {
-                MAX_TERMINATE
-            } else {
-                MAX_CONFIGURE
-            };
+        // The restart counter is a time here. That of Configure-Requests runs on when the RFC would
+        // begin to count again, which would let a peer that answers have the negotiation endless.
+        if does(Actions::IRC) && does(Actions::STR) {
+            self.until = cx.now.saturating_add(TERMINATE_LIMIT);
         }
         if does(Actions::ZRC) {
-            self.tries_left = 0;
-            self.deadline = Some(cx.now + LINGER);
+            self.until = cx.now;
+            self.deadline = Some(cx.now.saturating_add(LINGER));
         }
         if does(Actions::SCR) {
             self.configure(trigger, from, cx);
@@ -374,7 +371,7 @@ impl<L: Layer> Negotiator<L> {
         if does(Actions::STR) {
             let id = self.next_id();
             cx.out.packet(L::PROTOCOL, code::TERMINATE_REQUEST, id, &[]);
-            self.arm(cx.now);
+            self.arm(cx.now, RESTART);
         }
         if let Some(answer) = answer {
             if does(Actions::STA) {
@@ -397,7 +394,7 @@ impl<L: Layer> Negotiator<L> {
         }
         if does(Actions::TLU) {
             self.naks_sent = 0;
-            self.naks_received = 0;
+            (self.refusals, self.at_once) = (0, 0);
             self.farewell = None;
             Some(Signal::Up)
         } else if does(Actions::TLD) {
@@ -405,7 +402,7 @@ impl<L: Layer> Negotiator<L> {
         } else if does(Actions::TLF) {
             Some(Signal::Finished(match (trigger, from) {
                 (Trigger::LastTimeout, State::ReqSent | State::AckRcvd | State::AckSent) => {
-                    Ending::Silence
+                    Ending::Timeout
                 }
                 (Trigger::FatalReject, _) => Ending::Rejected,
                 _ => Ending::Terminated,
@@ -419,14 +416,20 @@ impl<L: Layer> Negotiator<L> {
     fn configure(&mut self, trigger: Trigger, from: State, cx: &mut Context<'_>) {
         if !matches!(from, State::ReqSent | State::AckRcvd | State::AckSent) {
             self.naks_sent = 0;
-            self.naks_received = 0;
+            (self.refusals, self.at_once) = (0, 0);
             self.farewell = None;
+            self.until = cx.now.saturating_add(self.limit);
+            self.acked = Acknowledged::default();
             self.layer.restart(cx.random);
-        } else if trigger == Trigger::Nak
-            && let Some(pause) = self.layer.pace()
-        {
-            self.deadline = Some(cx.now + pause);
-            return;
+        } else if trigger == Trigger::Nak {
+            let pause = self.layer.pace(cx.now).or_else(|| {
+                self.at_once = self.at_once.saturating_add(1);
+                (self.at_once > MAX_FAILURE).then_some(PACE)
+            });
+            if let Some(pause) = pause {
+                self.arm(cx.now, pause);
+                return;
+            }
         }
         if trigger != Trigger::Timeout || self.answered {
             self.request_id = self.next_id();
@@ -440,11 +443,11 @@ impl<L: Layer> Negotiator<L> {
             self.request_id,
             &[&self.request],
         );
-        self.arm(cx.now);
+        self.arm(cx.now, self.period);
     }
 
-    fn arm(&mut self, now: u64) {
-        self.tries_left = self.tries_left.saturating_sub(1);
-        self.deadline = Some(now + RESTART);
+    /// Sets the timer to `period` after `from`, or to where the time is over.
+    fn arm(&mut self, from: u64, period: u64) {
+        self.deadline = Some(from.saturating_add(period).min(self.until));
     }
 }

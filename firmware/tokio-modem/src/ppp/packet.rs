@@ -28,6 +28,10 @@ pub(super) mod code {
     pub(in super::super) const ECHO_REQUEST: u8 = 9;
     pub(in super::super) const ECHO_REPLY: u8 = 10;
     pub(in super::super) const DISCARD_REQUEST: u8 = 11;
+    /// RFC 1570, section 2.
+    pub(in super::super) const IDENTIFICATION: u8 = 12;
+    /// RFC 1570, section 2.
+    pub(in super::super) const TIME_REMAINING: u8 = 13;
 }
 
 /// Splits a frame into protocol number and information field.
@@ -108,32 +112,47 @@ impl<'a> Packet<'a> {
 
     /// The data as options, once every length in it is known to be right.
     pub(super) fn options(&self) -> Result<Options<'a>, Malformed> {
+        match self.readable_options() {
+            (options, None) => Ok(options),
+            (_, Some((_, malformed))) => Err(malformed),
+        }
+    }
+
+    /// The options up to the first one whose length is wrong; that one with all behind it, and what
+    /// is wrong there.
+    pub(super) fn readable_options(&self) -> (Options<'a>, Option<(&'a [u8], Malformed)>) {
         let mut rest = self.data;
         while !rest.is_empty() {
             let offset = self.data.len() - rest.len();
-            let length = match rest {
-                [_, length, ..] => usize::from(*length),
-                short => {
-                    let fault = Fault::Truncated {
-                        expected: 2,
-                        got: short.len(),
-                    };
-                    return Err(self.fault(offset, fault));
+            match behind_option(rest) {
+                Ok(behind) => rest = behind,
+                Err((at, fault)) => {
+                    let readable = self.data.get(..offset).unwrap_or_default();
+                    let malformed = self.fault(offset + at, fault);
+                    return (Options(readable), Some((rest, malformed)));
                 }
-            };
-            if length < 2 {
-                return Err(self.fault(offset + 1, Fault::Length(length)));
             }
-            let Some((_, behind)) = rest.split_at_checked(length) else {
-                let fault = Fault::Truncated {
-                    expected: length,
-                    got: rest.len(),
-                };
-                return Err(self.fault(offset + 1, fault));
-            };
-            rest = behind;
         }
-        Ok(Options(self.data))
+        (Options(self.data), None)
+    }
+}
+
+/// What is behind the first option, or what is wrong with it and where.
+fn behind_option(rest: &[u8]) -> Result<&[u8], (usize, Fault)> {
+    let truncated = |expected| Fault::Truncated {
+        expected,
+        got: rest.len(),
+    };
+    let length = match rest {
+        [_, length, ..] => usize::from(*length),
+        _ => return Err((0, truncated(2))),
+    };
+    if length < 2 {
+        return Err((1, Fault::Length(length)));
+    }
+    match rest.split_at_checked(length) {
+        Some((_, behind)) => Ok(behind),
+        None => Err((1, truncated(length))),
     }
 }
 
@@ -176,7 +195,11 @@ impl<'a> Iterator for Options<'a> {
 }
 
 /// Appends an option; one that does not fit is left out.
-pub(super) fn put_option<const N: usize>(out: &mut heapless::Vec<u8, N>, kind: u8, value: &[u8]) {
+pub(super) fn put_option<const N: usize, Len: heapless::LenType>(
+    out: &mut heapless::Vec<u8, N, Len>,
+    kind: u8,
+    value: &[u8],
+) {
     let length = value.len() + 2;
     let Ok(length_octet) = u8::try_from(length) else {
         return;

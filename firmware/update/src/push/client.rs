@@ -14,7 +14,7 @@ use rustls::{ClientConnection, StreamOwned, pki_types::ServerName};
 use super::{Answer, Wish, portion, receive, send, stream::Timed};
 use crate::{BundleError, Signer, Unverified, Version, tls};
 
-/// The box answers at once; a busy one takes the pushes one after another.
+/// The box answers at once.
 const GREETING: Duration = Duration::from_secs(30);
 
 /// One portion over the slowest LAN, onto the slowest card, and reading all of it back.

@@ -5,6 +5,7 @@
 //! answered when it is written, so that neither end runs ahead of the other.
 
 mod client;
+mod door;
 mod server;
 mod stream;
 #[cfg(test)]
@@ -16,7 +17,8 @@ use failberry_state::Slot;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 pub use client::{PushError, Pushed, push};
-pub(crate) use server::{Taker, serve};
+pub(crate) use door::{Door, Id};
+pub(crate) use server::{Bounds, Taker, handshake};
 
 use crate::{Header, Version};
 

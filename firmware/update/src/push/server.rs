@@ -15,14 +15,29 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use super::{Answer, Wish, portion, receive, send, stream::Timed};
 use crate::{Header, Unverified, Version};
 
-/// From the first byte to both keys proven and the header there: nobody else waits longer.
-const GREETING: Duration = Duration::from_secs(10);
+/// Time that each phase of a push has, whatever trickles in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    /// From the connection to both keys proven: two round trips on a LAN, and four signatures.
+    pub(super) handshake: Duration,
+    /// From both keys proven to the wish and the header there.
+    pub(super) greeting: Duration,
+    /// One portion over the slowest LAN, onto the slowest card: 4 KiB a second.
+    pub(super) portion: Duration,
+    /// How long what a refused laptop still sends is read, so that it gets to read why.
+    pub(super) farewell: Duration,
+}
 
-/// One portion over the slowest LAN, onto the slowest card: 4 KiB a second.
-const PORTION_TIME: Duration = Duration::from_secs(60);
-
-/// How long what a refused laptop still sends is read, so that it gets to read why.
-const FAREWELL: Duration = Duration::from_secs(2);
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            handshake: Duration::from_secs(3),
+            greeting: Duration::from_secs(10),
+            portion: Duration::from_secs(60),
+            farewell: Duration::from_secs(2),
+        }
+    }
+}
 
 /// Who takes updates.
 pub(crate) trait Taker {
@@ -49,36 +64,54 @@ pub(crate) trait Taker {
 
 type Stream = StreamOwned<ServerConnection, Timed>;
 
-/// Takes one push from `socket`. Gives out what was taken, and whether the box is to be restarted.
-///
-/// # Errors
-/// Why nothing was taken.
-pub(crate) fn serve(
-    socket: TcpStream,
-    config: &Arc<ServerConfig>,
-    taker: &impl Taker,
-) -> Result<(Header, Wish), String> {
-    let connection = ServerConnection::new(config.clone()).map_err(|it| it.to_string())?;
-    let mut stream = StreamOwned::new(connection, Timed::new(socket, GREETING));
-    let outcome = take(&mut stream, taker);
-    let last = match &outcome {
-        Ok(_) => Answer::Installed,
-        Err(why) => Answer::Refused { why: why.clone() },
-    };
-    // Somebody who has not proven a key is told nothing.
-    if !stream.conn.is_handshaking() {
-        part(&mut stream, &last);
-    }
-    outcome
+/// A connection whose other end has proven one of the keys.
+pub(crate) struct Proven {
+    stream: Stream,
+    bounds: Bounds,
 }
 
-fn take(stream: &mut Stream, taker: &impl Taker) -> Result<(Header, Wish), String> {
+/// Proves keys with the other end of `socket`, in the time that `bounds` has for it.
+///
+/// # Errors
+/// It has none of the keys, is not heard of in time, or speaks something else.
+pub(crate) fn handshake(
+    socket: TcpStream,
+    config: &Arc<ServerConfig>,
+    bounds: Bounds,
+) -> io::Result<Proven> {
+    let connection = ServerConnection::new(config.clone()).map_err(io::Error::other)?;
+    let mut stream = StreamOwned::new(connection, Timed::new(socket, bounds.handshake));
+    while stream.conn.is_handshaking() {
+        stream.conn.complete_io(&mut stream.sock)?;
+    }
+    Ok(Proven { stream, bounds })
+}
+
+impl Proven {
+    /// Takes one push. Gives out what was taken, and whether the box is to be restarted.
+    ///
+    /// # Errors
+    /// Why nothing was taken; the other end is told so.
+    pub(crate) fn serve(self, taker: &impl Taker) -> Result<(Header, Wish), String> {
+        let Self { mut stream, bounds } = self;
+        stream.sock.allow(bounds.greeting);
+        let outcome = take(&mut stream, taker, bounds.portion);
+        let last = match &outcome {
+            Ok(_) => Answer::Installed,
+            Err(why) => Answer::Refused { why: why.clone() },
+        };
+        part(&mut stream, &last, bounds.farewell);
+        outcome
+    }
+}
+
+fn take(stream: &mut Stream, taker: &impl Taker, time: Duration) -> Result<(Header, Wish), String> {
     let wish: Wish = receive(stream).map_err(|error| format!("greeting: {error}"))?;
     let header = Unverified::read(stream)
         .and_then(|header| header.verify(taker.keys()))
         .map_err(|error| error.to_string())?;
     let (slot, running) = taker.admit(&header, wish.allow_downgrade)?;
-    stream.sock.allow(PORTION_TIME);
+    stream.sock.allow(time);
     let accepted = Answer::Accepted { slot, running };
     send(stream, &accepted).map_err(|error| error.to_string())?;
     let shared = RefCell::new(stream);
@@ -90,7 +123,7 @@ fn take(stream: &mut Stream, taker: &impl Taker) -> Result<(Header, Wish), Strin
         }
         next = written + portion;
         let mut stream = shared.borrow_mut();
-        stream.sock.allow(PORTION_TIME);
+        stream.sock.allow(time);
         send(*stream, &Answer::Written(written))
     };
     taker.install(&header, &mut Shared(&shared), &mut done)?;
@@ -107,8 +140,8 @@ impl Read for Shared<'_, '_> {
 }
 
 /// The last word, heard even by somebody who is still sending.
-fn part(stream: &mut Stream, last: &Answer) {
-    stream.sock.allow(FAREWELL);
+fn part(stream: &mut Stream, last: &Answer, farewell: Duration) {
+    stream.sock.allow(farewell);
     // Who has gone already is no loss.
     let _ = send(stream, last);
     stream.conn.send_close_notify();

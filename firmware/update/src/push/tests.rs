@@ -2,6 +2,7 @@ use std::{
     net::{TcpListener, TcpStream},
     sync::Mutex,
     thread,
+    time::{Duration, Instant},
 };
 
 use super::*;
@@ -69,6 +70,7 @@ impl Taker for Desk {
 struct Bench {
     own: Signer,
     desk: Desk,
+    bounds: Bounds,
 }
 
 impl Bench {
@@ -77,6 +79,11 @@ impl Bench {
         slot.set_len(8 << 20).unwrap();
         Self {
             own: signer(),
+            // Of a busy machine.
+            bounds: Bounds {
+                handshake: Duration::from_secs(30),
+                ..Bounds::default()
+            },
             desk: Desk {
                 keys: keys.to_vec(),
                 slot: Mutex::new(slot),
@@ -92,7 +99,9 @@ impl Bench {
         thread::scope(|scope| {
             let server = scope.spawn(move || {
                 let (socket, _) = listener.accept().unwrap();
-                serve(socket, &config, &self.desk)
+                let proven =
+                    handshake(socket, &config, self.bounds).map_err(|it| it.to_string())?;
+                proven.serve(&self.desk)
             });
             let told = client(TcpStream::connect(at).unwrap());
             (told, server.join().unwrap())
@@ -296,7 +305,6 @@ fn a_laptop_that_goes_away_leaves_no_image() {
 
 #[test]
 fn noise_is_no_greeting() {
-    use std::io::Write;
     let bench = Bench::new(&[signer().public()]);
     let before = bench.slot();
     let ((), served) = bench.with(|mut socket| {
@@ -305,6 +313,90 @@ fn noise_is_no_greeting() {
         let _ = socket.read_to_end(&mut rest);
     });
     assert!(served.is_err() && bench.slot() == before);
+}
+
+/// From one dripping byte to the next.
+const DRIP: Duration = Duration::from_millis(20);
+
+/// Ends within this on a busy machine.
+const BOUND: Duration = Duration::from_secs(30);
+
+/// A box whose phases are short, but for the handshake.
+fn hasty(keys: &[PublicKey]) -> Bench {
+    Bench {
+        bounds: Bounds {
+            handshake: BOUND,
+            greeting: Duration::from_millis(500),
+            portion: Duration::from_millis(500),
+            farewell: Duration::from_millis(500),
+        },
+        ..Bench::new(keys)
+    }
+}
+
+/// How a laptop is left that proves its key, sends `bytes` as it should and then nothing, or one
+/// byte after another; and after what time.
+fn goes_silent(bytes: usize, drips: bool) -> (Result<(Header, Wish), String>, Duration) {
+    let laptop = signer();
+    let bench = hasty(&[laptop.public()]);
+    let sent = [
+        b"{\"allow_downgrade\":true,\"restart\":true}\n".to_vec(),
+        bundle(&laptop, &image(1 << 20)),
+    ]
+    .concat();
+    let began = Instant::now();
+    let ((), served) = bench.with(|socket| {
+        let config = tls::client(&laptop, |_| true).unwrap();
+        let name = "127.0.0.1".try_into().unwrap();
+        let connection = rustls::ClientConnection::new(config, name).unwrap();
+        let mut stream = rustls::StreamOwned::new(connection, socket);
+        stream.conn.complete_io(&mut stream.sock).unwrap();
+        // The box may have had enough at any time.
+        let _ = stream.write_all(&sent[..bytes]);
+        for byte in sent[bytes..].iter().filter(|_| drips) {
+            if stream.write_all(&[*byte]).is_err() || began.elapsed() > BOUND {
+                break;
+            }
+            thread::sleep(DRIP);
+        }
+        let mut rest = Vec::new();
+        let _ = stream.read_to_end(&mut rest);
+    });
+    (served, began.elapsed())
+}
+
+#[test]
+fn laptop_that_stops_in_any_phase_is_left_in_time() {
+    // Before and within the wish, within the header, within the image.
+    let places = [0, 10, 100, 300_000];
+    thread::scope(|scope| {
+        for (bytes, drips) in places.iter().flat_map(|at| [(*at, false), (*at, true)]) {
+            scope.spawn(move || {
+                let (served, took) = goes_silent(bytes, drips);
+                let error = served.unwrap_err();
+                assert!(took < BOUND, "{bytes}, {drips}: {took:?}, {error}");
+            });
+        }
+    });
+}
+
+#[test]
+fn connection_without_handshake_is_left_after_3_s() {
+    let bench = Bench {
+        bounds: Bounds::default(),
+        ..Bench::new(&[signer().public()])
+    };
+    for bytes in [&b""[..], b"\x16\x03\x01\x3e\x80"] {
+        let began = Instant::now();
+        let ((), served) = bench.with(|mut socket| {
+            socket.write_all(bytes).unwrap();
+            let mut rest = Vec::new();
+            let _ = socket.read_to_end(&mut rest);
+        });
+        let took = began.elapsed();
+        assert!(served.is_err());
+        assert!(took < Duration::from_secs(9), "took {took:?}");
+    }
 }
 
 #[test]

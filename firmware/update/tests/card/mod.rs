@@ -8,9 +8,14 @@ use failberry_service::SlotsOrder;
 use failberry_state::Slot;
 use failberry_update::slots::carry_out_on;
 
-/// Bytes of a slot, and where the first begins.
+/// Bytes of a slot.
 const SLOT: u64 = 64 * 1024;
-const SLOTS: u64 = 1024 * 1024;
+
+/// Bytes that the card erases together: as many as the layout keeps things apart by.
+pub(crate) const ERASE_BLOCK: u64 = 8 * 1024 * 1024;
+
+/// Where the slots begin: each in an erase block of its own, as on the real card.
+const SLOTS: [u64; 2] = [3 * ERASE_BLOCK, 4 * ERASE_BLOCK];
 
 /// Of an update's block.
 pub(crate) const BLOCK: u32 = 2048;
@@ -36,21 +41,38 @@ fn is_complete(image: &[u8]) -> bool {
     parts.is_some_and(|(head, rest)| !rest.is_empty() && head[8..] == crc32(rest).to_le_bytes())
 }
 
+thread_local! {
+    static PLAIN: Card = with_slots_at(SLOTS, ERASE_BLOCK);
+}
+
 /// An environment with that order of slots, and nothing else.
 pub(crate) fn card(order: &str) -> Card {
-    let mut bytes = vec![0xFF; usize::try_from(SLOTS + 2 * SLOT).unwrap()];
-    let entries = [&format!("slots={order}"), "trial=", "tries=0", "other=kept"];
+    let card = PLAIN.with(Card::copy);
+    let mut whole = Part::whole(&card);
+    let mut stored = Stored::read(&whole).unwrap();
+    stored.environment.set("slots", order);
+    stored.save(&mut whole).unwrap();
+    card.copy()
+}
+
+/// A card with an environment and empty slots at those places, which erases so many bytes together.
+pub(crate) fn with_slots_at(slots: [u64; 2], erase_block: u64) -> Card {
+    let mut bytes = vec![0xFF; usize::try_from(slots[1] + SLOT).unwrap()];
+    let entries = ["slots=a b", "trial=", "tries=0", "other=kept"];
     for (at, serial) in OFFSETS.into_iter().zip([1, 0]) {
         let at = usize::try_from(at).unwrap();
         let copy = Environment::new(&entries).copy(SIZE, serial).unwrap();
         bytes[at..at + SIZE].copy_from_slice(&copy);
     }
     let geometry = Geometry {
-        slots: [SLOTS, SLOTS + SLOT],
+        slots,
         slot: SLOT,
         is_complete: Rc::new(is_complete),
+        erase_block,
+        // The boot record.
+        fixed: std::iter::once(0..512).collect(),
     };
-    Card::new(bytes, geometry)
+    Card::new(&bytes, geometry)
 }
 
 /// A variable that nobody here has anything to do with.

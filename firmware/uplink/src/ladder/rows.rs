@@ -88,7 +88,7 @@ impl Rung {
         match self {
             Self::Redial => RecoveryRung::Redial,
             Self::Reset => RecoveryRung::Reset,
-            Self::PowerCut => RecoveryRung::PowerCut,
+            Self::PowerCut => RecoveryRung::UsbPowerCycle,
             Self::Reboot => RecoveryRung::Reboot,
         }
     }

@@ -7,6 +7,7 @@ use log::Level;
 use super::{
     Action, Machine,
     phase::{Phase, Waiting},
+    port::PortTurn,
     say,
 };
 use crate::ladder::{Rung, Trouble};
@@ -106,6 +107,7 @@ impl Machine {
         if self.last.as_ref().is_some_and(|last| *last != stick.device) {
             self.ladder.reset();
             self.slow = false;
+            self.port = PortTurn::default();
         }
         self.state.stick = Some(StickState {
             vendor: stick.device.vendor,
@@ -117,7 +119,7 @@ impl Machine {
         self.stick = Some(stick);
         self.told_waiting = true;
         match self.unusable.clone() {
-            Some(reason) => self.block(Trouble::Refused, reason, now, out),
+            Some(reason) => self.refuse(reason, now, out),
             None => self.attempt(now, out),
         }
     }
@@ -166,12 +168,17 @@ impl Machine {
         let Phase::Unready(waiting) = &mut self.phase else {
             return false;
         };
-        if waiting.why != Unready::CdRom || waiting.ejects >= EJECTS_MAX {
+        if !waiting.why.is_switchable() || waiting.ejects >= EJECTS_MAX {
             return false;
         }
         waiting.ejects += 1;
         let device = waiting.device.clone();
-        let text = format!("stick {device} shows its CD-ROM, ejecting it");
+        let text = match waiting.why {
+            Unready::Configuration { wanted } => {
+                format!("stick {device} has no port, choosing its configuration {wanted}")
+            }
+            _ => format!("stick {device} shows its CD-ROM, ejecting it"),
+        };
         self.cdrom = Some(device.bus_path.clone());
         self.deadline = Some(now.plus(EJECT_MS));
         self.record(RecoveryRung::Eject, text.clone(), now);

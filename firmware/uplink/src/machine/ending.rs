@@ -40,7 +40,7 @@ impl From<&DialError> for Ending {
                 step: Step::Synchronise,
                 ..
             } => Trouble::Silent,
-            DialError::NoAnswer { .. } => Trouble::Faulty,
+            DialError::NoAnswer { .. } | DialError::TooSlow { .. } => Trouble::Faulty,
             // A mere `ERROR` is of the stick, which may take no call until it starts anew.
             DialError::Unexpected {
                 step: Step::Dial,
@@ -55,17 +55,45 @@ impl From<&DialError> for Ending {
             DialError::Denied | DialError::NotRegistered { .. } => Trouble::Denied,
             DialError::Blocked(Blocked::NoSim { .. }) => Trouble::NoSim,
             DialError::Unexpected { .. }
+            | DialError::RadioOff { .. }
+            | DialError::SimNotReady { .. }
             | DialError::PinUncertain { .. }
             | DialError::Blocked(_)
             | DialError::NotSent { .. } => Trouble::Refused,
         };
         Self {
-            reason: error.to_string(),
+            reason: match error {
+                DialError::Blocked(blocked) => format!("{error}; {}", advice(blocked)),
+                _ => error.to_string(),
+            },
             trouble,
             blocked: error.is_blocked(),
             pin_spent: error.pin_spent(),
             bad_input: 0,
         }
+    }
+}
+
+/// What a person has to do.
+const fn advice(blocked: &Blocked) -> &'static str {
+    match blocked {
+        Blocked::PinMissing => {
+            "set carrier.pin in failberrypi.toml, or switch the PIN of the SIM off in a phone"
+        }
+        Blocked::PinLastTry { .. } => {
+            "check carrier.pin in failberrypi.toml, and enter the right PIN in a phone, after which the SIM takes three again"
+        }
+        Blocked::PinTriesUnknown => {
+            "switch the PIN of the SIM off in a phone; or check carrier.pin, and set carrier.pin_without_counter = true in failberrypi.toml, which sends it once per start all the same"
+        }
+        Blocked::PinWrong { .. } | Blocked::PinSpent => {
+            "correct carrier.pin in failberrypi.toml and start the box again"
+        }
+        Blocked::Puk => {
+            "enter the PUK and a new PIN in a phone, and set that as carrier.pin in failberrypi.toml"
+        }
+        Blocked::NoSim { .. } => "check that the SIM is in the stick, the right way round",
+        Blocked::Locked(_) => "have its vendor or carrier unlock it, or use another stick or SIM",
     }
 }
 

@@ -78,6 +78,9 @@ pub enum Action {
         stick: Stick,
         /// The PIN must not be sent.
         spend_pin: bool,
+        /// It must not be sent where the stick does not say how many tries are left, even if the
+        /// configuration allows that.
+        count_pin: bool,
         /// How long `CONNECT` may take.
         dial_ms: u64,
         /// It showed its CD-ROM before.
@@ -89,6 +92,8 @@ pub enum Action {
     Terminate,
     /// Keep in mind, past the end of this process, that the SIM refused the PIN.
     RememberPinRefused,
+    /// Keep in mind, past the end of this process, that the PIN was sent and may have cost a try.
+    RememberPinDoubted,
     /// Eject this stick's CD-ROM; an event tells what came of it.
     Eject(Device),
     /// Tell this stick to start anew, by any port; an event tells what came of it.

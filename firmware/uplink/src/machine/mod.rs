@@ -7,6 +7,7 @@ mod memory;
 mod orders;
 mod phase;
 mod pin;
+mod port;
 mod recovery;
 #[cfg(test)]
 mod tests;
@@ -21,7 +22,7 @@ pub use event::{Action, Event, Outcome};
 pub use memory::Earlier;
 pub use pin::PinUse;
 
-use self::{memory::Memory, phase::Phase};
+use self::{memory::Memory, phase::Phase, port::PortTurn};
 use crate::ladder::{Ladder, Trouble};
 
 /// From opening the port to an address. The steps have bounds of their own, the longest 90 s for
@@ -40,8 +41,9 @@ const SLOW_DIAL_MS: u64 = 75_000;
 /// The dialler ends a dial by itself and asks whether the stick lives; this is for what it forgets.
 const DIALLING_SPARE_MS: u64 = 10_000;
 
-/// A stick that saw no SIM is looked at again: contacts are bad at times.
-const NO_SIM_MS: u64 = 600_000;
+/// From "a person is needed" to the next dial: contacts are bad at times, the person may have come,
+/// and no word of a stick is worth an outage for ever.
+const BLOCKED_MS: u64 = 600_000;
 
 /// How long the peer may take to agree to the end: the supervisor gives a service 5 s.
 const TERMINATE_MS: u64 = 2_000;
@@ -64,6 +66,8 @@ pub struct Machine {
     pin: PinUse,
     /// A dial took longer than [`DIAL_MS`]; the next ones may, until one is quick.
     slow: bool,
+    /// Which of the stick's ports is tried.
+    port: PortTurn,
     memory: Memory,
     /// A person's question is being put to the stick.
     asking: bool,
@@ -92,6 +96,7 @@ impl Machine {
             told_waiting: false,
             pin,
             slow: false,
+            port: PortTurn::default(),
             memory: Memory::default(),
             asking: false,
             unusable,
@@ -113,6 +118,12 @@ impl Machine {
         (self.look, self.stick.as_ref())
     }
 
+    /// Which of the stick's ports the next attempt is to use: 0 for the one that its descriptors
+    /// and the tables say, more where that does not answer.
+    pub const fn port_turn(&self) -> u8 {
+        self.port.turn()
+    }
+
     /// Takes one event in.
     pub fn step(&mut self, event: Event, now: BootMillis) -> Vec<Action> {
         let mut out = Vec::new();
@@ -129,6 +140,7 @@ impl Machine {
             }
             Event::Connected(rate) if self.phase.is_dialogue() => {
                 self.slow = self.dialled_for(now) >= DIAL_MS;
+                self.port.connected();
                 self.deadline = Some(now.plus(ATTEMPT_MS));
                 self.enter(Phase::Negotiating, now);
                 out.push(say(Level::Info, format!("CONNECT {rate}")));
@@ -163,7 +175,7 @@ impl Machine {
             return;
         };
         if let Some(reason) = self.unusable.clone() {
-            return self.block(Trouble::Refused, reason, now, out);
+            return self.refuse(reason, now, out);
         }
         self.drop_question(out);
         self.deadline = Some(now.plus(ATTEMPT_MS));
@@ -176,6 +188,7 @@ impl Machine {
                 .is_some(),
             stick,
             spend_pin: self.pin.is_spent(),
+            count_pin: self.pin.needs_count(),
             dial_ms: self.dial_ms(),
         });
     }
@@ -260,8 +273,16 @@ impl Machine {
         } = ending;
         self.state.bad_input = self.state.bad_input.saturating_add(bad_input);
         self.slow |= self.dialled_for(now) >= DIAL_MS;
-        if pin_spent && self.pin.spend(blocked) {
-            out.push(Action::RememberPinRefused);
+        if !self.phase.is_ppp() {
+            self.port.failed(trouble);
+        }
+        if pin_spent {
+            let before = self.pin;
+            if self.pin.spend(blocked) {
+                out.push(Action::RememberPinRefused);
+            } else if self.pin != before {
+                out.push(Action::RememberPinDoubted);
+            }
         }
         if !blocked {
             return self.failed(trouble, reason, now, out);
@@ -292,17 +313,23 @@ impl Machine {
     }
 
     fn block(&mut self, trouble: Trouble, why: String, now: BootMillis, out: &mut Vec<Action>) {
-        let retried = trouble == Trouble::NoSim;
-        let next = if retried {
-            format!("it is looked at again in {} s", NO_SIM_MS / 1000)
-        } else {
-            "nothing is dialled until the stick is changed".into()
-        };
-        out.push(say(Level::Error, format!("blocked: {why}; {next}")));
+        let text = format!("blocked: {why}; dialling again in {} s", BLOCKED_MS / 1000);
+        out.push(say(Level::Error, text));
         self.state.link = None;
         self.state.last_error = Some(why);
-        self.deadline = retried.then(|| now.plus(NO_SIM_MS));
-        self.enter(Phase::Blocked, now);
+        self.deadline = Some(now.plus(BLOCKED_MS));
+        self.enter(Phase::Blocked(trouble), now);
+    }
+
+    /// There is nothing to dial with. The file is read at the start alone.
+    fn refuse(&mut self, why: String, now: BootMillis, out: &mut Vec<Action>) {
+        let text = format!(
+            "blocked: {why}; nothing is dialled until that is corrected in failberrypi.toml and the box started again"
+        );
+        out.push(say(Level::Error, text));
+        self.state.last_error = Some(why);
+        self.deadline = None;
+        self.enter(Phase::Blocked(Trouble::Refused), now);
     }
 
     fn due(&mut self, now: BootMillis, out: &mut Vec<Action>) {
@@ -312,7 +339,7 @@ impl Machine {
             Phase::Recovering(rung) => self.overdue(rung, now, out),
             Phase::HangingUp(_) => self.hung_up(now, out),
             Phase::NoStick => self.absent_due(now, out),
-            Phase::Blocked => self.blocked_due(now, out),
+            Phase::Blocked(trouble) => self.blocked_due(trouble, now, out),
             Phase::Opening
             | Phase::Registering
             | Phase::Dialling

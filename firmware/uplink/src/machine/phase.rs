@@ -3,7 +3,7 @@
 use failberry_state::{BootMillis, UplinkPhase};
 use failberry_usb::{Device, Unready};
 
-use crate::ladder::Rung;
+use crate::ladder::{Rung, Trouble};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
@@ -26,7 +26,8 @@ pub(super) enum Phase {
     HangingUp(Rung),
     /// A rung stronger than dialling again is being taken.
     Recovering(Rung),
-    Blocked,
+    /// A person is needed, because of this. It is looked again now and then all the same.
+    Blocked(Trouble),
     Stopping,
 }
 
@@ -80,7 +81,7 @@ impl Phase {
             // Whoever starts after us begins with waiting as well.
             Self::BackingOff | Self::HangingUp(_) | Self::Stopping => UplinkPhase::BackingOff,
             Self::Recovering(_) => UplinkPhase::Recovering,
-            Self::Blocked => UplinkPhase::Blocked,
+            Self::Blocked(_) => UplinkPhase::Blocked,
         }
     }
 

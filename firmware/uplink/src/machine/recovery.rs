@@ -4,7 +4,7 @@ use failberry_state::{BootMillis, Recovery, RecoveryRung, RecoveryStep};
 use failberry_usb::Look;
 use log::Level;
 
-use super::{Action, Machine, Outcome, phase::Phase, say};
+use super::{Action, Machine, Outcome, PinUse, phase::Phase, say};
 use crate::ladder::{Rung, Trouble};
 
 /// Asking each port of a stick that answers none takes a dozen seconds.
@@ -111,16 +111,23 @@ impl Machine {
         }
     }
 
-    pub(super) fn blocked_due(&mut self, now: BootMillis, out: &mut Vec<Action>) {
+    pub(super) fn blocked_due(&mut self, trouble: Trouble, now: BootMillis, out: &mut Vec<Action>) {
         let why = self.state.last_error.clone().unwrap_or_default();
-        let step = self.ladder.fail(Trouble::NoSim, None, now.0);
-        if step.rung == Rung::Redial {
+        let rung = if trouble == Trouble::NoSim {
+            self.ladder.fail(trouble, None, now.0).rung
+        } else if self.pin == PinUse::Uncertain {
+            // What became of the PIN shows after the SIM was without power.
+            self.ladder.take(Rung::Reset, now.0);
+            Rung::Reset
+        } else {
+            Rung::Redial
+        };
+        if rung == Rung::Redial {
             out.push(say(Level::Info, format!("dialling again: {why}")));
             self.record(RecoveryRung::Redial, why, now);
-            self.attempt(now, out);
-        } else {
-            self.climb(step.rung, 0, why, now, out);
+            return self.attempt(now, out);
         }
+        self.climb(rung, 0, why, now, out);
     }
 
     /// What came of a rung.
@@ -207,7 +214,7 @@ impl Machine {
         let counter = match rung {
             RecoveryRung::Redial => &mut recovery.redials,
             RecoveryRung::Reset => &mut recovery.resets,
-            RecoveryRung::PowerCut => &mut recovery.power_cuts,
+            RecoveryRung::UsbPowerCycle => &mut recovery.usb_power_cycles,
             RecoveryRung::Reboot => &mut recovery.reboots,
             RecoveryRung::Eject => &mut recovery.ejects,
         };

@@ -14,6 +14,7 @@ use tokio_modem::{
 
 use super::*;
 
+mod blocked;
 mod orders;
 mod recovery;
 
@@ -79,6 +80,12 @@ fn shown(action: &Action) -> Option<String> {
         Action::Attempt {
             stick,
             spend_pin: false,
+            count_pin: true,
+            ..
+        } => format!("attempt {} with a counted PIN", stick.tty),
+        Action::Attempt {
+            stick,
+            spend_pin: false,
             ..
         } => format!("attempt {}", stick.tty),
         Action::Attempt {
@@ -98,6 +105,7 @@ fn shown(action: &Action) -> Option<String> {
         Action::DropQuestion => "drop question".into(),
         Action::Terminate => "terminate".into(),
         Action::RememberPinRefused => "remember".into(),
+        Action::RememberPinDoubted => "remember doubt".into(),
         Action::Keep => "keep".into(),
         Action::Exit => "exit".into(),
         Action::DescribeBus => "describe".into(),
@@ -347,63 +355,6 @@ fn crashes_in_every_call_are_counted() {
 }
 
 #[test]
-fn a_wrong_pin_is_sent_once() {
-    let blocked = "blocked: the SIM and the PIN; nothing is dialled until the stick is changed";
-    let mut run = Run::new();
-    run.expect(0, plugged(2), &[FOUND, "attempt ttyUSB2"])
-        .expect(1, pin_lost(true), &["remember", blocked])
-        .phase(UplinkPhase::Blocked)
-        .expect(2, Event::Deadline, &[])
-        .expect(3, ABSENT, &["stick is gone", "waiting for a stick"])
-        .expect(4, plugged(2), &[FOUND, "attempt ttyUSB2 without PIN"])
-        .expect(5, pin_lost(true), &[blocked]);
-    assert_eq!(run.machine.deadline(), None);
-}
-
-#[test]
-fn a_pin_whose_fate_is_unknown_waits_for_the_sim_to_lose_power() {
-    let mut run = Run::new();
-    run.expect(0, plugged(2), &[FOUND, "attempt ttyUSB2"])
-        .expect(
-            1,
-            pin_lost(false),
-            &[
-                "no carrier link: the SIM and the PIN",
-                "dialling again in 1 s",
-            ],
-        )
-        .expect(1_001, Event::Deadline, &["attempt ttyUSB2 without PIN"]);
-    run.machine.step(pin_lost(true), BootMillis(1_002));
-    run.phase(UplinkPhase::Blocked)
-        .expect(1_003, ABSENT, &["stick is gone", "waiting for a stick"])
-        .expect(1_004, plugged(2), &[FOUND, "attempt ttyUSB2"]);
-}
-
-#[test]
-fn a_pin_refused_before_this_process_is_not_sent() {
-    let mut run = Run {
-        machine: Machine::new(None, PinUse::Refused, BootMillis(0)),
-    };
-    run.expect(0, plugged(2), &[FOUND, "attempt ttyUSB2 without PIN"]);
-}
-
-#[test]
-fn without_configuration_nothing_is_dialled() {
-    let unusable = Some("no [carrier]".to_owned());
-    let mut run = Run {
-        machine: Machine::new(unusable, PinUse::Fresh, BootMillis(0)),
-    };
-    let blocked = "blocked: no [carrier]; nothing is dialled until the stick is changed";
-    run.expect(0, plugged(2), &[FOUND, blocked])
-        .phase(UplinkPhase::Blocked)
-        .expect(1, plugged(2), &[]);
-    assert_eq!(
-        run.machine.state().last_error.as_deref(),
-        Some("no [carrier]")
-    );
-}
-
-#[test]
 fn a_stick_without_modem_port_is_given_time_and_then_told_of_once() {
     let mut run = Run::new();
     let few = Unready::Enumerating {
@@ -583,7 +534,7 @@ proptest! {
             prop_assert_eq!(state.link.is_some(), state.phase == UplinkPhase::Up);
             let recovery = &state.recovery;
             prop_assert!(recovery.history.len() <= Recovery::HISTORY_MAX);
-            let at_rest = matches!(state.phase, UplinkPhase::Up | UplinkPhase::Blocked);
+            let at_rest = matches!(state.phase, UplinkPhase::Up);
             if looked && !at_rest {
                 prop_assert!(machine.deadline().is_some(), "nothing would wake it");
             }

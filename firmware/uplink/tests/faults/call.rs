@@ -10,7 +10,7 @@ use failberry_uplink::{
     machine::{Ending, Event},
 };
 use tokio_modem::ppp::{
-    self, AuthProtocol, Config, Credentials, Echo, Engine, Offer, Output, Reason, Role,
+    self, AuthProtocol, Config, Credentials, Echo, Engine, Offer, Output, PhaseLimits, Reason, Role,
 };
 
 /// One way over the radio.
@@ -63,7 +63,11 @@ impl Call {
     pub(crate) fn new(network: Network, now: u64) -> Self {
         let client = Config {
             credentials: Credentials::new("house", "secret").unwrap(),
-            negotiation_limit: 35_000,
+            negotiation_limit: 60_000,
+            phase_limits: PhaseLimits {
+                establish: 30_000,
+                ..PhaseLimits::default()
+            },
             ..Config::default()
         };
         let offer = Offer {

@@ -50,6 +50,9 @@ fn inject(world: &mut World, fault: Fault) {
         Fault::NoReboot => world.reboots_left = 0,
         Fault::NoRebootFor(ms) => world.attended_until = world.now + ms,
         Fault::Pin => world.pin = Some("40718263"),
+        Fault::Uncounted => world.uncounted = true,
+        Fault::Product(product) => world.product = product,
+        Fault::RadioOff => world.stick.radio_off = true,
     }
 }
 

@@ -32,6 +32,8 @@ pub(crate) struct Stick {
     pub(crate) tty: Option<u32>,
     next_tty: u32,
     pub(crate) cdrom: bool,
+    /// It was left in flight mode.
+    pub(crate) radio_off: bool,
     pub(crate) hang: Option<Hang>,
     data_mode: Option<DataMode>,
     /// The call that it is found in when it comes onto the bus.
@@ -224,6 +226,14 @@ impl Stick {
             "AT+CPMS?" => "+CPMS: \"ME\",0,50,\"ME\",0,50,\"ME\",0,50\r\n\r\nOK",
             "AT+CPIN?" => "+CPIN: READY\r\n\r\nOK",
             "AT+ZPINPUK=?" => "+ZPINPUK: 3,10\r\n\r\nOK",
+            "AT+CFUN?" if self.radio_off => "+CFUN: 4\r\n\r\nOK",
+            "AT+CFUN?" => "+CFUN: 1\r\n\r\nOK",
+            "AT+CFUN=1" => {
+                self.radio_off = false;
+                "OK"
+            }
+            "AT+CREG?" if self.radio_off => "+CREG: 0,0\r\n\r\nOK",
+            "AT+CGREG?" if self.radio_off => "+CGREG: 0,0\r\n\r\nOK",
             "AT+CGMM" => "MF180\r\n\r\nOK",
             "AT+CSQ" => "+CSQ: 20,99\r\n\r\nOK",
             "AT+CREG?" => "+CREG: 0,1\r\n\r\nOK",

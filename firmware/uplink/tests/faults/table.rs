@@ -48,6 +48,12 @@ pub(crate) enum Fault {
     NoRebootFor(u64),
     /// A PIN is configured.
     Pin,
+    /// It may be sent to a stick that does not say how many tries are left.
+    Uncounted,
+    /// The stick is this product of its vendor.
+    Product(u16),
+    /// The stick was left in flight mode.
+    RadioOff,
 }
 
 /// When it is injected.
@@ -153,7 +159,7 @@ const LOSSY: Network = Network {
 
 use Fault::{
     Answer, At, Calls, CdRom, DropLine, Flood, For, Goodbye, Hang as Hangs, InCall, NoPower,
-    NoReboot, NoRebootFor, Noise, Often, Pin, Pull, SlowDial,
+    NoReboot, NoRebootFor, Noise, Often, Pin, Product, Pull, RadioOff, SlowDial, Uncounted,
 };
 use Must::{Block, Flow, Stay, Try};
 use When::{Start, Up};
@@ -246,11 +252,26 @@ pub(crate) const TABLE: &[Row] = &[
     row("CD-ROM that only opens after power", Start, &[CdRom(3)], Flow, 60 * SECOND, [0, 1, 0]),
 
     // The network lets nobody in.
+    row("radio left off", Start, &[RadioOff], Flow, 15 * SECOND, CALM),
+    row("radio off, refused before the PIN", Start, &[Pin, RadioOff, Answer("AT+CPIN?", &[ASKS_PIN]), Answer("AT+CFUN=1", &["+CME ERROR: 11"])], Flow, 20 * SECOND, CALM),
+    row("radio off and not switched on until the stick restarts", Start, &[Often("AT+CFUN?", "+CFUN: 4\r\n\r\nOK", 3), Often("AT+CFUN=1", "ERROR", 12), Often("AT+CREG?", "+CREG: 0,0\r\n\r\nOK", 33), Often("AT+CGREG?", "+CGREG: 0,0\r\n\r\nOK", 33)], Flow, 150 * SECOND, [1, 0, 0]),
+    row("one network refuses, the other searches for a minute", Start, &[Often("AT+CREG?", "+CREG: 0,3\r\n\r\nOK", 25), Often("AT+CGREG?", "+CGREG: 0,2\r\n\r\nOK", 25)], Flow, 70 * SECOND, CALM),
+    row("registered with LTE alone", Start, &[Often("AT+CREG?", "+CREG: 0,2\r\n\r\nOK", 9_999), Often("AT+CGREG?", "+CGREG: 0,0\r\n\r\nOK", 9_999), Often("AT+CEREG?", "+CEREG: 0,1\r\n\r\nOK", 9_999)], Flow, 15 * SECOND, CALM),
     row("searching for a minute", Start, &[Often("AT+CREG?", "+CREG: 0,2\r\n\r\nOK", 25), Often("AT+CGREG?", "+CGREG: 0,2\r\n\r\nOK", 25)], Flow, 70 * SECOND, CALM),
     row("registration denied twice", Start, &[Often("AT+CREG?", "+CREG: 0,3\r\n\r\nOK", 2), Often("AT+CGREG?", "+CGREG: 0,3\r\n\r\nOK", 2)], Flow, 20 * SECOND, CALM),
-    row("registration denied for half an hour", Start, &[Often("AT+CREG?", "+CREG: 0,3\r\n\r\nOK", 32), Often("AT+CGREG?", "+CGREG: 0,3\r\n\r\nOK", 32)], Flow, 32 * MINUTE, [1, 1, 0]),
+    row("registration denied for half an hour", Start, &[Often("AT+CREG?", "+CREG: 0,3\r\n\r\nOK", 90), Often("AT+CGREG?", "+CGREG: 0,3\r\n\r\nOK", 90)], Flow, 32 * MINUTE, [1, 1, 0]),
 
     // The SIM.
+    row("ERROR at ATZ until the PIN is in", Start, &[Pin, Answer("ATZ", ERROR), Answer("AT+CPIN?", &[ASKS_PIN])], Flow, 15 * SECOND, CALM),
+    row("SIM not ready for ten seconds", Start, &[Often("AT+CPIN?", "+CPIN: NOT READY\r\n\r\nOK", 10)], Flow, 20 * SECOND, CALM),
+    row("SIM not inserted for five seconds after power", Start, &[Often("AT+CPIN?", "+CME ERROR: SIM_NOT_INSERTED", 5)], Flow, 15 * SECOND, CALM),
+    row("SIM in unknown words for 25 s", Start, &[Often("AT+CPIN?", "+CPIN: WHATEVER\r\n\r\nOK", 25)], Flow, 40 * SECOND, CALM),
+    row("SIM in unknown words until the stick restarts", Start, &[Often("AT+CPIN?", "+CPIN: WHATEVER\r\n\r\nOK", 93)], Flow, 150 * SECOND, [1, 0, 0]),
+    row("AT+CPIN? answered without OK", Start, &[Answer("AT+CPIN?", &["+CPIN: READY"])], Flow, 15 * SECOND, CALM),
+    row("one PIN try left, product of no row", Start, &[Product(0x0016), Pin, Often("AT+CPIN?", ASKS_PIN, 999), Often("AT+ZPINPUK", "+ZPINPUK: 1,10\r\n\r\nOK", 999)], Block("enter the right PIN in a phone"), 15 * SECOND, CALM),
+    row("PIN asked for, tries left unknown", Start, &[Pin, Often("AT+CPIN?", ASKS_PIN, 999), Often("AT+ZPINPUK", "ERROR", 999)], Block("set carrier.pin_without_counter = true in failberrypi.toml"), 15 * SECOND, CALM),
+    row("PIN asked for, tries left unknown, allowed", Start, &[Pin, Uncounted, Answer("AT+CPIN?", &[ASKS_PIN]), Often("AT+ZPINPUK", "ERROR", 999)], Flow, 20 * SECOND, CALM),
+    row("PIN sent and lost, its fate shows after a restart", Start, &[Pin, Often("AT+CPIN?", ASKS_PIN, 3), Answer("AT+CPIN=", &["+CME ERROR: 14"])], Flow, 11 * MINUTE, [1, 0, 0]),
     row("SIM asks for its PIN", Start, &[Pin, Answer("AT+CPIN?", &[ASKS_PIN])], Flow, 15 * SECOND, CALM),
     row("SIM busy for three seconds", Start, &[Often("AT+CPIN?", "+CME ERROR: 14", 3)], Flow, 15 * SECOND, CALM),
     row("wrong PIN", Start, &[Pin, Often("AT+CPIN?", ASKS_PIN, 9), Often("AT+CPIN=", "+CME ERROR: 16", 9)], Block("the SIM refused the configured PIN"), 15 * SECOND, CALM),
@@ -258,13 +279,13 @@ pub(crate) const TABLE: &[Row] = &[
     row("PIN asked for, none configured", Start, &[Often("AT+CPIN?", ASKS_PIN, 9)], Block("none is configured"), 15 * SECOND, CALM),
     row("SIM locked, asks for its PUK", Start, &[Pin, Often("AT+CPIN?", "+CPIN: SIM PUK\r\n\r\nOK", 9)], Block("unblocking code (PUK)"), 15 * SECOND, CALM),
     row("no SIM", Start, &[Often("AT+CPIN?", "+CME ERROR: 10", 9_999)], Block("there is no SIM"), 15 * SECOND, [0, u32::MAX, 0]),
-    row("SIM with a bad contact, power helps", Start, &[Often("AT+CPIN?", "+CME ERROR: 10", 3)], Flow, 12 * MINUTE, [0, 1, 0]),
+    row("SIM with a bad contact, power helps", Start, &[Often("AT+CPIN?", "+CME ERROR: 10", 9)], Flow, 12 * MINUTE, [0, 1, 0]),
 
     // PPP and what lies behind it.
     row("peer that answers no frame", Start, &[Calls(1, SILENT)], Flow, 60 * SECOND, CALM),
     row("peer that echoes our frames", Start, &[Calls(1, LOOPS)], Flow, 60 * SECOND, [1, 0, 0]),
     row("peer that refuses the password twice", Start, &[Calls(2, REFUSES)], Flow, 30 * SECOND, CALM),
-    row("peer that gives no address", Start, &[Calls(1, NO_ADDRESS)], Flow, 60 * SECOND, CALM),
+    row("peer that gives no address", Start, &[Calls(1, NO_ADDRESS)], Flow, 90 * SECOND, CALM),
     row("dropped call", Up, &[DropLine], Flow, 15 * SECOND, CALM),
     row("call ended by the network", Up, &[Goodbye], Flow, 15 * SECOND, CALM),
     row("dropped call, then NO CARRIER twice", Up, &[Answer("ATD", &["NO CARRIER", "NO CARRIER"]), DropLine], Flow, 20 * SECOND, CALM),

@@ -31,8 +31,8 @@ const REBOOT_MS: u64 = 25_000;
 const TURNS_MAX: usize = 10_000;
 
 enum Attempt {
-    /// Until then; without the PIN; with this patience for `CONNECT`.
-    Opening(u64, bool, u64),
+    /// Until then; without the PIN; with this patience for `CONNECT`; the PIN only if counted.
+    Opening(u64, bool, u64, bool),
     /// Until then.
     Dialling(Box<Dialer>, u64),
     Call(Box<Call>),
@@ -62,6 +62,10 @@ pub(crate) struct World {
     pub(crate) ejects_fail: u32,
     pulled: bool,
     pub(crate) pin: Option<&'static str>,
+    /// The PIN may be sent to a stick that does not count.
+    pub(crate) uncounted: bool,
+    /// The stick's USB product id as a modem.
+    pub(crate) product: u16,
     pub(crate) taken: Taken,
     /// When something was written to the card.
     pub(crate) keeps: Vec<u64>,
@@ -97,6 +101,8 @@ impl World {
             ejects_fail: 0,
             pulled: false,
             pin: None,
+            uncounted: false,
+            product: 0x2003,
             taken: Taken::default(),
             keeps: Vec::new(),
             said: Vec::new(),
@@ -251,8 +257,8 @@ impl World {
             None => Presence::Absent,
             Some(_) if self.stick.cdrom => Presence::Unready(device(0x2000), Unready::CdRom),
             Some(tty) => Presence::Ready(Found {
-                device: device(0x2003),
-                profile: profile_for(0x19d2, 0x2003).unwrap(),
+                device: device(self.product),
+                profile: profile_for(0x19d2, self.product).unwrap(),
                 interface: 2,
                 tty: format!("ttyUSB{tty}"),
             }),
@@ -271,10 +277,18 @@ impl World {
         match action {
             Action::LookAtBus => self.look_at_bus(),
             Action::Attempt {
-                spend_pin, dial_ms, ..
+                spend_pin,
+                count_pin,
+                dial_ms,
+                ..
             } => {
                 assert!(self.attempt.is_none(), "two attempts at once");
-                self.attempt = Some(Attempt::Opening(self.now + OPEN_MS, spend_pin, dial_ms));
+                self.attempt = Some(Attempt::Opening(
+                    self.now + OPEN_MS,
+                    spend_pin,
+                    dial_ms,
+                    count_pin,
+                ));
             }
             Action::Abort => self.hang_up(),
             Action::Eject(_) => {
@@ -330,6 +344,7 @@ impl World {
             // What is kept of the PIN does not outlive the boot, and no process ends here before.
             Action::Keep => self.keeps.push(self.now),
             Action::RememberPinRefused
+            | Action::RememberPinDoubted
             | Action::DescribeBus
             | Action::Terminate
             | Action::Reply(_)
@@ -347,10 +362,11 @@ impl World {
     fn attempt_turn(&mut self) {
         match self.attempt.take() {
             None => {}
-            Some(Attempt::Opening(_, spend_pin, dial_ms)) => {
-                let profile = profile_for(0x19d2, 0x2003).unwrap();
+            Some(Attempt::Opening(_, spend_pin, dial_ms, count_pin)) => {
+                let profile = profile_for(0x19d2, self.product).unwrap();
                 let mut settings = Settings::new("internet", "*99#", self.pin).unwrap();
                 settings.dial_within(dial_ms);
+                settings.allow_pin_without_counter(self.uncounted && !count_pin);
                 if spend_pin {
                     settings.spend_pin();
                 }

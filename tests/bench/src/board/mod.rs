@@ -9,6 +9,7 @@ mod console;
 mod error;
 mod hand;
 mod monitor;
+mod power;
 mod qemu;
 
 use std::path::{Path, PathBuf};
@@ -226,7 +227,27 @@ pub struct Board {
     machine: Machine,
     monitor: Monitor,
     hand: Option<Hand>,
+    power: power::Sockets,
     qemu: qemu::Qemu,
+}
+
+/// A USB socket that a stick can be plugged into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Socket {
+    /// The second, which is the usual one.
+    Usual,
+    /// The third.
+    Spare,
+}
+
+impl Socket {
+    /// Its port of the hub.
+    const fn port(self) -> u8 {
+        match self {
+            Self::Usual => 2,
+            Self::Spare => 3,
+        }
+    }
 }
 
 impl Board {
@@ -245,7 +266,9 @@ impl Board {
         let orders = format!("unix:{},server=on,wait=off", monitor.display());
         arguments.extend(["-qmp".to_owned(), orders]);
         let log = directory.join("qemu.log");
-        let mut qemu = qemu::start(&machine, world.router(), &arguments, &console, &log)?;
+        let power = power::Sockets::default();
+        let router = world.router();
+        let mut qemu = qemu::start(&machine, router, &arguments, &console, &log, power.clone())?;
         let stream = qemu.connect(&console)?;
         let console = Console::listen(stream, &directory.join("console.log"))?;
         let monitor = Monitor::open(qemu.connect(&monitor)?).map_err(BoardError::io("monitor"))?;
@@ -262,6 +285,7 @@ impl Board {
             machine,
             monitor,
             hand,
+            power,
             qemu,
         })
     }
@@ -316,14 +340,18 @@ impl Board {
         done.map(drop).map_err(BoardError::io("monitor"))
     }
 
-    /// The socket on which the board's second USB socket waits for a stick.
-    pub fn usb(&self) -> &Path {
-        &self.sockets.usb
+    /// Returns where a USB socket waits for a stick.
+    pub fn usb(&self, socket: Socket) -> &Path {
+        match socket {
+            Socket::Usual => &self.sockets.usb,
+            Socket::Spare => &self.sockets.spare,
+        }
     }
 
-    /// The socket on which its third USB socket waits for another.
-    pub fn spare_usb(&self) -> &Path {
-        &self.sockets.spare
+    /// Calls `line` whenever the box takes power from that socket (false) or gives it back (true),
+    /// until it returns false.
+    pub fn watch_power(&self, socket: Socket, line: impl Fn(bool) -> bool + Send + 'static) {
+        self.power.watch(socket.port(), line);
     }
 
     /// The bench's hand inside the box.

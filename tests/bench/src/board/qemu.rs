@@ -2,14 +2,18 @@
 
 use std::{
     fs::{self, File},
+    io::{BufRead, BufReader, Write},
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
     process::{Child, Stdio},
-    thread,
+    thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
-use super::{BoardError, Machine};
+use super::{
+    BoardError, Machine,
+    power::{Sockets, TRACE},
+};
 use crate::net::Namespace;
 
 /// QEMU opens its sockets in its first second even on a busy machine.
@@ -23,17 +27,21 @@ pub(super) struct Qemu {
     program: &'static str,
     child: Child,
     log: PathBuf,
+    /// Writes the log; ends with QEMU.
+    logger: Option<JoinHandle<()>>,
 }
 
-/// Starts `machine` with QEMU inside `namespace`; it waits until somebody connects to `console`.
+/// Starts `machine` with QEMU inside `namespace`; it waits until a client connects to `console`.
+/// What it says goes to `log`, and what of it is about the power of its USB sockets to `sockets`.
 pub(super) fn start(
     machine: &Machine,
     namespace: &Namespace,
     arguments: &[String],
     console: &Path,
     log: &Path,
+    sockets: Sockets,
 ) -> Result<Qemu, BoardError> {
-    let stderr = File::create(log).map_err(BoardError::io(log.display()))?;
+    let mut file = File::create(log).map_err(BoardError::io(log.display()))?;
     // A socket left from an earlier run would answer for the new one.
     let _ = fs::remove_file(console);
     let serial = format!(
@@ -41,23 +49,35 @@ pub(super) fn start(
         console.display()
     );
     let program = machine.emulator();
-    let child = namespace
+    let mut child = namespace
         // It must not outlive whoever started it, however that ends.
         .command("setpriv")
         .args(["--pdeathsig", "KILL", program])
         .args(["-display", "none", "-nodefaults", "-no-user-config"])
         .args(["-serial", "null"].repeat(machine.silent_serial_ports()))
         .args(["-chardev", &serial, "-serial", "chardev:console"])
+        .args(TRACE)
         .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
-        .stderr(stderr)
+        .stderr(Stdio::piped())
         .spawn()
         .map_err(BoardError::io(program))?;
+    let logger = child.stderr.take().map(|stderr| {
+        thread::spawn(move || {
+            for line in BufReader::new(stderr).split(b'\n').map_while(Result::ok) {
+                let text = String::from_utf8_lossy(&line);
+                // The log is for a reader; the sockets do not depend on it.
+                let _ = writeln!(file, "{text}");
+                sockets.hear(&text);
+            }
+        })
+    });
     Ok(Qemu {
         program,
         child,
         log: log.to_owned(),
+        logger,
     })
 }
 
@@ -78,6 +98,7 @@ impl Qemu {
                 .try_wait()
                 .map_err(BoardError::io(self.program))?
             {
+                self.finish_log();
                 return Err(BoardError::Ended {
                     status: status.to_string(),
                     stderr: fs::read_to_string(&self.log).unwrap_or_default(),
@@ -92,6 +113,13 @@ impl Qemu {
         // It may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        self.finish_log();
+    }
+
+    /// Waits until all that it said is in the log.
+    fn finish_log(&mut self) {
+        // A panic there is on standard error already.
+        let _ = self.logger.take().map(JoinHandle::join);
     }
 }
 

@@ -1,4 +1,4 @@
-//! The internet side: Route 53, a web page and a time server, over real sockets.
+//! The internet side: Route 53, a web page, files over HTTPS and a time server, over real sockets.
 //!
 //! Takes in sockets that are bound already, so that they may come out of any network namespace;
 //! gives out services that run until they are dropped, and what each of them saw. Nothing here
@@ -8,6 +8,7 @@
 mod acceptor;
 mod authority;
 mod clock;
+mod files;
 mod http;
 mod journal;
 mod ntp;
@@ -15,6 +16,7 @@ mod route53;
 mod web;
 
 pub use authority::Authority;
+pub use files::{Fetch, Files};
 pub use journal::TimedOut;
 pub use ntp::Ntp;
 pub use route53::{Change, Keys, Mood, Route53};

@@ -88,6 +88,36 @@ pub(super) fn number(router: &Namespace, lan: &Namespace, subnet: Subnet) -> Res
     ))
 }
 
+/// The router's address on its wired line, and the other end's.
+const LINE: [Ipv4Addr; 2] = [Ipv4Addr::new(198, 18, 0, 2), Ipv4Addr::new(198, 18, 0, 1)];
+
+/// Makes the wired line to the internet, which is the router's way out from then on. Nothing
+/// translates addresses, so that servers see which host of the house asks, and by which way.
+pub(super) fn lay_line(router: &Namespace, internet: &Namespace) -> Result<(), NetError> {
+    let [ours, theirs] = LINE;
+    router.ip(&format!(
+        "link add wan type veth peer name line netns {}\n\
+         address add {ours}/30 dev wan\n\
+         link set dev wan up\n",
+        internet.name()
+    ))?;
+    internet.ip(&format!(
+        "address add {theirs}/30 dev line\n\
+         link set dev line up\n"
+    ))?;
+    router.ip(&format!("route replace default via {theirs} dev wan\n"))?;
+    answer_by_line(internet, true)
+}
+
+/// Whether what the internet sends to the house comes through. Without it the router's end of the
+/// line looks as before.
+pub(super) fn answer_by_line(internet: &Namespace, alive: bool) -> Result<(), NetError> {
+    let Subnet(third) = HOUSE;
+    let [ours, _] = LINE;
+    let verb = if alive { "replace" } else { "delete" };
+    internet.ip(&format!("route {verb} 192.168.{third}.0/24 via {ours}\n"))
+}
+
 /// Starts the router's DHCP server. As its resolver it forwards to the internet's, by whatever
 /// default route the router has at the time.
 pub(super) fn serve(router: &Namespace, dir: &Path, dhcp: &Dhcp) -> Result<Kept, NetError> {

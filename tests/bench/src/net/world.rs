@@ -191,6 +191,40 @@ impl World {
         self.router
             .ip(&format!("route replace default via {pi} dev br0\n"))
     }
+
+    /// Repairs the house's wired line, and makes it the router's way to the internet.
+    ///
+    /// # Errors
+    /// When it cannot be made, for instance a second time.
+    pub fn lay_line(&self) -> Result<(), NetError> {
+        router::lay_line(&self.router, &self.internet)
+    }
+
+    /// Breaks the wired line beyond the router, or mends it: packets leave by it and nothing comes
+    /// back.
+    ///
+    /// # Errors
+    /// When the route cannot be set.
+    pub fn set_line(&self, alive: bool) -> Result<(), NetError> {
+        router::answer_by_line(&self.internet, alive)
+    }
+
+    /// Bytes that the internet has sent to the carrier so far, with all headers.
+    ///
+    /// # Errors
+    /// When the kernel's table cannot be read.
+    pub fn bytes_to_carrier(&self) -> Result<u64, NetError> {
+        const TABLE: &str = "/proc/thread-self/net/dev";
+        let table = self.internet.run(|| std::fs::read_to_string(TABLE));
+        let table = table.map_err(NetError::file(TABLE))?;
+        // Eight columns received, then those sent.
+        let sent = table
+            .lines()
+            .find_map(|line| line.trim().strip_prefix(CARRIER_TAP)?.strip_prefix(':'))
+            .and_then(|columns| columns.split_whitespace().nth(8)?.parse().ok());
+        let missing = || std::io::Error::other(format!("no line for {CARRIER_TAP}"));
+        sent.ok_or_else(|| NetError::file(TABLE)(missing()))
+    }
 }
 
 fn lock(prefix: &str, dir: &Path) -> Result<Flock<File>, NetError> {

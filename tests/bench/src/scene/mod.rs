@@ -19,13 +19,13 @@ pub use error::SceneError;
 pub use failberry_image::layout::{Layout, Role};
 pub use parts::{Kind, cache, flash, layout, repository, rpi2};
 pub use services::{Impostor, Services};
-pub use settings::{KEY_ID, NAME, SECRET, Settings, ZONE};
+pub use settings::{BUNDLE, KEY_ID, NAME, Pull, SECRET, Settings, ZONE};
 
 use crate::{
-    board::{Board, Card},
+    board::{Board, Card, Socket},
     carrier::{Carrier, CarrierSettings},
     net::World,
-    stick::{Mode, Options, Sim, Stick},
+    stick::{MF190, Mode, Model, Options, Sim, Stick},
 };
 
 /// What is to be set up.
@@ -43,6 +43,11 @@ pub struct Setting {
     pub carrier: CarrierSettings,
     /// The stick's SIM; no stick is plugged in where there is none.
     pub sim: Option<Sim>,
+    /// Which kind of stick.
+    pub model: &'static Model,
+    /// Whether the card of `virt`, which starts without U-Boot, has U-Boot's environment all the
+    /// same: orders about slots need it.
+    pub environment: bool,
     /// Whether the bench has a hand inside the box, which only `virt` takes.
     pub hand: bool,
 }
@@ -57,6 +62,8 @@ impl Setting {
             file: None,
             carrier: CarrierSettings::default(),
             sim: Some(Sim::Ready),
+            model: &MF190,
+            environment: false,
             hand: false,
         }
     }
@@ -66,6 +73,8 @@ impl Setting {
 pub struct Scene {
     /// The stick, while it is plugged in.
     pub stick: Option<Stick>,
+    /// The kind of stick that is plugged in next.
+    pub model: &'static Model,
     squatter: Option<Stick>,
     /// The box.
     pub board: Board,
@@ -107,6 +116,9 @@ impl Scene {
             .unwrap_or_else(|| setting.settings.text(services.authority.pem()));
         said("preparing the card");
         let machine = parts::machine(setting.kind, directory, &text, setting.hand)?;
+        if setting.environment {
+            parts::put_environment(&directory.join("card.img"))?;
+        }
         said("starting the carrier");
         let carrier = Carrier::start(&world, directory, setting.carrier.clone())?;
         said("switching the box on");
@@ -114,6 +126,7 @@ impl Scene {
         let board = Board::boot(machine, &world, directory)?;
         let mut scene = Self {
             stick: None,
+            model: setting.model,
             squatter: None,
             board,
             services,
@@ -137,7 +150,7 @@ impl Scene {
     /// # Errors
     /// The board's USB bus does not take it.
     pub fn plug(&mut self, sim: Sim) -> Result<(), SceneError> {
-        self.stick = Some(self.put(self.board.usb(), Mode::Modem, sim)?);
+        self.stick = Some(self.put(Socket::Usual, Mode::Modem, sim)?);
         Ok(())
     }
 
@@ -146,18 +159,21 @@ impl Scene {
     /// # Errors
     /// The board's USB bus does not take it.
     pub fn plug_cdrom(&mut self) -> Result<(), SceneError> {
-        self.stick = Some(self.put(self.board.usb(), Mode::CdRom, Sim::Ready)?);
+        self.stick = Some(self.put(Socket::Usual, Mode::CdRom, Sim::Ready)?);
         Ok(())
     }
 
-    fn put(&self, socket: &Path, mode: Mode, sim: Sim) -> Result<Stick, SceneError> {
+    fn put(&self, socket: Socket, mode: Mode, sim: Sim) -> Result<Stick, SceneError> {
         let transport = self.board.machine().transport();
         let options = Options {
+            model: self.model,
             mode,
             sim,
-            ..Options::new(socket, self.carrier.line(), transport)
+            ..Options::new(self.board.usb(socket), self.carrier.line(), transport)
         };
-        Ok(Stick::plug(options)?)
+        let stick = Stick::plug(options)?;
+        self.board.watch_power(socket, stick.power_line());
+        Ok(stick)
     }
 
     /// Plugs a modem of another make into the third socket, where it stays: it takes tty numbers.
@@ -165,13 +181,13 @@ impl Scene {
     /// # Errors
     /// The board's USB bus does not take it.
     pub fn plug_squatter(&mut self) -> Result<(), SceneError> {
-        let mut squatter = self.put(self.board.spare_usb(), Mode::Foreign, Sim::Ready)?;
+        let mut squatter = self.put(Socket::Spare, Mode::Foreign, Sim::Ready)?;
         // The kernel looks at one device after another, at those of a hub by their sockets: this one
         // has its ttys before the next comes, wherever that is plugged in. QEMU's hub sometimes says
         // nothing of a plug that comes upon another's pull.
         if squatter.wait_configured(self.bound(5)).is_err() {
             squatter.unplug()?;
-            squatter = self.put(self.board.spare_usb(), Mode::Foreign, Sim::Ready)?;
+            squatter = self.put(Socket::Spare, Mode::Foreign, Sim::Ready)?;
             squatter.wait_configured(self.bound(10))?;
         }
         self.squatter = Some(squatter);
@@ -227,6 +243,14 @@ impl Scene {
         })?;
         self.untouched = true;
         Ok(())
+    }
+
+    /// Flashes another card, at `path`, with the settings of this one.
+    ///
+    /// # Errors
+    /// The image's.
+    pub fn flash_another(&self, path: &Path) -> Result<(), SceneError> {
+        parts::flash(self.kind, path, &self.text)
     }
 
     /// Whether nothing but the box itself has changed the card since it was flashed.

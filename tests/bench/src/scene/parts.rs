@@ -226,10 +226,20 @@ fn suit_the_emulation(kind: Kind, card: &Path, layout: &Layout) -> Result<(), Sc
             variable.truncate("watchdog=".len());
         }
     }
+    write_environment(&variables, card, layout)
+}
+
+/// Writes the environment of a Raspberry Pi 2B's card to that of another board.
+pub(super) fn put_environment(card: &Path) -> Result<(), SceneError> {
+    let variables = environment::of_board(&board_dir(), Kind::Rpi2.board())?;
+    write_environment(&variables, card, &layout()?)
+}
+
+fn write_environment(variables: &[String], card: &Path, layout: &Layout) -> Result<(), SceneError> {
     let place = &layout.environment;
     let size = usize::try_from(place.size).unwrap_or(usize::MAX);
     // Newer than both copies that the build has written.
-    let block = environment::block(&variables, size, 2)?;
+    let block = environment::block(variables, size, 2)?;
     OpenOptions::new()
         .write(true)
         .open(card)

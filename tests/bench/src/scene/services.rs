@@ -1,4 +1,4 @@
-//! The internet side: Route 53, a page, the time.
+//! The internet side: Route 53, a page, files, the time.
 
 use std::{
     io,
@@ -7,10 +7,10 @@ use std::{
 
 use super::{
     SceneError,
-    settings::{KEY_ID, ROUTE53_HOST, SECRET, ZONE},
+    settings::{FILES_HOST, FILES_PORT, KEY_ID, ROUTE53_HOST, SECRET, ZONE},
 };
 use crate::{
-    internet::{Authority, Keys, Ntp, Route53, Web},
+    internet::{Authority, Files, Keys, Ntp, Route53, Web},
     net::{IMPOSTOR_ADDRESS, INTERNET_ADDRESS, World},
 };
 
@@ -31,6 +31,8 @@ pub struct Services {
     pub route53: Route53,
     /// The page.
     pub web: Web,
+    /// Files over HTTPS.
+    pub files: Files,
     /// The time.
     pub ntp: Ntp,
     /// Who answers where names lead to the wrong place.
@@ -82,6 +84,10 @@ impl Services {
         Ok(Self {
             route53: zone(INTERNET_ADDRESS, &authority)?,
             web: Web::serve(tcp(INTERNET_ADDRESS, 80)?, PAGE),
+            files: Files::serve(
+                tcp(INTERNET_ADDRESS, FILES_PORT)?,
+                authority.server(&[FILES_HOST]),
+            ),
             ntp: time(INTERNET_ADDRESS)?,
             authority,
             impostor,

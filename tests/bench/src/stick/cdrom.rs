@@ -1,4 +1,5 @@
-//! The CD-ROM that a stick shows until it is ejected: mass storage, bulk only, with an empty disc.
+//! The mass storage of a stick, bulk only: the CD-ROM that it shows until it is ejected, with an
+//! empty disc, or its card reader, with no card.
 //!
 //! Takes in command blocks; gives out data and status, one transfer at a time. Pure.
 
@@ -21,15 +22,44 @@ const NO_SENSE: [u8; 2] = [0, 0];
 const ILLEGAL_REQUEST: [u8; 2] = [5, 0x20];
 const NO_MEDIUM: [u8; 2] = [2, 0x3a];
 
-/// The drive.
-#[derive(Default)]
-pub(super) struct CdRom {
+/// Device type and removable medium, and the product's name, of an inquiry.
+const CDROM: ([u8; 2], &[u8]) = ([5, 0x80], b"ZTE     USB SCSI CD-ROM 2.31");
+const CARD_READER: ([u8; 2], &[u8]) = ([0, 0x80], b"ZTE     MMC Storage     2.31");
+
+/// A drive.
+pub(super) struct Drive {
+    kind: ([u8; 2], &'static [u8]),
     transfers: VecDeque<Vec<u8>>,
     sense: [u8; 2],
     ejected: bool,
 }
 
-impl CdRom {
+impl Default for Drive {
+    fn default() -> Self {
+        Self::card_reader()
+    }
+}
+
+impl Drive {
+    /// The CD-ROM.
+    pub(super) fn cdrom() -> Self {
+        Self {
+            kind: CDROM,
+            transfers: VecDeque::new(),
+            sense: NO_SENSE,
+            ejected: false,
+        }
+    }
+
+    /// The card reader: a drive whose medium is gone.
+    pub(super) fn card_reader() -> Self {
+        Self {
+            kind: CARD_READER,
+            ejected: true,
+            ..Self::cdrom()
+        }
+    }
+
     /// A command block; anything else is ignored.
     pub(super) fn receive(&mut self, bytes: &[u8]) {
         let Some(wrapper) = bytes.first_chunk::<CBW>() else {
@@ -95,8 +125,8 @@ impl CdRom {
     fn command(&mut self, block: [u8; 16]) -> Result<Vec<u8>, [u8; 2]> {
         let [operation, _, _, _, fourth, _, _, high, low, ..] = block;
         match operation {
-            // TEST UNIT READY
-            0x00 if self.ejected => Err(NO_MEDIUM),
+            // TEST UNIT READY and what is read, without a medium
+            0x00 | 0x25 | 0x28 if self.ejected => Err(NO_MEDIUM),
             // TEST UNIT READY; PREVENT ALLOW MEDIUM REMOVAL
             0x00 | 0x1e => Ok(Vec::new()),
             // REQUEST SENSE
@@ -110,8 +140,9 @@ impl CdRom {
             }
             // INQUIRY
             0x12 => {
-                let mut inquiry = vec![5, 0x80, 2, 2, 31, 0, 0, 0];
-                inquiry.extend_from_slice(b"ZTE     USB SCSI CD-ROM 2.31");
+                let ([kind, medium], name) = self.kind;
+                let mut inquiry = vec![kind, medium, 2, 2, 31, 0, 0, 0];
+                inquiry.extend_from_slice(name);
                 Ok(inquiry)
             }
             // MODE SENSE(6), which the kernel needs for a drive: no pages.
@@ -151,7 +182,7 @@ mod tests {
     }
 
     /// Data, residue and status of a command.
-    fn run(drive: &mut CdRom, length: u32, command: &[u8]) -> (Vec<u8>, u8, u8) {
+    fn run(drive: &mut Drive, length: u32, command: &[u8]) -> (Vec<u8>, u8, u8) {
         drive.receive(&wrapper(length, command));
         let data = if length > 0 {
             drive.next().unwrap()
@@ -166,7 +197,7 @@ mod tests {
 
     #[test]
     fn it_is_a_zte_cdrom_with_blocks() {
-        let mut drive = CdRom::default();
+        let mut drive = Drive::cdrom();
         let (inquiry, residue, status) = run(&mut drive, 36, &[0x12]);
         assert_eq!((inquiry.len(), inquiry[0], residue, status), (36, 5, 0, 0));
         let (_, residue, _) = run(&mut drive, 96, &[0x12]);
@@ -179,7 +210,7 @@ mod tests {
 
     #[test]
     fn refusals_are_explained() {
-        let mut drive = CdRom::default();
+        let mut drive = Drive::cdrom();
         assert_eq!(run(&mut drive, 8, &[0x46]).2, 1);
         let (sense, ..) = run(&mut drive, 18, &[0x03]);
         assert_eq!((sense[2], sense[12]), (5, 0x20));
@@ -189,7 +220,7 @@ mod tests {
 
     #[test]
     fn the_eject_is_confirmed_first() {
-        let mut drive = CdRom::default();
+        let mut drive = Drive::cdrom();
         run(&mut drive, 0, &[0x1e]);
         drive.receive(&wrapper(0, &[0x1b, 0, 0, 0, 2]));
         assert!(!drive.is_ejected());
@@ -197,5 +228,15 @@ mod tests {
         assert!(drive.is_ejected());
         drive.receive(b"USBCgarbage");
         assert_eq!(drive.next(), None);
+    }
+
+    #[test]
+    fn the_card_reader_has_no_card() {
+        let mut drive = Drive::card_reader();
+        assert_eq!(run(&mut drive, 36, &[0x12]).0[0], 0);
+        assert_eq!(run(&mut drive, 0, &[0x00]).2, 1);
+        assert_eq!(run(&mut drive, 8, &[0x25]).2, 1);
+        let (sense, ..) = run(&mut drive, 18, &[0x03]);
+        assert_eq!((sense[2], sense[12]), (2, 0x3a));
     }
 }

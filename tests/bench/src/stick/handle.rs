@@ -129,7 +129,7 @@ impl Stick {
             .change(|machine, now| machine.set_silent(silent, now));
     }
 
-    /// Hangs the stick until its port is reset, as it is when power comes back.
+    /// Hangs the stick until it loses its power.
     pub fn crash(&self) {
         self.shared.change(Machine::crash);
     }
@@ -160,6 +160,30 @@ impl Stick {
     pub fn spoil(&self, command_prefix: &str, answer: &str) {
         self.shared
             .change(|machine, _| machine.spoil(command_prefix, answer));
+    }
+
+    /// There is a call from outside, which rings so often.
+    pub fn ring(&self, times: u32) {
+        self.shared.change(|machine, now| machine.ring(times, now));
+    }
+
+    /// From now on it shows its CD-ROM, or its ports, when it starts: what `AT+ZCDRUN=9` and `=8`
+    /// do, without a command.
+    pub fn set_autorun(&self, on: bool) {
+        self.shared.change(|machine, _| machine.set_autorun(on));
+    }
+
+    /// Returns what to call when the stick's socket loses its power or has it again; it returns
+    /// false once the stick is unplugged.
+    pub fn power_line(&self) -> impl Fn(bool) -> bool + Send + 'static {
+        let shared = Arc::downgrade(&self.shared);
+        move |on| {
+            let stick = shared.upgrade();
+            if let Some(stick) = &stick {
+                stick.change(|machine, now| machine.set_power(on, now));
+            }
+            stick.is_some()
+        }
     }
 
     /// There is a call.

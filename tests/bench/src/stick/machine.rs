@@ -3,18 +3,24 @@
 //! Takes in packets, time and what happens on the carrier's line; gives out packets and what to do
 //! with the line. Pure.
 
+mod presence;
 mod trouble;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use self::trouble::{Silence, Troubles};
 use super::{
-    Mode, Options, Transport,
-    cdrom::CdRom,
-    modem::{Action, Phone, Port},
-    usb::{CDROM, Device, Event, FOREIGN, MODEM, MODEM_INTERFACE},
+    Mode, Model, Options, Transport,
+    cdrom::Drive,
+    modem::{Action, Phone, Port, RING},
+    usb::{Device, Event, FOREIGN, Layout, Role},
     wire::Frame,
 };
+
+/// Line states of a port, as its notifications have them.
+const DCD: u8 = 1;
+const DSR: u8 = 1 << 1;
+const RI: u8 = 1 << 3;
 
 /// Bytes for the carrier that are kept; above it the host's writes wait.
 const UPLINK_MAX: usize = 16 * 1024;
@@ -41,22 +47,29 @@ enum Bus {
     On(Device),
     /// Until then; then it comes back in this mode.
     Away(u64, Mode),
+    /// Its socket has no power; then it starts in this mode.
+    Dark(Mode),
     Off,
 }
 
 /// One stick.
 pub(super) struct Machine {
+    model: &'static Model,
     transport: Transport,
     bus: Bus,
+    powered: bool,
     mode: Mode,
+    /// What it shows when it has left the bus and comes back.
+    next: Mode,
     phone: Phone,
-    ports: Vec<Port>,
-    cdrom: CdRom,
+    /// By interface.
+    ports: BTreeMap<u8, Port>,
+    drive: Drive,
     restart: Option<(u64, Mode)>,
     unplugging: bool,
     troubles: Troubles,
-    /// What the host was told of the carrier.
-    carrier: bool,
+    /// The line states that the host was notified of.
+    states: u8,
     configured: bool,
     uplink: VecDeque<u8>,
     orders: Vec<Order>,
@@ -68,17 +81,21 @@ impl Machine {
     /// A stick that is plugged in now.
     pub(super) fn new(options: &Options, now: u64) -> Self {
         let autorun = options.mode == Mode::CdRom;
+        let chatter = options.chatter.unwrap_or(options.model.chatter);
         let mut machine = Self {
+            model: options.model,
             transport: options.transport,
             bus: Bus::Off,
+            powered: true,
             mode: options.mode,
-            phone: Phone::new(options.sim.clone(), autorun, now),
-            ports: Vec::new(),
-            cdrom: CdRom::default(),
+            next: options.mode,
+            phone: Phone::new(options.sim.clone(), chatter, autorun, now),
+            ports: BTreeMap::new(),
+            drive: Drive::default(),
             restart: None,
             unplugging: false,
             troubles: Troubles::default(),
-            carrier: false,
+            states: 0,
             configured: false,
             uplink: VecDeque::new(),
             orders: Vec::new(),
@@ -98,11 +115,6 @@ impl Machine {
         };
         match device.handle(frame, now) {
             Some(Event::Reset) => {
-                if self.troubles.silence == Silence::Crashed {
-                    self.troubles.silence = Silence::None;
-                    device.freeze(false);
-                    self.phone.power_up(now);
-                }
                 self.configured = false;
                 self.start_function();
             }
@@ -111,7 +123,7 @@ impl Machine {
                 self.start_function();
             }
             Some(Event::Dtr { interface, on }) if self.troubles.minds_dtr() => {
-                if let Some(port) = self.ports.get_mut(usize::from(interface))
+                if let Some(port) = self.ports.get_mut(&interface)
                     && port.dtr(on)
                 {
                     device.discard_unread(interface);
@@ -128,7 +140,7 @@ impl Machine {
             && now >= at
         {
             self.restart = None;
-            self.mode = mode;
+            self.next = mode;
             self.hang_up();
             if let Bus::On(device) = &mut self.bus {
                 device.detach(now);
@@ -137,19 +149,17 @@ impl Machine {
         if let Bus::Away(at, mode) = self.bus
             && now >= at
         {
-            if self.troubles.silence == Silence::Dazed {
+            // Whatever keeps one from hearing, a restart ends it.
+            if self.troubles.silence != Silence::Hung {
                 self.troubles.silence = Silence::None;
             }
             self.phone.power_up(now);
             self.attach(mode);
         }
-        if let Some(line) = self.phone.unasked(now)
-            && self.downlink_room() > 0
-            && let Some(port) = self.modem_port()
-        {
-            port.announce(line);
+        while let Some(line) = self.phone.unasked(now) {
+            self.announce(line);
         }
-        for port in &mut self.ports {
+        for port in self.ports.values_mut() {
             port.tick(now);
         }
         self.settle(now);
@@ -160,29 +170,12 @@ impl Machine {
         let bus = match &self.bus {
             Bus::On(device) => device.deadline(),
             Bus::Away(at, _) => Some(*at),
-            Bus::Off => None,
+            Bus::Dark(_) | Bus::Off => None,
         };
         let restart = self.restart.map(|(at, _)| at);
-        let ports = self.ports.iter().filter_map(Port::deadline);
+        let ports = self.ports.values().filter_map(Port::deadline);
         let others = [bus, restart, self.phone.deadline()];
         others.into_iter().flatten().chain(ports).min()
-    }
-
-    /// Begins to take the stick off the bus for good.
-    pub(super) fn unplug(&mut self, now: u64) {
-        self.unplugging = true;
-        self.restart = None;
-        self.hang_up();
-        match &mut self.bus {
-            Bus::On(device) => device.detach(now),
-            Bus::Away(..) | Bus::Off => self.bus = Bus::Off,
-        }
-        self.settle(now);
-    }
-
-    /// It is off the bus for good.
-    pub(super) fn is_unplugged(&self) -> bool {
-        self.unplugging && matches!(self.bus, Bus::Off)
     }
 
     /// The host has configured it.
@@ -197,7 +190,7 @@ impl Machine {
 
     /// There is a call.
     pub(super) fn in_call(&self) -> bool {
-        self.ports.iter().any(Port::in_call)
+        self.ports.values().any(Port::in_call)
     }
 
     /// Packets to be sent.
@@ -241,7 +234,7 @@ impl Machine {
 
     /// How many bytes of the line are welcome.
     pub(super) fn line_room(&self) -> usize {
-        let online = self.ports.iter().any(Port::is_online);
+        let online = self.ports.values().any(Port::is_online);
         if online && !self.troubles.silence.is_silent() {
             self.downlink_room()
         } else {
@@ -251,48 +244,66 @@ impl Machine {
 
     /// Bytes of the line.
     pub(super) fn line_bytes(&mut self, bytes: &[u8], now: u64) {
-        if let Bus::On(device) = &mut self.bus {
-            device.write(MODEM_INTERFACE, bytes);
+        let modem = self.layout().modem();
+        if let (Some(interface), Bus::On(device)) = (modem, &mut self.bus) {
+            device.write(interface, bytes);
         }
         self.settle(now);
     }
 
     fn downlink_room(&self) -> usize {
+        let modem = self.layout().modem();
+        modem.map_or(0, |interface| self.room(interface))
+    }
+
+    /// Bytes that a port still takes for the host.
+    fn room(&self, interface: u8) -> usize {
         match &self.bus {
-            Bus::On(device) => DOWNLINK_MAX.saturating_sub(device.unread(MODEM_INTERFACE)),
-            Bus::Away(..) | Bus::Off => 0,
+            Bus::On(device) => DOWNLINK_MAX.saturating_sub(device.unread(interface)),
+            Bus::Away(..) | Bus::Dark(_) | Bus::Off => 0,
+        }
+    }
+
+    fn layout(&self) -> &'static Layout {
+        match self.mode {
+            Mode::Modem => &self.model.modem,
+            Mode::CdRom => &self.model.cdrom,
+            Mode::Foreign => &FOREIGN,
         }
     }
 
     fn modem_port(&mut self) -> Option<&mut Port> {
-        self.ports.get_mut(usize::from(MODEM_INTERFACE))
+        let modem = self.layout().modem()?;
+        self.ports.get_mut(&modem)
     }
 
-    fn attach(&mut self, mode: Mode) {
-        let layout = match mode {
-            Mode::Modem => &MODEM,
-            Mode::CdRom => &CDROM,
-            Mode::Foreign => &FOREIGN,
-        };
-        self.mode = mode;
-        let mut device = Device::attach(layout, self.transport);
-        device.freeze(self.troubles.silence.is_silent());
-        self.frames.append(&mut device.take_frames());
-        self.bus = Bus::On(device);
-        self.configured = false;
-        self.start_function();
+    /// Says something unasked on the modem port, and on those that a program has open.
+    fn announce(&mut self, line: &str) {
+        let modem = self.layout().modem();
+        let numbers: Vec<u8> = self.ports.keys().copied().collect();
+        for number in numbers {
+            let has_room = self.room(number) > 0;
+            if let Some(port) = self.ports.get_mut(&number)
+                && has_room
+                && (Some(number) == modem || port.is_open())
+            {
+                port.announce(line);
+            }
+        }
+        if line == RING {
+            self.notify(self.states | RI);
+        }
     }
 
-    fn start_function(&mut self) {
-        self.hang_up();
-        self.carrier = false;
-        self.cdrom = CdRom::default();
-        self.ports = match self.mode {
-            Mode::Modem | Mode::Foreign => (0..=MODEM_INTERFACE)
-                .map(|interface| Port::new(interface == MODEM_INTERFACE))
-                .collect(),
-            Mode::CdRom => Vec::new(),
-        };
+    /// Notifies the host of the line states, where it listens.
+    fn notify(&mut self, states: u8) {
+        let modem = self.layout().modem();
+        if let (Some(port), Bus::On(device)) = (modem, &mut self.bus)
+            && states != self.states
+            && device.line_states(port, states)
+        {
+            self.states = states;
+        }
     }
 
     fn hang_up(&mut self) {
@@ -309,60 +320,54 @@ impl Machine {
 
     /// Moves what can be moved between the bus and the function.
     fn settle(&mut self, now: u64) {
-        match self.mode {
-            Mode::Modem | Mode::Foreign => self.settle_ports(now),
-            Mode::CdRom => self.settle_cdrom(now),
+        for (interface, _) in self.layout().ports() {
+            self.settle_port(interface, now);
         }
-        let online = self.in_call();
+        if let Some(interface) = self.layout().storage() {
+            self.settle_drive(interface, now);
+        }
+        if let Some(port) = self.modem_port() {
+            let carrier = if port.shows_carrier() { DCD } else { 0 };
+            self.notify(DSR | carrier);
+        }
         let Bus::On(device) = &mut self.bus else {
             return;
         };
-        if self.carrier != online {
-            self.carrier = online;
-            device.carrier(MODEM_INTERFACE, online);
-        }
         device.tick(now);
         self.frames.append(&mut device.take_frames());
         if device.is_gone() {
-            self.ports.clear();
-            self.configured = false;
-            self.bus = if self.unplugging {
-                Bus::Off
-            } else {
-                Bus::Away(now.saturating_add(AWAY_MS), self.mode)
-            };
+            self.left(now);
         }
     }
 
-    fn settle_ports(&mut self, now: u64) {
-        for interface in 0..=MODEM_INTERFACE {
-            self.drain_port(interface, now);
-            while let Some(bytes) = self.next_write(interface) {
-                if self.troubles.silence.is_silent() {
-                    if self.troubles.hear(&bytes) {
-                        self.restart_soon(now);
-                    }
-                } else if let Some(port) = self.ports.get_mut(usize::from(interface)) {
-                    port.receive(&bytes, &mut self.phone, now);
-                }
-                self.drain_port(interface, now);
+    fn settle_port(&mut self, interface: u8, now: u64) {
+        self.drain_port(interface, now);
+        while let Some(bytes) = self.next_write(interface) {
+            let Some(port) = self.ports.get_mut(&interface) else {
+                continue;
+            };
+            if !self.troubles.silence.is_silent() {
+                port.receive(&bytes, &mut self.phone, now);
+            } else if self.troubles.hear(&bytes) {
+                self.restart_soon(now);
             }
+            self.drain_port(interface, now);
         }
     }
 
     fn next_write(&mut self, interface: u8) -> Option<Vec<u8>> {
-        let online = self.ports.get(usize::from(interface))?.is_online();
+        let online = self.ports.get(&interface).is_some_and(Port::is_online);
         if online && self.uplink.len() >= UPLINK_MAX {
             return None;
         }
         match &mut self.bus {
             Bus::On(device) => device.read(interface),
-            Bus::Away(..) | Bus::Off => None,
+            Bus::Away(..) | Bus::Dark(_) | Bus::Off => None,
         }
     }
 
     fn drain_port(&mut self, interface: u8, now: u64) {
-        let Some(port) = self.ports.get_mut(usize::from(interface)) else {
+        let Some(port) = self.ports.get_mut(&interface) else {
             return;
         };
         let (output, actions) = (port.take_output(), port.take_actions());
@@ -386,32 +391,24 @@ impl Machine {
         }
     }
 
-    fn restart_soon(&mut self, now: u64) {
-        let mode = if self.phone.autorun {
-            Mode::CdRom
-        } else {
-            self.mode
-        };
-        self.restart = Some((now.saturating_add(LEAVE_MS), mode));
-    }
-
-    fn settle_cdrom(&mut self, now: u64) {
+    fn settle_drive(&mut self, interface: u8, now: u64) {
         let Bus::On(device) = &mut self.bus else {
             return;
         };
-        while let Some(bytes) = device.read(0) {
+        while let Some(bytes) = device.read(interface) {
             if !self.troubles.silence.is_silent() {
-                self.cdrom.receive(&bytes);
+                self.drive.receive(&bytes);
             }
         }
         // A transfer must not run into the next one.
-        while device.unread(0) == 0
-            && let Some(transfer) = self.cdrom.next()
+        while device.unread(interface) == 0
+            && let Some(transfer) = self.drive.next()
         {
-            device.write(0, &transfer);
+            device.write(interface, &transfer);
             device.tick(now);
         }
-        if self.cdrom.is_ejected() && device.unread(0) == 0 && self.restart.is_none() {
+        let ejected = self.mode == Mode::CdRom && self.drive.is_ejected();
+        if ejected && device.unread(interface) == 0 && self.restart.is_none() {
             self.restart = Some((now.saturating_add(LEAVE_MS), Mode::Modem));
         }
     }

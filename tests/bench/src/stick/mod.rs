@@ -4,6 +4,7 @@
 //! that the kernel's own drivers meet, and a handle to watch and disturb it.
 
 mod cdrom;
+pub mod chatter;
 mod error;
 mod handle;
 mod machine;
@@ -13,7 +14,12 @@ mod runner;
 mod usb;
 mod wire;
 
+pub use chatter::Chatter;
 pub use error::StickError;
 pub use handle::Stick;
 pub use options::{Mode, Options, Sim, Transport};
+pub use usb::{MF180, MF190, MF190J, Model};
 pub use wire::WireError;
+
+#[cfg(test)]
+mod tty_tests;

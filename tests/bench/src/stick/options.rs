@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::{Chatter, MF190, Model};
+
 /// Where and what.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -11,10 +13,16 @@ pub struct Options {
     pub line: PathBuf,
     /// How bytes travel.
     pub transport: Transport,
-    /// What it shows at first.
+    /// Which kind it is.
+    pub model: &'static Model,
+    /// What it shows at first. One that shows its CD-ROM when it is plugged in does so whenever it
+    /// starts, until `AT+ZCDRUN=8`; one that does not has had that before.
     pub mode: Mode,
     /// Its SIM.
     pub sim: Sim,
+    /// What it says unasked, besides the flood of `+ZUSIMR` and whatever a handle makes it say;
+    /// what its model says where there is nothing here.
+    pub chatter: Option<&'static [Chatter]>,
 }
 
 impl Options {
@@ -24,8 +32,10 @@ impl Options {
             redir: redir.into(),
             line: line.into(),
             transport,
+            model: &MF190,
             mode: Mode::Modem,
             sim: Sim::Ready,
+            chatter: None,
         }
     }
 }

@@ -51,7 +51,7 @@ pub(super) const FAULTS: &[Fault] = &[
     .healed_when(lives_at_its_new_address),
     Fault::slow(
         "the DHCP server refuses the address (NAK)",
-        "refused by its server",
+        "lost: refused by",
         25,
         |scene| {
             let dhcp = lending(Dhcp::default().subnet, (150, 199), "1h");

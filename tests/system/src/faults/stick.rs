@@ -51,7 +51,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault::slow("`ERROR` to the next `ATD`", "ERROR", 20, |scene| {
         redial_into(scene, "ATD", "ERROR")
     }),
-    Fault::slow("`ERROR` to `ATZ`", "ERROR", 20, |scene| {
+    Fault::slow("`ERROR` to `ATZ`", DOWN, 20, |scene| {
         redial_into(scene, "ATZ", "ERROR")
     }),
     Fault::slow("`ERROR` to `AT+CGDCONT`", "ERROR", 20, |scene| {
@@ -165,6 +165,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "cutting the power",
         75,
         |scene| {
+            of(scene)?.set_autorun(true);
             of(scene)?.crash();
             Ok(())
         },
@@ -266,11 +267,14 @@ fn stays_up(scene: &mut Scene, bound: Duration) -> Outcome {
     expect("calls meanwhile", calls, scene.carrier.calls())
 }
 
-/// Traffic flows, and the power was cut in the way that is left to a service without root.
+/// Traffic flows, the power was cut in the way that is left to a service without root, and the stick
+/// came back as sticks do.
 fn after_power(scene: &mut Scene, bound: Duration) -> Outcome {
     strike::traffic_flows(scene, bound)?;
     let way = "the USB sockets have power again (by hub requests)";
-    scene.board.console.wait(way, Duration::ZERO)?;
+    for said in [way, "shows its CD-ROM, ejecting it"] {
+        scene.board.console.wait(said, Duration::ZERO)?;
+    }
     Ok(())
 }
 

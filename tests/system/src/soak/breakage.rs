@@ -66,7 +66,9 @@ pub(super) const BREAKAGES: &[Breakage] = &[
     }),
     Breakage {
         costs_power: true,
-        ..breakage("the stick crashes", 1, 75, |scene, _| {
+        ..breakage("the stick crashes", 1, 75, |scene, random| {
+            // Whether it comes back as a CD-ROM.
+            stick(scene)?.set_autorun(random.bool());
             stick(scene)?.crash();
             Ok(says("cutting the power"))
         })

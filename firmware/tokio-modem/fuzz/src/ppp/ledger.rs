@@ -1,5 +1,7 @@
 //! Keeps the books on an engine: whatever it says must follow from what it heard.
 
+use std::collections::BTreeSet;
+
 use tokio_modem::ppp::{
     AuthProtocol, Config, Engine, Ipv4, LcpOptions, MAX_FRAME, Output, Phase, Role, Via,
 };
@@ -48,6 +50,9 @@ pub(super) struct Ledger {
     /// Our latest PAP request and CHAP response.
     pub(super) pap_id: u8,
     pub(super) response_id: u8,
+    /// All of either since LCP opened or a proof was accepted.
+    pap_ids: BTreeSet<u8>,
+    response_ids: BTreeSet<u8>,
     /// Our latest challenge.
     pub(super) challenge: (u8, Vec<u8>),
 }
@@ -69,6 +74,8 @@ impl Ledger {
             heard_secret: false,
             pap_id: 0,
             response_id: 0,
+            pap_ids: BTreeSet::new(),
+            response_ids: BTreeSet::new(),
             challenge: (0, Vec::new()),
         }
     }
@@ -107,6 +114,8 @@ impl Ledger {
                 assert_eq!(*options, self.lcp.agreed(agreed::lcp));
                 self.lcp.settled = true;
                 self.proven = options.auth.is_none();
+                self.pap_ids.clear();
+                self.response_ids.clear();
                 self.link = Some(*options);
             }
             Output::LcpDown => {
@@ -116,6 +125,8 @@ impl Ledger {
             Output::Authenticated(protocol) => {
                 assert!(self.is_proof(*protocol, cause.expect("a packet that proves it")));
                 assert!(!core::mem::replace(&mut self.proven, true));
+                self.pap_ids.clear();
+                self.response_ids.clear();
             }
             Output::Ipv4Up(ipv4) => {
                 assert!(self.is_ready() && self.ipcp.acked && self.ipv4.is_none());
@@ -155,11 +166,13 @@ impl Ledger {
         match (protocol, self.serves) {
             (AuthProtocol::Pap, true) => proof::pap(packet),
             (AuthProtocol::Pap, false) => {
-                (packet.protocol, packet.code, packet.id) == (PAP, auth::PAP_ACK, self.pap_id)
+                (packet.protocol, packet.code) == (PAP, auth::PAP_ACK)
+                    && self.pap_ids.contains(&packet.id)
             }
             (AuthProtocol::ChapMd5, true) => proof::chap(packet, &self.challenge),
             (AuthProtocol::ChapMd5, false) => {
-                (packet.protocol, packet.code, packet.id) == (CHAP, auth::SUCCESS, self.response_id)
+                (packet.protocol, packet.code) == (CHAP, auth::SUCCESS)
+                    && self.response_ids.contains(&packet.id)
             }
         }
     }
@@ -183,8 +196,14 @@ impl Ledger {
             "{frame:x?}"
         );
         match (packet.protocol, packet.code) {
-            (PAP, auth::PAP_REQUEST) => self.pap_id = packet.id,
-            (CHAP, auth::RESPONSE) => self.response_id = packet.id,
+            (PAP, auth::PAP_REQUEST) => {
+                self.pap_id = packet.id;
+                self.pap_ids.insert(packet.id);
+            }
+            (CHAP, auth::RESPONSE) => {
+                self.response_id = packet.id;
+                self.response_ids.insert(packet.id);
+            }
             (CHAP, auth::CHALLENGE) => {
                 let length = usize::from(packet.data[0]);
                 self.challenge = (packet.id, packet.data[1..=length].into());

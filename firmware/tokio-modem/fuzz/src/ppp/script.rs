@@ -169,7 +169,11 @@ pub(super) fn authenticate(source: &mut Source<'_>, end: &mut End) -> Said {
     let (challenge_id, challenge) = ledger.challenge.clone();
     let frame = match source.octet() % 12 {
         0 => write(PAP, source.pick(&[2, 3]), pap_id, source.chunk()),
-        1 => write(PAP, source.pick(&[2, 3]), source.octet(), source.chunk()),
+        // For a copy from before, or for nothing.
+        1 => {
+            let id = pap_id.wrapping_sub(source.octet() % 4);
+            write(PAP, source.pick(&[2, 3]), id, source.chunk())
+        }
         2 => {
             let value = source.chunk();
             let length = u8::try_from(value.len()).unwrap();

@@ -2,7 +2,7 @@
 
 use core::net::Ipv4Addr;
 
-use tokio_modem::ppp::{AuthProtocol, Config, Credentials, Echo, Offer, Role};
+use tokio_modem::ppp::{AuthProtocol, Config, Credentials, Echo, Offer, PhaseLimits, Role};
 
 use super::super::source::Source;
 
@@ -35,6 +35,15 @@ pub(super) fn client(source: &mut Source<'_>) -> Config {
             }),
         ]),
         negotiation_limit: if is_on(6) { 5_000 } else { 60_000 },
+        phase_limits: if is_on(7) {
+            PhaseLimits {
+                establish: 4_000,
+                authenticate: 7_000,
+                network: 10_000,
+            }
+        } else {
+            PhaseLimits::default()
+        },
         role: Role::Client,
     }
 }

@@ -193,8 +193,8 @@ fn a_late_result_does_not_pass_for_the_next_ones() {
     // After the next command went out, before it was echoed.
     start(&mut engine, "AT+CSQ", CSQ, TIMEOUT_MS);
     assert_eq!(hear(&mut engine, b"\r\nERROR\r\n").0, []);
-    assert_eq!(engine.counters().stray, 1);
     let (events, _) = hear(&mut engine, b"AT+CSQ\r\r\n+CSQ: 9,0\r\n\r\nOK\r\n");
+    assert_eq!(engine.counters().stray, 1);
     let expected = [
         Event::Information(line("+CSQ: 9,0")),
         Event::Result(Final::Ok),
@@ -218,7 +218,7 @@ fn once_caught_up_a_result_needs_no_echo() {
 #[test]
 fn a_result_without_a_command_is_counted() {
     let mut engine = Engine::new();
-    assert_eq!(hear(&mut engine, b"OK\r\nERROR\r\nwhat\r\n").0, []);
+    assert_eq!(hear(&mut engine, b"OK\r\nCONNECT\r\nwhat\r\n").0, []);
     let counters = engine.counters();
     assert_eq!(
         (counters.stray, counters.unmatched, counters.total()),
@@ -231,7 +231,7 @@ fn noise_and_length_cost_a_counter_each() {
     let mut engine = Engine::new();
     start(&mut engine, "AT", Answer::Nothing, 0);
     let mut said = std::vec![b'x'; 100_000];
-    said.extend_from_slice(b"\r\n\xff\x00OK\r\nOK\x07\r\n+CSQ: 1\x7f\r\n");
+    said.extend_from_slice(b"\r\n\xff\x00OK\r\nOK\x07\r\nCSQ: 1\x7f\r\n");
     said.extend_from_slice(&[b'+'; LINE_MAX + 1]);
     said.extend_from_slice(b"\r\nOK\r\n");
     assert_eq!(hear(&mut engine, &said).0, [Event::Result(Final::Ok)]);
@@ -364,17 +364,18 @@ fn a_call_is_left_and_taken_up_again() {
 }
 
 #[test]
-fn garbage_costs_the_line_it_is_in_and_no_more() {
+fn garbage_costs_the_characters_it_is_in() {
     let said = b"\x00\x91\xfe\x55AT+C\xffSQ\r\r\n+CSQ: 3\x80,99\r\n\r\n+CSQ: 4,99\r\n\r\nO\x07K\r\n\r\nOK\r\n";
     let mut engine = Engine::new();
     start(&mut engine, "AT+CSQ", CSQ, 0);
     let (events, _) = hear(&mut engine, said);
     let expected = [
+        Event::Information(line("+CSQ: 3\u{fffd},99")),
         Event::Information(line("+CSQ: 4,99")),
         Event::Result(Final::Ok),
     ];
     assert_eq!(events, expected);
-    assert_eq!(engine.counters().noisy, 3);
+    assert_eq!(engine.counters().noisy, 2);
 }
 
 #[test]

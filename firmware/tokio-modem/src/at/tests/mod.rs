@@ -1,8 +1,10 @@
 //! The engine against what sticks say.
 
 mod dialogue;
+mod lines;
 mod properties;
 mod queue;
+mod results;
 
 use std::vec::Vec;
 

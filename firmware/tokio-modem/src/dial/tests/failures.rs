@@ -5,13 +5,7 @@ use crate::modem::Registration;
 
 #[test]
 fn an_error_where_ok_is_needed_is_told_with_its_step() {
-    for (command, step) in [
-        ("ATZ", Step::Initialise),
-        ("ATQ0 V1 E1 S0=0", Step::Initialise),
-        ("AT+CPIN?", Step::SimState),
-        ("AT+CGDCONT", Step::Context),
-        ("ATD", Step::Dial),
-    ] {
+    for (command, step) in [("AT+CGDCONT", Step::Context), ("ATD", Step::Dial)] {
         for said in ["ERROR", "+CME ERROR: 100", "COMMAND NOT SUPPORT"] {
             let mut stick = Stick::new().on(command, [said]);
             let outcome = dial(&mut stick);
@@ -108,6 +102,7 @@ fn denied_by_the_network() {
         .on("AT+CGREG?", ["+CGREG: 0,0\r\n\r\nOK"]);
     let outcome = dial(&mut stick);
     assert_eq!(*outcome.error(), DialError::Denied);
+    assert_eq!(stick.count("AT+CREG?"), 4, "once searching, thrice denied");
     assert_eq!(outcome.error().step(), Step::Registration);
     assert!(
         outcome
@@ -126,8 +121,13 @@ fn a_network_that_is_never_found_is_given_up() {
         ),
         (
             "+CREG: 0,0\r\n\r\nOK",
-            "+CGREG: 0,3\r\n\r\nOK",
+            "+CGREG: 0,4\r\n\r\nOK",
             Registration::Idle,
+        ),
+        (
+            "+CREG: 0,2\r\n\r\nOK",
+            "+CGREG: 0,3\r\n\r\nOK",
+            Registration::Searching,
         ),
         ("ERROR", "+CGREG: 0,2\r\n\r\nOK", Registration::Searching),
         ("ERROR", "ERROR", Registration::Unknown),

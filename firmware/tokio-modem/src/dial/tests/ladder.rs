@@ -67,17 +67,20 @@ fn a_stick_that_answers_in_digits_is_told_to_use_words() {
 
 #[test]
 fn an_answer_that_comes_late_is_let_pass() {
-    let mut stick = Stick::new().on("AT", ["", "OK"]).on("ATZ", ["ERROR", "OK"]);
+    let mut stick = Stick::new()
+        .on("AT", ["", "OK"])
+        .on("ATZ", ["", "OK"])
+        .on("ATQ0 V1", ["OK"])
+        .on("AT+CPIN?", ["+CPIN: READY\r\n\r\nOK"])
+        .on("AT+CREG?", ["+CREG: 0,1\r\n\r\nOK"])
+        .on("ATD", ["CONNECT"]);
     stick.echo = false;
     // The first `AT` is answered when the second is under way, the second a moment later.
     stick.say(1_010, b"\r\nOK\r\n");
     let outcome = dial(&mut stick);
-    let DialError::Unexpected { step, .. } = outcome.error() else {
-        panic!("{:?}", outcome.end)
-    };
-    assert_eq!(*step, Step::Initialise);
-    // With the second `OK` taken for that of `ATZ` the next command would have gone out.
-    assert_eq!((stick.count("ATZ"), stick.count("ATQ0")), (1, 0));
+    assert!(outcome.end.is_ok(), "{:?}", outcome.end);
+    // With the second `OK` taken for that of `ATZ`, which had none, it would not be said again.
+    assert_eq!((stick.count("ATZ"), stick.count("ATQ0")), (2, 1));
 }
 
 #[test]

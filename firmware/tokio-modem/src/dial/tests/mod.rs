@@ -1,9 +1,12 @@
 //! Whole dialogues with a scripted stick, on virtual time.
 
+mod counter;
 mod failures;
 mod ladder;
+mod passing;
 mod proof;
 mod properties;
+mod radio;
 mod sim;
 mod stick;
 mod success;

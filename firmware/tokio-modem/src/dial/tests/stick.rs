@@ -1,5 +1,7 @@
 //! A stick of which every answer can be changed.
 
+use std::borrow::ToOwned;
+
 use super::*;
 
 /// How long a stick takes for an answer.
@@ -19,6 +21,21 @@ pub(super) enum Call {
     ForEver,
 }
 
+/// What is said whatever the command is.
+#[derive(Clone, Debug)]
+pub(super) enum Said {
+    /// This. An empty one is silence.
+    Result(String),
+    /// The name that the command's answer has, this after it, and a result or none.
+    Answer {
+        /// After `+CPIN:`.
+        sim: String,
+        /// After any other name.
+        value: String,
+        end: &'static str,
+    },
+}
+
 pub(super) struct Stick {
     pub(super) echo: bool,
     pub(super) call: Call,
@@ -28,7 +45,11 @@ pub(super) struct Stick {
     pub(super) heard: Vec<String>,
     /// It says nothing any more after so many commands.
     pub(super) dies_after: Option<usize>,
+    /// Each command with its answer.
+    pub(super) said: Vec<(String, String)>,
     rules: Vec<(&'static str, VecDeque<&'static str>)>,
+    /// Said one after the other, round and round, instead of anything else but to `AT`.
+    answers: Vec<Said>,
     line: String,
     arrivals: Arrivals,
     next_flood: u64,
@@ -43,6 +64,8 @@ impl Stick {
             flood: None,
             heard: Vec::new(),
             dies_after: None,
+            said: Vec::new(),
+            answers: Vec::new(),
             rules: Vec::new(),
             line: String::new(),
             arrivals: Arrivals::new(),
@@ -68,6 +91,11 @@ impl Stick {
             "AT+CPIN?",
             ["+CPIN: SIM PIN\r\n\r\nOK", "+CPIN: READY\r\n\r\nOK"],
         )
+    }
+
+    pub(super) fn with_answers(mut self, answers: Vec<Said>) -> Self {
+        self.answers = answers;
+        self
     }
 
     pub(super) fn with_call(mut self, call: Call) -> Self {
@@ -153,12 +181,32 @@ impl Stick {
                     self.arrivals.retain(|(at, _)| *at <= now);
                 }
             }
-            let said = self.answer(&command);
+            let said = match self.any_answer(&command) {
+                Some(said) => said,
+                None => self.answer(&command).to_owned(),
+            };
+            self.said.push((command.clone(), said.clone()));
             self.heard.push(command);
             if !said.is_empty() {
                 self.say(now + DELAY_MS, format!("\r\n{said}\r\n").as_bytes());
             }
         }
+    }
+
+    fn any_answer(&mut self, command: &str) -> Option<String> {
+        let index = self.heard.len().checked_rem(self.answers.len())?;
+        Some(match self.answers.get(index)? {
+            _ if command == "AT" => "OK".into(),
+            Said::Result(said) => said.clone(),
+            Said::Answer { sim, end, .. } if command == "AT+CPIN?" => {
+                format!("+CPIN: {sim}{end}")
+            }
+            Said::Answer { value, end, .. } => {
+                let name = command.strip_prefix("AT").unwrap_or(command);
+                let name = name.split(['?', '=']).next().unwrap_or_default();
+                format!("{name}: {value}{end}")
+            }
+        })
     }
 
     fn answer(&mut self, command: &str) -> &'static str {

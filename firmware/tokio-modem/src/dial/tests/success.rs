@@ -15,6 +15,7 @@ fn a_healthy_stick_connects_and_everything_is_told() {
             "ATZ",
             "ATQ0 V1 E1 S0=0 &C1 &D2 +FCLASS=0",
             "AT+CPMS?",
+            "AT+CFUN?",
             "AT+CPIN?",
             "AT+CGMM",
             "AT+CSQ",
@@ -30,6 +31,7 @@ fn a_healthy_stick_connects_and_everything_is_told() {
             "synchronise (AT)",
             "initialise (ATZ)",
             "stop chatter",
+            "ask the radio (AT+CFUN?)",
             "ask the SIM (AT+CPIN?)",
             "ask the model (AT+CGMM)",
             "model MF180",
@@ -144,13 +146,80 @@ fn packets_alone_are_enough() {
 #[test]
 fn what_is_not_needed_may_fail() {
     for said in ["ERROR", "+CME ERROR: 100", "COMMAND NOT SUPPORT", "OK", ""] {
-        for command in ["AT+CPMS?", "AT+CGMM", "AT+CSQ", "AT+COPS?"] {
+        for command in ["AT+CPMS?", "AT+CFUN?", "AT+CGMM", "AT+CSQ", "AT+COPS?"] {
             let mut stick = Stick::new().on(command, [said]);
             let outcome = dial(&mut stick);
             assert!(outcome.end.is_ok(), "{command} {said}: {:?}", outcome.end);
         }
-        let mut stick = Stick::locked().on("AT+ZPINPUK=?", [said]);
-        assert!(dial(&mut stick).end.is_ok(), "{said}");
+    }
+    for said in ["ERROR", "+CME ERROR: 100", "COMMAND NOT SUPPORT"] {
+        for command in ["ATZ", "ATQ0 V1"] {
+            let mut stick = Stick::new().on(command, [said]);
+            let outcome = dial(&mut stick);
+            assert!(outcome.end.is_ok(), "{command} {said}: {:?}", outcome.end);
+        }
+    }
+}
+
+#[test]
+fn settings_refused_before_the_pin_are_sent_after_it() {
+    let mut stick = Stick::locked().on("ATZ", ["ERROR", "OK"]);
+    let outcome = dial(&mut stick);
+    assert!(outcome.end.is_ok(), "{:?}", outcome.end);
+    assert_eq!((stick.count("ATZ"), stick.count("ATQ0 V1")), (2, 2));
+    assert_eq!(stick.count("AT+CPIN="), 1);
+}
+
+#[test]
+fn an_answer_without_its_ok_goes_on_soon() {
+    for (command, said) in [
+        ("AT+CPIN?", "+CPIN: READY"),
+        ("AT+CFUN?", "+CFUN: 1"),
+        ("AT+CGMM", "MF180"),
+        ("AT+CSQ", "+CSQ: 17,99"),
+        ("AT+CREG?", "+CREG: 0,1"),
+        ("AT+COPS?", "+COPS: 0,0,\"MegaFon\",2"),
+    ] {
+        let mut stick = Stick::new().on(command, [said]);
+        let outcome = dial(&mut stick);
+        assert!(outcome.end.is_ok(), "{command}: {:?}", outcome.end);
+        assert_eq!(stick.count(command), 1, "{command}");
+        let took = outcome.took_ms;
+        assert!((2_000..3_000).contains(&took), "{command}: {took} ms");
+    }
+    // All of them, and no echo to tell a late result by.
+    let mut stick = Stick::locked()
+        .on("AT+CPIN?", ["+CPIN: SIM PIN", "+CPIN: READY"])
+        .on("AT+ZPINPUK=?", ["+ZPINPUK: 3,10"])
+        .on("AT+CSQ", ["+CSQ: 17,99"])
+        .on("AT+CREG?", ["+CREG: 0,1"]);
+    stick.echo = false;
+    let outcome = dial(&mut stick);
+    assert!(outcome.end.is_ok(), "{:?}", outcome.end);
+    assert!(outcome.took_ms < 14_000, "{} ms", outcome.took_ms);
+}
+
+#[test]
+fn lte_alone_is_enough_and_asked_for_once_where_unknown() {
+    let searching = ("+CREG: 0,2\r\n\r\nOK", "+CGREG: 0,2\r\n\r\nOK");
+    let stick = || {
+        let stick = Stick::new().on(
+            "AT+CREG?",
+            [searching.0, searching.0, "+CREG: 0,1\r\n\r\nOK"],
+        );
+        stick.on("AT+CGREG?", [searching.1])
+    };
+    let mut lte = stick().on("AT+CEREG?", ["+CEREG: 0,5\r\n\r\nOK"]);
+    assert!(dial(&mut lte).end.is_ok());
+    assert_eq!((lte.count("AT+CREG?"), lte.count("AT+CEREG?")), (1, 1));
+    for said in ["ERROR", "COMMAND NOT SUPPORT", "+CME ERROR: 100", ""] {
+        let mut old = stick().on("AT+CEREG?", [said]);
+        assert!(dial(&mut old).end.is_ok(), "{said}");
+        assert_eq!(
+            (old.count("AT+CREG?"), old.count("AT+CEREG?")),
+            (3, 1),
+            "{said}"
+        );
     }
 }
 

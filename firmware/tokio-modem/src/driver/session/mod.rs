@@ -178,7 +178,7 @@ impl<P: Port> Session<P> {
     /// network says.
     ///
     /// # Errors
-    /// The stick refuses, or the network does not answer.
+    /// The stick refuses, at once or after its `OK`, or the network does not answer.
     pub async fn ussd(&mut self, code: &str) -> Result<Ussd, SessionError> {
         let request = UssdRequest::new(code, self.profile)?;
         self.news.clear();
@@ -191,6 +191,11 @@ impl<P: Port> Session<P> {
                     command: named("AT+CUSD="),
                     source,
                 });
+            }
+            // The `OK` of before said only that the code was sent.
+            if let Some(got) = Final::parse(&line).filter(Final::is_error) {
+                let command = named("AT+CUSD=");
+                return Err(SessionError::Refused { command, got });
             }
         }
         Err(SessionError::NoAnswer {

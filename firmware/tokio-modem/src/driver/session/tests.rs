@@ -210,6 +210,36 @@ fn a_question_let_go_of_does_not_spoil_the_next() {
     under_each!(mf180(), answers, work);
 }
 
+/// Errors behind the `OK`, and a text without its closing quote.
+fn refuses_late(command: &str) -> Reply {
+    Reply::Say(match command {
+        "AT+CUSD=1,\"*100#\",15" => b"\r\nOK\r\n\r\n^MODE: 5\r\n\r\n+CME ERROR: 132\r\n",
+        "AT+CUSD=1,\"*101#\",15" => b"\r\nOK\r\n\r\nERROR\r\n",
+        "AT+CUSD=1,\"*102#\",15" => b"\r\nOK\r\n\r\n+CUSD: 2,\"Jusqu'\xe0 50,04\r\n",
+        other => return answers(other),
+    })
+}
+
+#[test]
+fn ussd_error_after_ok_is_refused_at_once() {
+    async fn work<P: Port>(runtime: &str, mut session: Session<P>) {
+        let begin = Instant::now();
+        for (code, error) in [
+            ("*100#", "AT+CUSD=: expected OK, got +CME ERROR: 132"),
+            ("*101#", "AT+CUSD=: expected OK, got ERROR"),
+        ] {
+            let refused = session.ussd(code).await.unwrap_err();
+            assert_eq!(refused.to_string(), error, "{runtime}");
+        }
+        let cut = session.ussd("*102#").await.unwrap();
+        assert_eq!(cut.text, "Jusqu'à 50,04", "{runtime}");
+        assert_eq!(cut.state, UssdState::Ended);
+        let _: Signal = session.ask().await.unwrap();
+        assert!(begin.elapsed() < Duration::from_secs(30), "{runtime}");
+    }
+    under_each!(&GENERIC, refuses_late, work);
+}
+
 fn leaves(command: &str) -> Reply {
     match command {
         "AT+CSQ" => Reply::Leave,

@@ -39,6 +39,14 @@ const EXTENSION: [(u8, char); 10] = [
     (0x65, '€'),
 ];
 
+/// The character of one septet that stands for itself; U+FFFD for an escape or what is no septet.
+pub(crate) fn gsm_character(septet: char) -> char {
+    let found = u8::try_from(septet).ok().filter(|code| *code != ESCAPE);
+    found
+        .and_then(|code| BASIC.get(usize::from(code)).copied())
+        .unwrap_or(char::REPLACEMENT_CHARACTER)
+}
+
 fn basic(septet: u8) -> char {
     BASIC.get(usize::from(septet)).copied().unwrap_or(' ')
 }

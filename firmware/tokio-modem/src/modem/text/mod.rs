@@ -1,14 +1,18 @@
 //! Text as networks send it: the GSM 7 bit alphabet, UCS-2, hexadecimal digits.
 
 mod gsm;
+mod guess;
 mod hex;
 mod shown;
 
 use heapless::String;
 
+pub(crate) use gsm::gsm_character;
 pub(super) use gsm::{pack, unpack};
+pub(super) use guess::{characters, is_likely_ucs2, likeliest, name};
 pub(super) use hex::{octets, ucs2, ucs2_octets};
 pub use shown::Shown;
+pub(crate) use shown::is_obeyed;
 
 /// Longest text from the network in UTF-8: a USSD answer of 182 characters.
 pub const PROSE_MAX: usize = 3 * 182;
@@ -76,17 +80,6 @@ pub(super) fn either(source: &str) -> Prose {
         Some(octets) if is_likely_ucs2(&octets) => ucs2_octets(&octets),
         _ => prose(source.chars()),
     }
-}
-
-/// Most characters are Latin, Greek, Cyrillic, Hebrew or Arabic, or their spaces and digits.
-pub(super) fn is_likely_ucs2(octets: &[u8]) -> bool {
-    let units = octets.chunks_exact(2);
-    let count = octets.len() / 2;
-    let usual = units
-        .clone()
-        .filter(|unit| matches!(unit, [0x00, b' '..=0xff | b'\r' | b'\n'] | [0x03..=0x06, _]))
-        .count();
-    units.remainder().is_empty() && count > 0 && 2 * usual > count
 }
 
 #[cfg(test)]

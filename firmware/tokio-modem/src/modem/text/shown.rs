@@ -27,7 +27,7 @@ impl fmt::Display for Shown<'_> {
 
 /// Controls, line and paragraph separators, and marks, embeddings, overrides and isolates of
 /// direction (Unicode, UAX 9).
-const fn is_obeyed(character: char) -> bool {
+pub(crate) const fn is_obeyed(character: char) -> bool {
     matches!(
         character,
         '\0'..='\u{1f}'

@@ -129,7 +129,7 @@ fn lost_verdicts_are_asked_for_again() {
 
 #[test]
 fn silence_at_authentication_ends_in_bounded_time() {
-    for (lcp, requests) in [(ASK_PAP, 10), (ASK_CHAP, 0)] {
+    for (lcp, requests) in [(ASK_PAP, 20), (ASK_CHAP, 0)] {
         let peer = stick(lcp, |heard| (heard.protocol != LCP).then(Vec::new));
         let mut link = Link::new(client(), peer);
         link.run(100_000);
@@ -140,7 +140,7 @@ fn silence_at_authentication_ends_in_bounded_time() {
                 phase: Phase::Authenticate
             }
         );
-        assert!((29_000..32_000).contains(&at), "at {at} ms");
+        assert!((60_000..61_000).contains(&at), "at {at} ms");
         assert_eq!(link.count(PAP, 1), requests);
         let mut next = link.dial_again(stick::plain(lcp));
         next.run(next.now + 5_000);
@@ -162,7 +162,7 @@ fn a_server_gives_up_a_client_that_says_nothing() {
                 phase: Phase::Authenticate
             }
         );
-        assert!((29_000..32_000).contains(&at), "at {at} ms");
+        assert!((60_000..61_000).contains(&at), "at {at} ms");
     }
 }
 

@@ -37,7 +37,6 @@ fn malformed_frames_are_counted_with_their_place() {
             truncated(9, 6),
         ),
         (&[0xc0, 0x21, 3, 1, 0, 6, 1, 0], lcp, 7, Fault::Length(0)),
-        (&[0xc0, 0x21, 9, 1, 0, 6, 0, 0], lcp, 6, truncated(4, 2)),
         (&[0xc0, 0x21, 8, 1, 0, 5, 0x80], lcp, 6, truncated(2, 1)),
         (&[0xc0, 0x21, 7, 1, 0, 4], lcp, 6, truncated(4, 0)),
         (&[0x80, 0x21, 1, 1, 0, 7, 3, 6, 0], ipcp, 7, truncated(6, 3)),

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::*;
 
 /// One way.
-const DELAY_MS: u64 = 40;
+pub(super) const DELAY_MS: u64 = 40;
 
 /// The other end of a line.
 pub(super) trait Peer {
@@ -135,6 +135,8 @@ pub(super) struct Link<P> {
     pub(super) near: End,
     pub(super) far: P,
     pub(super) now: u64,
+    /// One way, in milliseconds.
+    delay: u64,
     /// Frames on their way: when they arrive, and whether at the near end.
     flight: VecDeque<(u64, bool, Vec<u8>)>,
     /// Every frame that the near end sent.
@@ -148,8 +150,17 @@ impl<P: Peer> Link<P> {
             near,
             far,
             now: 0,
+            delay: DELAY_MS,
             flight: VecDeque::new(),
             sent: Vec::new(),
+        }
+    }
+
+    /// As [`Self::new`], on a line that takes `delay` milliseconds each way.
+    pub(super) fn with_delay(config: Config, far: P, delay: u64) -> Self {
+        Self {
+            delay,
+            ..Self::new(config, far)
         }
     }
 
@@ -164,6 +175,7 @@ impl<P: Peer> Link<P> {
             near,
             far,
             now: self.now,
+            delay: DELAY_MS,
             flight: VecDeque::new(),
             sent: Vec::new(),
         }
@@ -205,6 +217,12 @@ impl<P: Peer> Link<P> {
         panic!("no rest at {} ms", self.now);
     }
 
+    /// How often the near end reported this.
+    pub(super) fn times_reported(&self, wanted: &Output<'_>) -> usize {
+        let all = self.near.news.iter();
+        all.filter(|(_, news)| news == wanted).count()
+    }
+
     pub(super) fn close(&mut self) {
         let frames = self.near.handle(Event::Close, self.now);
         self.fly(false, frames);
@@ -227,7 +245,8 @@ impl<P: Peer> Link<P> {
             if !to_near {
                 self.sent.push((self.now, Heard::read(&frame)));
             }
-            self.flight.push_back((self.now + DELAY_MS, to_near, frame));
+            self.flight
+                .push_back((self.now + self.delay, to_near, frame));
         }
     }
 }

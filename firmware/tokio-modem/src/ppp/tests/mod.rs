@@ -5,11 +5,15 @@ mod automaton;
 mod endless;
 mod frames;
 mod lifecycle;
+mod limits;
 mod link;
 mod network;
 mod pairs;
+mod peculiar;
 mod properties;
+mod slow;
 mod stick;
+mod strict;
 
 use core::net::Ipv4Addr;
 use std::{format, vec::Vec};

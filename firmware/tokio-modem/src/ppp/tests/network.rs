@@ -172,7 +172,7 @@ fn addresses_that_no_host_can_have_are_not_taken() {
             })
         });
         let mut link = Link::new(client(), peer);
-        link.run(60_000);
+        link.run(61_000);
         assert_eq!(link.near.ipv4(), None);
         let (_, reason) = link.near.end().expect("an end");
         let refused = Reason::Refused {
@@ -315,7 +315,9 @@ fn a_peer_that_does_not_speak_our_protocols() {
         (LCP, true),
         (IPV6CP, false),
         (CCP, false),
-        (PAP, true),
+        // No proof is under way.
+        (PAP, false),
+        (CHAP, false),
     ] {
         let mut link = Link::new(
             Config {
@@ -364,7 +366,7 @@ fn ipv4_goes_on_where_ipv6_fails() {
         link.run(120_000);
         assert!(link.near.ipv4().is_some() && link.near.ipv6().is_none());
         assert_eq!(link.near.end(), None);
-        assert!(link.count(IPV6CP, code::CONFIGURE_REQUEST) <= 21);
+        assert!(link.count(IPV6CP, code::CONFIGURE_REQUEST) <= 65);
         let before = link.count(IPV6CP, code::CONFIGURE_REQUEST);
         link.run(240_000);
         assert_eq!(

@@ -94,6 +94,15 @@ proptest! {
     }
 }
 
+#[test]
+fn set_of_identifiers_holds_each_alone() {
+    for id in 0..=u8::MAX {
+        let mut ids = crate::ppp::ids::Ids::EMPTY;
+        ids.insert(id);
+        assert!((0..=u8::MAX).all(|other| ids.contains(other) == (other == id)));
+    }
+}
+
 /// The bound on memory is the type: nothing in it points to a heap.
 #[test]
 fn the_engine_is_small() {

@@ -121,7 +121,7 @@ fn the_power_is_cut_after_the_call_is_ended_and_not_again_by_the_ladder() {
             "waiting for a stick",
         ],
     );
-    assert_eq!(run.machine.state().recovery.power_cuts, 1);
+    assert_eq!(run.machine.state().recovery.usb_power_cycles, 1);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use failberry_state::{
     PastStep,
-    RecoveryRung::{PowerCut, Reboot, Redial, Reset},
+    RecoveryRung::{Reboot, Redial, Reset, UsbPowerCycle},
     RecoveryStep,
 };
 
@@ -72,11 +72,11 @@ fn a_hung_stick_is_restarted_then_cut_off_then_the_board_is() {
         .phase(UplinkPhase::BackingOff);
     let recovery = &run.machine.state().recovery;
     assert_eq!(
-        (recovery.resets, recovery.power_cuts, recovery.reboots),
+        (recovery.resets, recovery.usb_power_cycles, recovery.reboots),
         (1, 1, 1)
     );
     let rungs: Vec<_> = recovery.history.iter().map(|step| step.rung).collect();
-    assert_eq!(rungs, [Reset, PowerCut, Redial, Reboot, Redial]);
+    assert_eq!(rungs, [Reset, UsbPowerCycle, Redial, Reboot, Redial]);
 }
 
 #[test]
@@ -337,7 +337,7 @@ fn a_cdrom_that_stays_is_ejected_thrice_and_then_loses_power() {
 }
 
 #[test]
-fn no_sim_is_looked_at_again_and_a_puk_is_not() {
+fn no_sim_is_cut_from_power_and_a_puk_is_not() {
     let blocked = |trouble| {
         Event::Ended(Ending {
             blocked: true,
@@ -349,7 +349,7 @@ fn no_sim_is_looked_at_again_and_a_puk_is_not() {
         .expect(
             1_000,
             blocked(Trouble::NoSim),
-            &["blocked: there is no SIM; it is looked at again in 600 s"],
+            &["blocked: there is no SIM; dialling again in 600 s"],
         )
         .phase(UplinkPhase::Blocked)
         .due(601_000)
@@ -366,7 +366,10 @@ fn no_sim_is_looked_at_again_and_a_puk_is_not() {
     locked
         .machine
         .step(blocked(Trouble::Refused), BootMillis(1_000));
-    assert_eq!(locked.machine.deadline(), None);
+    let again = "dialling again: there is no SIM";
+    locked
+        .due(601_000)
+        .expect(601_000, Event::Deadline, &[again, "attempt ttyUSB2"]);
 }
 
 #[test]
@@ -387,4 +390,35 @@ fn of_several_sticks_the_used_one_is_told() {
     assert_eq!(run.machine.state().unused, ["1-1.4"]);
     run.expect(2, sight(vec![]), &[]);
     assert!(run.machine.state().unused.is_empty());
+}
+
+#[test]
+fn a_port_silent_twice_gives_way_until_another_stick() {
+    let mut machine = Machine::new(None, PinUse::Fresh, BootMillis(0));
+    let mut attempts = Vec::new();
+    let mut now = 0;
+    let mut event = plugged(0);
+    // The reset is heard by nothing, the power is cut, and the stick stays where it is.
+    for _ in 0..40 {
+        let actions = machine.step(event, BootMillis(now));
+        let attempted = |action: &Action| matches!(action, Action::Attempt { .. });
+        let asked = |action: &Action| match action {
+            Action::Reset(_) => Some(Outcome::ResetUnanswered("no answer".into())),
+            Action::CutPower => Some(Outcome::PowerCut("hub".into())),
+            Action::Reboot(_) => Some(Outcome::RebootRefused("budget".into())),
+            _ => None,
+        };
+        event = if actions.iter().any(attempted) {
+            attempts.push(machine.port_turn());
+            silent()
+        } else if let Some(outcome) = actions.iter().find_map(asked) {
+            Event::Recovered(outcome)
+        } else {
+            now = machine.deadline().unwrap().0;
+            Event::Deadline
+        };
+    }
+    assert_eq!(attempts[..5], [0, 0, 1, 1, 2], "{attempts:?}");
+    machine.step(bus(Presence::Ready(stick_at("1-1.3", 5))), BootMillis(now));
+    assert_eq!(machine.port_turn(), 0);
 }

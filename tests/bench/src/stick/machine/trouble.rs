@@ -1,8 +1,8 @@
 //! What can be wrong with a stick: silence of several depths, a call that nobody has told it is
 //! over, echo requests that get no answer.
 
-use super::{Bus, Machine, Mode, Order};
-use crate::stick::{modem::Action, usb::MODEM_INTERFACE};
+use super::{Bus, Machine, Order};
+use crate::stick::modem::Action;
 
 /// What a stick hears whatever else it does not: the command to start anew.
 const RESTART: &[u8] = b"AT+CFUN=1,1\r";
@@ -16,7 +16,7 @@ pub(super) enum Silence {
     Hung,
     /// The same, until it is told to start anew, which it does not answer either.
     Dazed,
-    /// The same, until a bus reset such as power brings it.
+    /// The same, until it loses its power.
     Crashed,
 }
 
@@ -107,7 +107,7 @@ impl Machine {
         self.fall_silent(if on { Silence::Hung } else { Silence::None }, now);
     }
 
-    /// Hangs until the bus is reset, as it is when power comes back.
+    /// Hangs until it loses its power.
     pub(in super::super) fn crash(&mut self, now: u64) {
         self.fall_silent(Silence::Crashed, now);
     }
@@ -147,12 +147,22 @@ impl Machine {
 
     /// Bytes on the modem port out of nowhere.
     pub(in super::super) fn inject(&mut self, bytes: &[u8], now: u64) {
-        if let Bus::On(device) = &mut self.bus
-            && self.mode != Mode::CdRom
-        {
-            device.write(MODEM_INTERFACE, bytes);
+        let modem = self.layout().modem();
+        if let (Some(interface), Bus::On(device)) = (modem, &mut self.bus) {
+            device.write(interface, bytes);
         }
         self.tick(now);
+    }
+
+    /// There is a call from outside, which rings so often.
+    pub(in super::super) fn ring(&mut self, times: u32, now: u64) {
+        self.phone.ring(times, now);
+        self.tick(now);
+    }
+
+    /// Whether it shows its CD-ROM when it starts, as `AT+ZCDRUN` sets it.
+    pub(in super::super) fn set_autorun(&mut self, on: bool) {
+        self.phone.autorun = on;
     }
 
     /// The network ends the call.

@@ -3,6 +3,7 @@
 use super::{
     command::{Command, Operation},
     phone::{Entry, PUK_TRIES, Phone},
+    registers::Registers,
 };
 
 const MAKER: &str = "ZTE INCORPORATED";
@@ -33,10 +34,18 @@ pub(super) struct Settings {
     pub(super) results: bool,
     /// `V`.
     pub(super) words: bool,
+    /// `X`: `CONNECT` tells the rate, but for 0.
+    pub(super) extent: u32,
+    /// `&C`: DCD is always on (0), or follows the call (1).
+    pub(super) dcd: u32,
     /// `&D`: what a dropped DTR does.
     pub(super) dtr: u32,
     /// `+CMEE`.
     pub(super) errors: u8,
+    /// `+IFC`: flow control to and from the stick. USB has its own.
+    pub(super) flow: [u8; 2],
+    /// `S`.
+    pub(super) registers: Registers,
 }
 
 impl Default for Settings {
@@ -45,8 +54,12 @@ impl Default for Settings {
             echo: true,
             results: true,
             words: true,
+            extent: 4,
+            dcd: 1,
             dtr: 2,
             errors: 1,
+            flow: [2, 2],
+            registers: Registers::default(),
         }
     }
 }
@@ -93,23 +106,28 @@ impl Context<'_> {
     pub(super) fn execute(&mut self, command: &Command<'_>) -> Final {
         match command {
             Command::Basic { name, value } => self.basic(name, *value),
-            Command::Register {
-                number: 0..=12,
-                value,
-            } => {
-                if value.is_none() {
-                    self.say("000");
-                }
-                Final::Ok
-            }
+            Command::Register { number, value } => self.register(*number, *value),
             Command::Dial(number) => self.dial(number),
             Command::Extended { name, operation } => self.extended(name, *operation),
-            Command::Register { .. } | Command::Unknown => Final::Error,
+            Command::Unknown => Final::Error,
         }
     }
 
     fn say(&mut self, line: impl Into<String>) {
         self.lines.push(line.into());
+    }
+
+    /// A value is written in three digits (V.250, 5.3.2).
+    fn register(&mut self, number: u32, value: Option<u32>) -> Final {
+        let registers = &mut self.settings.registers;
+        match (registers.get(number), value) {
+            (Some(_), Some(value)) if registers.set(number, value) => Final::Ok,
+            (Some(old), None) => {
+                self.say(format!("{old:03}"));
+                Final::Ok
+            }
+            _ => Final::Error,
+        }
     }
 
     fn basic(&mut self, name: &str, value: u32) -> Final {
@@ -129,10 +147,21 @@ impl Context<'_> {
                 self.say(format!("Revision: {REVISION}"));
                 self.say(format!("IMEI: {SERIAL}"));
             }
-            ("H", 0) => return Final::HangUp,
+            ("X", 0..=4) => self.settings.extent = value,
+            ("&C", 0..=1) => self.settings.dcd = value,
+            ("H", 0) => {
+                self.phone.end_ringing();
+                return Final::HangUp;
+            }
+            // Data calls come from here only.
+            ("A", 0) => {
+                self.phone.end_ringing();
+                return Final::NoCarrier;
+            }
             ("O", 0) => return Final::Online,
-            // Loudspeaker, answers' extent, carrier detect: taken and of no meaning here.
-            ("L" | "M" | "X" | "&C", _) => {}
+            // Loudspeaker, tone or pulse, DSR, flow control of a UART, storing a profile: taken and
+            // of no meaning here.
+            ("L" | "M" | "T" | "P" | "&S" | "&K" | "&W", _) => {}
             _ => return Final::Error,
         }
         Final::Ok
@@ -216,8 +245,17 @@ impl Context<'_> {
                 Ok(level @ 0..=2) => self.settings.errors = level,
                 _ => return Final::Error,
             },
-            // No unsolicited registration, no fax, modem mode: what is so anyway.
-            ("+CREG" | "+CGREG" | "+FCLASS", Set("0")) | ("+ZOPRT", Set("5")) => {}
+            ("+GCAP", Execute) => self.say("+GCAP: +CGSM,+FCLASS,+DS"),
+            ("+IFC", Read) => {
+                let [to, from] = self.settings.flow;
+                self.say(format!("+IFC: {to},{from}"));
+            }
+            ("+IFC", Set(ways)) => return self.set_flow(ways),
+            // A UART's rate and framing; no unsolicited registration, no fax, modem mode: what is so
+            // anyway.
+            ("+IPR" | "+ICF", Set(_))
+            | ("+CREG" | "+CGREG" | "+FCLASS", Set("0"))
+            | ("+ZOPRT", Set("5")) => {}
             ("+ZCDRUN", Set("8")) => return self.set_autorun(false),
             ("+ZCDRUN", Set("9")) => return self.set_autorun(true),
             _ => return Final::Error,
@@ -244,6 +282,18 @@ impl Context<'_> {
             (Some(id @ 1..=16), Some("IP")) => {
                 self.phone
                     .set_context(id, fields.next().unwrap_or_default());
+                Final::Ok
+            }
+            _ => Final::Error,
+        }
+    }
+
+    /// V.250, 6.2.12: 0 to 2 each, the second as the first where it is left out.
+    fn set_flow(&mut self, ways: &str) -> Final {
+        let (to, from) = ways.split_once(',').unwrap_or((ways, ways));
+        match (to.parse(), from.parse()) {
+            (Ok(to @ 0..=2), Ok(from @ 0..=2)) => {
+                self.settings.flow = [to, from];
                 Final::Ok
             }
             _ => Final::Error,

@@ -43,19 +43,23 @@ pub(super) enum Operation<'a> {
     Set(&'a str),
 }
 
-/// What follows `AT` in a line that has it: garbage before it is line noise to a modem.
-pub(super) fn body(line: &str) -> Option<(usize, &str)> {
-    let start = line.to_ascii_uppercase().find("AT")?;
-    line.get(start + 2..).map(|body| (start, body))
+/// The body of a line, without blanks: they mean nothing outside of quotes (V.250, 5.2.1).
+pub(super) fn body(line: &str) -> String {
+    let mut quoted = false;
+    let stays = |character: &char| {
+        quoted ^= *character == '"';
+        quoted || *character != ' '
+    };
+    line.chars().skip("AT".len()).filter(stays).collect()
 }
 
 /// The commands of a line.
 pub(super) fn parse(body: &str) -> Vec<Command<'_>> {
     let mut commands = Vec::new();
-    let mut rest = body.trim();
+    let mut rest = body;
     while let Some(first) = rest.chars().next() {
         let (command, after) = match first.to_ascii_uppercase() {
-            ' ' | ';' => {
+            ';' => {
                 rest = rest.get(1..).unwrap_or_default();
                 continue;
             }
@@ -136,7 +140,7 @@ fn extended(text: &str) -> (Command<'_>, &str) {
             None => return (Command::Unknown, ""),
         },
     };
-    let name = name.trim().to_ascii_uppercase();
+    let name = name.to_ascii_uppercase();
     (Command::Extended { name, operation }, rest)
 }
 
@@ -156,7 +160,8 @@ mod tests {
 
     #[test]
     fn a_line_of_settings() {
-        let commands = parse("Q0 V1 e1 S0=0 &C1 &D2 +FCLASS=0");
+        let body = body("ATQ0 V1 e1 S 0 = 0 &C1 & D2+FCLASS = 0");
+        let commands = parse(&body);
         let register = Command::Register {
             number: 0,
             value: Some(0),
@@ -197,10 +202,16 @@ mod tests {
     }
 
     #[test]
-    fn noise_before_the_command() {
-        assert_eq!(body("~}#at+CSQ"), Some((3, "+CSQ")));
-        assert_eq!(body("+CSQ"), None);
-        for nonsense in ["%1", "S=0", "S0", "+X?1", "&", "é"] {
+    fn quoted_blanks_stay() {
+        assert_eq!(
+            body("AT +CGDCONT = 1, \"IP\", \"a b\""),
+            "+CGDCONT=1,\"IP\",\"a b\""
+        );
+    }
+
+    #[test]
+    fn what_is_no_command_is_unknown() {
+        for nonsense in ["%1", "S=0", "S0", "+X?1", "&", "^SYSCFG"] {
             assert!(parse(nonsense).contains(&Command::Unknown), "{nonsense}");
         }
     }

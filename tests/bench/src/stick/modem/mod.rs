@@ -5,8 +5,10 @@
 
 mod answers;
 mod command;
+mod line;
 mod phone;
 mod port;
+mod registers;
 
-pub(super) use phone::Phone;
+pub(super) use phone::{Phone, RING};
 pub(super) use port::{Action, Port};

@@ -1,6 +1,6 @@
 //! What the ports share: SIM, radio, and what is said unasked.
 
-use super::super::Sim;
+use super::super::{Chatter, Sim};
 
 /// From a SIM that is ready to a registration.
 const SEARCH_MS: u64 = 1_500;
@@ -20,6 +20,12 @@ const PIN_TRIES: u8 = 3;
 /// The flood itself.
 const FLOOD: &str = "+ZUSIMR:2";
 
+/// From one `RING` to the next.
+const RING_MS: u64 = 3_000;
+
+/// A call from outside.
+pub(in super::super) const RING: &str = "RING";
+
 /// SIM and radio of one stick.
 pub(in super::super) struct Phone {
     sim: Sim,
@@ -27,6 +33,11 @@ pub(in super::super) struct Phone {
     open_since: Option<u64>,
     radio: bool,
     flood_at: Option<u64>,
+    chatter: &'static [Chatter],
+    /// How many of its lines were said since the SIM was opened.
+    chattered: usize,
+    /// When the next is due, and how many are left.
+    rings: Option<(u64, u32)>,
     /// The CD-ROM shows after a restart.
     pub(in super::super) autorun: bool,
     /// Access point names by context.
@@ -51,12 +62,20 @@ pub(super) enum Entry {
 
 impl Phone {
     /// A stick with this SIM, powered up.
-    pub(in super::super) fn new(sim: Sim, autorun: bool, now: u64) -> Self {
+    pub(in super::super) fn new(
+        sim: Sim,
+        chatter: &'static [Chatter],
+        autorun: bool,
+        now: u64,
+    ) -> Self {
         let mut phone = Self {
             sim,
             open_since: None,
             radio: true,
             flood_at: None,
+            chatter,
+            chattered: 0,
+            rings: None,
             autorun,
             contexts: Vec::new(),
             faults: Vec::new(),
@@ -70,6 +89,7 @@ impl Phone {
     pub(in super::super) fn power_up(&mut self, now: u64) {
         self.radio = true;
         self.spoilt.clear();
+        (self.chattered, self.rings) = (0, None);
         self.open_since = matches!(self.sim, Sim::Ready).then_some(now);
         self.flood_at = (!matches!(self.sim, Sim::Absent)).then(|| now.saturating_add(FLOOD_MS));
     }
@@ -97,16 +117,43 @@ impl Phone {
         lasting.map(|(_, answer)| answer.clone())
     }
 
-    /// What is said unasked now.
+    /// What is said unasked now: one line at a time, until there is none.
     pub(in super::super) fn unasked(&mut self, now: u64) -> Option<&'static str> {
-        let at = self.flood_at.filter(|at| *at <= now)?;
-        self.flood_at = Some(at.max(now).saturating_add(FLOOD_MS));
-        Some(FLOOD)
+        if let Some(at) = self.flood_at.filter(|at| *at <= now) {
+            self.flood_at = Some(at.max(now).saturating_add(FLOOD_MS));
+            return Some(FLOOD);
+        }
+        if let Some((at, left)) = self.rings.filter(|(at, _)| *at <= now) {
+            let next = at.max(now).saturating_add(RING_MS);
+            self.rings = (left > 1).then(|| (next, left - 1));
+            return Some(RING);
+        }
+        let (_, line) = self.next_chatter().filter(|(at, _)| *at <= now)?;
+        self.chattered += 1;
+        Some(line)
     }
 
     /// When something will be said unasked.
     pub(in super::super) fn deadline(&self) -> Option<u64> {
-        self.flood_at
+        let chatter = self.next_chatter().map(|(at, _)| at);
+        let rings = self.rings.map(|(at, _)| at);
+        [self.flood_at, rings, chatter].into_iter().flatten().min()
+    }
+
+    fn next_chatter(&self) -> Option<(u64, &'static str)> {
+        let chatter = self.chatter.get(self.chattered)?;
+        let after = u64::try_from(chatter.after.as_millis()).unwrap_or(u64::MAX);
+        Some((self.open_since?.saturating_add(after), chatter.line))
+    }
+
+    /// There is a call from outside, which rings so often.
+    pub(in super::super) fn ring(&mut self, times: u32, now: u64) {
+        self.rings = (times > 0).then_some((now, times));
+    }
+
+    /// `H` or `A`.
+    pub(super) fn end_ringing(&mut self) {
+        self.rings = None;
     }
 
     /// Message storage was asked for.
@@ -197,11 +244,13 @@ impl Phone {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::time::Duration;
+
+    use super::{super::super::chatter, *};
 
     fn locked(tries: u8) -> Phone {
         let pin = "1234".to_owned();
-        Phone::new(Sim::Pin { pin, tries }, false, 0)
+        Phone::new(Sim::Pin { pin, tries }, chatter::SILENT, false, 0)
     }
 
     #[test]
@@ -243,17 +292,59 @@ mod tests {
         assert_eq!(phone.deadline(), None);
         phone.enter("1234", 10_000);
         assert_eq!(phone.deadline(), Some(10_000 + AFTER_PIN_MS));
-        assert_eq!(Phone::new(Sim::Absent, false, 0).deadline(), None);
+        assert_eq!(
+            Phone::new(Sim::Absent, chatter::ZTE, false, 0).deadline(),
+            None
+        );
     }
 
     #[test]
     fn the_radio_searches_again() {
-        let mut phone = Phone::new(Sim::Ready, false, 0);
+        let mut phone = Phone::new(Sim::Ready, chatter::SILENT, false, 0);
         assert!(phone.is_registered(SEARCH_MS));
         phone.set_radio(false, 5_000);
         assert_eq!(phone.registration(6_000), 0);
         phone.set_radio(true, 7_000);
         assert_eq!(phone.registration(7_000), 2);
         assert!(phone.is_registered(7_000 + SEARCH_MS));
+    }
+
+    #[test]
+    fn the_chatter_comes_once_after_each_opening_of_the_sim() {
+        let pin = "1234".to_owned();
+        let sim = Sim::Pin { pin, tries: 3 };
+        let mut phone = Phone::new(sim, chatter::ZTE, false, 0);
+        phone.quieten();
+        assert_eq!((phone.unasked(60_000), phone.deadline()), (None, None));
+        for opened in [60_000, 90_000] {
+            phone.enter("1234", opened);
+            phone.quieten();
+            for chatter in chatter::ZTE {
+                let at = phone.deadline().unwrap();
+                assert_eq!(Duration::from_millis(at - opened), chatter.after);
+                assert_eq!(phone.unasked(at - 1), None);
+                assert_eq!(phone.unasked(at), Some(chatter.line));
+            }
+            assert_eq!(phone.deadline(), None);
+            phone.power_up(opened);
+        }
+    }
+
+    #[test]
+    fn a_call_from_outside_rings_until_it_ends() {
+        let mut phone = Phone::new(Sim::Ready, chatter::SILENT, false, 0);
+        phone.quieten();
+        phone.ring(3, 100);
+        for turn in 0..2 {
+            let at = 100 + turn * RING_MS;
+            assert_eq!(
+                (phone.deadline(), phone.unasked(at)),
+                (Some(at), Some(RING))
+            );
+        }
+        phone.end_ringing();
+        assert_eq!(phone.deadline(), None);
+        phone.ring(1, 200);
+        assert_eq!((phone.unasked(200), phone.deadline()), (Some(RING), None));
     }
 }

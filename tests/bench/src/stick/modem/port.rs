@@ -1,16 +1,16 @@
 //! One serial port: lines in command mode, bytes in data mode, and the ways between them.
 
 use super::{
+    super::usb::Role,
     answers::{Context, Final, Settings},
     command,
+    line::{CommandLine, Input},
     phone::Phone,
 };
 
-/// Silence on both sides of `+++`.
-const GUARD_MS: u64 = 1_000;
-
-/// Longest command line taken.
-const LINE_MAX: usize = 400;
+/// Time from a dial command to the first byte that aborts the call: some hosts end a line with CR
+/// and LF (V.250, 5.6.1).
+const ABORTABLE_MS: u64 = 125;
 
 /// What a call is announced with.
 const RATE: &str = "7200000";
@@ -33,7 +33,8 @@ pub(in super::super) enum Action {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mode {
     Command,
-    Dialling,
+    /// Since then.
+    Dialling(u64),
     Data,
     /// Command mode with a call that waits.
     Escaped,
@@ -41,11 +42,12 @@ enum Mode {
 
 /// One serial port.
 pub(in super::super) struct Port {
-    dials: bool,
+    role: Role,
     settings: Settings,
     mode: Mode,
-    line: Vec<u8>,
-    overlong: bool,
+    /// DTR, as the host has it.
+    open: bool,
+    line: CommandLine,
     pluses: u8,
     last_byte: u64,
     output: Vec<u8>,
@@ -53,14 +55,14 @@ pub(in super::super) struct Port {
 }
 
 impl Port {
-    /// A port, with or without calls.
-    pub(in super::super) fn new(dials: bool) -> Self {
+    /// A port of that kind.
+    pub(in super::super) fn new(role: Role) -> Self {
         Self {
-            dials,
+            role,
             settings: Settings::default(),
             mode: Mode::Command,
-            line: Vec::new(),
-            overlong: false,
+            open: false,
+            line: CommandLine::default(),
             pluses: 0,
             last_byte: 0,
             output: Vec::new(),
@@ -88,6 +90,16 @@ impl Port {
         matches!(self.mode, Mode::Data | Mode::Escaped)
     }
 
+    /// Returns DCD, as `&C` wants it.
+    pub(in super::super) fn shows_carrier(&self) -> bool {
+        self.in_call() || self.settings.dcd == 0
+    }
+
+    /// Returns whether a program has the port open.
+    pub(in super::super) fn is_open(&self) -> bool {
+        self.open
+    }
+
     /// Bytes of the host.
     pub(in super::super) fn receive(&mut self, bytes: &[u8], phone: &mut Phone, now: u64) {
         let mut rest = bytes;
@@ -98,18 +110,23 @@ impl Port {
                     self.actions.push(Action::Send(rest.to_vec()));
                     return;
                 }
-                // V.250 lets a byte abort the call; the call is made before one can come.
-                Mode::Dialling => return,
+                Mode::Dialling(since) if now.saturating_sub(since) < ABORTABLE_MS => {}
+                // The byte that aborts a call is no part of a command (V.250, 5.6.1).
+                Mode::Dialling(_) => {
+                    self.mode = Mode::Command;
+                    self.actions.push(Action::HangUp);
+                    self.result("NO CARRIER", "3");
+                }
                 Mode::Command | Mode::Escaped => self.command_byte(*byte, phone, now),
             }
             rest = after;
         }
     }
 
-    /// The line says something unasked; data is not disturbed.
+    /// The line says something unasked; data is not disturbed, and `ATQ1` wants none (V.250, 6.2.5).
     pub(in super::super) fn announce(&mut self, line: &str) {
         if matches!(self.mode, Mode::Command | Mode::Escaped) {
-            self.say(line);
+            self.verbal(line);
         }
     }
 
@@ -117,7 +134,15 @@ impl Port {
     pub(in super::super) fn connected(&mut self, now: u64) {
         self.mode = Mode::Data;
         (self.pluses, self.last_byte) = (0, now);
-        self.result(&format!("CONNECT {RATE}"), "1");
+        let rate = format!("CONNECT {RATE}");
+        self.result(
+            if self.settings.extent > 0 {
+                &rate
+            } else {
+                "CONNECT"
+            },
+            "1",
+        );
     }
 
     /// The call was not made, or has ended.
@@ -128,6 +153,7 @@ impl Port {
 
     /// DTR changed; whether what is under way to the host is to be thrown away.
     pub(in super::super) fn dtr(&mut self, on: bool) -> bool {
+        self.open = on;
         if on || self.settings.dtr == 0 {
             return false;
         }
@@ -135,7 +161,7 @@ impl Port {
         match self.mode {
             Mode::Command => return true,
             Mode::Data | Mode::Escaped if self.settings.dtr == 1 => self.mode = Mode::Escaped,
-            Mode::Dialling | Mode::Data | Mode::Escaped => {
+            Mode::Dialling(_) | Mode::Data | Mode::Escaped => {
                 self.mode = Mode::Command;
                 self.actions.push(Action::HangUp);
             }
@@ -145,7 +171,8 @@ impl Port {
 
     /// When [`Port::tick`] has something to do.
     pub(in super::super) fn deadline(&self) -> Option<u64> {
-        (self.mode == Mode::Data && self.pluses == 3).then(|| self.last_byte + GUARD_MS)
+        (self.mode == Mode::Data && self.pluses == 3)
+            .then(|| self.last_byte + self.settings.registers.guard_ms())
     }
 
     /// Goes on with what takes time.
@@ -158,14 +185,15 @@ impl Port {
     }
 
     fn count_pluses(&mut self, bytes: &[u8], now: u64) {
-        let silence = now.saturating_sub(self.last_byte) >= GUARD_MS;
+        let silence = now.saturating_sub(self.last_byte) >= self.settings.registers.guard_ms();
         let begun = self.pluses > 0 && !silence;
         let before = match (begun, silence) {
             (true, _) => self.pluses,
             (false, true) => 0,
             (false, false) => u8::MAX,
         };
-        let only_pluses = bytes.iter().all(|byte| *byte == b'+');
+        let escape = self.settings.registers.escape();
+        let only_pluses = bytes.iter().all(|byte| *byte == escape);
         let count = usize::from(before).saturating_add(bytes.len());
         self.pluses = match u8::try_from(count) {
             Ok(count @ 1..=3) if only_pluses => count,
@@ -175,47 +203,41 @@ impl Port {
     }
 
     fn command_byte(&mut self, byte: u8, phone: &mut Phone, now: u64) {
+        let mut echo = Vec::new();
+        let input = self.line.take(byte, &self.settings.registers, &mut echo);
         if self.settings.echo {
-            self.output.push(byte);
+            self.output.append(&mut echo);
         }
-        match byte {
-            b'\r' => {
-                let line = std::mem::take(&mut self.line);
-                let overlong = std::mem::take(&mut self.overlong);
-                let line = String::from_utf8_lossy(&line);
-                if overlong {
-                    self.result("ERROR", "4");
-                } else if let Some((start, body)) = command::body(&line) {
-                    let text = line.get(start..).unwrap_or_default().trim();
-                    self.actions.push(Action::Heard(text.to_owned()));
-                    self.obey(text, body, phone, now);
-                }
+        match input {
+            None => {}
+            Some(Input::Overlong) => self.result("ERROR", "4"),
+            Some(Input::Line(line)) => {
+                self.actions.push(Action::Heard(line.clone()));
+                self.obey(&line, phone, now);
             }
-            b'\n' => {}
-            0x08 => {
-                self.line.pop();
-            }
-            _ if self.line.len() < LINE_MAX => self.line.push(byte),
-            _ => self.overlong = true,
         }
     }
 
-    fn obey(&mut self, text: &str, body: &str, phone: &mut Phone, now: u64) {
+    fn obey(&mut self, text: &str, phone: &mut Phone, now: u64) {
         if let Some(answer) = phone.take_fault(text) {
             self.say(&answer);
             return;
         }
-        let mut lines = Vec::new();
+        if self.role == Role::Refuses {
+            return self.finish(Final::Error, now);
+        }
         let mut end = Final::Ok;
-        for command in command::parse(body) {
+        for command in command::parse(&command::body(text)) {
+            let mut lines = Vec::new();
             let mut context = Context {
                 phone: &mut *phone,
                 settings: &mut self.settings,
                 lines: &mut lines,
-                dials: self.dials && self.mode == Mode::Command,
+                dials: self.role == Role::Modem && self.mode == Mode::Command,
                 now,
             };
             end = context.execute(&command);
+            self.inform(&lines);
             if end == Final::HangUp {
                 self.hang_up();
                 end = Final::Ok;
@@ -223,9 +245,6 @@ impl Port {
             if end != Final::Ok {
                 break;
             }
-        }
-        for line in lines {
-            self.say(&line);
         }
         self.finish(end, now);
     }
@@ -242,10 +261,11 @@ impl Port {
             Final::Ok | Final::HangUp => self.result("OK", "0"),
             Final::Error => self.result("ERROR", "4"),
             Final::Cme(_) if self.settings.errors == 0 => self.result("ERROR", "4"),
-            Final::Cme(code) => self.result(&format!("+CME ERROR: {code}"), "4"),
-            Final::Cms(code) => self.result(&format!("+CMS ERROR: {code}"), "4"),
+            // Result codes of extended syntax have words only (V.250, 5.7.2).
+            Final::Cme(code) => self.verbal(&format!("+CME ERROR: {code}")),
+            Final::Cms(code) => self.verbal(&format!("+CMS ERROR: {code}")),
             Final::Dial => {
-                self.mode = Mode::Dialling;
+                self.mode = Mode::Dialling(now);
                 self.actions.push(Action::Dial);
             }
             Final::Online if self.mode == Mode::Escaped => self.connected(now),
@@ -258,21 +278,56 @@ impl Port {
         }
     }
 
+    /// Whatever the settings are.
     fn say(&mut self, line: &str) {
         for part in ["\r\n", line, "\r\n"] {
             self.output.extend_from_slice(part.as_bytes());
         }
     }
 
-    fn result(&mut self, words: &str, digits: &str) {
-        match self.settings {
-            Settings { results: false, .. } => {}
-            Settings { words: true, .. } => self.say(words),
-            Settings { words: false, .. } => {
-                self.output.extend_from_slice(digits.as_bytes());
-                self.output.push(b'\r');
-            }
+    /// Information that a command asked for: `ATQ1` does not concern it, `ATV0` leaves out what
+    /// comes before (V.250, 6.2.5 and 6.2.6).
+    fn inform(&mut self, lines: &[String]) {
+        if lines.is_empty() {
+            return;
         }
+        if self.settings.words {
+            self.end_line();
+        }
+        for line in lines {
+            self.output.extend_from_slice(line.as_bytes());
+            self.end_line();
+        }
+    }
+
+    fn result(&mut self, words: &str, digits: &str) {
+        if self.settings.words {
+            self.verbal(words);
+        } else if self.settings.results {
+            self.output.extend_from_slice(digits.as_bytes());
+            self.output.push(self.settings.registers.end_of_line());
+        }
+    }
+
+    fn verbal(&mut self, words: &str) {
+        if !self.settings.results {
+            return;
+        }
+        if self.settings.words {
+            self.end_line();
+        }
+        self.output.extend_from_slice(words.as_bytes());
+        if self.settings.words {
+            self.end_line();
+        } else {
+            self.output.push(self.settings.registers.end_of_line());
+        }
+    }
+
+    fn end_line(&mut self) {
+        let registers = &self.settings.registers;
+        self.output
+            .extend([registers.end_of_line(), registers.line_feed()]);
     }
 }
 

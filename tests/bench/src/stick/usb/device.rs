@@ -6,7 +6,8 @@ use super::{
         wire::{EndpointInfo, Frame, InterfaceInfo, Packet, Status},
     },
     control,
-    descriptors::{Endpoint, Kind, Layout, PACKET, VERSION},
+    layout::{Endpoint, Kind, Layout, Role},
+    models::PACKET,
     pipe::{Read, Write},
     pipes::Pipes,
 };
@@ -84,7 +85,7 @@ impl Device {
             speed: FULL_SPEED,
             vendor: layout.vendor,
             product: layout.product,
-            version: VERSION,
+            version: layout.release,
         });
         device
     }
@@ -154,27 +155,25 @@ impl Device {
         }
     }
 
-    /// Tells the host whether there is a carrier, by the notification `SERIAL_STATE` (USB PSTN
-    /// 1.2, 6.5.4), where it listens.
-    pub(in super::super) fn carrier(&mut self, interface: u8, on: bool) {
-        /// DSR and DCD.
-        const BOTH: u8 = 0b11;
+    /// Notifies the host of a port's line states (USB PSTN 1.2, 6.5.4: bit 0 DCD, 1 DSR, 3 RI),
+    /// where it listens; false where it does not.
+    pub(in super::super) fn line_states(&mut self, port: u8, states: u8) -> bool {
+        let interface = self.layout.states_of(port);
         let Some(pipes) = self.pipes.get(usize::from(interface)) else {
-            return;
+            return false;
         };
         let notifies = |end: &&Endpoint| {
             end.kind == Kind::Interrupt
                 && end.address & 0x80 != 0
                 && pipes.polled.contains(&end.address)
         };
-        let Some(endpoint) = pipes.endpoints.iter().find(notifies) else {
-            return;
+        let endpoint = pipes.endpoints.iter().find(notifies);
+        let Some(endpoint) = endpoint.filter(|_| !self.frozen) else {
+            return false;
         };
-        let signals = if on { BOTH } else { 0 };
-        let state = vec![0xa1, 0x20, 0, 0, interface, 0, 2, 0, signals, 0];
-        if !self.frozen {
-            self.interrupt(endpoint.address, Status::Success, state);
-        }
+        let state = vec![0xa1, 0x20, 0, 0, interface, 0, 2, 0, states, 0];
+        self.interrupt(endpoint.address, Status::Success, state);
+        true
     }
 
     /// Bytes that the host has not fetched.
@@ -379,10 +378,11 @@ impl Device {
     }
 
     fn send_turn(&mut self, now: u64) {
-        let serial = self.layout.is_serial();
+        let layout = self.layout;
         let mut budget = PACKETS_PER_TURN;
         let mut packets = Vec::new();
-        for pipes in &mut self.pipes {
+        for (number, pipes) in (0..).zip(&mut self.pipes) {
+            let serial = layout.role(number) != Some(Role::Storage);
             let (Some(endpoint), true) = (pipes.bulk_in(), pipes.r#in.polled) else {
                 continue;
             };

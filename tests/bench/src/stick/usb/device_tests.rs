@@ -1,12 +1,15 @@
 //! The device with its host played by packets.
 
 use super::{
-    super::{MODEM, MODEM_INTERFACE},
+    super::models::{MF180, MF190J},
     *,
 };
 
+/// The interface of the port that dials.
+const MODEM: u8 = 2;
+
 fn attached(transport: Transport) -> Device {
-    let mut device = Device::attach(&MODEM, transport);
+    let mut device = Device::attach(&MF180.modem, transport);
     let frames = device.take_frames();
     assert!(matches!(
         frames.as_slice(),
@@ -75,7 +78,7 @@ fn a_read_waits_for_bytes_or_its_cancel() {
             }
         }]
     ));
-    device.write(MODEM_INTERFACE, b"OK");
+    device.write(MODEM, b"OK");
     device.tick(0);
     let answer = Frame {
         id: 5,
@@ -89,7 +92,7 @@ fn a_write_is_answered_when_it_is_taken() {
     let mut device = attached(Transport::Bulk);
     handle(&mut device, 9, bulk(3, 2, b"AT"));
     assert!(device.take_frames().is_empty());
-    assert_eq!(device.read(MODEM_INTERFACE).unwrap(), b"AT");
+    assert_eq!(device.read(MODEM).unwrap(), b"AT");
     assert_eq!(
         device.take_frames(),
         [Frame {
@@ -99,14 +102,14 @@ fn a_write_is_answered_when_it_is_taken() {
     );
     handle(&mut device, 10, bulk(3, 1, b"x"));
     handle(&mut device, 10, Packet::Cancel);
-    assert_eq!(device.read(MODEM_INTERFACE), None);
+    assert_eq!(device.read(MODEM), None);
     assert_eq!(device.take_frames().len(), 1);
 }
 
 #[test]
 fn interrupt_transfers_end_short_and_are_paced() {
     let mut device = attached(Transport::Interrupt);
-    device.write(MODEM_INTERFACE, &[7; 64 * 40]);
+    device.write(MODEM, &[7; 64 * 40]);
     device.tick(0);
     assert!(device.take_frames().is_empty(), "nobody polls");
     handle(&mut device, 2, Packet::StartInterrupt { endpoint: 0x83 });
@@ -160,4 +163,22 @@ fn bulk_leaves_at_once() {
     device.tick(0);
     assert_eq!(device.take_frames().len(), 1);
     assert!(device.is_gone());
+}
+
+#[test]
+fn line_states_come_by_the_communications_interface() {
+    let mut device = Device::attach(&MF190J.modem, Transport::Bulk);
+    handle(&mut device, 1, Packet::SetConfiguration(1));
+    handle(&mut device, 2, Packet::StartInterrupt { endpoint: 0x83 });
+    device.take_frames();
+    assert!(device.line_states(4, 3));
+    let packet = Packet::Interrupt {
+        endpoint: 0x83,
+        status: Status::Success,
+        length: 10,
+        data: vec![0xa1, 0x20, 0, 0, 3, 0, 2, 0, 3, 0],
+    };
+    assert_eq!(device.take_frames(), [Frame { id: 0, packet }]);
+    assert!(!device.line_states(2, 3), "that endpoint is not polled");
+    assert_eq!(device.take_frames(), []);
 }

@@ -6,8 +6,13 @@
 mod control;
 mod descriptors;
 mod device;
+mod layout;
+mod models;
 mod pipe;
 mod pipes;
 
-pub(super) use descriptors::{CDROM, FOREIGN, MODEM, MODEM_INTERFACE};
 pub(super) use device::{Device, Event};
+pub use layout::Model;
+pub(super) use layout::{Layout, Role};
+pub(super) use models::FOREIGN;
+pub use models::{MF180, MF190, MF190J};

@@ -1,7 +1,7 @@
 //! Both directions of an interface.
 
 use super::{
-    descriptors::{Endpoint, Kind},
+    layout::{Endpoint, Kind},
     pipe::{In, Out},
 };
 

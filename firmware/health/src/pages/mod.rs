@@ -1,24 +1,18 @@
-//! What is told, and to whom.
+//! What the LAN is shown of the states: a page for people, and all of them as JSON.
+//!
+//! Whatever a stick, a carrier, a server or a DHCP peer has put into a state goes through [`plain`]
+//! or is escaped: none of it reaches a terminal or a browser as it is.
 
 use std::fmt::Write;
 
 use failberry_state::{
     BootMillis, ClockState, DyndnsState, HealthState, NetworkState, Recovery, RecoveryRung,
-    RecoveryStep, State, SupervisorState, UpdateState, UplinkState, read,
+    RecoveryStep, State, SupervisorState, UpdateState, UplinkState, is_plain, plain, read,
 };
 use serde_json::{Value, json};
 
 /// Steps of recovery that fit on a screen; all are in the state.
 const STEPS: usize = 8;
-
-/// Which port is asking.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Site {
-    /// The open internet: nothing but "alive".
-    Public,
-    /// The LAN: everything that is no secret.
-    Lan,
-}
 
 /// An answer.
 #[derive(Debug, PartialEq, Eq)]
@@ -32,26 +26,22 @@ impl Page {
     pub(crate) fn text(status: u16, body: impl Into<String>) -> Self {
         Self {
             status,
-            kind: "text/plain",
+            kind: "text/plain; charset=utf-8",
             body: body.into(),
         }
     }
 }
 
-impl Site {
-    pub(crate) fn page(self, url: &str) -> Page {
-        let path = url.split_once('?').map_or(url, |(path, _)| path);
-        match (self, path) {
-            // Each byte here is paid for: 16 checkers, two links, every 10 to 30 s, for years.
-            (Self::Public, "/") => Page::text(200, "ok\n"),
-            (Self::Lan, "/") => Page::text(200, summary()),
-            (Self::Lan, "/status") => Page {
-                status: 200,
-                kind: "application/json",
-                body: status().to_string(),
-            },
-            _ => Page::text(404, "no such page\n"),
-        }
+/// The page at `url`, which is a path with or without a query.
+pub(crate) fn page(url: &str) -> Page {
+    match url.split_once('?').map_or(url, |(path, _)| path) {
+        "/" => Page::text(200, summary(&States::read())),
+        "/status" => Page {
+            status: 200,
+            kind: "application/json",
+            body: escaped(&status()),
+        },
+        _ => Page::text(404, "no such page\n"),
     }
 }
 
@@ -76,15 +66,56 @@ fn status() -> Value {
     })
 }
 
-/// One screen for a person with a browser on the LAN.
-fn summary() -> String {
-    let supervisor = read::<SupervisorState>().unwrap_or_default();
-    let network = read::<NetworkState>().unwrap_or_default();
-    let uplink = read::<UplinkState>().unwrap_or_default();
-    let dyndns = read::<DyndnsState>().unwrap_or_default();
-    let clock = read::<ClockState>().unwrap_or_default();
-    let update = read::<UpdateState>().unwrap_or_default();
+/// `json` as text in which only what shows as itself stands as it is. A terminal obeys more than
+/// JSON has to escape; outside of strings there is nothing of that kind.
+fn escaped(json: &Value) -> String {
+    let mut text = String::new();
+    for character in json.to_string().chars() {
+        if is_plain(character) {
+            text.push(character);
+        } else {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                let _ = write!(text, "\\u{unit:04x}");
+            }
+        }
+    }
+    text
+}
 
+/// What the page for people is made of.
+#[derive(Clone, Debug, Default)]
+struct States {
+    supervisor: SupervisorState,
+    network: NetworkState,
+    uplink: UplinkState,
+    dyndns: DyndnsState,
+    clock: ClockState,
+    update: UpdateState,
+}
+
+impl States {
+    fn read() -> Self {
+        Self {
+            supervisor: read().unwrap_or_default(),
+            network: read().unwrap_or_default(),
+            uplink: read().unwrap_or_default(),
+            dyndns: read().unwrap_or_default(),
+            clock: read().unwrap_or_default(),
+            update: read().unwrap_or_default(),
+        }
+    }
+}
+
+/// One screen for a person with a browser on the LAN.
+fn summary(states: &States) -> String {
+    let States {
+        supervisor,
+        network,
+        uplink,
+        dyndns,
+        clock,
+        update,
+    } = states;
     let mut rows: Vec<(&str, String)> = vec![(
         "FailberryPi",
         format!(
@@ -104,7 +135,7 @@ fn summary() -> String {
         "firewall",
         if network.firewall { "up" } else { "DOWN" }.into(),
     ));
-    let mut carrier = format!("{:?}", uplink.phase);
+    let mut carrier = uplink.phase.to_string();
     if let Some(link) = &uplink.link {
         let _ = write!(carrier, ", {} on {}", link.local, link.interface);
     }
@@ -122,34 +153,42 @@ fn summary() -> String {
         "clock",
         if clock.synced { "set" } else { "not set yet" }.into(),
     ));
-    if let Some(told) = update.last_update {
-        rows.push(("update", told));
+    if let Some(outcome) = &update.last_update {
+        rows.push(("update", outcome.clone()));
     }
     for (who, error) in [
-        ("uplink", uplink.last_error),
-        ("network", network.last_error),
-        ("clock", clock.last_error),
-        ("dyndns", dyndns.last_error),
-        ("update", update.last_error),
+        ("uplink", &uplink.last_error),
+        ("network", &network.last_error),
+        ("clock", &clock.last_error),
+        ("dyndns", &dyndns.last_error),
+        ("update", &update.last_error),
     ] {
         if let Some(error) = error {
             rows.push(("trouble", format!("{who}: {error}")));
         }
     }
     rows.extend(recovery(&uplink.recovery));
-    rows.extend(lives(&supervisor));
+    rows.extend(lives(supervisor));
     rows.extend(
         supervisor
             .warnings
-            .into_iter()
-            .map(|warning| ("warning", warning)),
+            .iter()
+            .map(|warning| ("warning", warning.clone())),
     );
 
     let mut page = String::new();
     for (label, text) in rows {
-        let _ = writeln!(page, "{label:<12} {text}");
+        page.push_str(&row(label, &text));
     }
     page
+}
+
+/// One line of the page, whatever stands in `text`. Blanks in a row become one, so that no text
+/// can reach the beginning of the next line of a terminal.
+fn row(label: &str, text: &str) -> String {
+    let text = plain(text);
+    let words: Vec<&str> = text.split_whitespace().collect();
+    format!("{label:<12} {}\n", words.join(" "))
 }
 
 /// What was done about failures of the carrier link, in this life and in those before.
@@ -157,7 +196,7 @@ fn recovery(recovery: &Recovery) -> Vec<(&'static str, String)> {
     let counts = [
         (recovery.redials, "calls dialled again"),
         (recovery.resets, "restarts of the stick"),
-        (recovery.power_cuts, "power cuts"),
+        (recovery.usb_power_cycles, "USB power cycles"),
         (recovery.reboots, "reboots asked for"),
         (recovery.ejects, "CD-ROMs ejected"),
     ];
@@ -185,7 +224,7 @@ fn told_step(step: &RecoveryStep) -> String {
     let what = match step.rung {
         RecoveryRung::Redial => "dialled again",
         RecoveryRung::Reset => "restarted the stick",
-        RecoveryRung::PowerCut => "cut the power",
+        RecoveryRung::UsbPowerCycle => "cycled the USB power",
         RecoveryRung::Reboot => "asked for a reboot",
         RecoveryRung::Eject => "ejected the CD-ROM",
     };
@@ -241,129 +280,4 @@ fn lives(state: &SupervisorState) -> Vec<(&'static str, String)> {
 }
 
 #[cfg(test)]
-mod tests {
-    use failberry_state::{PastStep, Service, ServiceState};
-
-    use super::*;
-
-    #[test]
-    fn strangers_learn_nothing_but_that_it_lives() {
-        assert_eq!(Site::Public.page("/?x=1").body, "ok\n");
-        for path in ["/status", "/..", "", "*", "//", "/%2e"] {
-            assert_eq!(Site::Public.page(path).status, 404, "{path}");
-        }
-    }
-
-    #[test]
-    fn a_person_is_told_of_ends_and_hangs() {
-        let service = ServiceState {
-            service: Service::Uplink,
-            pid: Some(7),
-            ready: true,
-            starts: 2,
-            hangs: 1,
-            last_exit: Some("hung and was ended: signal SIGKILL".into()),
-            last_words: Some("no tty".into()),
-        };
-        let starting = ServiceState {
-            service: Service::Clock,
-            ready: false,
-            starts: 1,
-            ..service.clone()
-        };
-        let state = SupervisorState {
-            boots: 5,
-            last_boot: Some("uplink: the stick is dead, after 700 s".into()),
-            last_words: vec!["panicked".into()],
-            watchdog: "on, 15 s".into(),
-            services: vec![service, starting],
-            oopses: 1,
-            ..SupervisorState::default()
-        };
-        let told = lives(&state);
-        let told: Vec<(&str, &str)> = told.iter().map(|(row, text)| (*row, &**text)).collect();
-        assert_eq!(
-            told,
-            [
-                (
-                    "last end",
-                    "uplink: the stick is dead, after 700 s (this is boot no. 5)"
-                ),
-                ("last words", "panicked"),
-                ("watchdog", "on, 15 s"),
-                (
-                    "trouble",
-                    "uplink started 2 times, 1 times it hung; \
-                     hung and was ended: signal SIGKILL; its last error: no tty"
-                ),
-                ("trouble", "clock is starting"),
-                ("trouble", "the kernel has erred, 1 times (oops)"),
-            ]
-        );
-    }
-
-    #[test]
-    fn a_person_is_told_what_was_done_in_this_life_and_before() {
-        let step = |at, rung, times| RecoveryStep {
-            at: BootMillis(at),
-            rung,
-            reason: "no answer".into(),
-            times,
-        };
-        let mut state = Recovery {
-            redials: 3,
-            reboots: 1,
-            history: vec![step(5_900, RecoveryRung::Redial, 3)],
-            earlier: vec![PastStep {
-                boot: 4,
-                step: step(700_000, RecoveryRung::Reboot, 1),
-            }],
-            earlier_error: Some("recovery.json: EOF".into()),
-            ..Recovery::default()
-        };
-        let told = recovery(&state);
-        let told: Vec<(&str, &str)> = told.iter().map(|(row, text)| (*row, &**text)).collect();
-        assert_eq!(
-            told,
-            [
-                ("recovery", "3 calls dialled again, 1 reboots asked for"),
-                ("done", "at 5 s: dialled again (3 times): no answer"),
-                (
-                    "done before",
-                    "boot no. 4, at 700 s: asked for a reboot: no answer"
-                ),
-                (
-                    "trouble",
-                    "what was done before is lost: recovery.json: EOF"
-                ),
-            ]
-        );
-        let many = vec![step(1, RecoveryRung::Reset, 1); 99];
-        state = Recovery {
-            history: many,
-            ..Recovery::default()
-        };
-        assert_eq!(recovery(&state).len(), STEPS);
-        assert_eq!(recovery(&Recovery::default()), []);
-    }
-
-    #[test]
-    fn the_lan_gets_every_state() {
-        let page = Site::Lan.page("/status");
-        for state in [
-            "supervisor",
-            "network",
-            "uplink",
-            "clock",
-            "dyndns",
-            "health",
-        ] {
-            assert!(
-                page.body.contains(&format!("\"{state}\":{{")),
-                "{state}: {}",
-                page.body
-            );
-        }
-        assert!(Site::Lan.page("/").body.starts_with("FailberryPi"));
-    }
-}
+mod tests;

@@ -1,0 +1,212 @@
+//! Updates fetched over HTTPS, on a person's order, while both links are up: by the wire, whatever
+//! the default route is, and over the carrier only where that is allowed.
+//!
+//! `virt` starts without U-Boot: what is fetched is installed, and not started.
+
+use std::{
+    fs,
+    net::{IpAddr, Ipv4Addr},
+};
+
+use failberry_bench::{
+    internet::Fetch,
+    laptop::Laptop,
+    scene::{BUNDLE, Kind, Pull, Scene, Setting, Settings},
+};
+
+use crate::{
+    Suite,
+    console::{expect_all, say},
+    steps::{self, CARRIER_ADDRESS, address, status},
+    suite::{Outcome, expect},
+};
+
+/// Bytes of the image: seconds over the emulated carrier, and many times the noise of the other
+/// services.
+const IMAGE: u32 = 640 * 1024;
+
+/// Where the downloads are broken off.
+const CUTS: [usize; 2] = [200_000, 300_000];
+
+/// Bytes that time servers and names may cost on the carrier meanwhile.
+const NOISE: u64 = 50_000;
+
+/// A look that meets silence ends within this: a look-up, and one connection's 30 s.
+const SILENCE: u64 = 60;
+
+/// Plays the scene.
+pub fn play(suite: &mut Suite) {
+    let made = tempfile::tempdir()
+        .map_err(Into::into)
+        .and_then(|directory| {
+            let laptop = Laptop::new(directory.path())?;
+            fs::write(laptop.path("image"), image())?;
+            Ok::<_, Box<dyn std::error::Error>>((directory, laptop))
+        });
+    let (_directory, laptop) = match made {
+        Ok(made) => made,
+        Err(error) => return suite.broken("pull", &error.to_string()),
+    };
+    let settings = |over_mobile| Settings {
+        pull: Some(Pull {
+            key: laptop.public().to_owned(),
+            over_mobile,
+        }),
+        ..Settings::default()
+    };
+    let setting = Setting {
+        settings: settings(false),
+        environment: true,
+        ..Setting::new("fbl", Kind::Virt)
+    };
+    suite.scene("pull", &setting, |run| {
+        run.step("both links are up, the default route is ppp0", both_up);
+        run.step("a wire that is dead costs no mobile data", |scene| {
+            offer(scene, &laptop, "9.0.0")?;
+            dead_wire(scene)
+        });
+        run.step("an update comes by the wire alone, resumed", by_wire);
+        run.step("settings allow the mobile link", |scene| {
+            let text = settings(true).text(scene.services.authority.pem());
+            scene.at_the_card(|card, layout| {
+                failberry_image::card::set_config(card.path(), layout, &text)?;
+                Ok(())
+            })?;
+            both_up_again(scene)
+        });
+        run.step(
+            "the wire dies amid an update, the carrier goes on",
+            |scene| {
+                offer(scene, &laptop, "9.1.0")?;
+                over_to_the_carrier(scene)
+            },
+        );
+    });
+}
+
+/// What U-Boot would take for an image by its first bytes and its size.
+fn image() -> Vec<u8> {
+    let mut image = vec![0xD0, 0x0D, 0xFE, 0xED];
+    image.extend(IMAGE.to_be_bytes());
+    let filler = (0..IMAGE).map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes()[0]);
+    image.extend(filler.skip(image.len()));
+    image
+}
+
+fn offer(scene: &Scene, laptop: &Laptop, version: &str) -> Outcome {
+    let bundle = laptop.bundle_for("virt", &laptop.path("image"), version)?;
+    scene.services.files.put(BUNDLE, fs::read(bundle)?);
+    Ok(())
+}
+
+fn both_up(scene: &mut Scene) -> Outcome {
+    steps::lease(scene)?;
+    steps::dials(scene)?;
+    scene.world.lay_line()?;
+    ready(scene)
+}
+
+/// The box has started again; the line is as it was.
+fn both_up_again(scene: &mut Scene) -> Outcome {
+    let console = &scene.board.console;
+    console.wait("eth0: leased", scene.bound(60))?;
+    steps::dials(scene)?;
+    ready(scene)
+}
+
+/// TLS needs the time, which the record's being set shows.
+fn ready(scene: &mut Scene) -> Outcome {
+    steps::sets_the_record(scene)?;
+    let via = status(scene)?;
+    let place = "/network/default_via";
+    expect(place, Some("ppp0"), via.text(place))
+}
+
+/// Orders a look, and waits for its answer.
+fn check(scene: &Scene) -> Outcome<Vec<String>> {
+    say(scene, "")?;
+    let console = &scene.board.console;
+    let mark = console.mark();
+    console.send(b"update check\r")?;
+    Ok(console.wait_prompt(mark, crate::console::PROMPT, scene.bound(2 * SILENCE))?)
+}
+
+/// Who has fetched something, in the order of the first time.
+fn askers(fetches: &[Fetch]) -> Vec<IpAddr> {
+    let mut askers: Vec<IpAddr> = fetches.iter().map(|it| it.peer.ip()).collect();
+    askers.dedup();
+    askers
+}
+
+fn dead_wire(scene: &mut Scene) -> Outcome {
+    scene.world.set_line(false)?;
+    let before = scene.world.bytes_to_carrier()?;
+    let answer = check(scene)?;
+    expect_all(
+        &answer,
+        &["looking for an update", "by the wire: timed out"],
+    )?;
+    expect("fetches", 0, scene.services.files.fetches().len())?;
+    quiet_carrier(scene, before)?;
+    scene.world.set_line(true)?;
+    Ok(())
+}
+
+fn quiet_carrier(scene: &Scene, before: u64) -> Outcome {
+    let cost = scene.world.bytes_to_carrier()? - before;
+    println!("       {cost} bytes on the carrier meanwhile");
+    if cost > NOISE {
+        return Err(format!("expected at most {NOISE} bytes on the carrier, got {cost}").into());
+    }
+    Ok(())
+}
+
+fn by_wire(scene: &mut Scene) -> Outcome {
+    let console = scene.board.console.clone();
+    let mark = console.mark();
+    let before = scene.world.bytes_to_carrier()?;
+    let [cut, _] = CUTS;
+    scene.services.files.cut_after(cut);
+    let answer = check(scene)?;
+    expect_all(&answer, &["version 9.0.0 found by the wire"])?;
+    let written = "version 9.0.0 is written and will be tried at the next start";
+    console.wait_from(mark, written, scene.bound(60))?;
+    quiet_carrier(scene, before)?;
+    let fetches = scene.services.files.fetches();
+    let home = address(scene)?;
+    expect("who asked", vec![IpAddr::V4(home)], askers(&fetches))?;
+    expect(
+        "the resumed part",
+        cut,
+        fetches.last().map_or(0, |it| it.from),
+    )?;
+    console.wait_from(mark, "to try version 9.0.0", scene.bound(10))?;
+    Ok(())
+}
+
+fn over_to_the_carrier(scene: &mut Scene) -> Outcome {
+    let console = scene.board.console.clone();
+    let mark = console.mark();
+    let before = scene.services.files.fetches().len();
+    let [_, cut] = CUTS;
+    scene.services.files.cut_after(cut);
+    let answer = check(scene)?;
+    expect_all(&answer, &["version 9.1.0 found by the wire"])?;
+    let files = &scene.services.files;
+    files.wait_fetch("the part before the cut", scene.bound(30), |it| {
+        it.sent == cut
+    })?;
+    // The next attempt comes 10 s later.
+    scene.world.set_line(false)?;
+    let written = "version 9.1.0 is written and will be tried at the next start";
+    console.wait_from(mark, written, scene.bound(2 * SILENCE))?;
+    let fetches = scene.services.files.fetches();
+    let fetches = fetches.get(before..).unwrap_or_default();
+    let both: [Ipv4Addr; 2] = [address(scene)?, CARRIER_ADDRESS];
+    expect("who asked", both.map(IpAddr::V4).to_vec(), askers(fetches))?;
+    expect(
+        "the resumed part",
+        cut,
+        fetches.last().map_or(0, |it| it.from),
+    )
+}
