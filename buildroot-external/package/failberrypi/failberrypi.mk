@@ -4,7 +4,7 @@
 #
 ################################################################################
 
-FAILBERRYPI_VERSION = 0.1.0
+FAILBERRYPI_VERSION = 0.3.0
 FAILBERRYPI_SITE = $(BR2_EXTERNAL_FAILBERRYPI_PATH)/..
 FAILBERRYPI_SITE_METHOD = local
 FAILBERRYPI_LICENSE = MIT or Apache-2.0

@@ -1,7 +1,7 @@
 //! `docs/configuration.md`, generated from the template, the validator and the defaults.
 //!
 //! `make docs` writes the page; without `UPDATE_DOCS` the test fails if the page is stale.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::{env, fmt::Write as _, fs, path::Path};
 
@@ -23,7 +23,7 @@ fn root() -> &'static Path {
 fn template() -> (Vec<(String, String)>, Vec<Key>) {
     let text = fs::read_to_string(root().join("board/failberrypi.toml")).unwrap();
     let (mut tables, mut keys) = (Vec::new(), Vec::new());
-    let (mut table, mut forward) = (String::new(), false);
+    let mut table = String::new();
     let mut comment: Vec<&str> = Vec::new();
     let mut used = false;
     let mut in_text = false;
@@ -31,13 +31,12 @@ fn template() -> (Vec<(String, String)>, Vec<Key>) {
         if in_text {
             in_text = !line.contains("\"\"\"");
         } else if let Some(name) = line.strip_prefix('[') {
-            table = name.trim_end_matches(']').to_owned();
+            name.trim_end_matches(']').clone_into(&mut table);
             tables.push((table.clone(), String::new()));
-            (forward, used) = (false, false);
+            used = false;
             comment.clear();
         } else if let Some(name) = line.strip_prefix("#[[") {
             name.trim_end_matches(']').clone_into(&mut table);
-            forward = true;
         } else if line.is_empty() {
             if let Some((_, intro)) = tables.last_mut()
                 && intro.is_empty()
@@ -53,13 +52,17 @@ fn template() -> (Vec<(String, String)>, Vec<Key>) {
                 used = false;
             }
             comment.push(text);
-        } else if let Some((name, example)) = line.strip_prefix('#').and_then(|it| it.split_once(" = "))
+        } else if let Some((name, example)) =
+            line.strip_prefix('#').and_then(|it| it.split_once(" = "))
         {
             in_text = example.matches("\"\"\"").count() == 1;
             let example = if in_text { "\"\"\"…\"\"\"" } else { example };
-            let shared = forward || used;
-            let meaning = if shared { String::new() } else { comment.join(" ") };
-            used = !forward;
+            let meaning = if used {
+                "See above.".to_owned()
+            } else {
+                comment.join(" ")
+            };
+            used = true;
             keys.push(Key {
                 table: table.clone(),
                 name: name.to_owned(),
@@ -93,18 +96,28 @@ fn default(key: &Key) -> String {
     if table.contains('.') {
         return "none".into();
     }
-    let alone = parse(&format!("[{table}]\n")).problems;
-    let path = format!("{table}.{name}");
-    let missing = |it: &&failberry_config::Problem| it.key == path && it.reason.contains("missing");
-    if alone.iter().any(|it| missing(&it)) {
-        return format!("required in `[{table}]`");
-    }
     let least = match table.as_str() {
-        "carrier" => "[carrier]\napn = 'x'",
-        "dyndns" => "[dyndns]\nname = 'a.example.org'\nzone = 'Z0123456789ABC'",
-        "aws" => "[aws]\naccess_key_id = 'AKIAIOSFODNN7EXAMPLE'\nsecret_access_key = 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY'",
+        "carrier" => "[carrier]\ndial = '*99#'\napn = 'x'",
+        "dyndns" | "aws" => {
+            "[dyndns]\nttl = 60\nname = 'a.example.org'\nzone = 'Z0123456789ABC'\n\
+             [aws]\nregion = 'us-east-1'\naccess_key_id = 'AKIAIOSFODNN7EXAMPLE'\n\
+             secret_access_key = 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY'"
+        }
         _ => "",
     };
+    assert_eq!(parse(least).problems, []);
+    let this = format!("{name} = ");
+    let without: Vec<_> = least
+        .lines()
+        .filter(|line| !line.starts_with(&this))
+        .collect();
+    let problems = parse(&without.join("\n")).problems;
+    if problems
+        .iter()
+        .any(|problem| problem.reason.contains("is missing"))
+    {
+        return format!("required in `[{table}]`");
+    }
     let config = toml::Value::try_from(parse(least).config).unwrap();
     match config.get(table).and_then(|table| table.get(name)) {
         None => "none".into(),
@@ -137,12 +150,18 @@ fn page() -> String {
         let inner = |key: &&Key| key.table.split('.').next() == Some(table);
         let mut header = "";
         for key in keys.iter().filter(inner) {
-            let this = if key.table.contains('.') { "list" } else { "keys" };
+            let this = if key.table.contains('.') {
+                "list"
+            } else {
+                "keys"
+            };
             if this != header {
                 if this == "list" {
                     write!(page, "\nEach `[[{}]]`:\n", key.table).unwrap();
                 }
-                page.push_str("\n| Key | Default | Expected | Example | Meaning |\n|---|---|---|---|---|\n");
+                page.push_str(
+                    "\n| Key | Default | Expected | Example | Meaning |\n|---|---|---|---|---|\n",
+                );
                 header = this;
             }
             let cell = |text: &str| text.replace('|', "\\|");
@@ -169,5 +188,8 @@ fn configuration_page_is_up_to_date() {
         fs::write(&path, &page).unwrap();
     }
     let there = fs::read_to_string(&path).unwrap_or_default();
-    assert!(there == page, "docs/configuration.md is stale: run `make docs`");
+    assert!(
+        there == page,
+        "docs/configuration.md is stale: run `make docs`"
+    );
 }

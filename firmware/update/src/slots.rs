@@ -237,7 +237,7 @@ mod tests {
         assert!(copy.iter().all(|byte| *byte == 0));
     }
 
-    /// Cards of 0.1.0 have the copies at other places, and a FAT partition at these.
+    /// Cards of versions before 0.3.0 have the copies at other places, and a FAT partition at these.
     #[test]
     fn slots_on_a_card_of_the_old_layout_write_nothing() {
         let mut card = tempfile::tempfile().unwrap();
