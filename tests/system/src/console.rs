@@ -114,7 +114,7 @@ fn status(scene: &mut Scene) -> Outcome {
             &format!("on ppp0, address {CARRIER_ADDRESS}"),
             "Bench Mobile, signal -",
             "MF180 19d2:2003 at ",
-            "1 made, 0 failed",
+            "1 connected, 0 failed",
             &format!("{lan}/24 by DHCP, router 192.168.88.1"),
             "default route via ppp0, firewall up",
             &format!("{NAME} is {CARRIER_ADDRESS}"),
@@ -217,7 +217,7 @@ fn redial(scene: &mut Scene) -> Outcome {
     expect_all(&said, &["the call ends and is dialled anew"])?;
     stick.wait_call(false, scene.bound(10))?;
     stick.wait_call(true, scene.bound(30))?;
-    wait_status(scene, &["2 made, 0 failed; 1 redials", "up for "])?;
+    wait_status(scene, &["2 connected, 0 failed; 1 redials", "up for "])?;
     // What is no warning keeps away from whoever is here.
     expect("lines of the log at the prompt", before, told())
 }
