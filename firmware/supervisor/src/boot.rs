@@ -22,8 +22,11 @@ use nix::{
 };
 
 use crate::{
-    Ending, Kmsg, Settings, cmdline::Cmdline, keep, keeping::make_directories, last_words, modules,
-    mounts, storage,
+    Kmsg, ShutdownMode, SupervisorOptions,
+    cmdline::Cmdline,
+    crash_report,
+    event_loop::{make_directories, run_event_loop},
+    modules, mounts, storage,
 };
 
 /// Seconds since 1970 when the image was built: no time before it can be right.
@@ -33,37 +36,40 @@ const BUILD_EPOCH: Option<&str> = option_env!("FAILBERRY_BUILD_EPOCH");
 const WATCHDOG: &str = "/dev/watchdog0";
 
 /// Time to read the reason on the console before the reboot.
-const LAST_WORDS: Duration = Duration::from_secs(10);
+const MESSAGE_DELAY: Duration = Duration::from_secs(10);
 
 /// A card that died can hold up `sync` for ever.
-const SYNC_BOUND: Duration = Duration::from_secs(10);
+const SYNC_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Does everything PID 1 does. Never returns: the kernel panics when PID 1 ends.
 pub fn run() -> ! {
-    let ending = match catch_unwind(AssertUnwindSafe(boot_and_keep)) {
-        Ok(Ok(ending)) => ending,
+    let mode = match catch_unwind(AssertUnwindSafe(boot_and_supervise)) {
+        Ok(Ok(mode)) => mode,
         Ok(Err(error)) => {
             log::error!(
                 "cannot go on, rebooting in {} s: {error}",
-                LAST_WORDS.as_secs()
+                MESSAGE_DELAY.as_secs()
             );
-            thread::sleep(LAST_WORDS);
-            Ending::Reboot
+            thread::sleep(MESSAGE_DELAY);
+            ShutdownMode::Reboot
         }
         // The panic hook has told why.
         Err(_) => {
-            thread::sleep(LAST_WORDS);
-            Ending::Reboot
+            thread::sleep(MESSAGE_DELAY);
+            ShutdownMode::Reboot
         }
     };
-    end(ending)
+    shut_down(mode)
 }
 
-fn boot_and_keep() -> Result<Ending, Box<dyn std::error::Error>> {
+fn boot_and_supervise() -> Result<ShutdownMode, Box<dyn std::error::Error>> {
     let started = BootMillis::now();
-    let trouble = mounts::all();
+    let failures = mounts::mount_all();
     let log = Kmsg::open()?;
-    last_words::install(&log, Path::new(storage::MEMORY).join(last_words::FILE));
+    crash_report::install_panic_hook(
+        &log,
+        Path::new(storage::SUPERVISOR_DATA_DIR).join(crash_report::FILE),
+    );
     let cmdline = Cmdline::read();
     let state = SupervisorState {
         version: env!("CARGO_PKG_VERSION").into(),
@@ -73,7 +79,7 @@ fn boot_and_keep() -> Result<Ending, Box<dyn std::error::Error>> {
     };
     let slot = cmdline.slot.map_or("none", Slot::name);
     log::info!("failberry {} is PID 1, slot {slot}", state.version);
-    for text in trouble {
+    for text in failures {
         log::error!("{text}");
     }
     for text in confine(Service::Supervisor) {
@@ -89,7 +95,9 @@ fn boot_and_keep() -> Result<Ending, Box<dyn std::error::Error>> {
     }
     modules::load_all();
     let watchdog = (!cmdline.no_watchdog).then(|| WATCHDOG.into());
-    Ok(keep(Settings::of_the_machine(log, state, watchdog))?)
+    Ok(run_event_loop(SupervisorOptions::for_pid1(
+        log, state, watchdog,
+    ))?)
 }
 
 fn raise_clock() {
@@ -109,7 +117,7 @@ fn raise_clock() {
     }
 }
 
-fn end(ending: Ending) -> ! {
+fn shut_down(mode: ShutdownMode) -> ! {
     // Nothing may write any more; everybody has been asked politely before.
     let _ = kill(Pid::from_raw(-1), Signal::SIGKILL);
     let (done, wait) = mpsc::channel();
@@ -122,16 +130,16 @@ fn end(ending: Ending) -> ! {
         }
         let _ = done.send(());
     });
-    if wait.recv_timeout(SYNC_BOUND).is_err() {
+    if wait.recv_timeout(SYNC_TIMEOUT).is_err() {
         log::warn!("the card does not answer, not waiting for it");
     }
-    let mode = match ending {
-        Ending::Reboot => RebootMode::RB_AUTOBOOT,
-        Ending::PowerOff => RebootMode::RB_POWER_OFF,
+    let command = match mode {
+        ShutdownMode::Reboot => RebootMode::RB_AUTOBOOT,
+        ShutdownMode::PowerOff => RebootMode::RB_POWER_OFF,
     };
     loop {
-        let Err(error) = reboot(mode);
-        log::error!("cannot {ending}: {error}; trying again");
-        thread::sleep(LAST_WORDS);
+        let Err(error) = reboot(command);
+        log::error!("cannot {mode}: {error}; trying again");
+        thread::sleep(MESSAGE_DELAY);
     }
 }

@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn words_are_found_and_bad_ones_ignored() {
-        let seen = Cmdline::parse(
+        let cmdline = Cmdline::parse(
             "console=ttyAMA0,115200 failberry.card=mmcblk0 failberry.slot=b failberry.board=rpi2 failberry.watchdog=off\n",
         );
         let expected = Cmdline {
@@ -96,7 +96,7 @@ mod tests {
             board: Some("rpi2".into()),
             no_watchdog: true,
         };
-        assert_eq!(seen, expected);
+        assert_eq!(cmdline, expected);
         for text in [
             "",
             "failberry.card=",

@@ -17,7 +17,7 @@ use crate::cmdline::Cmdline;
 pub(crate) const DEV: &str = "/dev";
 
 /// How the serial ports of sticks are called: those of usb-serial and those of `cdc_acm`.
-const SERIAL: [&str; 2] = ["ttyUSB", "ttyACM"];
+const SERIAL_PREFIXES: [&str; 2] = ["ttyUSB", "ttyACM"];
 
 /// Patterns of names below /dev, a `*` for one part or the rest of one, and their owners.
 const OWNERS: [(&str, Service); 4] = [
@@ -29,28 +29,28 @@ const OWNERS: [(&str, Service); 4] = [
 
 /// Who gets what, on this machine.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Owners {
+pub(crate) struct DevicePermissions {
     /// Names that the boot loader tells, and their owners.
-    told: Vec<(String, Service)>,
+    from_cmdline: Vec<(String, Service)>,
 }
 
-impl Owners {
+impl DevicePermissions {
     /// The slot that does not run is for `update` to write, and the console's line is `console`'s.
-    pub(crate) fn of(cmdline: &Cmdline) -> Self {
+    pub(crate) fn from_cmdline(cmdline: &Cmdline) -> Self {
         let slot = cmdline.slot.map(|running| {
             let partition = partition(cmdline.card_name(), running.other().partition());
             (partition, Service::Update)
         });
         let console = cmdline.console.clone().map(|line| (line, Service::Console));
         Self {
-            told: slot.into_iter().chain(console).collect(),
+            from_cmdline: slot.into_iter().chain(console).collect(),
         }
     }
 
     /// The service that works with the device `name` (below /dev).
     pub(crate) fn owner(&self, name: &str) -> Option<Service> {
-        let told = self.told.iter().find(|(device, _)| device == name);
-        told.map(|(_, service)| *service).or_else(|| {
+        let named = self.from_cmdline.iter().find(|(device, _)| device == name);
+        named.map(|(_, service)| *service).or_else(|| {
             let mut known = OWNERS.iter();
             known
                 .find(|(pattern, _)| matches(pattern, name))
@@ -59,7 +59,7 @@ impl Owners {
     }
 
     /// Gives the device `name` to the service that works with it, if one does.
-    pub(crate) fn hand_over(&self, dev: &Path, name: &str) {
+    pub(crate) fn apply(&self, dev: &Path, name: &str) {
         let Some(service) = self.owner(name) else {
             return;
         };
@@ -67,13 +67,13 @@ impl Owners {
             // Unplugged again already.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => log::warn!("cannot give /dev/{name} to {}: {error}", service.name()),
-            Ok(()) if is_serial(name) => close_quickly(dev.join(name)),
+            Ok(()) if is_serial(name) => disable_closing_wait(dev.join(name)),
             Ok(()) => {}
         }
     }
 
     /// Does so with every device that is there.
-    pub(crate) fn hand_over_all(&self, dev: &Path) {
+    pub(crate) fn apply_to_all(&self, dev: &Path) {
         let mut directories = vec![PathBuf::new(), "bus/usb".into()];
         directories.extend(entries(dev, Path::new("bus/usb")));
         for name in directories
@@ -81,7 +81,7 @@ impl Owners {
             .flat_map(|directory| entries(dev, directory))
         {
             if let Some(name) = name.to_str() {
-                self.hand_over(dev, name);
+                self.apply(dev, name);
             }
         }
     }
@@ -118,7 +118,9 @@ fn matches(pattern: &str, name: &str) -> bool {
 
 /// Whether a device is a serial port of a stick.
 fn is_serial(name: &str) -> bool {
-    SERIAL.iter().any(|prefix| name.starts_with(prefix))
+    SERIAL_PREFIXES
+        .iter()
+        .any(|prefix| name.starts_with(prefix))
 }
 
 fn is_plain(rest: &str) -> bool {
@@ -127,7 +129,7 @@ fn is_plain(rest: &str) -> bool {
 
 /// Lets nobody wait half a minute for the close of a serial port whose stick hangs, which takes
 /// more privilege than its owner has. On a thread: a stick may hang already when it is opened.
-fn close_quickly(port: PathBuf) {
+fn disable_closing_wait(port: PathBuf) {
     let set = move || {
         let flags = OFlag::O_NOCTTY | OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW;
         let tty = fs::OpenOptions::new()
@@ -162,7 +164,7 @@ mod tests {
 
     #[test]
     fn only_the_named_devices_have_owners() {
-        let owners = Owners::default();
+        let permissions = DevicePermissions::default();
         for (name, expected) in [
             ("ttyUSB0", Some(Service::Uplink)),
             ("ttyUSB12", Some(Service::Uplink)),
@@ -182,7 +184,7 @@ mod tests {
             ("mmcblk0", None),
             ("", None),
         ] {
-            assert_eq!(owners.owner(name), expected, "{name}");
+            assert_eq!(permissions.owner(name), expected, "{name}");
         }
     }
 
@@ -210,7 +212,7 @@ mod tests {
                 "ttyS1",
             ),
         ] {
-            let owners = Owners::of(&Cmdline::parse(&text));
+            let permissions = DevicePermissions::from_cmdline(&Cmdline::parse(&text));
             let nodes = [
                 "mmcblk0",
                 "mmcblk0p1",
@@ -226,13 +228,14 @@ mod tests {
             let owned = |by| {
                 nodes
                     .into_iter()
-                    .filter(move |n| owners.owner(n) == Some(by))
+                    .filter(move |n| permissions.owner(n) == Some(by))
             };
             assert_eq!(owned.clone()(Service::Update).collect::<Vec<_>>(), [update]);
             assert_eq!(owned(Service::Console).collect::<Vec<_>>(), [console]);
         }
-        let owners = Owners::of(&Cmdline::parse("failberry.card=vda console=tty1"));
-        assert_eq!(owners.owner("vda2"), None);
+        let permissions =
+            DevicePermissions::from_cmdline(&Cmdline::parse("failberry.card=vda console=tty1"));
+        assert_eq!(permissions.owner("vda2"), None);
     }
 
     #[test]
@@ -247,8 +250,8 @@ mod tests {
             fs::write(path(name), "").unwrap();
         }
         symlink(path("kmsg"), path("ttyUSB1")).unwrap();
-        let owners = Owners::default();
-        owners.hand_over_all(dev.path());
+        let permissions = DevicePermissions::default();
+        permissions.apply_to_all(dev.path());
         let uid = |name: &str| fs::symlink_metadata(path(name)).unwrap().uid();
         for name in ["ttyUSB0", "ttyACM0", "ppp", "bus/usb/001/003", "ttyUSB1"] {
             assert_eq!(uid(name), Service::Uplink.uid(), "{name}");
@@ -256,6 +259,6 @@ mod tests {
         for name in ["kmsg", "bus/usb/001"] {
             assert_eq!(uid(name), 0, "{name}");
         }
-        owners.hand_over(dev.path(), "ttyUSB7");
+        permissions.apply(dev.path(), "ttyUSB7");
     }
 }

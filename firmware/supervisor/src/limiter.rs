@@ -4,13 +4,13 @@
 use failberry_state::BootMillis;
 
 /// Lines at once: enough for the report of a start or of a crash.
-const BURST: u64 = 50;
+const BURST_LINES: u64 = 50;
 
 /// Lines a second in the long run: 115,200 baud carry about a hundred.
-const PER_SECOND: u64 = 10;
+const LINES_PER_SECOND: u64 = 10;
 
 /// How long lines are dropped before that is told.
-const REPORT_AFTER: u64 = 5_000;
+const REPORT_DELAY_MS: u64 = 5_000;
 
 /// A bucket of tokens, one a line, kept in thousandths.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub(crate) struct Limiter {
 impl Limiter {
     pub(crate) const fn new(now: BootMillis) -> Self {
         Self {
-            tokens: BURST * 1000,
+            tokens: BURST_LINES * 1000,
             filled: now,
             dropped: 0,
             dropping_since: None,
@@ -33,8 +33,8 @@ impl Limiter {
 
     /// Whether a line may pass; counts it if not.
     pub(crate) fn admits(&mut self, now: BootMillis) -> bool {
-        let gained = now.since(self.filled).saturating_mul(PER_SECOND);
-        self.tokens = self.tokens.saturating_add(gained).min(BURST * 1000);
+        let gained = now.since(self.filled).saturating_mul(LINES_PER_SECOND);
+        self.tokens = self.tokens.saturating_add(gained).min(BURST_LINES * 1000);
         self.filled = now;
         if let Some(left) = self.tokens.checked_sub(1000) {
             self.tokens = left;
@@ -47,7 +47,7 @@ impl Limiter {
 
     /// When [`Self::report`] has something to tell.
     pub(crate) fn deadline(&self) -> Option<BootMillis> {
-        self.dropping_since.map(|since| since.plus(REPORT_AFTER))
+        self.dropping_since.map(|since| since.plus(REPORT_DELAY_MS))
     }
 
     /// Lines dropped, once it is time to tell.

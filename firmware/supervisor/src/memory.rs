@@ -3,7 +3,7 @@
 use std::fs;
 
 /// Proportional set size of the processes `pids` together in KiB.
-pub(crate) fn proportional(pids: impl IntoIterator<Item = i32>) -> u64 {
+pub(crate) fn pss_kib(pids: impl IntoIterator<Item = i32>) -> u64 {
     let of = |pid| {
         let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
         field(&text, "Pss:")
@@ -12,7 +12,7 @@ pub(crate) fn proportional(pids: impl IntoIterator<Item = i32>) -> u64 {
 }
 
 /// Memory that nobody could have without taking it from somebody, in KiB.
-pub(crate) fn used() -> u64 {
+pub(crate) fn used_kib() -> u64 {
     let text = fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let total = field(&text, "MemTotal:").unwrap_or_default();
     total.saturating_sub(field(&text, "MemAvailable:").unwrap_or(total))
@@ -38,8 +38,8 @@ mod tests {
     #[test]
     fn this_process_takes_some_and_a_missing_one_none() {
         let own = i32::try_from(std::process::id()).unwrap_or_default();
-        assert!(proportional([own]) > 100);
-        assert_eq!(proportional([i32::MAX]), 0);
-        assert!(used() > 1000);
+        assert!(pss_kib([own]) > 100);
+        assert_eq!(pss_kib([i32::MAX]), 0);
+        assert!(used_kib() > 1000);
     }
 }

@@ -22,7 +22,7 @@ use nix::{
 use crate::lines::Lines;
 
 /// Read from one service before the others have their turn.
-const TURN: usize = 4096;
+const READ_BYTES_PER_TURN: usize = 4096;
 
 /// The reading end of what a service writes to stdout and stderr.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ pub(crate) struct Output {
 }
 
 /// Starts `program` as `service` with `arguments`; gives out its process id and its output.
-pub(crate) fn start(
+pub(crate) fn spawn(
     program: &Path,
     service: Service,
     arguments: &[&str],
@@ -65,7 +65,7 @@ pub(crate) fn start(
 impl Output {
     /// Reads one turn's worth, handing each line to `each`; false where all writers are gone.
     pub(crate) fn read(&mut self, each: impl FnMut(&str)) -> bool {
-        let mut buffer = [0; TURN];
+        let mut buffer = [0; READ_BYTES_PER_TURN];
         match self.pipe.read(&mut buffer) {
             Ok(0) => {
                 self.lines.finish(each);
@@ -86,8 +86,8 @@ impl Output {
     /// Reads what an ended process left behind.
     pub(crate) fn drain(&mut self, mut each: impl FnMut(&str)) {
         /// A pipe holds 64 KiB; more can only come from somebody who still writes.
-        const TURNS: usize = 16;
-        for _ in 0..TURNS {
+        const MAX_TURNS: usize = 16;
+        for _ in 0..MAX_TURNS {
             if !self.read(&mut each) {
                 return;
             }
@@ -122,10 +122,10 @@ pub(crate) fn signal(pid: i32, signal: Signal) {
 
 /// Ended processes buried before the others have their turn: a service that forks without end
 /// must not keep the watchdog from being petted.
-pub(crate) const BURIALS_A_TURN: usize = 256;
+pub(crate) const MAX_REAPS_PER_TURN: usize = 256;
 
 /// Buries one ended process, ours or an orphan; gives out its id and how it ended.
-pub(crate) fn bury() -> Option<(i32, String)> {
+pub(crate) fn reap_one() -> Option<(i32, String)> {
     loop {
         match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
             Ok(WaitStatus::Exited(pid, code)) => {

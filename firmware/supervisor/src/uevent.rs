@@ -14,10 +14,10 @@ use nix::{
 const KERNEL_GROUP: u32 = 1;
 
 /// Loading the modules makes some hundred events while nobody listens yet.
-const RECEIVE_BUFFER: usize = 1024 * 1024;
+const RECEIVE_BUFFER_BYTES: usize = 1024 * 1024;
 
 /// The kernel's own limit is 2 KiB of variables and the path.
-const LARGEST: usize = 8192;
+const MAX_MESSAGE_BYTES: usize = 8192;
 
 /// A netlink socket that carries uevents.
 #[derive(Debug)]
@@ -25,15 +25,15 @@ pub(crate) struct Uevents(OwnedFd);
 
 /// What came of reading the socket.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Heard {
+pub(crate) enum UeventOutcome {
     /// A device node of this name below /dev came.
     Added(String),
     /// Something of no interest.
-    Other,
+    Ignored,
     /// Events were lost: look at everything.
-    Lost,
+    Overflow,
     /// Nothing is waiting.
-    Nothing,
+    Empty,
 }
 
 impl Uevents {
@@ -45,22 +45,24 @@ impl Uevents {
             SockProtocol::NetlinkKObjectUEvent,
         )?;
         // A smaller buffer may lose events, and losing them is handled.
-        let _ = setsockopt(&fd, RcvBufForce, &RECEIVE_BUFFER);
+        let _ = setsockopt(&fd, RcvBufForce, &RECEIVE_BUFFER_BYTES);
         bind(fd.as_raw_fd(), &NetlinkAddr::new(0, KERNEL_GROUP))?;
         Ok(Self(fd))
     }
 
-    pub(crate) fn next(&self) -> Heard {
-        let mut buffer = [0; LARGEST];
+    pub(crate) fn next(&self) -> UeventOutcome {
+        let mut buffer = [0; MAX_MESSAGE_BYTES];
         match recvfrom::<NetlinkAddr>(self.0.as_raw_fd(), &mut buffer) {
             // Only the kernel has port 0; another process could claim anything.
             Ok((length, Some(from))) if from.pid() == 0 => {
                 let message = buffer.get(..length).unwrap_or_default();
-                added(message).map_or(Heard::Other, |name| Heard::Added(name.to_owned()))
+                added(message).map_or(UeventOutcome::Ignored, |name| {
+                    UeventOutcome::Added(name.to_owned())
+                })
             }
-            Ok(_) | Err(Errno::EINTR) => Heard::Other,
-            Err(Errno::ENOBUFS) => Heard::Lost,
-            Err(_) => Heard::Nothing,
+            Ok(_) | Err(Errno::EINTR) => UeventOutcome::Ignored,
+            Err(Errno::ENOBUFS) => UeventOutcome::Overflow,
+            Err(_) => UeventOutcome::Empty,
         }
     }
 }

@@ -18,33 +18,33 @@ use nix::{
     mount::{MsFlags, mount, umount},
 };
 
-use super::{FILE, fibmap};
-use crate::mounts::INERT;
+use super::{SETTINGS_FILE, fibmap};
+use crate::mounts::NOSUID_NODEV_NOEXEC;
 
 /// Where it is mounted.
-const BOOT: &str = "/boot";
+const MOUNT_POINT: &str = "/boot";
 
 /// What a card writes at once.
-const SECTOR: usize = 512;
+const SECTOR_BYTES: usize = 512;
 
 /// The file that asks for a factory reset, whatever its extension: some systems hide them.
-const RESET: &str = "factory-reset";
+const RESET_FILE_STEM: &str = "factory-reset";
 
 /// The directory that the partition is mounted on, or one that stands for it.
-pub(super) struct Boot {
+pub(super) struct BootPartition {
     directory: PathBuf,
     /// What is mounted there, if it is a mount: it must be made writable before files change, and is
     /// unmounted in the end.
     device: Option<PathBuf>,
 }
 
-impl Boot {
+impl BootPartition {
     /// Mounts the partition `device`.
     pub(super) fn mount(device: &Path) -> io::Result<Self> {
-        let flags = INERT | MsFlags::MS_RDONLY;
-        mount(Some(device), BOOT, Some("vfat"), flags, None::<&str>)?;
+        let flags = NOSUID_NODEV_NOEXEC | MsFlags::MS_RDONLY;
+        mount(Some(device), MOUNT_POINT, Some("vfat"), flags, None::<&str>)?;
         Ok(Self {
-            directory: BOOT.into(),
+            directory: MOUNT_POINT.into(),
             device: Some(device.to_owned()),
         })
     }
@@ -59,19 +59,19 @@ impl Boot {
     }
 
     /// The settings. One byte more than may be used is enough to see that there are too many.
-    pub(super) fn settings(&self) -> io::Result<Vec<u8>> {
+    pub(super) fn read_settings(&self) -> io::Result<Vec<u8>> {
         let most = u64::try_from(MAX_BYTES)
             .unwrap_or(u64::MAX)
             .saturating_add(1);
         let mut bytes = Vec::new();
-        let file = File::open(self.directory.join(FILE))?;
+        let file = File::open(self.directory.join(SETTINGS_FILE))?;
         file.take(most).read_to_end(&mut bytes)?;
         Ok(bytes)
     }
 
     /// Puts `text` in place of settings of the same length, and returns when it is on the card.
     pub(super) fn overwrite(&self, text: &str) -> io::Result<()> {
-        let path = self.directory.join(FILE);
+        let path = self.directory.join(SETTINGS_FILE);
         let file = match &self.device {
             Some(_) => File::open(&path)?,
             None => File::options().read(true).write(true).open(&path)?,
@@ -81,14 +81,16 @@ impl Boot {
             return Err(io::Error::other("it has changed its length meanwhile"));
         }
         file.read_exact_at(&mut before, 0)?;
-        let sectors = before.chunks(SECTOR).zip(text.as_bytes().chunks(SECTOR));
+        let sectors = before
+            .chunks(SECTOR_BYTES)
+            .zip(text.as_bytes().chunks(SECTOR_BYTES));
         let changed = (0..)
-            .step_by(SECTOR)
+            .step_by(SECTOR_BYTES)
             .zip(sectors)
             .filter(|(_, (old, new))| old != new)
             .map(|(at, (_, new))| (at, new));
         if let Some(device) = &self.device {
-            return write_on(device, &file, changed);
+            return write_sectors(device, &file, changed);
         }
         for (at, new) in changed {
             file.write_all_at(new, at)?;
@@ -104,7 +106,7 @@ impl Boot {
         let asks = |path: &PathBuf| {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             let name = name.to_ascii_lowercase();
-            let rest = name.strip_prefix(RESET);
+            let rest = name.strip_prefix(RESET_FILE_STEM);
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.')) && path.is_file()
         };
         let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
@@ -113,7 +115,7 @@ impl Boot {
 
     /// Removes `files`, and returns when they are gone from the card.
     pub(super) fn remove(&self, files: &[PathBuf]) -> io::Result<()> {
-        self.writable(|| {
+        self.while_writable(|| {
             for file in files {
                 fs::remove_file(file)?;
             }
@@ -121,9 +123,9 @@ impl Boot {
         })
     }
 
-    fn writable(&self, work: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+    fn while_writable(&self, work: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
         let remount = |more| {
-            let flags = MsFlags::MS_REMOUNT | INERT | more;
+            let flags = MsFlags::MS_REMOUNT | NOSUID_NODEV_NOEXEC | more;
             mount(
                 None::<&str>,
                 &self.directory,
@@ -143,7 +145,7 @@ impl Boot {
     }
 }
 
-impl Drop for Boot {
+impl Drop for BootPartition {
     fn drop(&mut self) {
         if self.device.is_some()
             && let Err(error) = umount(&self.directory)
@@ -154,14 +156,14 @@ impl Drop for Boot {
 }
 
 /// Writes the `changed` parts of `file`, each with its place there, on the `device` below it.
-fn write_on<'a>(
+fn write_sectors<'a>(
     device: &Path,
     file: &File,
     changed: impl Iterator<Item = (u64, &'a [u8])>,
 ) -> io::Result<()> {
     let device = File::options().read(true).write(true).open(device)?;
     for (at, new) in changed {
-        device.write_all_at(new, fibmap::place(file, at)?)?;
+        device.write_all_at(new, fibmap::device_offset(file, at)?)?;
     }
     device.sync_all()?;
     // What was read of the file before is not what is there now.

@@ -19,22 +19,22 @@ use nix::{
 };
 
 use super::{
-    Trouble,
+    BootWarnings,
     card::wait_for,
-    pristine::{Pristine, PristineError, holds_ext4},
-    rescue::Rescued,
+    empty_fs::{EmptyFilesystem, EmptyFsError, holds_ext4},
+    salvage::SalvagedFiles,
 };
-use crate::mounts::INERT;
+use crate::mounts::NOSUID_NODEV_NOEXEC;
 
 /// A file on it that asks for a factory reset at the next boot.
-const RESET: &str = "factory-reset";
+const RESET_FILE: &str = "factory-reset";
 
 /// Where the kernel tells how many errors a file system has.
-const SYSFS: &str = "/sys/fs/ext4";
+const EXT4_SYSFS: &str = "/sys/fs/ext4";
 
 /// The partition and its place.
 #[derive(Debug)]
-pub(super) struct Data {
+pub(super) struct DataPartition {
     /// The partition.
     pub(super) device: PathBuf,
     /// Where it is mounted.
@@ -46,36 +46,36 @@ pub(super) struct Data {
 /// Why the partition cannot be used, and what was read from it all the same.
 struct Unusable {
     why: String,
-    rescued: Rescued,
+    salvaged: SalvagedFiles,
 }
 
 impl<T: std::fmt::Display> From<T> for Unusable {
     fn from(why: T) -> Self {
         Self {
             why: why.to_string(),
-            rescued: Rescued::default(),
+            salvaged: SalvagedFiles::default(),
         }
     }
 }
 
-impl Data {
+impl DataPartition {
     /// Mounts it, and tells whether what is kept there outlives this boot. All is forgotten first
     /// where `reset` says so, or where an order was left to that end.
-    pub(super) fn open(&self, until: BootMillis, reset: bool, trouble: &mut Trouble) -> bool {
-        let Err(unusable) = self.prepare(until, reset, trouble) else {
+    pub(super) fn open(&self, until: BootMillis, reset: bool, warnings: &mut BootWarnings) -> bool {
+        let Err(unusable) = self.prepare(until, reset, warnings) else {
             return true;
         };
         let (place, device) = (self.directory.display(), self.device.display());
-        trouble.add(format!(
+        warnings.add(format!(
             "{place} is in memory and lost at power-off: {device}: {}",
             unusable.why
         ));
         let options = Some("mode=0755,size=4m");
-        let flags = INERT | MsFlags::MS_NOATIME;
+        let flags = NOSUID_NODEV_NOEXEC | MsFlags::MS_NOATIME;
         let tmpfs = Some("tmpfs");
         match mount(tmpfs, &self.directory, tmpfs, flags, options) {
-            Ok(()) => self.put_back(&unusable.rescued, trouble),
-            Err(error) => trouble.add(format!("cannot mount a tmpfs on {place}: {error}")),
+            Ok(()) => self.restore(&unusable.salvaged, warnings),
+            Err(error) => warnings.add(format!("cannot mount a tmpfs on {place}: {error}")),
         }
         false
     }
@@ -84,44 +84,48 @@ impl Data {
         &self,
         until: BootMillis,
         reset: bool,
-        trouble: &mut Trouble,
+        warnings: &mut BootWarnings,
     ) -> Result<(), Unusable> {
         wait_for(&self.device, until)?;
         if reset {
-            return self.forget();
+            return self.wipe();
         }
         let error = match self.mount() {
-            Ok(()) if self.directory.join(RESET).exists() => {
+            Ok(()) if self.directory.join(RESET_FILE).exists() => {
                 umount(&self.directory)?;
                 log::warn!("everything kept on the card is forgotten, as asked for");
-                return self.forget();
+                return self.wipe();
             }
-            Ok(()) if self.errors() == 0 => return Ok(()),
+            Ok(()) if self.error_count() == 0 => return Ok(()),
             Ok(()) => {
-                let rescued = Rescued::from(&self.directory);
+                let salvaged = SalvagedFiles::read_from(&self.directory);
                 umount(&self.directory)?;
-                return self.remake("it has errors", rescued, trouble);
+                return self.recreate("it has errors", salvaged, warnings);
             }
             Err(error) => error,
         };
         if !holds_ext4(&mut File::open(&self.device)?)? {
-            return self.remake("there was no file system", Rescued::default(), trouble);
+            return self.recreate(
+                "there was no file system",
+                SalvagedFiles::default(),
+                warnings,
+            );
         }
-        let rescued = self.rescue();
+        let salvaged = self.salvage();
         match error {
             // Those of a damaged file system; others are a card's that may be well next time.
             Errno::EINVAL | Errno::EUCLEAN | Errno::EBADMSG => {
-                self.remake(&format!("mounting it: {error}"), rescued, trouble)
+                self.recreate(&format!("mounting it: {error}"), salvaged, warnings)
             }
             _ => Err(Unusable {
                 why: format!("cannot mount it: {error}"),
-                rescued,
+                salvaged,
             }),
         }
     }
 
     fn mount(&self) -> nix::Result<()> {
-        let flags = INERT | MsFlags::MS_NOATIME;
+        let flags = NOSUID_NODEV_NOEXEC | MsFlags::MS_NOATIME;
         self.mount_with(flags, "errors=remount-ro")
     }
 
@@ -131,74 +135,79 @@ impl Data {
     }
 
     /// Errors that the kernel has found since the file system was made.
-    fn errors(&self) -> u64 {
+    fn error_count(&self) -> u64 {
         let name = self.device.file_name().unwrap_or_default();
-        let path = Path::new(SYSFS).join(name).join("errors_count");
+        let path = Path::new(EXT4_SYSFS).join(name).join("errors_count");
         let text = fs::read_to_string(path).unwrap_or_default();
         text.trim().parse().unwrap_or_default()
     }
 
     /// Reads what can be read without the journal, which may be what is damaged.
-    fn rescue(&self) -> Rescued {
-        let flags = INERT | MsFlags::MS_RDONLY;
+    fn salvage(&self) -> SalvagedFiles {
+        let flags = NOSUID_NODEV_NOEXEC | MsFlags::MS_RDONLY;
         if self.mount_with(flags, "noload").is_err() {
-            return Rescued::default();
+            return SalvagedFiles::default();
         }
-        let rescued = Rescued::from(&self.directory);
+        let salvaged = SalvagedFiles::read_from(&self.directory);
         if let Err(error) = umount(&self.directory) {
             log::warn!("cannot unmount {}: {error}", self.directory.display());
         }
-        rescued
+        salvaged
     }
 
-    fn forget(&self) -> Result<(), Unusable> {
-        self.make_empty()?;
+    fn wipe(&self) -> Result<(), Unusable> {
+        self.write_empty_fs()?;
         self.mount()?;
         Ok(())
     }
 
-    fn remake(&self, why: &str, rescued: Rescued, trouble: &mut Trouble) -> Result<(), Unusable> {
-        if let Err(error) = self.make_empty() {
+    fn recreate(
+        &self,
+        why: &str,
+        salvaged: SalvagedFiles,
+        warnings: &mut BootWarnings,
+    ) -> Result<(), Unusable> {
+        if let Err(error) = self.write_empty_fs() {
             let why = format!("{why}; cannot make it anew: {error}");
-            return Err(Unusable { why, rescued });
+            return Err(Unusable { why, salvaged });
         }
         self.mount()?;
-        let count = rescued.files();
-        trouble.add(format!(
+        let count = salvaged.file_count();
+        warnings.add(format!(
             "{} was made anew, since {why}; {count} files of those on it could be kept",
             self.device.display()
         ));
-        self.put_back(&rescued, trouble);
+        self.restore(&salvaged, warnings);
         Ok(())
     }
 
-    fn put_back(&self, rescued: &Rescued, trouble: &mut Trouble) {
-        for path in &rescued.lost {
-            trouble.add(format!("{} is lost", self.directory.join(path).display()));
+    fn restore(&self, salvaged: &SalvagedFiles, warnings: &mut BootWarnings) {
+        for path in &salvaged.lost {
+            warnings.add(format!("{} is lost", self.directory.join(path).display()));
         }
-        if let Err(error) = rescued.put_back(&self.directory) {
+        if let Err(error) = salvaged.restore(&self.directory) {
             let place = self.directory.display();
-            trouble.add(format!("not all came back to {place}: {error}"));
+            warnings.add(format!("not all came back to {place}: {error}"));
         }
     }
 
-    fn make_empty(&self) -> Result<(), PristineError> {
-        let io = |what| move |source| PristineError::Io { what, source };
+    fn write_empty_fs(&self) -> Result<(), EmptyFsError> {
+        let io = |what| move |source| EmptyFsError::Io { what, source };
         let bytes = fs::read(&self.blocks).map_err(io("the blocks of an empty one"))?;
-        let pristine = Pristine::new(self.blocks.clone(), &bytes)?;
+        let empty_fs = EmptyFilesystem::new(self.blocks.clone(), &bytes)?;
         let device = File::options().read(true).write(true).open(&self.device);
-        pristine.write(&mut device.map_err(io("opening it"))?)
+        empty_fs.write(&mut device.map_err(io("opening it"))?)
     }
 }
 
 /// Leaves word in `directory` that all is to be forgotten at the next boot: what is in use now
 /// cannot be taken away from those who use it.
-pub(super) fn ask_to_forget(directory: &Path) -> io::Result<()> {
+pub(super) fn request_factory_reset(directory: &Path) -> io::Result<()> {
     if statfs(directory)?.filesystem_type() != EXT4_SUPER_MAGIC {
         let why = format!("{} is not on the card", directory.display());
         return Err(io::Error::other(why));
     }
-    card_file::replace(&directory.join(RESET), b"")
+    card_file::replace(&directory.join(RESET_FILE), b"")
 }
 
 #[cfg(test)]

@@ -9,11 +9,11 @@
 use failberry_config::{Config, Imported, MAX_BYTES, import, mask, parse};
 use serde::{Deserialize, Serialize};
 
-use super::FILE;
+use super::SETTINGS_FILE;
 
 /// Problems of the file told one by one. A file that is something else altogether has thousands,
 /// and the status page and the console are for people.
-const MAX_TOLD: usize = 20;
+const MAX_LISTED_PROBLEMS: usize = 20;
 
 /// What the box has kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,7 +32,7 @@ pub(super) struct Store {
 }
 
 /// More than a store is long: four files, each letter of which may take six in JSON.
-pub(super) const LARGEST: usize = 4 * 6 * MAX_BYTES;
+pub(super) const MAX_STORE_BYTES: usize = 4 * 6 * MAX_BYTES;
 
 impl Store {
     /// The store with present and previous settings exchanged; none where there are no previous.
@@ -62,7 +62,7 @@ pub(super) struct Decision {
     /// The same as TOML, with all secrets.
     pub(super) settings: String,
     /// What a person should know, a sentence each.
-    pub(super) told: Vec<String>,
+    pub(super) notices: Vec<String>,
     /// Whether the settings come from a file that was not seen before.
     pub(super) is_new: bool,
     /// What the box keeps from now on, where that is something else than before.
@@ -74,38 +74,40 @@ pub(super) struct Decision {
 }
 
 /// Decides by the `file` on the card, where it could be read, and what the box has kept. The file
-/// loses its secrets only if they `may_be_masked`: if what is kept survives the next reboot.
-pub(super) fn decide(file: Option<&[u8]>, kept: Option<&Store>, may_be_masked: bool) -> Decision {
+/// loses its secrets only if they `may_mask`: if what is kept survives the next reboot.
+pub(super) fn decide(file: Option<&[u8]>, stored: Option<&Store>, may_mask: bool) -> Decision {
     let Some(bytes) = file else {
-        return without_file(kept);
+        return without_file(stored);
     };
     let file = String::from_utf8_lossy(bytes);
-    if let Some(store) = kept
+    if let Some(store) = stored
         && let Some(before) = &store.unmasked
-        && is_mix(&file, before, &store.file)
+        && is_partly_masked(&file, before, &store.file)
     {
         let done = Store {
             unmasked: None,
             ..store.clone()
         };
-        let mut decision = decide(Some(store.file.as_bytes()), Some(&done), may_be_masked);
+        let mut decision = decide(Some(store.file.as_bytes()), Some(&done), may_mask);
         decision.rewrite = Some(store.file.clone()).filter(|masked| *masked != file);
         // To be forgotten when the file is what it should be.
         decision.store = Some(store.clone());
         return decision;
     }
-    let mut decision = match kept {
+    let mut decision = match stored {
         Some(store) if store.file == file => unchanged(bytes, store),
-        _ => changed(bytes, &file, kept),
+        _ => changed(bytes, &file, stored),
     };
-    if may_be_masked && !decision.config.system.keep_secrets {
-        remove_secrets(&mut decision, bytes, kept);
+    if may_mask && !decision.config.system.keep_secrets {
+        remove_secrets(&mut decision, bytes, stored);
     }
     decision
 }
 
-fn without_file(kept: Option<&Store>) -> Decision {
-    let settings = kept.map(|store| store.present.clone()).unwrap_or_default();
+fn without_file(stored: Option<&Store>) -> Decision {
+    let settings = stored
+        .map(|store| store.present.clone())
+        .unwrap_or_default();
     Decision {
         config: parse(&settings).config,
         settings,
@@ -114,27 +116,27 @@ fn without_file(kept: Option<&Store>) -> Decision {
 }
 
 fn unchanged(bytes: &[u8], store: &Store) -> Decision {
-    let told = if store.reverted {
+    let notices = if store.reverted {
         vec![format!(
-            "{FILE} is not in force: somebody went back to the settings before it at the console"
+            "{SETTINGS_FILE} is not in force: somebody went back to the settings before it at the console"
         )]
     } else {
-        tell(&import(bytes, Some(&store.present)))
+        problem_lines(&import(bytes, Some(&store.present)))
     };
     Decision {
         config: parse(&store.present).config,
         settings: store.present.clone(),
-        told,
+        notices,
         ..Decision::default()
     }
 }
 
-fn changed(bytes: &[u8], file: &str, kept: Option<&Store>) -> Decision {
-    let imported = import(bytes, kept.map(|store| store.present.as_str()));
-    let told = tell(&imported);
+fn changed(bytes: &[u8], file: &str, stored: Option<&Store>) -> Decision {
+    let imported = import(bytes, stored.map(|store| store.present.as_str()));
+    let notices = problem_lines(&imported);
     let store = imported.is_new.then(|| Store {
         present: imported.settings.clone(),
-        previous: kept.and_then(|store| {
+        previous: stored.and_then(|store| {
             if store.present == imported.settings {
                 store.previous.clone()
             } else {
@@ -148,7 +150,7 @@ fn changed(bytes: &[u8], file: &str, kept: Option<&Store>) -> Decision {
     Decision {
         config: imported.config,
         settings: imported.settings,
-        told,
+        notices,
         is_new: imported.is_new,
         store,
         ..Decision::default()
@@ -156,8 +158,8 @@ fn changed(bytes: &[u8], file: &str, kept: Option<&Store>) -> Decision {
 }
 
 /// Has the secrets of the file replaced by stars, if they are kept.
-fn remove_secrets(decision: &mut Decision, bytes: &[u8], kept: Option<&Store>) {
-    let Some(store) = decision.store.as_ref().or(kept) else {
+fn remove_secrets(decision: &mut Decision, bytes: &[u8], stored: Option<&Store>) {
+    let Some(store) = decision.store.as_ref().or(stored) else {
         return;
     };
     let imported = import(bytes, Some(&store.present));
@@ -165,8 +167,8 @@ fn remove_secrets(decision: &mut Decision, bytes: &[u8], kept: Option<&Store>) {
     let Some(masked) = masked else { return };
     // Stars stand at other places in a file with bytes that are no text.
     if std::str::from_utf8(bytes).is_err() {
-        decision.told.push(format!(
-            "the secrets stay in {FILE} on the card: save it as UTF-8, and they are removed"
+        decision.notices.push(format!(
+            "the secrets stay in {SETTINGS_FILE} on the card: save it as UTF-8, and they are removed"
         ));
         return;
     }
@@ -180,7 +182,7 @@ fn remove_secrets(decision: &mut Decision, bytes: &[u8], kept: Option<&Store>) {
 }
 
 /// Whether `file` is what a masking that was cut off leaves: each byte from one of the two.
-fn is_mix(file: &str, before: &str, after: &str) -> bool {
+fn is_partly_masked(file: &str, before: &str, after: &str) -> bool {
     file.len() == before.len()
         && file.len() == after.len()
         && file
@@ -189,17 +191,19 @@ fn is_mix(file: &str, before: &str, after: &str) -> bool {
             .all(|(byte, (before, after))| byte == before || byte == after)
 }
 
-fn tell(imported: &Imported) -> Vec<String> {
+fn problem_lines(imported: &Imported) -> Vec<String> {
     let problems = &imported.problems;
-    let mut told: Vec<_> = problems
+    let mut notices: Vec<_> = problems
         .iter()
-        .take(MAX_TOLD)
-        .map(|problem| format!("{FILE} {problem}"))
+        .take(MAX_LISTED_PROBLEMS)
+        .map(|problem| format!("{SETTINGS_FILE} {problem}"))
         .collect();
-    if let Some(more @ 1..) = problems.len().checked_sub(MAX_TOLD) {
-        told.push(format!("{FILE} has {more} more problems, not told"));
+    if let Some(more @ 1..) = problems.len().checked_sub(MAX_LISTED_PROBLEMS) {
+        notices.push(format!(
+            "{SETTINGS_FILE} has {more} more problems, not told"
+        ));
     }
-    told
+    notices
 }
 
 #[cfg(test)]

@@ -17,12 +17,17 @@ fn trouble_reaches_the_supervisor() {
     let run = tempfile::tempdir().unwrap();
     fs::create_dir(run.path().join("storage")).unwrap();
     assert_eq!(warnings(run.path()), Vec::<String>::new());
-    let mut trouble = Trouble::default();
-    trouble.add("no card".into());
-    trouble.leave(run.path());
+    let mut added = BootWarnings::default();
+    added.add("no card".into());
+    added.publish(run.path());
     assert_eq!(warnings(run.path()), ["no card"]);
-    fs::write(run.path().join(WARNINGS), "[").unwrap();
-    assert!(warnings(run.path()).first().unwrap().starts_with(WARNINGS));
+    fs::write(run.path().join(WARNINGS_FILE), "[").unwrap();
+    assert!(
+        warnings(run.path())
+            .first()
+            .unwrap()
+            .starts_with(WARNINGS_FILE)
+    );
 }
 
 #[test]
@@ -41,7 +46,7 @@ fn what_is_kept_is_read_again_and_for_root_alone() {
     let store = decide(Some(file), None, true).store.unwrap();
     save(data.path(), &store).unwrap();
     assert_eq!(load(data.path()).unwrap(), Some(store));
-    let path = data.path().join(SETTINGS);
+    let path = data.path().join(STORED_SETTINGS);
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&path), 0o600);
     assert_eq!(mode(path.parent().unwrap()), 0o700);
@@ -57,21 +62,21 @@ fn what_is_kept_is_read_again_and_for_root_alone() {
 #[test]
 fn a_card_is_taken_in_masked_reverted_and_survives_a_lost_store() {
     let (fat, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let path = fat.path().join(FILE);
-    let boot = Boot::at(fat.path());
-    let boots = |is_kept: bool| {
-        let mut trouble = Trouble::default();
-        let file = read(&boot, &mut trouble);
-        take_in(
+    let path = fat.path().join(SETTINGS_FILE);
+    let boot = BootPartition::at(fat.path());
+    let boots = |is_durable: bool| {
+        let mut warnings = BootWarnings::default();
+        let file = read_settings_file(&boot, &mut warnings);
+        import_settings(
             Some(&boot),
             file.as_deref(),
             data.path(),
-            is_kept,
-            &mut trouble,
+            is_durable,
+            &mut warnings,
         );
         // Nobody is there to be handed anything.
-        trouble.0.retain(|text| !text.contains("hand out"));
-        trouble.0
+        warnings.0.retain(|text| !text.contains("hand out"));
+        warnings.0
     };
     let text = "# mine\n[carrier]\napn = 'a'\npin = '1234'\n";
     fs::write(&path, text).unwrap();
@@ -81,9 +86,9 @@ fn a_card_is_taken_in_masked_reverted_and_survives_a_lost_store() {
     assert_eq!(boots(true), [] as [String; 0]);
     let masked = text.replace("'1234'", "\"****\"");
     assert_eq!(fs::read_to_string(&path).unwrap(), masked);
-    let before = fs::metadata(data.path().join(SETTINGS)).unwrap();
+    let before = fs::metadata(data.path().join(STORED_SETTINGS)).unwrap();
     assert_eq!(boots(true), [] as [String; 0]);
-    let after = fs::metadata(data.path().join(SETTINGS)).unwrap();
+    let after = fs::metadata(data.path().join(STORED_SETTINGS)).unwrap();
     assert_eq!(before.modified().unwrap(), after.modified().unwrap());
 
     fs::write(&path, masked.replace("'a'", "'b'")).unwrap();
@@ -98,13 +103,13 @@ fn a_card_is_taken_in_masked_reverted_and_survives_a_lost_store() {
     assert!(boots(true)[0].contains("somebody went back"));
     assert_eq!(apn(), "a");
 
-    fs::write(data.path().join(SETTINGS), "{").unwrap();
-    let told = boots(true);
+    fs::write(data.path().join(STORED_SETTINGS), "{").unwrap();
+    let warnings = boots(true);
     assert!(
-        told[0].starts_with("the settings kept are lost: "),
-        "{told:?}"
+        warnings[0].starts_with("the settings kept are lost: "),
+        "{warnings:?}"
     );
-    assert!(told[1].contains("line 4, key carrier.pin: expected the secret itself"));
+    assert!(warnings[1].contains("line 4, key carrier.pin: expected the secret itself"));
     fs::remove_file(&path).unwrap();
     assert!(boots(true)[0].contains("cannot be read"));
 }
@@ -113,8 +118,8 @@ fn a_card_is_taken_in_masked_reverted_and_survives_a_lost_store() {
 fn who_looks_for_a_card_again_is_named() {
     let hosts = ["3f202000.mmc".into(), "3f300000.mmc".into()];
     assert_eq!(
-        looked_at(&hosts),
+        rescan_summary(&hosts),
         "looking again at 3f202000.mmc, 3f300000.mmc"
     );
-    assert_eq!(looked_at(&[]), "no controller that could look again");
+    assert_eq!(rescan_summary(&[]), "no controller that could look again");
 }

@@ -12,18 +12,18 @@ use self::device::Device;
 const TIMEOUT_SECONDS: i32 = 15;
 
 /// Two pets may fail before it bites.
-const EVERY: u64 = 5_000;
+const PET_INTERVAL_MS: u64 = 5_000;
 
 /// When to pet, as a state machine: only by a loop that turns, and only while nobody is stuck.
 #[derive(Debug)]
-struct Petting {
+struct PetSchedule {
     due: BootMillis,
     withheld: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Pet {
-    NotYet,
+enum PetAction {
+    NotDue,
     Now,
     /// All was well until now.
     Withhold,
@@ -31,25 +31,25 @@ enum Pet {
     Withheld,
 }
 
-impl Petting {
-    fn turn(&mut self, now: BootMillis, stuck: bool) -> Pet {
+impl PetSchedule {
+    fn tick(&mut self, now: BootMillis, stuck: bool) -> PetAction {
         if now < self.due {
-            return Pet::NotYet;
+            return PetAction::NotDue;
         }
-        self.due = now.plus(EVERY);
+        self.due = now.plus(PET_INTERVAL_MS);
         match (stuck, std::mem::replace(&mut self.withheld, stuck)) {
-            (false, _) => Pet::Now,
-            (true, false) => Pet::Withhold,
-            (true, true) => Pet::Withheld,
+            (false, _) => PetAction::Now,
+            (true, false) => PetAction::Withhold,
+            (true, true) => PetAction::Withheld,
         }
     }
 }
 
 /// What one turn came to, beyond the petting itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Turn {
+pub(crate) enum WatchdogTick {
     /// It was not time.
-    NotYet,
+    NotDue,
     /// It was; all is as it was.
     Done,
     /// Petting has ended just now: the machine is about to be reset.
@@ -60,16 +60,16 @@ pub(crate) enum Turn {
 #[derive(Debug)]
 pub(crate) struct Watchdog {
     device: Option<Device>,
-    petting: Petting,
+    schedule: PetSchedule,
     /// How it stands, in words.
-    pub(crate) told: String,
+    pub(crate) status: String,
 }
 
 impl Watchdog {
     /// Opens the one at `path`, which starts it; none where that is forbidden.
     pub(crate) fn open(path: Option<&Path>, now: BootMillis) -> Self {
         let opened = path.map(|path| Device::open(path, TIMEOUT_SECONDS));
-        let (device, told) = match opened {
+        let (device, status) = match opened {
             None => (None, "off".into()),
             Some(Err(error)) => (None, format!("none: {error}")),
             Some(Ok((device, None))) => (Some(device), format!("on, {TIMEOUT_SECONDS} s")),
@@ -80,30 +80,30 @@ impl Watchdog {
         };
         Self {
             device,
-            petting: Petting {
+            schedule: PetSchedule {
                 due: now,
                 withheld: false,
             },
-            told,
+            status,
         }
     }
 
     /// When the next turn is due.
     pub(crate) const fn deadline(&self) -> BootMillis {
-        self.petting.due
+        self.schedule.due
     }
 
     /// The loop has turned; `stuck` is whether a process cannot be ended.
-    pub(crate) fn turn(&mut self, now: BootMillis, stuck: bool) -> Turn {
-        match self.petting.turn(now, stuck) {
-            Pet::NotYet => Turn::NotYet,
-            Pet::Withhold if self.device.is_some() => Turn::Withhold,
-            Pet::Withhold | Pet::Withheld => Turn::Done,
-            Pet::Now => {
+    pub(crate) fn tick(&mut self, now: BootMillis, stuck: bool) -> WatchdogTick {
+        match self.schedule.tick(now, stuck) {
+            PetAction::NotDue => WatchdogTick::NotDue,
+            PetAction::Withhold if self.device.is_some() => WatchdogTick::Withhold,
+            PetAction::Withhold | PetAction::Withheld => WatchdogTick::Done,
+            PetAction::Now => {
                 if let Some(Err(error)) = self.device.as_mut().map(Device::pet) {
                     log::warn!("watchdog: {error}");
                 }
-                Turn::Done
+                WatchdogTick::Done
             }
         }
     }
@@ -130,22 +130,22 @@ mod tests {
         let written = || fs::read_to_string(&path).unwrap();
         let mut dog = Watchdog::open(Some(&path), BootMillis(0));
         // A file is no watchdog and has no timeout to set.
-        assert!(dog.told.starts_with("on, but"), "{}", dog.told);
+        assert!(dog.status.starts_with("on, but"), "{}", dog.status);
         for now in (0..=15_000).step_by(100) {
-            dog.turn(BootMillis(now), false);
+            dog.tick(BootMillis(now), false);
         }
         assert_eq!(written(), "....");
         assert_eq!(dog.deadline(), BootMillis(20_000));
-        assert_eq!(dog.turn(BootMillis(19_999), true), Turn::NotYet);
-        assert_eq!(dog.turn(BootMillis(20_000), true), Turn::Withhold);
+        assert_eq!(dog.tick(BootMillis(19_999), true), WatchdogTick::NotDue);
+        assert_eq!(dog.tick(BootMillis(20_000), true), WatchdogTick::Withhold);
         for now in (20_000..=60_000).step_by(1_000) {
-            assert_ne!(dog.turn(BootMillis(now), true), Turn::Withhold);
+            assert_ne!(dog.tick(BootMillis(now), true), WatchdogTick::Withhold);
         }
         assert_eq!(written(), "....");
         // What was stuck came free in time.
-        dog.turn(BootMillis(65_000), false);
+        dog.tick(BootMillis(65_000), false);
         assert_eq!(written(), ".....");
-        assert_eq!(dog.turn(BootMillis(70_000), true), Turn::Withhold);
+        assert_eq!(dog.tick(BootMillis(70_000), true), WatchdogTick::Withhold);
         dog.stop();
         assert_eq!(written(), ".....V");
     }
@@ -156,7 +156,7 @@ mod tests {
         let path = directory.path().join("watchdog0");
         fs::write(&path, "").unwrap();
         let mut dog = Watchdog::open(Some(&path), BootMillis(0));
-        dog.turn(BootMillis(0), false);
+        dog.tick(BootMillis(0), false);
         drop(dog);
         assert_eq!(fs::read_to_string(&path).unwrap(), ".");
     }
@@ -164,11 +164,11 @@ mod tests {
     #[test]
     fn one_that_is_missing_or_forbidden_only_ticks() {
         let mut off = Watchdog::open(None, BootMillis(0));
-        assert_eq!(off.told, "off");
-        assert_eq!(off.turn(BootMillis(0), false), Turn::Done);
-        assert_eq!(off.turn(BootMillis(5_000), true), Turn::Done);
+        assert_eq!(off.status, "off");
+        assert_eq!(off.tick(BootMillis(0), false), WatchdogTick::Done);
+        assert_eq!(off.tick(BootMillis(5_000), true), WatchdogTick::Done);
         off.stop();
         let none = Watchdog::open(Some(Path::new("/nonexistent/watchdog")), BootMillis(0));
-        assert!(none.told.starts_with("none: "), "{}", none.told);
+        assert!(none.status.starts_with("none: "), "{}", none.status);
     }
 }

@@ -6,19 +6,19 @@ use std::process::Command;
 use super::*;
 use crate::storage::tests::alone;
 
-fn directory() -> (tempfile::TempDir, Boot) {
+fn directory() -> (tempfile::TempDir, BootPartition) {
     let directory = tempfile::tempdir().unwrap();
-    let boot = Boot::at(directory.path());
+    let boot = BootPartition::at(directory.path());
     (directory, boot)
 }
 
 #[test]
 fn the_settings_are_overwritten_in_place_or_not_at_all() {
     let (directory, boot) = directory();
-    let path = directory.path().join(FILE);
+    let path = directory.path().join(SETTINGS_FILE);
     let text = format!("{}pin = \"1234\"", "#\n".repeat(400));
     fs::write(&path, &text).unwrap();
-    assert_eq!(boot.settings().unwrap(), text.as_bytes());
+    assert_eq!(boot.read_settings().unwrap(), text.as_bytes());
     let masked = text.replace("1234", "****");
     boot.overwrite(&masked).unwrap();
     assert_eq!(fs::read_to_string(&path).unwrap(), masked);
@@ -28,14 +28,18 @@ fn the_settings_are_overwritten_in_place_or_not_at_all() {
     }
     assert_eq!(fs::read_to_string(&path).unwrap(), masked);
     fs::remove_file(&path).unwrap();
-    assert!(boot.settings().is_err() && boot.overwrite("x").is_err());
+    assert!(boot.read_settings().is_err() && boot.overwrite("x").is_err());
 }
 
 #[test]
 fn the_file_is_read_no_further_than_it_is_used() {
     let (directory, boot) = directory();
-    fs::write(directory.path().join(FILE), vec![b'#'; 10 * MAX_BYTES]).unwrap();
-    assert_eq!(boot.settings().unwrap().len(), MAX_BYTES + 1);
+    fs::write(
+        directory.path().join(SETTINGS_FILE),
+        vec![b'#'; 10 * MAX_BYTES],
+    )
+    .unwrap();
+    assert_eq!(boot.read_settings().unwrap().len(), MAX_BYTES + 1);
 }
 
 #[test]
@@ -84,21 +88,21 @@ fn on_fat_only_the_text_changes() {
     let directory = place.path().to_str().unwrap();
     run("mount", &[&device, directory]);
     let text = format!("{}pin = \"1234\"\n", "# comment\n".repeat(300));
-    let settings = place.path().join(FILE);
+    let settings = place.path().join(SETTINGS_FILE);
     fs::write(&settings, &text).unwrap();
     fs::write(place.path().join("factory-reset.txt"), "").unwrap();
     run("mount", &["-o", "remount,ro", directory]);
     let before = fs::read(image.path()).unwrap();
-    let boot = Boot {
+    let boot = BootPartition {
         directory: place.path().to_owned(),
         device: Some(device.clone().into()),
     };
     let masked = text.replace("1234", "****");
     boot.overwrite(&masked).unwrap();
-    assert_eq!(boot.settings().unwrap(), masked.as_bytes());
+    assert_eq!(boot.read_settings().unwrap(), masked.as_bytes());
     assert!(fs::write(place.path().join("x"), "").is_err());
     let after = fs::read(image.path()).unwrap();
-    let sectors = before.chunks(SECTOR).zip(after.chunks(SECTOR));
+    let sectors = before.chunks(SECTOR_BYTES).zip(after.chunks(SECTOR_BYTES));
     let changed: Vec<_> = sectors.filter(|(old, new)| old != new).collect();
     // One sector of the text: no time stamp in the directory, no mark of a writable mount.
     let [(old, new)] = changed[..] else {

@@ -9,13 +9,13 @@ use nix::{
 };
 
 use super::*;
-use crate::storage::{pristine::tests::made_by_mke2fs, tests::alone};
+use crate::storage::{empty_fs::tests::made_by_mke2fs, tests::alone};
 
 const SIZE: u64 = 4 << 20;
 
 /// A partition on a loop device of its own.
 struct Card {
-    data: Data,
+    data: DataPartition,
     image: tempfile::NamedTempFile,
     _directory: tempfile::TempDir,
     _alone: MutexGuard<'static, ()>,
@@ -48,7 +48,7 @@ impl Card {
         assert!(output.status.success(), "{output:?}");
         let device = String::from_utf8(output.stdout).unwrap();
         Some(Self {
-            data: Data {
+            data: DataPartition {
                 device: device.trim().into(),
                 directory: place,
                 blocks: directory.path().join("blocks"),
@@ -61,9 +61,9 @@ impl Card {
 
     fn boot(&self, reset: bool) -> (bool, Vec<String>) {
         let _ = umount(&self.data.directory);
-        let mut trouble = Trouble::default();
-        let kept = self.data.open(BootMillis::now(), reset, &mut trouble);
-        (kept, trouble.0)
+        let mut warnings = BootWarnings::default();
+        let is_durable = self.data.open(BootMillis::now(), reset, &mut warnings);
+        (is_durable, warnings.0)
     }
 
     fn at(&self, name: &str) -> PathBuf {
@@ -71,7 +71,7 @@ impl Card {
     }
 
     /// Writes over the card behind everybody's back.
-    fn damage(&self, place: u64, bytes: &[u8]) {
+    fn overwrite(&self, place: u64, bytes: &[u8]) {
         umount(&self.data.directory).unwrap();
         let device = File::options().write(true).open(&self.data.device).unwrap();
         device.write_all_at(bytes, place).unwrap();
@@ -96,7 +96,7 @@ impl Drop for Card {
     }
 }
 
-fn keep_something(card: &Card) {
+fn write_settings(card: &Card) {
     fs::create_dir(card.at("config")).unwrap();
     fs::write(card.at("config/settings.json"), "secret").unwrap();
 }
@@ -105,22 +105,24 @@ fn keep_something(card: &Card) {
 fn what_is_kept_outlives_boots_and_a_reset_forgets_it() {
     let Some(card) = Card::new() else { return };
     assert_eq!(card.boot(false), (true, Vec::new()));
-    keep_something(&card);
+    write_settings(&card);
     assert_eq!(card.boot(false), (true, Vec::new()));
     assert!(card.at("config/settings.json").exists());
     assert_eq!(card.boot(true), (true, Vec::new()));
     assert!(!card.at("config").exists());
     // By an order.
-    keep_something(&card);
-    ask_to_forget(&card.data.directory).unwrap();
+    write_settings(&card);
+    request_factory_reset(&card.data.directory).unwrap();
     assert_eq!(card.boot(false), (true, Vec::new()));
-    assert!(!card.at("config").exists() && !card.at(RESET).exists());
+    assert!(!card.at("config").exists() && !card.at(RESET_FILE).exists());
     assert!(card.is_clean());
     // Nothing of it is left on the card.
     let bytes = fs::read(card.image.path()).unwrap();
     assert!(!bytes.windows(6).any(|window| window == b"secret"));
     let elsewhere = tempfile::tempdir_in("/dev/shm").unwrap();
-    let error = ask_to_forget(elsewhere.path()).unwrap_err().to_string();
+    let error = request_factory_reset(elsewhere.path())
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("not on the card"), "{error}");
 }
 
@@ -128,13 +130,13 @@ fn what_is_kept_outlives_boots_and_a_reset_forgets_it() {
 fn a_partition_without_file_system_gets_one_and_it_is_told() {
     let Some(card) = Card::new() else { return };
     card.boot(false);
-    keep_something(&card);
-    card.damage(0, &vec![0xff; 64 << 10]);
-    let (kept, told) = card.boot(false);
-    assert!(kept && told.len() == 1);
+    write_settings(&card);
+    card.overwrite(0, &vec![0xff; 64 << 10]);
+    let (is_durable, warnings) = card.boot(false);
+    assert!(is_durable && warnings.len() == 1);
     assert!(
-        told[0].contains("there was no file system; 0 files"),
-        "{told:?}"
+        warnings[0].contains("there was no file system; 0 files"),
+        "{warnings:?}"
     );
     fs::write(card.at("new"), "").unwrap();
     assert!(card.is_clean());
@@ -144,22 +146,23 @@ fn a_partition_without_file_system_gets_one_and_it_is_told() {
 fn a_damaged_file_system_is_made_anew_with_what_can_be_read() {
     let Some(card) = Card::new() else { return };
     card.boot(false);
-    keep_something(&card);
+    write_settings(&card);
     // Its checksum is wrong then; of what is in it, nothing is.
     let descriptor = card.image.as_file();
     let mut byte = [0];
     umount(&card.data.directory).unwrap();
     descriptor.read_exact_at(&mut byte, 2048 + 30).unwrap();
     card.data.mount().unwrap();
-    card.damage(2048 + 30, &[byte[0] ^ 0xff]);
-    let (kept, told) = card.boot(false);
-    assert!(kept, "{told:?}");
+    card.overwrite(2048 + 30, &[byte[0] ^ 0xff]);
+    let (is_durable, warnings) = card.boot(false);
+    assert!(is_durable, "{warnings:?}");
     assert!(
-        told.iter()
+        warnings
+            .iter()
             .any(|text| text.contains("was made anew, since")),
-        "{told:?}"
+        "{warnings:?}"
     );
-    if told[0].contains("1 files") {
+    if warnings[0].contains("1 files") {
         assert_eq!(
             fs::read_to_string(card.at("config/settings.json")).unwrap(),
             "secret"
@@ -172,7 +175,7 @@ fn a_damaged_file_system_is_made_anew_with_what_can_be_read() {
 fn errors_that_the_kernel_counts_are_mended() {
     let Some(card) = Card::new() else { return };
     card.boot(false);
-    keep_something(&card);
+    write_settings(&card);
     umount(&card.data.directory).unwrap();
     let mut debugfs = Command::new("debugfs");
     let set = debugfs
@@ -180,9 +183,12 @@ fn errors_that_the_kernel_counts_are_mended() {
         .arg(&card.data.device)
         .output();
     assert!(set.unwrap().status.success());
-    let (kept, told) = card.boot(false);
-    assert!(kept && told.len() == 1, "{told:?}");
-    assert!(told[0].contains("it has errors; 1 files"), "{told:?}");
+    let (is_durable, warnings) = card.boot(false);
+    assert!(is_durable && warnings.len() == 1, "{warnings:?}");
+    assert!(
+        warnings[0].contains("it has errors; 1 files"),
+        "{warnings:?}"
+    );
     assert_eq!(
         fs::read_to_string(card.at("config/settings.json")).unwrap(),
         "secret"
@@ -197,14 +203,14 @@ fn without_a_partition_there_is_memory() {
         return;
     }
     let place = tempfile::tempdir().unwrap();
-    let data = Data {
+    let data = DataPartition {
         device: "/dev/failberry-none".into(),
         directory: place.path().into(),
         blocks: "/none".into(),
     };
-    let mut trouble = Trouble::default();
-    assert!(!data.open(BootMillis::now(), false, &mut trouble));
-    assert!(trouble.0[0].contains("is in memory and lost at power-off"));
+    let mut warnings = BootWarnings::default();
+    assert!(!data.open(BootMillis::now(), false, &mut warnings));
+    assert!(warnings.0[0].contains("is in memory and lost at power-off"));
     fs::write(place.path().join("file"), "").unwrap();
     umount(place.path()).unwrap();
     assert!(!place.path().join("file").exists());

@@ -78,7 +78,7 @@ fn apn(decision: &Decision) -> String {
 fn a_new_file_is_taken_in_and_loses_its_secrets() {
     let mut card = Card::with(FILE);
     let first = card.boot();
-    assert!(first.is_new && first.told.is_empty());
+    assert!(first.is_new && first.notices.is_empty());
     assert_eq!(first.masked, ["carrier.pin", "aws.secret_access_key"]);
     let text = card.text();
     assert!(!text.contains("1234") && !text.contains("wJalr"), "{text}");
@@ -86,7 +86,7 @@ fn a_new_file_is_taken_in_and_loses_its_secrets() {
     for _ in 0..2 {
         let again = card.boot();
         assert_eq!(again.config, parse(FILE).config);
-        assert!(!again.is_new && again.told.is_empty());
+        assert!(!again.is_new && again.notices.is_empty());
         // Nothing is written at an ordinary boot.
         assert_eq!((again.store, again.rewrite), (None, None));
     }
@@ -140,11 +140,11 @@ fn a_file_that_is_no_toml_or_gone_leaves_the_last_good_settings() {
     let broken = card.boot();
     assert_eq!(broken.config, parse(FILE).config);
     assert_eq!((broken.store, broken.rewrite), (None, None));
-    let told = &broken.told[0];
+    let notices = &broken.notices[0];
     assert!(
-        told.starts_with("failberrypi.toml line 3, key carrier: ")
-            && told.ends_with("the settings before it stay in force"),
-        "{told}"
+        notices.starts_with("failberrypi.toml line 3, key carrier: ")
+            && notices.ends_with("the settings before it stay in force"),
+        "{notices}"
     );
     // It comes back as it was.
     card.file.clone_from(&good.file);
@@ -166,9 +166,9 @@ fn the_settings_before_can_be_had_again_until_the_file_changes() {
     let reverted = card.boot();
     assert_eq!(apn(&reverted), "internet");
     assert!(
-        reverted.told[0].contains("somebody went back"),
+        reverted.notices[0].contains("somebody went back"),
         "{:?}",
-        reverted.told
+        reverted.notices
     );
     // To and fro.
     let there = card.store.clone().unwrap();
@@ -181,7 +181,7 @@ fn the_settings_before_can_be_had_again_until_the_file_changes() {
         (apn(&edited).as_str(), pin(&edited).as_deref()),
         ("third", Some("1234"))
     );
-    assert!(edited.told.is_empty());
+    assert!(edited.notices.is_empty());
 }
 
 #[test]
@@ -191,7 +191,7 @@ fn a_file_with_bytes_that_are_no_text_keeps_its_secrets_and_says_so() {
     assert_eq!(decision.rewrite, None);
     assert!(
         decision
-            .told
+            .notices
             .iter()
             .any(|text| text.contains("save it as UTF-8"))
     );
@@ -205,20 +205,20 @@ fn a_forgotten_secret_is_missed_in_clear_words() {
     card.store = None;
     let decision = card.boot();
     assert_eq!(decision.config.carrier, None);
-    assert!(decision.told[0].contains("key carrier.pin: expected the secret itself"));
+    assert!(decision.notices[0].contains("key carrier.pin: expected the secret itself"));
 }
 
 #[test]
 fn a_file_of_nothing_but_problems_is_told_in_few_lines() {
     let text = (0..200).fold(String::new(), |text, n| format!("{text}key{n} = {n}\n"));
-    let left = parse_bytes(text.as_bytes()).problems.len() - MAX_TOLD;
-    let told = Card::with(&text).boot().told;
-    assert_eq!(told.len(), MAX_TOLD + 1);
+    let left = parse_bytes(text.as_bytes()).problems.len() - MAX_LISTED_PROBLEMS;
+    let notices = Card::with(&text).boot().notices;
+    assert_eq!(notices.len(), MAX_LISTED_PROBLEMS + 1);
     let last = format!(
         "{FILE} has {left} more problems, not told",
-        FILE = super::FILE
+        FILE = super::SETTINGS_FILE
     );
-    assert_eq!(told.last(), Some(&last));
+    assert_eq!(notices.last(), Some(&last));
 }
 
 proptest! {

@@ -8,16 +8,16 @@ use std::{
 };
 
 /// Far more than the box keeps; a damaged file system may say anything.
-const MOST_BYTES: u64 = 4 << 20;
-const MOST_ENTRIES: usize = 256;
-const MOST_DEPTH: usize = 4;
+const MAX_BYTES: u64 = 4 << 20;
+const MAX_ENTRIES: usize = 256;
+const MAX_DEPTH: usize = 4;
 
 /// The directory that every ext file system has for itself.
-const OWN: &str = "lost+found";
+const LOST_AND_FOUND: &str = "lost+found";
 
 /// Files and directories, each directory before what is in it.
 #[derive(Debug, Default)]
-pub(super) struct Rescued {
+pub(super) struct SalvagedFiles {
     entries: Vec<Entry>,
     bytes: u64,
     /// What could not be read.
@@ -34,32 +34,32 @@ struct Entry {
     content: Option<Vec<u8>>,
 }
 
-impl Rescued {
+impl SalvagedFiles {
     /// Reads what can be read below `root`.
-    pub(super) fn from(root: &Path) -> Self {
-        let mut rescued = Self::default();
-        rescued.directory(root, Path::new(""), MOST_DEPTH);
-        rescued
+    pub(super) fn read_from(root: &Path) -> Self {
+        let mut salvaged = Self::default();
+        salvaged.read_directory(root, Path::new(""), MAX_DEPTH);
+        salvaged
     }
 
-    fn directory(&mut self, root: &Path, below: &Path, depth: usize) {
+    fn read_directory(&mut self, root: &Path, below: &Path, depth: usize) {
         let Ok(entries) = fs::read_dir(root.join(below)) else {
             self.lost.push(below.to_owned());
             return;
         };
         for entry in entries.filter_map(Result::ok) {
             let path = below.join(entry.file_name());
-            if path == Path::new(OWN) {
+            if path == Path::new(LOST_AND_FOUND) {
                 continue;
             }
-            let full = self.entries.len() >= MOST_ENTRIES || depth == 0;
-            if full || self.take(root, &path, depth).is_err() {
+            let full = self.entries.len() >= MAX_ENTRIES || depth == 0;
+            if full || self.read_entry(root, &path, depth).is_err() {
                 self.lost.push(path);
             }
         }
     }
 
-    fn take(&mut self, root: &Path, path: &Path, depth: usize) -> io::Result<()> {
+    fn read_entry(&mut self, root: &Path, path: &Path, depth: usize) -> io::Result<()> {
         let metadata = fs::symlink_metadata(root.join(path))?;
         let mut entry = Entry {
             path: path.to_owned(),
@@ -69,13 +69,13 @@ impl Rescued {
         };
         if metadata.is_dir() {
             self.entries.push(entry);
-            self.directory(root, path, depth - 1);
+            self.read_directory(root, path, depth - 1);
             return Ok(());
         }
         if !metadata.is_file() {
             return Err(io::ErrorKind::Unsupported.into());
         }
-        let most = MOST_BYTES.saturating_sub(self.bytes);
+        let most = MAX_BYTES.saturating_sub(self.bytes);
         if metadata.len() > most {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
@@ -89,13 +89,13 @@ impl Rescued {
     }
 
     /// How many files came out.
-    pub(super) fn files(&self) -> usize {
+    pub(super) fn file_count(&self) -> usize {
         let files = self.entries.iter().filter(|entry| entry.content.is_some());
         files.count()
     }
 
     /// Puts everything back below `root`.
-    pub(super) fn put_back(&self, root: &Path) -> io::Result<()> {
+    pub(super) fn restore(&self, root: &Path) -> io::Result<()> {
         for entry in &self.entries {
             let path = root.join(&entry.path);
             match &entry.content {
@@ -133,14 +133,14 @@ mod tests {
         std::os::unix::fs::symlink("/etc/passwd", at("link")).unwrap();
         File::create(at("huge"))
             .unwrap()
-            .set_len(MOST_BYTES)
+            .set_len(MAX_BYTES)
             .unwrap();
-        let rescued = Rescued::from(old.path());
-        assert_eq!(rescued.entries.len(), 3);
-        let mut lost = rescued.lost.clone();
+        let salvaged = SalvagedFiles::read_from(old.path());
+        assert_eq!(salvaged.entries.len(), 3);
+        let mut lost = salvaged.lost.clone();
         lost.sort();
         assert_eq!(lost, [Path::new("huge"), Path::new("link")]);
-        rescued.put_back(new.path()).unwrap();
+        salvaged.restore(new.path()).unwrap();
         let at = |path: &str| new.path().join(path);
         assert_eq!(
             fs::read_to_string(at("config/settings.json")).unwrap(),

@@ -21,36 +21,36 @@ use failberry_state::{BootMillis, Service};
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 
 /// There are seven services, and each asks for one thing at a time.
-const MOST: usize = 8;
+const MAX_CONNECTIONS: usize = 8;
 
 /// Time from connecting to the end of the line: it is written at once.
-const PATIENCE: u64 = 2_000;
+const READ_TIMEOUT_MS: u64 = 2_000;
 
 /// The open socket and those who are asking.
 #[derive(Debug)]
-pub(crate) struct Requests {
+pub(crate) struct RequestServer {
     listener: UnixListener,
-    asking: Vec<Asking>,
+    connections: Vec<Connection>,
 }
 
 #[derive(Debug)]
-struct Asking {
+struct Connection {
     stream: UnixStream,
-    asker: Option<Asker>,
+    requester: Option<Requester>,
     text: Vec<u8>,
-    until: BootMillis,
+    deadline: BootMillis,
 }
 
 /// Who may ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Asker {
+pub(crate) enum Requester {
     /// Somebody who could do it without asking.
     Root,
     /// A service under its own user id.
     Service(Service),
 }
 
-impl Asker {
+impl Requester {
     fn from_uid(uid: u32) -> Option<Self> {
         if uid == 0 {
             return Some(Self::Root);
@@ -70,35 +70,35 @@ impl Asker {
 
 /// A request that came, with whom to answer.
 #[derive(Debug)]
-pub(crate) struct Asked {
-    pub(crate) asker: Asker,
+pub(crate) struct PendingRequest {
+    pub(crate) requester: Requester,
     pub(crate) request: Request,
     stream: UnixStream,
 }
 
-impl Asked {
+impl PendingRequest {
     #[cfg(test)]
-    pub(crate) fn new(asker: Asker, request: Request, stream: UnixStream) -> Self {
+    pub(crate) fn new(requester: Requester, request: Request, stream: UnixStream) -> Self {
         Self {
-            asker,
+            requester,
             request,
             stream,
         }
     }
 
-    pub(crate) fn answer(self, reply: &Reply) {
-        answer(&self.stream, reply);
+    pub(crate) fn reply(self, reply: &Reply) {
+        write_reply(&self.stream, reply);
     }
 }
 
-fn answer(mut stream: &UnixStream, reply: &Reply) {
+fn write_reply(mut stream: &UnixStream, reply: &Reply) {
     let mut line = serde_json::to_vec(reply).unwrap_or_default();
     line.push(b'\n');
     // It is less than any socket's buffer; who does not listen any more is no loss.
     let _ = stream.write_all(&line);
 }
 
-impl Requests {
+impl RequestServer {
     /// Listens at `path`, replacing what an earlier run left there.
     pub(crate) fn listen(path: &Path) -> io::Result<Self> {
         match fs::remove_file(path) {
@@ -110,33 +110,39 @@ impl Requests {
         fs::set_permissions(path, fs::Permissions::from_mode(0o666))?;
         Ok(Self {
             listener,
-            asking: Vec::new(),
+            connections: Vec::new(),
         })
     }
 
     pub(crate) fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        let asking = self.asking.iter().map(|asking| asking.stream.as_fd());
-        [self.listener.as_fd()].into_iter().chain(asking)
+        let connections = self
+            .connections
+            .iter()
+            .map(|connection| connection.stream.as_fd());
+        [self.listener.as_fd()].into_iter().chain(connections)
     }
 
     /// When somebody's time is over.
     pub(crate) fn deadline(&self) -> Option<BootMillis> {
-        self.asking.iter().map(|asking| asking.until).min()
+        self.connections
+            .iter()
+            .map(|connection| connection.deadline)
+            .min()
     }
 
     /// Reads what has come.
-    pub(crate) fn hear(&mut self, now: BootMillis) -> Vec<Asked> {
+    pub(crate) fn poll(&mut self, now: BootMillis) -> Vec<PendingRequest> {
         self.accept(now);
         let mut complete = Vec::new();
-        for mut asking in std::mem::take(&mut self.asking) {
-            match asking.read(now) {
-                Ok(None) => self.asking.push(asking),
-                Ok(Some((asker, request))) => complete.push(Asked {
-                    asker,
+        for mut connection in std::mem::take(&mut self.connections) {
+            match connection.read(now) {
+                Ok(None) => self.connections.push(connection),
+                Ok(Some((requester, request))) => complete.push(PendingRequest {
+                    requester,
                     request,
-                    stream: asking.stream,
+                    stream: connection.stream,
                 }),
-                Err(why) => answer(&asking.stream, &Reply::Refused { why }),
+                Err(why) => write_reply(&connection.stream, &Reply::Refused { why }),
             }
         }
         complete
@@ -144,31 +150,31 @@ impl Requests {
 
     fn accept(&mut self, now: BootMillis) {
         // The rest waits in the kernel's queue.
-        while self.asking.len() < MOST {
+        while self.connections.len() < MAX_CONNECTIONS {
             let Ok((stream, _)) = self.listener.accept() else {
                 return;
             };
-            let asker = getsockopt(&stream, PeerCredentials)
+            let requester = getsockopt(&stream, PeerCredentials)
                 .ok()
-                .and_then(|peer| Asker::from_uid(peer.uid()));
+                .and_then(|peer| Requester::from_uid(peer.uid()));
             if stream.set_nonblocking(true).is_ok() {
-                self.asking.push(Asking {
+                self.connections.push(Connection {
                     stream,
-                    asker,
+                    requester,
                     text: Vec::new(),
-                    until: now.plus(PATIENCE),
+                    deadline: now.plus(READ_TIMEOUT_MS),
                 });
             }
         }
     }
 }
 
-impl Asking {
+impl Connection {
     /// None while more must come; the reason where nothing will come of it.
-    fn read(&mut self, now: BootMillis) -> Result<Option<(Asker, Request)>, String> {
-        let asker = self.asker.ok_or("only services and root may ask")?;
+    fn read(&mut self, now: BootMillis) -> Result<Option<(Requester, Request)>, String> {
+        let requester = self.requester.ok_or("only services and root may ask")?;
         let mut buffer = [0; MAX_MESSAGE];
-        let ended = match (&self.stream).read(&mut buffer) {
+        let at_end = match (&self.stream).read(&mut buffer) {
             Ok(length) => {
                 self.text
                     .extend_from_slice(buffer.get(..length).unwrap_or_default());
@@ -181,12 +187,12 @@ impl Asking {
         if let (Some(line), Some(_)) = (lines.next(), lines.next()) {
             let request = serde_json::from_slice(line)
                 .map_err(|error| format!("expected a request: {error}"))?;
-            return Ok(Some((asker, request)));
+            return Ok(Some((requester, request)));
         }
         if self.text.len() >= MAX_MESSAGE {
             return Err(format!("expected a line of less than {MAX_MESSAGE} bytes"));
         }
-        if ended || now >= self.until {
+        if at_end || now >= self.deadline {
             return Err("expected a line, got none that ends".into());
         }
         Ok(None)
@@ -201,16 +207,16 @@ mod tests {
 
     use super::*;
 
-    fn listening() -> (tempfile::TempDir, PathBuf, Requests) {
+    fn listening() -> (tempfile::TempDir, PathBuf, RequestServer) {
         let run = tempfile::tempdir().unwrap();
         fs::create_dir(run.path().join("supervisor")).unwrap();
         let path = run.path().join(REQUESTS);
-        let requests = Requests::listen(&path).unwrap();
+        let requests = RequestServer::listen(&path).unwrap();
         (run, path, requests)
     }
 
-    fn answer_to(requests: &mut Requests, mut stream: &UnixStream, now: u64) -> String {
-        assert!(requests.hear(BootMillis(now)).is_empty());
+    fn answer_to(requests: &mut RequestServer, mut stream: &UnixStream, now: u64) -> String {
+        assert!(requests.poll(BootMillis(now)).is_empty());
         let mut text = String::new();
         stream.read_to_string(&mut text).unwrap();
         text
@@ -218,13 +224,13 @@ mod tests {
 
     #[test]
     fn who_may_ask_is_told_by_the_user_id() {
-        assert_eq!(Asker::from_uid(0), Some(Asker::Root));
+        assert_eq!(Requester::from_uid(0), Some(Requester::Root));
         assert_eq!(
-            Asker::from_uid(Service::Uplink.uid()),
-            Some(Asker::Service(Service::Uplink))
+            Requester::from_uid(Service::Uplink.uid()),
+            Some(Requester::Service(Service::Uplink))
         );
         for stranger in [1, 100, 108, 1000, 65_534, u32::MAX] {
-            assert_eq!(Asker::from_uid(stranger), None);
+            assert_eq!(Requester::from_uid(stranger), None);
         }
     }
 
@@ -239,16 +245,19 @@ mod tests {
             reason: "the stick is dead".into(),
         };
         let sent = request.clone();
-        let asking = thread::spawn(move || ask_under(&root, &sent).unwrap());
-        let heard = loop {
-            if let Some(asked) = requests.hear(BootMillis(0)).pop() {
-                break asked;
+        let client = thread::spawn(move || ask_under(&root, &sent).unwrap());
+        let received = loop {
+            if let Some(pending) = requests.poll(BootMillis(0)).pop() {
+                break pending;
             }
             thread::yield_now();
         };
-        assert_eq!((heard.asker, &heard.request), (Asker::Root, &request));
-        heard.answer(&Reply::Accepted);
-        assert_eq!(asking.join().unwrap(), Reply::Accepted);
+        assert_eq!(
+            (received.requester, &received.request),
+            (Requester::Root, &request)
+        );
+        received.reply(&Reply::Accepted);
+        assert_eq!(client.join().unwrap(), Reply::Accepted);
     }
 
     #[test]
@@ -267,14 +276,14 @@ mod tests {
         endless.write_all(&[b'x'; MAX_MESSAGE]).unwrap();
         assert!(answer_to(&mut requests, &endless, 0).contains("4096"));
 
-        let silent: Vec<_> = (0..3 * MOST)
+        let silent: Vec<_> = (0..3 * MAX_CONNECTIONS)
             .map(|_| UnixStream::connect(&path).unwrap())
             .collect();
-        assert!(requests.hear(BootMillis(100)).is_empty());
-        assert_eq!(requests.asking.len(), MOST);
-        assert_eq!(requests.deadline(), Some(BootMillis(100 + PATIENCE)));
-        let reply = answer_to(&mut requests, &silent[0], 100 + PATIENCE);
+        assert!(requests.poll(BootMillis(100)).is_empty());
+        assert_eq!(requests.connections.len(), MAX_CONNECTIONS);
+        assert_eq!(requests.deadline(), Some(BootMillis(100 + READ_TIMEOUT_MS)));
+        let reply = answer_to(&mut requests, &silent[0], 100 + READ_TIMEOUT_MS);
         assert!(reply.contains("got none"), "{reply}");
-        assert!(requests.asking.is_empty());
+        assert!(requests.connections.is_empty());
     }
 }

@@ -6,7 +6,7 @@ use super::*;
 
 /// A keeper with the processes that its actions would make, numbered from 100.
 struct World {
-    keeper: Keeper,
+    manager: ServiceManager,
     now: u64,
     next_pid: i32,
     log: Vec<Action>,
@@ -17,7 +17,7 @@ struct World {
 impl World {
     fn new() -> Self {
         let mut world = Self {
-            keeper: Keeper::new(BootMillis(0), 60_000),
+            manager: ServiceManager::new(BootMillis(0), 60_000),
             now: 0,
             next_pid: 100,
             log: Vec::new(),
@@ -30,7 +30,7 @@ impl World {
     /// Where `storage` has done its work.
     fn prepared() -> Self {
         let mut world = Self::new();
-        world.give(Event::Ended(100, CLEAN_EXIT.into()));
+        world.give(Event::Exited(100, CLEAN_EXIT.into()));
         world.log.clear();
         world
     }
@@ -38,7 +38,7 @@ impl World {
     fn give(&mut self, event: Event) {
         let mut events = vec![event];
         while let Some(event) = events.pop() {
-            for action in self.keeper.step(event, BootMillis(self.now)) {
+            for action in self.manager.step(event, BootMillis(self.now)) {
                 if let Action::Start(service) = action {
                     events.push(Event::Started(service, self.next_pid));
                     self.next_pid += 1;
@@ -50,7 +50,7 @@ impl World {
 
     fn advance(&mut self, millis: u64) {
         let end = self.now + millis;
-        while let Some(at) = self.keeper.deadline().filter(|at| at.0 <= end) {
+        while let Some(at) = self.manager.deadline().filter(|at| at.0 <= end) {
             self.now = self.now.max(at.0);
             self.beat();
             self.give(Event::Tick);
@@ -62,20 +62,20 @@ impl World {
     fn beat(&mut self) {
         for service in Service::SUPERVISED {
             if self.pid(service).is_some() && !self.silent.contains(&service) {
-                self.give(Event::Alive(service));
+                self.give(Event::Heartbeat(service));
             }
         }
     }
 
     fn state(&self, service: Service) -> ServiceState {
-        let states = self.keeper.services();
+        let states = self.manager.service_states();
         let found = states.into_iter().find(|state| state.service == service);
         found.unwrap_or_else(|| panic!("no {}", service.name()))
     }
 
     fn pid(&self, service: Service) -> Option<i32> {
-        self.keeper
-            .services()
+        self.manager
+            .service_states()
             .iter()
             .find(|state| state.service == service)
             .and_then(|state| state.pid)
@@ -83,7 +83,7 @@ impl World {
 
     fn end(&mut self, service: Service) {
         let pid = self.pid(service).unwrap_or_default();
-        self.give(Event::Ended(pid, "exit code 1".into()));
+        self.give(Event::Exited(pid, "exit code 1".into()));
     }
 
     fn count(&self, action: &Action) -> usize {
@@ -98,14 +98,14 @@ fn services_start_after_storage_and_the_seal() {
     world.advance(3_000);
     assert_eq!(world.log.len(), 1);
     world.log.clear();
-    world.give(Event::Ended(100, CLEAN_EXIT.into()));
+    world.give(Event::Exited(100, CLEAN_EXIT.into()));
     let order: Vec<_> = world
         .log
         .iter()
         .filter(|action| !matches!(action, Action::Publish))
         .cloned()
         .collect();
-    let mut expected = vec![Action::SealRoot];
+    let mut expected = vec![Action::StorageDone];
     expected.extend(Service::SUPERVISED.map(Action::Start));
     assert_eq!(order, expected);
     assert!(
@@ -119,10 +119,10 @@ fn services_start_after_storage_and_the_seal() {
 fn a_storage_that_hangs_is_left_behind_once() {
     let mut world = World::new();
     world.advance(49_999);
-    assert_eq!(world.count(&Action::SealRoot), 0);
+    assert_eq!(world.count(&Action::StorageDone), 0);
     world.advance(1);
     assert_eq!(world.count(&Action::Kill(100)), 1);
-    assert_eq!(world.count(&Action::SealRoot), 1);
+    assert_eq!(world.count(&Action::StorageDone), 1);
     let warned = |world: &World| {
         world
             .log
@@ -131,26 +131,26 @@ fn a_storage_that_hangs_is_left_behind_once() {
             .count()
     };
     assert_eq!(warned(&world), 1);
-    world.give(Event::Ended(100, "signal SIGKILL".into()));
-    assert_eq!(world.count(&Action::SealRoot), 1);
+    world.give(Event::Exited(100, "signal SIGKILL".into()));
+    assert_eq!(world.count(&Action::StorageDone), 1);
     assert_eq!(world.count(&Action::Start(Service::Network)), 1);
 }
 
 #[test]
 fn a_storage_that_cannot_start_or_fails_does_not_stop_the_rest() {
-    let mut keeper = Keeper::new(BootMillis(0), 60_000);
-    keeper.step(Event::Begin, BootMillis(0));
-    let todo = keeper.step(
-        Event::NotStarted(Service::Storage, "no such file".into()),
+    let mut manager = ServiceManager::new(BootMillis(0), 60_000);
+    manager.step(Event::Begin, BootMillis(0));
+    let actions = manager.step(
+        Event::StartFailed(Service::Storage, "no such file".into()),
         BootMillis(0),
     );
     assert!(
-        matches!(todo.first(), Some(Action::Warn(text)) if text == "storage cannot be started: no such file")
+        matches!(actions.first(), Some(Action::Warn(text)) if text == "storage cannot be started: no such file")
     );
-    assert!(todo.contains(&Action::Start(Service::Dyndns)));
+    assert!(actions.contains(&Action::Start(Service::Dyndns)));
 
     let mut world = World::new();
-    world.give(Event::Ended(100, "signal SIGSEGV".into()));
+    world.give(Event::Exited(100, "signal SIGSEGV".into()));
     assert_eq!(
         world.count(&Action::Warn("storage ended: signal SIGSEGV".into())),
         1
@@ -163,7 +163,7 @@ fn a_service_that_ends_comes_back_alone() {
     let mut world = World::prepared();
     world.advance(5_000);
     world.end(Service::Uplink);
-    let said = Action::Say(
+    let said = Action::Log(
         Level::Warn,
         "uplink ended: exit code 1; starting it again in 1 s".into(),
     );
@@ -175,8 +175,8 @@ fn a_service_that_ends_comes_back_alone() {
     assert_eq!(world.count(&Action::Start(Service::Uplink)), 1);
     assert_eq!(world.count(&Action::Start(Service::Network)), 0);
     let state = world
-        .keeper
-        .services()
+        .manager
+        .service_states()
         .into_iter()
         .find(|s| s.service == Service::Uplink);
     assert_eq!(
@@ -189,8 +189,8 @@ fn a_service_that_ends_comes_back_alone() {
 fn failing_again_and_again_slows_down_and_a_good_minute_is_forgiven() {
     let mut world = World::prepared();
     let mut delays = Vec::new();
-    for lived in [0, 0, 0, 0, 0, 0, 60_000, 0] {
-        world.advance(lived);
+    for uptime in [0, 0, 0, 0, 0, 0, 60_000, 0] {
+        world.advance(uptime);
         world.end(Service::Health);
         let from = world.now;
         while world.pid(Service::Health).is_none() {
@@ -206,18 +206,18 @@ fn a_service_that_cannot_start_is_tried_again() {
     let mut world = World::prepared();
     let pid = world.pid(Service::Clock).unwrap_or_default();
     world
-        .keeper
-        .step(Event::Ended(pid, "signal SIGKILL".into()), BootMillis(0));
-    let todo = world.keeper.step(Event::Tick, BootMillis(1_000));
-    assert!(todo.contains(&Action::Start(Service::Clock)));
-    world.keeper.step(
-        Event::NotStarted(Service::Clock, "out of memory".into()),
+        .manager
+        .step(Event::Exited(pid, "signal SIGKILL".into()), BootMillis(0));
+    let actions = world.manager.step(Event::Tick, BootMillis(1_000));
+    assert!(actions.contains(&Action::Start(Service::Clock)));
+    world.manager.step(
+        Event::StartFailed(Service::Clock, "out of memory".into()),
         BootMillis(1_000),
     );
-    assert_eq!(world.keeper.deadline(), Some(BootMillis(3_000)));
+    assert_eq!(world.manager.deadline(), Some(BootMillis(3_000)));
     assert!(
         world
-            .keeper
+            .manager
             .step(Event::Tick, BootMillis(3_000))
             .contains(&Action::Start(Service::Clock))
     );
@@ -227,16 +227,16 @@ fn a_service_that_cannot_start_is_tried_again() {
 fn memory_is_measured_after_the_last_change_and_then_now_and_then() {
     let mut world = World::prepared();
     world.advance(9_999);
-    assert_eq!(world.count(&Action::Measure), 0);
+    assert_eq!(world.count(&Action::MeasureMemory), 0);
     world.advance(1);
-    assert_eq!(world.count(&Action::Measure), 1);
+    assert_eq!(world.count(&Action::MeasureMemory), 1);
     world.advance(600_000);
-    assert_eq!(world.count(&Action::Measure), 2);
+    assert_eq!(world.count(&Action::MeasureMemory), 2);
     world.end(Service::Clock);
     world.advance(10_999);
-    assert_eq!(world.count(&Action::Measure), 2);
+    assert_eq!(world.count(&Action::MeasureMemory), 2);
     world.advance(1);
-    assert_eq!(world.count(&Action::Measure), 3);
+    assert_eq!(world.count(&Action::MeasureMemory), 3);
 }
 
 #[test]
@@ -244,14 +244,14 @@ fn stopping_waits_for_everybody_and_starts_nobody() {
     let mut world = World::prepared();
     world.end(Service::Clock);
     world.log.clear();
-    world.give(Event::Stop(Ending::Reboot));
+    world.give(Event::Stop(ShutdownMode::Reboot));
     let terminated = world
         .log
         .iter()
         .filter(|a| matches!(a, Action::Terminate(_)))
         .count();
     assert_eq!(terminated, Service::SUPERVISED.len() - 1);
-    world.give(Event::Stop(Ending::PowerOff));
+    world.give(Event::Stop(ShutdownMode::PowerOff));
     let others = [Service::Clock, Service::Dyndns];
     for service in Service::SUPERVISED {
         if !others.contains(&service) {
@@ -259,9 +259,12 @@ fn stopping_waits_for_everybody_and_starts_nobody() {
         }
     }
     world.advance(2_000);
-    assert_eq!(world.count(&Action::Finish(Ending::Reboot)), 0);
+    assert_eq!(world.count(&Action::Finish(ShutdownMode::Reboot)), 0);
     world.end(Service::Dyndns);
-    assert_eq!(world.log.last(), Some(&Action::Finish(Ending::Reboot)));
+    assert_eq!(
+        world.log.last(),
+        Some(&Action::Finish(ShutdownMode::Reboot))
+    );
     world.advance(100_000);
     assert_eq!(
         world
@@ -271,14 +274,14 @@ fn stopping_waits_for_everybody_and_starts_nobody() {
             .count(),
         0
     );
-    assert_eq!(world.count(&Action::Finish(Ending::PowerOff)), 0);
+    assert_eq!(world.count(&Action::Finish(ShutdownMode::PowerOff)), 0);
 }
 
 #[test]
 fn stopping_kills_the_deaf_and_does_not_wait_for_the_dead() {
     let mut world = World::prepared();
     let uplink = world.pid(Service::Uplink).unwrap_or_default();
-    world.give(Event::Stop(Ending::PowerOff));
+    world.give(Event::Stop(ShutdownMode::PowerOff));
     for service in Service::SUPERVISED
         .into_iter()
         .filter(|s| *s != Service::Uplink)
@@ -289,22 +292,25 @@ fn stopping_kills_the_deaf_and_does_not_wait_for_the_dead() {
     assert_eq!(world.count(&Action::Kill(uplink)), 0);
     world.advance(1);
     assert_eq!(world.count(&Action::Kill(uplink)), 1);
-    let said = Action::Say(Level::Warn, "killing uplink: still there after 5 s".into());
+    let said = Action::Log(Level::Warn, "killing uplink: still there after 5 s".into());
     assert_eq!(world.count(&said), 1);
     world.advance(999);
-    assert_eq!(world.count(&Action::Finish(Ending::PowerOff)), 0);
+    assert_eq!(world.count(&Action::Finish(ShutdownMode::PowerOff)), 0);
     world.advance(1);
-    assert_eq!(world.count(&Action::Finish(Ending::PowerOff)), 1);
-    assert_eq!(world.keeper.deadline(), None);
+    assert_eq!(world.count(&Action::Finish(ShutdownMode::PowerOff)), 1);
+    assert_eq!(world.manager.deadline(), None);
 }
 
 #[test]
 fn stopping_while_storage_runs() {
     let mut world = World::new();
-    world.give(Event::Stop(Ending::Reboot));
+    world.give(Event::Stop(ShutdownMode::Reboot));
     assert_eq!(world.count(&Action::Terminate(100)), 1);
-    world.give(Event::Ended(100, "signal SIGTERM".into()));
-    assert_eq!(world.log.last(), Some(&Action::Finish(Ending::Reboot)));
+    world.give(Event::Exited(100, "signal SIGTERM".into()));
+    assert_eq!(
+        world.log.last(),
+        Some(&Action::Finish(ShutdownMode::Reboot))
+    );
     assert_eq!(world.count(&Action::Start(Service::Network)), 0);
 }
 
@@ -324,7 +330,7 @@ fn a_service_that_is_silent_is_ended_and_comes_back() {
     assert_eq!(world.count(&Action::Kill(pid)), 0);
     world.advance(1);
     assert_eq!(world.count(&Action::Kill(pid)), 1);
-    world.give(Event::Ended(pid, "signal SIGKILL".into()));
+    world.give(Event::Exited(pid, "signal SIGKILL".into()));
     world.advance(1_000);
     assert_ne!(world.pid(Service::Uplink), Some(pid));
     let state = world.state(Service::Uplink);
@@ -335,7 +341,7 @@ fn a_service_that_is_silent_is_ended_and_comes_back() {
     world.beat();
     assert!(world.state(Service::Uplink).ready);
     assert_eq!(world.state(Service::Network).hangs, 0);
-    assert_eq!(world.keeper.stuck(BootMillis(world.now)), None);
+    assert_eq!(world.manager.stuck_service(BootMillis(world.now)), None);
 }
 
 #[test]
@@ -343,12 +349,12 @@ fn one_that_cannot_be_killed_is_told_as_stuck() {
     let mut world = World::prepared();
     world.silent.push(Service::Health);
     world.advance(60_000 + 2_000 + 29_999);
-    assert_eq!(world.keeper.stuck(BootMillis(world.now)), None);
+    assert_eq!(world.manager.stuck_service(BootMillis(world.now)), None);
     world.advance(1);
-    let stuck = world.keeper.stuck(BootMillis(world.now));
+    let stuck = world.manager.stuck_service(BootMillis(world.now));
     assert_eq!(stuck, Some(Service::Health));
     world.end(Service::Health);
-    assert_eq!(world.keeper.stuck(BootMillis(world.now)), None);
+    assert_eq!(world.manager.stuck_service(BootMillis(world.now)), None);
 }
 
 #[test]
@@ -362,8 +368,11 @@ fn a_supervisor_that_stood_still_blames_nobody() {
     assert_eq!(world.log.iter().filter(ended).count(), 0);
     // Nor does one that hears of signs of life and of time in one turn.
     world.now += 31_000;
-    for event in [Event::Alive(Service::Clock), Event::Alive(Service::Network)] {
-        world.keeper.step(event, BootMillis(world.now));
+    for event in [
+        Event::Heartbeat(Service::Clock),
+        Event::Heartbeat(Service::Network),
+    ] {
+        world.manager.step(event, BootMillis(world.now));
     }
     assert_eq!(world.state(Service::Uplink).hangs, 0);
 }
@@ -378,12 +387,12 @@ fn a_restart_that_is_asked_for_is_polite_and_bounded() {
     assert_eq!(world.count(&Action::Kill(pid)), 0);
     world.advance(1);
     assert_eq!(world.count(&Action::Kill(pid)), 1);
-    world.give(Event::Ended(pid, "signal SIGKILL".into()));
+    world.give(Event::Exited(pid, "signal SIGKILL".into()));
     assert_eq!(world.state(Service::Clock).hangs, 0);
     // One that waits for its start waits no longer.
     world.give(Event::Restart(Service::Clock));
     assert!(world.pid(Service::Clock).is_some());
-    world.give(Event::Stop(Ending::Reboot));
+    world.give(Event::Stop(ShutdownMode::Reboot));
     world.log.clear();
     world.give(Event::Restart(Service::Clock));
     assert_eq!(world.log, []);
@@ -403,16 +412,16 @@ proptest! {
             world.advance(wait);
         }
         for stranger in strangers.into_iter().filter(|pid| *pid < 100) {
-            world.give(Event::Ended(stranger, CLEAN_EXIT.into()));
+            world.give(Event::Exited(stranger, CLEAN_EXIT.into()));
         }
         world.advance(30_000);
-        for state in world.keeper.services() {
+        for state in world.manager.service_states() {
             prop_assert!(state.pid.is_some());
             let starts = world.count(&Action::Start(state.service));
             prop_assert_eq!(usize::try_from(state.starts).ok(), Some(starts + 1));
         }
-        world.give(Event::Stop(Ending::Reboot));
+        world.give(Event::Stop(ShutdownMode::Reboot));
         world.advance(6_000);
-        prop_assert_eq!(world.count(&Action::Finish(Ending::Reboot)), 1);
+        prop_assert_eq!(world.count(&Action::Finish(ShutdownMode::Reboot)), 1);
     }
 }

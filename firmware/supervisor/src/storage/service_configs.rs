@@ -8,7 +8,7 @@ use failberry_service::{ConfigError, Service, write_config};
 
 /// Hands out `config`, which is the TOML `settings`; the console learns of the `problems`, too, and
 /// whether there are settings to go back to.
-pub(super) fn hand_out(
+pub(super) fn write_service_configs(
     config: &Config,
     settings: &str,
     problems: &[String],

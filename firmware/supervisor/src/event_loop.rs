@@ -1,8 +1,8 @@
 //! The loop of PID 1: events from the kernel and the services into the keeper, its actions out.
 
-mod asked;
 mod directories;
-mod permit;
+mod reboot_policy;
+mod request_handler;
 
 use std::{
     collections::VecDeque,
@@ -23,35 +23,35 @@ use nix::{
 };
 
 pub use self::directories::make_directories;
-use self::permit::Circumstances;
+use self::reboot_policy::RebootConditions;
 use crate::{
-    Ending, Kmsg,
+    Kmsg, ShutdownMode,
+    boot_history::BootHistory,
     cmdline::Cmdline,
-    devices::{self, Owners},
-    keeper::{Action, Event, Keeper},
+    devices::{self, DevicePermissions},
     limiter::Limiter,
-    lives::Lives,
     memory, mounts,
-    orders::Orders,
+    one_shot::JobRunner,
     process::{self, Output},
-    requests::Requests,
+    request_server::RequestServer,
+    service_manager::{Action, Event, ServiceManager},
     storage,
-    uevent::{Heard, Uevents},
-    watchdog::{Turn, Watchdog},
+    uevent::{UeventOutcome, Uevents},
+    watchdog::{Watchdog, WatchdogTick},
 };
 
 /// Events read before the services have their turn.
-const UEVENTS_A_TURN: usize = 256;
+const MAX_UEVENTS_PER_TURN: usize = 256;
 
 /// Severity of an error as in RFC 5424; what is below is worse.
-const ERROR: u8 = 3;
+const SEVERITY_ERROR: u8 = 3;
 
 /// A sign of life comes every 10 s; six missing are no accident, even on a busy board.
-const PATIENCE: u64 = 60_000;
+const HEARTBEAT_TIMEOUT_MS: u64 = 60_000;
 
 /// What the loop works with.
 #[derive(Debug)]
-pub struct Settings {
+pub struct SupervisorOptions {
     /// Program that is every service under its name.
     pub program: PathBuf,
     /// Directory of the state files.
@@ -61,27 +61,27 @@ pub struct Settings {
     /// What is known before the loop starts.
     pub state: SupervisorState,
     /// How long a service may give no sign of life, in milliseconds.
-    pub patience: u64,
+    pub heartbeat_timeout: u64,
     /// The watchdog's device, where it is to be used.
     pub watchdog: Option<PathBuf>,
     /// Directory on the card for what the next life is to know.
-    pub memory: PathBuf,
+    pub data_dir: PathBuf,
     /// Whether the machine is ours: device nodes are handed over and the root becomes read-only.
-    pub machine: bool,
+    pub owns_machine: bool,
 }
 
-impl Settings {
+impl SupervisorOptions {
     /// Those of the real PID 1.
-    pub fn of_the_machine(log: Kmsg, state: SupervisorState, watchdog: Option<PathBuf>) -> Self {
+    pub fn for_pid1(log: Kmsg, state: SupervisorState, watchdog: Option<PathBuf>) -> Self {
         Self {
-            patience: PATIENCE,
+            heartbeat_timeout: HEARTBEAT_TIMEOUT_MS,
             watchdog,
-            memory: storage::MEMORY.into(),
+            data_dir: storage::SUPERVISOR_DATA_DIR.into(),
             program: "/init".into(),
             run: RUN.into(),
             log,
             state,
-            machine: true,
+            owns_machine: true,
         }
     }
 }
@@ -91,160 +91,168 @@ impl Settings {
 ///
 /// # Errors
 /// The kernel's, where not even signals can be had.
-pub fn keep(settings: Settings) -> nix::Result<Ending> {
-    let mut heard = SigSet::empty();
+pub fn run_event_loop(options: SupervisorOptions) -> nix::Result<ShutdownMode> {
+    let mut signal_set = SigSet::empty();
     for signal in [
         Signal::SIGCHLD,
         Signal::SIGTERM,
         Signal::SIGINT,
         Signal::SIGUSR1,
     ] {
-        heard.add(signal);
+        signal_set.add(signal);
     }
-    heard.thread_block()?;
-    let signals = SignalFd::with_flags(&heard, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
-    let uevents = settings.machine.then(Uevents::open).and_then(|opened| {
+    signal_set.thread_block()?;
+    let signals =
+        SignalFd::with_flags(&signal_set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
+    let uevents = options.owns_machine.then(Uevents::open).and_then(|opened| {
         opened
             .inspect_err(|error| log::error!("cannot hear of new devices: {error}"))
             .ok()
     });
-    Ok(Loop::new(settings, signals, uevents).run())
+    Ok(EventLoop::new(options, signals, uevents).run())
 }
 
-struct Loop {
-    settings: Settings,
+struct EventLoop {
+    options: SupervisorOptions,
     signals: SignalFd,
     uevents: Option<Uevents>,
-    owners: Owners,
-    keeper: Keeper,
+    device_permissions: DevicePermissions,
+    service_manager: ServiceManager,
     outputs: Vec<Output>,
     limiters: Vec<(Service, Limiter)>,
     /// The last error each wrote.
-    last_words: Vec<(Service, String)>,
+    last_errors: Vec<(Service, String)>,
     file: StateFile<SupervisorState>,
-    requests: Option<Requests>,
-    orders: Orders,
+    requests: Option<RequestServer>,
+    jobs: JobRunner,
     watchdog: Watchdog,
-    lives: Lives,
+    boot_history: BootHistory,
     /// Whether there may be more to bury.
-    buried_enough: bool,
+    reaping_complete: bool,
     /// Whether the end has begun.
     stopping: bool,
     events: VecDeque<Event>,
-    ending: Option<Ending>,
+    shutdown: Option<ShutdownMode>,
 }
 
-impl Loop {
-    fn new(mut settings: Settings, signals: SignalFd, uevents: Option<Uevents>) -> Self {
+impl EventLoop {
+    fn new(mut options: SupervisorOptions, signals: SignalFd, uevents: Option<Uevents>) -> Self {
         let now = BootMillis::now();
         let services = Service::SUPERVISED.into_iter().chain(Service::ONE_SHOTS);
-        let requests = Requests::listen(&settings.run.join(REQUESTS))
+        let requests = RequestServer::listen(&options.run.join(REQUESTS))
             .inspect_err(|error| log::error!("cannot listen at {REQUESTS}: {error}"))
             .ok();
-        let keeper = Keeper::new(now, settings.patience);
-        let watchdog = Watchdog::open(settings.watchdog.as_deref(), now);
-        log::info!("hardware watchdog: {}", watchdog.told);
-        settings.state.watchdog.clone_from(&watchdog.told);
+        let service_manager = ServiceManager::new(now, options.heartbeat_timeout);
+        let watchdog = Watchdog::open(options.watchdog.as_deref(), now);
+        log::info!("hardware watchdog: {}", watchdog.status);
+        options.state.watchdog.clone_from(&watchdog.status);
         Self {
-            owners: Owners::of(&Cmdline::read()),
+            device_permissions: DevicePermissions::from_cmdline(&Cmdline::read()),
             requests,
-            orders: Orders::default(),
+            jobs: JobRunner::default(),
             watchdog,
-            lives: Lives::new(&settings.memory),
-            last_words: Vec::new(),
-            buried_enough: true,
+            boot_history: BootHistory::new(&options.data_dir),
+            last_errors: Vec::new(),
+            reaping_complete: true,
             stopping: false,
-            file: StateFile::under(&settings.run),
-            settings,
+            file: StateFile::under(&options.run),
+            options,
             signals,
             uevents,
-            keeper,
+            service_manager,
             outputs: Vec::new(),
             limiters: services
                 .map(|service| (service, Limiter::new(now)))
                 .collect(),
             events: VecDeque::from([Event::Begin]),
-            ending: None,
+            shutdown: None,
         }
     }
 
-    fn run(mut self) -> Ending {
+    fn run(mut self) -> ShutdownMode {
         if self.uevents.is_some() {
             // What came before the socket was opened sent its events to nobody.
-            self.owners.hand_over_all(Path::new(devices::DEV));
+            self.device_permissions
+                .apply_to_all(Path::new(devices::DEV));
         }
         loop {
             self.events.push_back(Event::Tick);
             while let Some(event) = self.events.pop_front() {
-                for action in self.keeper.step(event, BootMillis::now()) {
-                    self.act(action);
+                for action in self.service_manager.step(event, BootMillis::now()) {
+                    self.execute(action);
                 }
             }
             // What is half done on the card is better finished.
-            if let Some(ending) = self.ending.filter(|_| !self.orders.is_awaited()) {
-                self.lives.settle();
-                if ending == Ending::PowerOff {
+            if let Some(mode) = self.shutdown.filter(|_| !self.jobs.is_awaited()) {
+                self.boot_history.flush();
+                if mode == ShutdownMode::PowerOff {
                     self.watchdog.stop();
                 }
-                return ending;
+                return mode;
             }
-            self.guard();
-            self.wait();
+            self.run_periodic_checks();
+            self.wait_for_events();
             // Output before ends: the last line tells why.
             self.read_outputs();
-            self.hear_signals();
-            self.hear_requests();
-            self.bury();
-            self.hurry_orders();
-            self.hear_uevents();
-            self.report_dropped();
+            self.read_signals();
+            self.handle_requests();
+            self.reap_children();
+            self.kill_overdue_job();
+            self.read_uevents();
+            self.report_dropped_lines();
         }
     }
 
     /// Everything that has the watchdog's rhythm.
-    fn guard(&mut self) {
+    fn run_periodic_checks(&mut self) {
         let now = BootMillis::now();
-        self.lives.turn(now);
-        if let Some(reason) = self.lives.wish(now).filter(|_| !self.stopping)
-            && Circumstances::look(&self.settings.run).allow(false).is_ok()
+        self.boot_history.tick(now);
+        if let Some(reason) = self
+            .boot_history
+            .pending_reboot(now)
+            .filter(|_| !self.stopping)
+            && RebootConditions::read(&self.options.run)
+                .check(false)
+                .is_ok()
         {
             log::warn!("rebooting: {reason}");
-            self.stop(Ending::Reboot, reason, true);
+            self.request_shutdown(ShutdownMode::Reboot, reason, true);
         }
-        let stuck = self.keeper.stuck(now);
-        match self.watchdog.turn(now, stuck.is_some()) {
-            Turn::NotYet => return,
-            Turn::Done => {}
-            Turn::Withhold => {
+        let stuck = self.service_manager.stuck_service(now);
+        match self.watchdog.tick(now, stuck.is_some()) {
+            WatchdogTick::NotDue => return,
+            WatchdogTick::Done => {}
+            WatchdogTick::Withhold => {
                 let name = stuck.map_or("?", Service::name);
                 let text =
                     format!("{name} cannot even be killed: leaving the machine to the watchdog");
                 log::error!("{text}");
-                self.lives.leave(format!("supervisor: {text}\n"));
+                self.boot_history
+                    .save_crash_report(format!("supervisor: {text}\n"));
             }
         }
-        if self.lives.look_at_kernel(&mut self.settings.state) {
+        if self.boot_history.check_oopses(&mut self.options.state) {
             log::error!("the kernel has erred (oops), see its log; the next life will tell");
             self.publish();
         }
     }
 
-    fn wait(&self) {
+    fn wait_for_events(&self) {
         let now = BootMillis::now();
         let limits = self
             .limiters
             .iter()
             .filter_map(|(_, limiter)| limiter.deadline());
         let timeout = self
-            .keeper
+            .service_manager
             .deadline()
             .into_iter()
             .chain(limits)
-            .chain(self.requests.as_ref().and_then(Requests::deadline))
-            .chain(self.orders.deadline())
-            .chain(self.lives.deadline())
+            .chain(self.requests.as_ref().and_then(RequestServer::deadline))
+            .chain(self.jobs.deadline())
+            .chain(self.boot_history.deadline())
             .chain([self.watchdog.deadline()])
-            .chain((!self.buried_enough).then_some(now))
+            .chain((!self.reaping_complete).then_some(now))
             .min()
             .map_or(
                 PollTimeout::NONE,
@@ -257,7 +265,12 @@ impl Loop {
         let readable = |fd| PollFd::new(fd, PollFlags::POLLIN);
         let mut fds = vec![readable(self.signals.as_fd())];
         fds.extend(self.uevents.iter().map(|uevents| readable(uevents.as_fd())));
-        fds.extend(self.requests.iter().flat_map(Requests::fds).map(readable));
+        fds.extend(
+            self.requests
+                .iter()
+                .flat_map(RequestServer::fds)
+                .map(readable),
+        );
         fds.extend(self.outputs.iter().map(|output| readable(output.as_fd())));
         match poll(&mut fds, timeout) {
             Ok(_) | Err(Errno::EINTR) => {}
@@ -270,28 +283,28 @@ impl Loop {
         }
     }
 
-    fn act(&mut self, action: Action) {
+    fn execute(&mut self, action: Action) {
         match action {
             Action::Start(service) => self.start(service),
             Action::Terminate(pid) => process::signal(pid, Signal::SIGTERM),
             Action::Abort(pid) => process::signal(pid, Signal::SIGABRT),
             Action::Kill(pid) => process::signal(pid, Signal::SIGKILL),
-            Action::SealRoot => self.prepared(),
+            Action::StorageDone => self.on_storage_done(),
             Action::Publish => self.publish(),
-            Action::Measure => self.measure(),
-            Action::Say(level, text) => log::log!(level, "{text}"),
+            Action::MeasureMemory => self.measure_memory(),
+            Action::Log(level, text) => log::log!(level, "{text}"),
             Action::Warn(text) => {
                 log::warn!("{text}");
-                self.settings.state.warnings.push(text);
+                self.options.state.warnings.push(text);
             }
-            Action::Finish(ending) => self.ending = Some(ending),
+            Action::Finish(mode) => self.shutdown = Some(mode),
         }
     }
 
     fn start(&mut self, service: Service) {
         let event = match self.spawn(service, &[]) {
             Ok(pid) => Event::Started(service, pid),
-            Err(error) => Event::NotStarted(service, error.to_string()),
+            Err(error) => Event::StartFailed(service, error.to_string()),
         };
         self.events.push_back(event);
     }
@@ -300,39 +313,39 @@ impl Loop {
         // Whatever still holds the old pipe is not the service.
         self.drain(service);
         self.outputs.retain(|output| output.service != service);
-        let (pid, output) = process::start(&self.settings.program, service, arguments)?;
+        let (pid, output) = process::spawn(&self.options.program, service, arguments)?;
         self.outputs.push(output);
         Ok(pid)
     }
 
-    fn prepared(&mut self) {
-        self.settings
+    fn on_storage_done(&mut self) {
+        self.options
             .state
             .warnings
-            .extend(crate::storage::warnings(&self.settings.run));
-        self.lives
-            .learn(&self.settings.run, &mut self.settings.state);
-        if self.settings.machine {
-            mounts::seal_root();
+            .extend(crate::storage::warnings(&self.options.run));
+        self.boot_history
+            .load(&self.options.run, &mut self.options.state);
+        if self.options.owns_machine {
+            mounts::remount_root_read_only();
         }
     }
 
-    fn measure(&mut self) {
-        let services = self.keeper.services();
+    fn measure_memory(&mut self) {
+        let services = self.service_manager.service_states();
         let own = i32::try_from(std::process::id()).ok();
         let pids = services.iter().filter_map(|service| service.pid).chain(own);
-        self.settings.state.pss_kib = memory::proportional(pids);
-        self.settings.state.used_kib = memory::used();
+        self.options.state.pss_kib = memory::pss_kib(pids);
+        self.options.state.used_kib = memory::used_kib();
     }
 
     fn publish(&mut self) {
-        let mut services = self.keeper.services();
+        let mut services = self.service_manager.service_states();
         for state in &mut services {
-            let words = self.last_words.iter().find(|(of, _)| *of == state.service);
-            state.last_words = words.map(|(_, text)| text.clone());
+            let last_error = self.last_errors.iter().find(|(of, _)| *of == state.service);
+            state.last_words = last_error.map(|(_, text)| text.clone());
         }
-        self.settings.state.services = services;
-        if let Err(error) = self.file.publish(&self.settings.state) {
+        self.options.state.services = services;
+        if let Err(error) = self.file.publish(&self.options.state) {
             log::warn!("cannot tell how the services stand: {error}");
         }
     }
@@ -341,7 +354,7 @@ impl Loop {
         let mut outputs = std::mem::take(&mut self.outputs);
         outputs.retain_mut(|output| {
             let service = output.service;
-            output.read(|line| self.pass_on(service, line))
+            output.read(|line| self.forward_line(service, line))
         });
         self.outputs = outputs;
     }
@@ -352,81 +365,81 @@ impl Loop {
             .iter_mut()
             .filter(|output| output.service == service)
         {
-            output.drain(|line| self.pass_on(service, line));
+            output.drain(|line| self.forward_line(service, line));
         }
         self.outputs = outputs;
     }
 
-    fn pass_on(&mut self, service: Service, line: &str) {
+    fn forward_line(&mut self, service: Service, line: &str) {
         if line == HEARTBEAT {
-            self.events.push_back(Event::Alive(service));
+            self.events.push_back(Event::Heartbeat(service));
             return;
         }
         let limiter = self.limiters.iter_mut().find(|(of, _)| *of == service);
         if limiter.is_some_and(|(_, limiter)| limiter.admits(BootMillis::now())) {
             let (severity, text) = parse_line(line);
-            self.settings.log.say(severity, service.name(), text);
-            if severity <= ERROR {
-                self.last_words.retain(|(of, _)| *of != service);
-                self.last_words.push((service, text.to_owned()));
+            self.options.log.say(severity, service.name(), text);
+            if severity <= SEVERITY_ERROR {
+                self.last_errors.retain(|(of, _)| *of != service);
+                self.last_errors.push((service, text.to_owned()));
             }
         }
     }
 
-    fn hear_signals(&mut self) {
+    fn read_signals(&mut self) {
         while let Ok(Some(info)) = self.signals.read_signal() {
             match i32::try_from(info.ssi_signo)
                 .ok()
                 .and_then(|number| Signal::try_from(number).ok())
             {
                 Some(signal @ (Signal::SIGTERM | Signal::SIGINT)) => {
-                    self.stop(
-                        Ending::Reboot,
+                    self.request_shutdown(
+                        ShutdownMode::Reboot,
                         &format!("reboot asked for by {signal}"),
                         false,
                     );
                 }
                 Some(signal @ Signal::SIGUSR1) => {
                     let reason = format!("switched off, asked for by {signal}");
-                    self.stop(Ending::PowerOff, &reason, false);
+                    self.request_shutdown(ShutdownMode::PowerOff, &reason, false);
                 }
                 _ => {}
             }
         }
     }
 
-    fn bury(&mut self) {
-        self.buried_enough = false;
-        for _ in 0..process::BURIALS_A_TURN {
-            let Some((pid, how)) = process::bury() else {
-                self.buried_enough = true;
+    fn reap_children(&mut self) {
+        self.reaping_complete = false;
+        for _ in 0..process::MAX_REAPS_PER_TURN {
+            let Some((pid, how)) = process::reap_one() else {
+                self.reaping_complete = true;
                 return;
             };
-            let service = self.keeper.service_of(pid);
-            if let Some(service) = service.or(self.orders.service_of(pid)) {
+            let service = self.service_manager.service_of(pid);
+            if let Some(service) = service.or(self.jobs.service_of(pid)) {
                 self.drain(service);
             }
-            if let Some(done) = self.orders.ended(pid, &how) {
-                self.conclude(done);
+            if let Some(finished) = self.jobs.on_exit(pid, &how) {
+                self.finish_job(finished);
             }
-            self.events.push_back(Event::Ended(pid, how));
+            self.events.push_back(Event::Exited(pid, how));
         }
     }
 
-    fn hear_uevents(&mut self) {
+    fn read_uevents(&mut self) {
         let Some(uevents) = &self.uevents else { return };
         let dev = Path::new(devices::DEV);
-        for _ in 0..UEVENTS_A_TURN {
+        for _ in 0..MAX_UEVENTS_PER_TURN {
             match uevents.next() {
-                Heard::Added(name) => self.owners.hand_over(dev, &name),
-                Heard::Lost => self.owners.hand_over_all(dev),
-                Heard::Other => {}
-                Heard::Nothing => break,
+                UeventOutcome::Added(name) => self.device_permissions.apply(dev, &name),
+                UeventOutcome::Overflow => self.device_permissions.apply_to_all(dev),
+                UeventOutcome::Ignored => {}
+                UeventOutcome::Empty => break,
             }
         }
     }
 
-    fn report_dropped(&mut self) {
+    fn report_dropped_lines(&mut self) {
         let now = BootMillis::now();
         for (service, limiter) in &mut self.limiters {
             if let Some(dropped) = limiter.report(now) {

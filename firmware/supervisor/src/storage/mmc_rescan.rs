@@ -17,24 +17,26 @@ pub(super) const HOSTS: &str = "/sys/class/mmc_host";
 ///
 /// # Errors
 /// The first trouble, in words; the others are treated all the same.
-pub(super) fn look_again(hosts: &Path) -> Result<Vec<OsString>, String> {
+pub(super) fn rescan_controllers(hosts: &Path) -> Result<Vec<OsString>, String> {
     let entries = match fs::read_dir(hosts) {
         // A machine whose cards are disks of another kind.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries.map_err(|error| format!("{}: {error}", hosts.display()))?,
     };
-    let mut trouble = None;
-    let mut treated = Vec::new();
+    let mut first_error = None;
+    let mut rebound = Vec::new();
     for host in entries.filter_map(Result::ok) {
         if has_card(&host.path(), &host.file_name()) {
             continue;
         }
         match rebind(&host.path()) {
-            Ok(device) => treated.push(device),
-            Err(error) => trouble = trouble.or(Some(format!("{}: {error}", host.path().display()))),
+            Ok(device) => rebound.push(device),
+            Err(error) => {
+                first_error = first_error.or(Some(format!("{}: {error}", host.path().display())))
+            }
         }
     }
-    trouble.map_or(Ok(treated), Err)
+    first_error.map_or(Ok(rebound), Err)
 }
 
 /// A card is a device below its host, `mmc0:0001` on `mmc0`.
@@ -50,9 +52,9 @@ fn rebind(host: &Path) -> io::Result<OsString> {
     let device = host.join("device").canonicalize()?;
     let driver: PathBuf = device.join("driver").canonicalize()?;
     let name = device.file_name().unwrap_or_default().to_owned();
-    let order = |file: &str| fs::write(driver.join(file), name.as_encoded_bytes());
-    order("unbind")?;
-    order("bind")?;
+    let write = |file: &str| fs::write(driver.join(file), name.as_encoded_bytes());
+    write("unbind")?;
+    write("bind")?;
     Ok(name)
 }
 
@@ -84,20 +86,24 @@ mod tests {
         let sys = tempfile::tempdir().unwrap();
         host(sys.path(), 0, "3f202000.mmc", None);
         host(sys.path(), 1, "3f300000.mmcnr", Some("mmc1:0001"));
-        let treated = look_again(&sys.path().join("class")).unwrap();
-        assert_eq!(treated, ["3f202000.mmc"]);
-        for order in ["unbind", "bind"] {
-            let written = fs::read_to_string(sys.path().join("drivers/sdhost").join(order));
-            assert_eq!(written.unwrap(), "3f202000.mmc", "{order}");
+        let rebound = rescan_controllers(&sys.path().join("class")).unwrap();
+        assert_eq!(rebound, ["3f202000.mmc"]);
+        for write in ["unbind", "bind"] {
+            let written = fs::read_to_string(sys.path().join("drivers/sdhost").join(write));
+            assert_eq!(written.unwrap(), "3f202000.mmc", "{write}");
         }
     }
 
     #[test]
     fn without_such_hosts_there_is_nothing_to_do_and_trouble_names_the_host() {
         let sys = tempfile::tempdir().unwrap();
-        assert!(look_again(&sys.path().join("class")).unwrap().is_empty());
+        assert!(
+            rescan_controllers(&sys.path().join("class"))
+                .unwrap()
+                .is_empty()
+        );
         fs::create_dir_all(sys.path().join("class/mmc0")).unwrap();
-        let error = look_again(&sys.path().join("class")).unwrap_err();
+        let error = rescan_controllers(&sys.path().join("class")).unwrap_err();
         assert!(error.contains("mmc0"), "{error}");
     }
 }

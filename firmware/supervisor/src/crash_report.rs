@@ -17,30 +17,30 @@ use crate::{Kmsg, pstore};
 pub(crate) const FILE: &str = "last-words";
 
 /// Bytes kept of it: the head of a report tells more than its end.
-const MOST: usize = 4096;
+const MAX_BYTES: usize = 4096;
 
 /// Lines shown after the next boot.
-const LINES: usize = 40;
+const MAX_LINES: usize = 40;
 
 /// The kernel's count of its own errors that it survived.
-const OOPSES: &str = "/sys/kernel/oops_count";
+const OOPS_COUNT: &str = "/sys/kernel/oops_count";
 
 /// Makes PID 1's panics be told to `log`, and left at `path`.
-pub(crate) fn install(log: &Kmsg, path: PathBuf) {
+pub(crate) fn install_panic_hook(log: &Kmsg, path: PathBuf) {
     log.install();
-    let told = panic::take_hook();
+    let log_panic = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
-        told(info);
+        log_panic(info);
         // The log has them, should the card fail.
-        let _ = leave(&path, &format!("supervisor: {info}\n"));
+        let _ = append(&path, &format!("supervisor: {info}\n"));
     }));
 }
 
 /// Adds `text` to the words at `path`, bounded, and waits until the card has them.
-pub(crate) fn leave(path: &Path, text: &str) -> io::Result<()> {
+pub(crate) fn append(path: &Path, text: &str) -> io::Result<()> {
     let mut file = OpenOptions::new().append(true).create(true).open(path)?;
-    let left = usize::try_from(file.metadata()?.len()).unwrap_or(MOST);
-    let room = MOST.saturating_sub(left);
+    let left = usize::try_from(file.metadata()?.len()).unwrap_or(MAX_BYTES);
+    let room = MAX_BYTES.saturating_sub(left);
     let text = text
         .get(..text.floor_char_boundary(room))
         .unwrap_or_default();
@@ -50,15 +50,15 @@ pub(crate) fn leave(path: &Path, text: &str) -> io::Result<()> {
 
 /// Takes the words of the life before from `path` and from the kernel's own store.
 pub(crate) fn take(path: &Path) -> Vec<String> {
-    let mut words = lines_of(path);
-    words.extend(pstore::take());
-    words.truncate(LINES);
-    words
+    let mut lines = take_lines(path);
+    lines.extend(pstore::take());
+    lines.truncate(MAX_LINES);
+    lines
 }
 
-fn lines_of(path: &Path) -> Vec<String> {
+fn take_lines(path: &Path) -> Vec<String> {
     let mut bytes = Vec::new();
-    let most = u64::try_from(MOST).unwrap_or(u64::MAX);
+    let most = u64::try_from(MAX_BYTES).unwrap_or(u64::MAX);
     let read = File::open(path).and_then(|file| file.take(most).read_to_end(&mut bytes));
     let removed = fs::remove_file(path);
     if let Some(error) = read.err().or(removed.err())
@@ -71,13 +71,13 @@ fn lines_of(path: &Path) -> Vec<String> {
 }
 
 /// Errors of the kernel since boot.
-pub(crate) fn oopses() -> u64 {
-    let text = fs::read_to_string(OOPSES).unwrap_or_default();
+pub(crate) fn oops_count() -> u64 {
+    let text = fs::read_to_string(OOPS_COUNT).unwrap_or_default();
     text.trim().parse().unwrap_or(0)
 }
 
 /// What the kernel said of its latest error, from its log.
-pub(crate) fn of_the_kernel() -> String {
+pub(crate) fn kernel_report() -> String {
     let opened = OpenOptions::new()
         .read(true)
         .custom_flags(OFlag::O_NONBLOCK.bits())
@@ -85,7 +85,7 @@ pub(crate) fn of_the_kernel() -> String {
     let Ok(mut log) = opened else {
         return String::new();
     };
-    let mut report = Report::default();
+    let mut report = OopsReport::default();
     // Each read is one record; more than this many are not in any kernel's log.
     for _ in 0..100_000 {
         let mut record = [0; 8192];
@@ -103,9 +103,9 @@ pub(crate) fn of_the_kernel() -> String {
 
 /// The kernel's own lines from the first that reports an error on.
 #[derive(Default)]
-struct Report(String);
+struct OopsReport(String);
 
-impl Report {
+impl OopsReport {
     /// Takes in a record as /dev/kmsg gives it: `priority,number,time,flags;text`.
     fn add(&mut self, record: &str) {
         let Some((head, text)) = record.split_once(';') else {
@@ -125,7 +125,7 @@ impl Report {
         if begins && own {
             self.0.clear();
         }
-        if own && (begins || !self.0.is_empty()) && self.0.len() < MOST {
+        if own && (begins || !self.0.is_empty()) && self.0.len() < MAX_BYTES {
             self.0.push_str(line);
             self.0.push('\n');
         }
@@ -140,21 +140,21 @@ mod tests {
     fn words_are_left_once_bounded_and_taken_once() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join(FILE);
-        assert_eq!(lines_of(&path), Vec::<String>::new());
-        leave(&path, "one\n").unwrap();
-        leave(&path, "two\n").unwrap();
-        leave(&path, &"é".repeat(MOST)).unwrap();
-        leave(&path, "late\n").unwrap();
+        assert_eq!(take_lines(&path), Vec::<String>::new());
+        append(&path, "one\n").unwrap();
+        append(&path, "two\n").unwrap();
+        append(&path, &"é".repeat(MAX_BYTES)).unwrap();
+        append(&path, "late\n").unwrap();
         assert!(fs::metadata(&path).unwrap().len() <= 4096);
-        let words = lines_of(&path);
-        assert_eq!(words[..2], ["one", "two"]);
-        assert!(words[2].starts_with("éé") && words.len() == 3);
+        let lines = take_lines(&path);
+        assert_eq!(lines[..2], ["one", "two"]);
+        assert!(lines[2].starts_with("éé") && lines.len() == 3);
         assert!(!path.exists());
     }
 
     #[test]
     fn the_kernels_report_begins_at_its_latest_error_and_has_only_its_own_lines() {
-        let mut report = Report::default();
+        let mut report = OopsReport::default();
         for record in [
             "6,1,10,-;usb 1-1: new device",
             "1,2,20,-;Unable to handle kernel NULL pointer dereference\n SUBSYSTEM=x",

@@ -6,17 +6,17 @@ use std::{
 };
 
 /// Bytes of a block.
-const BLOCK: usize = 1024;
+const BLOCK_BYTES: usize = 1024;
 
 /// Number of the block that says what kind of file system this is (ext4 with blocks of 1 KiB).
-const SUPERBLOCK: u32 = 1;
+const SUPERBLOCK_NUMBER: u32 = 1;
 
 /// Zeros written at once.
-const STRIDE: u64 = 256 * 1024;
+const ZERO_CHUNK_BYTES: u64 = 256 * 1024;
 
 /// Why a partition could not be made anew.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum PristineError {
+pub(super) enum EmptyFsError {
     /// The blocks are not what the assembler writes.
     #[error("expected blocks of an ext4 file system in {}, got {got}", path.display())]
     Blocks {
@@ -46,32 +46,34 @@ pub(super) enum PristineError {
 /// A device that can be made to keep what was written.
 pub(super) trait Device: Read + Write + Seek {
     /// Returns when everything written is kept.
-    fn keep(&mut self) -> io::Result<()>;
+    fn sync(&mut self) -> io::Result<()>;
 }
 
 impl Device for std::fs::File {
-    fn keep(&mut self) -> io::Result<()> {
+    fn sync(&mut self) -> io::Result<()> {
         self.sync_data()
     }
 }
 
 /// An empty file system.
 #[derive(Debug)]
-pub(super) struct Pristine {
+pub(super) struct EmptyFilesystem {
     blocks: Vec<(u32, Vec<u8>)>,
     size: u64,
 }
 
-impl Pristine {
+impl EmptyFilesystem {
     /// Takes apart what the assembler left in the file at `path`.
-    pub(super) fn new(path: PathBuf, bytes: &[u8]) -> Result<Self, PristineError> {
+    pub(super) fn new(path: PathBuf, bytes: &[u8]) -> Result<Self, EmptyFsError> {
         let record = |record: &[u8]| {
             let (number, block) = record.split_first_chunk::<4>()?;
-            (block.len() == BLOCK).then(|| (u32::from_le_bytes(*number), block.to_vec()))
+            (block.len() == BLOCK_BYTES).then(|| (u32::from_le_bytes(*number), block.to_vec()))
         };
-        let blocks: Option<Vec<_>> = bytes.chunks(4 + BLOCK).map(record).collect();
+        let blocks: Option<Vec<_>> = bytes.chunks(4 + BLOCK_BYTES).map(record).collect();
         let blocks = blocks.unwrap_or_default();
-        let superblock = blocks.iter().find(|(number, _)| *number == SUPERBLOCK);
+        let superblock = blocks
+            .iter()
+            .find(|(number, _)| *number == SUPERBLOCK_NUMBER);
         let word = |at| {
             let word = superblock?.1.get(at..)?.first_chunk::<4>()?;
             Some(u32::from_le_bytes(*word))
@@ -80,7 +82,7 @@ impl Pristine {
         let is_ext4 = superblock.is_some_and(|(_, block)| is_ext4(block));
         let (Some(count), Some(0), true) = (word(4), word(24), is_ext4) else {
             let got = format!("{} bytes without a superblock of such", bytes.len());
-            return Err(PristineError::Blocks { path, got });
+            return Err(EmptyFsError::Blocks { path, got });
         };
         Ok(Self {
             blocks,
@@ -91,36 +93,36 @@ impl Pristine {
     /// Makes everything on `device` forgotten and an empty file system of it. A power cut at any
     /// moment leaves the old one, the new one, or none at all: what says that there is one goes
     /// first and comes last.
-    pub(super) fn write(&self, device: &mut impl Device) -> Result<(), PristineError> {
-        let io = |what| move |source| PristineError::Io { what, source };
+    pub(super) fn write(&self, device: &mut impl Device) -> Result<(), EmptyFsError> {
+        let io = |what| move |source| EmptyFsError::Io { what, source };
         let got = device.seek(SeekFrom::End(0)).map_err(io("its end"))?;
         if got < self.size {
-            return Err(PristineError::TooSmall {
+            return Err(EmptyFsError::TooSmall {
                 expected: self.size,
                 got,
             });
         }
-        let zeros = [0; BLOCK];
-        put(device, SUPERBLOCK, &zeros).map_err(io("its superblock"))?;
-        device.keep().map_err(io("its superblock"))?;
-        blank(device, self.size).map_err(io("making it blank"))?;
-        let rest = self.blocks.iter().filter(|(n, _)| *n != SUPERBLOCK);
+        let zeros = [0; BLOCK_BYTES];
+        write_block(device, SUPERBLOCK_NUMBER, &zeros).map_err(io("its superblock"))?;
+        device.sync().map_err(io("its superblock"))?;
+        zero_out(device, self.size).map_err(io("making it blank"))?;
+        let rest = self.blocks.iter().filter(|(n, _)| *n != SUPERBLOCK_NUMBER);
         for (number, block) in rest {
-            put(device, *number, block).map_err(io("its blocks"))?;
+            write_block(device, *number, block).map_err(io("its blocks"))?;
         }
-        device.keep().map_err(io("its blocks"))?;
-        let first = self.blocks.iter().filter(|(n, _)| *n == SUPERBLOCK);
+        device.sync().map_err(io("its blocks"))?;
+        let first = self.blocks.iter().filter(|(n, _)| *n == SUPERBLOCK_NUMBER);
         for (number, block) in first {
-            put(device, *number, block).map_err(io("its superblock"))?;
+            write_block(device, *number, block).map_err(io("its superblock"))?;
         }
-        device.keep().map_err(io("its superblock"))
+        device.sync().map_err(io("its superblock"))
     }
 }
 
 /// Whether `device` says that it holds an ext file system at all.
 pub(super) fn holds_ext4(device: &mut impl Device) -> io::Result<bool> {
-    let mut block = [0; BLOCK];
-    device.seek(SeekFrom::Start(place(SUPERBLOCK)))?;
+    let mut block = [0; BLOCK_BYTES];
+    device.seek(SeekFrom::Start(block_offset(SUPERBLOCK_NUMBER)))?;
     device.read_exact(&mut block)?;
     Ok(is_ext4(&block))
 }
@@ -129,25 +131,25 @@ fn is_ext4(superblock: &[u8]) -> bool {
     superblock.get(56..58) == Some(&[0x53, 0xef])
 }
 
-fn blank(device: &mut impl Device, size: u64) -> io::Result<()> {
-    let zeros = vec![0; usize::try_from(STRIDE).unwrap_or(BLOCK)];
+fn zero_out(device: &mut impl Device, size: u64) -> io::Result<()> {
+    let zeros = vec![0; usize::try_from(ZERO_CHUNK_BYTES).unwrap_or(BLOCK_BYTES)];
     device.seek(SeekFrom::Start(0))?;
     let mut left = size;
     while left > 0 {
-        let next = left.min(STRIDE);
+        let next = left.min(ZERO_CHUNK_BYTES);
         let length = usize::try_from(next).unwrap_or(zeros.len());
         device.write_all(zeros.get(..length).unwrap_or(&zeros))?;
         left -= next;
     }
-    device.keep()
+    device.sync()
 }
 
-fn put(device: &mut impl Device, number: u32, block: &[u8]) -> io::Result<()> {
-    device.seek(SeekFrom::Start(place(number)))?;
+fn write_block(device: &mut impl Device, number: u32, block: &[u8]) -> io::Result<()> {
+    device.seek(SeekFrom::Start(block_offset(number)))?;
     device.write_all(block)
 }
 
-fn place(number: u32) -> u64 {
+fn block_offset(number: u32) -> u64 {
     u64::from(number) * 1024
 }
 

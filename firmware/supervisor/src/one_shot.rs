@@ -5,27 +5,27 @@ use failberry_service::{Request, SlotsOrder};
 use failberry_state::{BootMillis, Service};
 
 use crate::{
-    keeper::CLEAN_EXIT,
-    requests::{Asked, Asker},
+    request_server::{PendingRequest, Requester},
+    service_manager::CLEAN_EXIT,
 };
 
 /// A card takes some hundred milliseconds; a bad one, seconds.
-pub(crate) const BOUND: u64 = 30_000;
+pub(crate) const JOB_TIMEOUT_MS: u64 = 30_000;
 
 /// What is to be done, and by whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Order {
+pub(crate) struct Job {
     /// The one-shot.
     pub(crate) service: Service,
     /// Its argument; readable for everybody in the process table.
     pub(crate) argument: String,
     /// What follows once it is done.
-    pub(crate) then: Then,
+    pub(crate) follow_up: FollowUp,
 }
 
 /// What follows an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Then {
+pub(crate) enum FollowUp {
     /// Nothing.
     Nothing,
     /// Every service reads its settings again.
@@ -40,84 +40,90 @@ pub const FACTORY_RESET: &str = "factory-reset";
 /// The argument of the one-shot `storage` that goes back to the settings before.
 pub const REVERT_CONFIG: &str = "revert-config";
 
-/// The order that `request` is, if it is one that `asker` may give.
-pub(crate) fn order(asker: Asker, request: &Request) -> Option<Result<Order, String>> {
-    let storage = |word: &str, then| Order {
+/// The order that `request` is, if it is one that `requester` may give.
+pub(crate) fn job_for(requester: Requester, request: &Request) -> Option<Result<Job, String>> {
+    let storage = |argument: &str, follow_up| Job {
         service: Service::Storage,
-        argument: word.into(),
-        then,
+        argument: argument.into(),
+        follow_up,
     };
-    let (owner, order) = match request {
+    let (owner, job) = match request {
         Request::Reboot { .. } | Request::Restart { .. } => return None,
-        Request::FactoryReset => (Service::Console, storage(FACTORY_RESET, Then::Reboot)),
+        Request::FactoryReset => (Service::Console, storage(FACTORY_RESET, FollowUp::Reboot)),
         Request::RevertConfig => (
             Service::Console,
-            storage(REVERT_CONFIG, Then::RestartServices),
+            storage(REVERT_CONFIG, FollowUp::RestartServices),
         ),
-        Request::Slots(order) => {
-            let owner = match order {
+        Request::Slots(slots_order) => {
+            let owner = match slots_order {
                 SlotsOrder::Try { .. } | SlotsOrder::Confirm | SlotsOrder::GiveUp { .. } => {
                     Service::Update
                 }
                 SlotsOrder::Choose { .. } => Service::Console,
             };
-            let argument = match serde_json::to_string(order) {
+            let argument = match serde_json::to_string(slots_order) {
                 Ok(text) => text,
                 Err(error) => return Some(Err(error.to_string())),
             };
-            let then = Then::Nothing;
-            let order = Order {
+            let follow_up = FollowUp::Nothing;
+            let job = Job {
                 service: Service::Slots,
                 argument,
-                then,
+                follow_up,
             };
-            (owner, order)
+            (owner, job)
         }
     };
-    let allowed = [Asker::Root, Asker::Service(owner)].contains(&asker);
+    let allowed = [Requester::Root, Requester::Service(owner)].contains(&requester);
     Some(if allowed {
-        Ok(order)
+        Ok(job)
     } else {
         Err(format!(
             "expected {} to ask for that, got {}",
             owner.name(),
-            asker.name()
+            requester.name()
         ))
     })
 }
 
 /// The order that is being carried out, if any.
 #[derive(Debug, Default)]
-pub(crate) struct Orders {
-    running: Option<Running>,
+pub(crate) struct JobRunner {
+    running: Option<RunningJob>,
 }
 
 #[derive(Debug)]
-struct Running {
+struct RunningJob {
     pid: i32,
-    order: Order,
+    job: Job,
     until: BootMillis,
     /// Who waits for it; nobody where the time is over.
-    asked: Option<Asked>,
+    pending: Option<PendingRequest>,
 }
 
 /// An order that came to its end.
 #[derive(Debug)]
-pub(crate) struct Done {
-    pub(crate) order: Order,
-    pub(crate) asked: Asked,
+pub(crate) struct FinishedJob {
+    pub(crate) job: Job,
+    pub(crate) pending: PendingRequest,
     /// Whether it was carried out; how its process ended where it was not.
     pub(crate) outcome: Result<(), String>,
 }
 
-impl Orders {
-    /// Takes note of the process that carries out `order` for `asked`.
-    pub(crate) fn begun(&mut self, pid: i32, order: Order, asked: Asked, now: BootMillis) {
-        self.running = Some(Running {
+impl JobRunner {
+    /// Takes note of the process that carries out `job` for `pending`.
+    pub(crate) fn on_started(
+        &mut self,
+        pid: i32,
+        job: Job,
+        pending: PendingRequest,
+        now: BootMillis,
+    ) {
+        self.running = Some(RunningJob {
             pid,
-            order,
-            until: now.plus(BOUND),
-            asked: Some(asked),
+            job,
+            until: now.plus(JOB_TIMEOUT_MS),
+            pending: Some(pending),
         });
     }
 
@@ -130,27 +136,27 @@ impl Orders {
     pub(crate) fn is_awaited(&self) -> bool {
         self.running
             .as_ref()
-            .is_some_and(|running| running.asked.is_some())
+            .is_some_and(|running| running.pending.is_some())
     }
 
     /// When the present order has taken too long.
     pub(crate) fn deadline(&self) -> Option<BootMillis> {
         let running = self.running.as_ref()?;
-        running.asked.is_some().then_some(running.until)
+        running.pending.is_some().then_some(running.until)
     }
 
     /// The one-shot that `pid` is.
     pub(crate) fn service_of(&self, pid: i32) -> Option<Service> {
         let running = self.running.as_ref().filter(|running| running.pid == pid)?;
-        Some(running.order.service)
+        Some(running.job.service)
     }
 
     /// A process ended; gives out what came of the order that somebody waits for.
-    pub(crate) fn ended(&mut self, pid: i32, how: &str) -> Option<Done> {
+    pub(crate) fn on_exit(&mut self, pid: i32, how: &str) -> Option<FinishedJob> {
         let running = self.running.take_if(|running| running.pid == pid)?;
-        Some(Done {
-            order: running.order,
-            asked: running.asked?,
+        Some(FinishedJob {
+            job: running.job,
+            pending: running.pending?,
             outcome: if how == CLEAN_EXIT {
                 Ok(())
             } else {
@@ -160,14 +166,14 @@ impl Orders {
     }
 
     /// The order whose time is over and its process, which is to be killed.
-    pub(crate) fn overdue(&mut self, now: BootMillis) -> Option<(i32, Done)> {
+    pub(crate) fn take_overdue(&mut self, now: BootMillis) -> Option<(i32, FinishedJob)> {
         let running = self.running.as_mut().filter(|r| now >= r.until)?;
-        let done = Done {
-            order: running.order.clone(),
-            asked: running.asked.take()?,
-            outcome: Err(format!("not done after {} s", BOUND / 1000)),
+        let finished = FinishedJob {
+            job: running.job.clone(),
+            pending: running.pending.take()?,
+            outcome: Err(format!("not done after {} s", JOB_TIMEOUT_MS / 1000)),
         };
-        Some((running.pid, done))
+        Some((running.pid, finished))
     }
 }
 
@@ -179,9 +185,9 @@ mod tests {
 
     use super::*;
 
-    fn asked(request: Request) -> (Asked, UnixStream) {
+    fn pending_request(request: Request) -> (PendingRequest, UnixStream) {
         let (ours, theirs) = UnixStream::pair().unwrap();
-        (Asked::new(Asker::Root, request, ours), theirs)
+        (PendingRequest::new(Requester::Root, request, ours), theirs)
     }
 
     #[test]
@@ -197,16 +203,16 @@ mod tests {
             (Request::FactoryReset, Service::Console),
             (Request::RevertConfig, Service::Console),
         ] {
-            assert!(order(Asker::Root, &request).unwrap().is_ok());
+            assert!(job_for(Requester::Root, &request).unwrap().is_ok());
             for service in Service::SUPERVISED {
-                let answer = order(Asker::Service(service), &request).unwrap();
+                let answer = job_for(Requester::Service(service), &request).unwrap();
                 assert_eq!(answer.is_ok(), service == owner, "{request:?} {service:?}");
             }
         }
         let reboot = Request::Reboot {
             reason: String::new(),
         };
-        assert_eq!(order(Asker::Root, &reboot), None);
+        assert_eq!(job_for(Requester::Root, &reboot), None);
     }
 
     #[test]
@@ -215,8 +221,8 @@ mod tests {
             slot: Slot::A,
             tries: 2,
         };
-        let order = order(Asker::Root, &Request::Slots(wanted.clone()));
-        let argument = order.unwrap().unwrap().argument;
+        let job = job_for(Requester::Root, &Request::Slots(wanted.clone()));
+        let argument = job.unwrap().unwrap().argument;
         assert_eq!(argument, r#"{"try":{"slot":"a","tries":2}}"#);
         let read: SlotsOrder = serde_json::from_str(&argument).unwrap();
         assert_eq!(read, wanted);
@@ -224,40 +230,49 @@ mod tests {
 
     #[test]
     fn the_asker_hears_of_the_end_or_of_the_time() {
-        let begin = |orders: &mut Orders| {
+        let begin = |jobs: &mut JobRunner| {
             let request = Request::FactoryReset;
-            let order = order(Asker::Root, &request).unwrap().unwrap();
-            let (asked, peer) = asked(request);
-            orders.begun(7, order, asked, BootMillis(100));
+            let job = job_for(Requester::Root, &request).unwrap().unwrap();
+            let (pending, peer) = pending_request(request);
+            jobs.on_started(7, job, pending, BootMillis(100));
             peer
         };
-        let mut orders = Orders::default();
-        assert!(!orders.is_running() && orders.deadline().is_none());
-        let _peer = begin(&mut orders);
-        assert_eq!(orders.service_of(7), Some(Service::Storage));
-        assert_eq!(orders.service_of(8), None);
-        assert!(orders.ended(8, CLEAN_EXIT).is_none());
-        let done = orders.ended(7, CLEAN_EXIT).unwrap();
-        assert_eq!((done.outcome, done.order.then), (Ok(()), Then::Reboot));
-        assert!(!orders.is_running());
+        let mut jobs = JobRunner::default();
+        assert!(!jobs.is_running() && jobs.deadline().is_none());
+        let _peer = begin(&mut jobs);
+        assert_eq!(jobs.service_of(7), Some(Service::Storage));
+        assert_eq!(jobs.service_of(8), None);
+        assert!(jobs.on_exit(8, CLEAN_EXIT).is_none());
+        let finished = jobs.on_exit(7, CLEAN_EXIT).unwrap();
+        assert_eq!(
+            (finished.outcome, finished.job.follow_up),
+            (Ok(()), FollowUp::Reboot)
+        );
+        assert!(!jobs.is_running());
 
-        let _peer = begin(&mut orders);
-        let done = orders.ended(7, "exit code 1").unwrap();
-        assert_eq!(done.outcome, Err("exit code 1".into()));
+        let _peer = begin(&mut jobs);
+        let finished = jobs.on_exit(7, "exit code 1").unwrap();
+        assert_eq!(finished.outcome, Err("exit code 1".into()));
 
-        let mut peer = begin(&mut orders);
-        assert!(orders.overdue(BootMillis(100 + BOUND - 1)).is_none());
-        assert!(orders.is_awaited());
-        let (pid, done) = orders.overdue(orders.deadline().unwrap()).unwrap();
-        assert_eq!((pid, done.outcome), (7, Err("not done after 30 s".into())));
+        let mut peer = begin(&mut jobs);
+        assert!(
+            jobs.take_overdue(BootMillis(100 + JOB_TIMEOUT_MS - 1))
+                .is_none()
+        );
+        assert!(jobs.is_awaited());
+        let (pid, finished) = jobs.take_overdue(jobs.deadline().unwrap()).unwrap();
+        assert_eq!(
+            (pid, finished.outcome),
+            (7, Err("not done after 30 s".into()))
+        );
         // Nobody waits any more, but the card is not free.
-        assert!(!orders.is_awaited() && orders.is_running());
-        assert!(orders.deadline().is_none());
-        assert!(orders.overdue(BootMillis(u64::MAX)).is_none());
-        drop(done.asked);
+        assert!(!jobs.is_awaited() && jobs.is_running());
+        assert!(jobs.deadline().is_none());
+        assert!(jobs.take_overdue(BootMillis(u64::MAX)).is_none());
+        drop(finished.pending);
         let mut text = String::new();
         assert_eq!(peer.read_to_string(&mut text).unwrap(), 0);
-        assert!(orders.ended(7, "signal SIGKILL").is_none());
-        assert!(!orders.is_running());
+        assert!(jobs.on_exit(7, "signal SIGKILL").is_none());
+        assert!(!jobs.is_running());
     }
 }
