@@ -1,4 +1,4 @@
-//! From the kernel's first process to the loop, and from the loop to the end.
+//! Start and end of PID 1: early setup before the event loop, and the reboot after it.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -29,19 +29,19 @@ use crate::{
     modules, mounts, storage,
 };
 
-/// Seconds since 1970 when the image was built: no time before it can be right.
+/// Build time of the image in seconds since 1970. An earlier system time is wrong.
 const BUILD_EPOCH: Option<&str> = option_env!("FAILBERRY_BUILD_EPOCH");
 
-/// The first one, which is the chip's.
+/// Hardware watchdog: the first one is that of the chip.
 const WATCHDOG: &str = "/dev/watchdog0";
 
-/// Time to read the reason on the console before the reboot.
+/// Delay of a reboot after an error, so that it can be read on the console.
 const MESSAGE_DELAY: Duration = Duration::from_secs(10);
 
-/// A card that died can hold up `sync` for ever.
+/// Longest wait for `sync`. A dead card can block it for ever.
 const SYNC_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Does everything PID 1 does. Never returns: the kernel panics when PID 1 ends.
+/// Runs PID 1. Never returns, since the kernel panics when PID 1 exits.
 pub fn run() -> ! {
     let mode = match catch_unwind(AssertUnwindSafe(boot_and_supervise)) {
         Ok(Ok(mode)) => mode,
@@ -53,7 +53,7 @@ pub fn run() -> ! {
             thread::sleep(MESSAGE_DELAY);
             ShutdownMode::Reboot
         }
-        // The panic hook has told why.
+        // The panic hook has logged the reason.
         Err(_) => {
             thread::sleep(MESSAGE_DELAY);
             ShutdownMode::Reboot
@@ -62,6 +62,7 @@ pub fn run() -> ! {
     shut_down(mode)
 }
 
+/// Sets up the system and runs the event loop.
 fn boot_and_supervise() -> Result<ShutdownMode, Box<dyn std::error::Error>> {
     let started = BootMillis::now();
     let failures = mounts::mount_all();
@@ -89,7 +90,7 @@ fn boot_and_supervise() -> Result<ShutdownMode, Box<dyn std::error::Error>> {
     if let Err(error) = make_directories(RUN.as_ref()) {
         log::error!("cannot make the directories below {RUN}: {error}");
     }
-    // From here on ctrl-alt-del is a signal to us instead of a reset.
+    // From here on ctrl-alt-del sends us SIGINT instead of resetting the machine.
     if let Err(error) = set_cad_enabled(false) {
         log::warn!("ctrl-alt-del stays a reset: {error}");
     }
@@ -100,6 +101,7 @@ fn boot_and_supervise() -> Result<ShutdownMode, Box<dyn std::error::Error>> {
     ))?)
 }
 
+/// Sets the clock to the build time if it is earlier.
 fn raise_clock() {
     let Some(floor) = BUILD_EPOCH.and_then(|text| text.parse::<u32>().ok()) else {
         return;
@@ -117,13 +119,14 @@ fn raise_clock() {
     }
 }
 
+/// Kills all processes, syncs the card, and reboots or powers off.
 fn shut_down(mode: ShutdownMode) -> ! {
-    // Nothing may write any more; everybody has been asked politely before.
+    // Nothing may write from here on; the services have been stopped before.
     let _ = kill(Pid::from_raw(-1), Signal::SIGKILL);
     let (done, wait) = mpsc::channel();
     thread::spawn(move || {
         sync();
-        // A process that cannot be killed keeps it busy; read-only is as good for the card.
+        // A process that cannot be killed keeps /data busy; read-only is as good for the card.
         if umount("/data").is_err() {
             let flags = MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
             let _ = mount(None::<&str>, "/data", None::<&str>, flags, None::<&str>);

@@ -1,4 +1,5 @@
-//! The box's lives: what `storage` brought from the card of those before, and the end of this one.
+//! Boot history in this boot: loads what `storage` read of the previous ones, and persists how this
+//! one ends.
 
 use std::{
     fs,
@@ -13,16 +14,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::{crash_report, reboot_budget::RebootBudget};
 
-/// Name of the ledger on the card.
+/// File of the [`RebootBudget`] in the data directory.
 const BUDGET_FILE: &str = "ledger.json";
 
-/// What `storage` leaves for PID 1 below the run directory.
+/// File below the run directory in which `storage` hands the history to PID 1.
 const PREVIOUS_BOOTS_FILE: &str = "storage/past.json";
 
-/// A card that needs longer for a page is dying.
+/// Longest wait for the last write. A card that needs longer for one page is dying.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// What is known of the lives before.
+/// What `storage` read of the previous boots.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct PreviousBoots {
     #[serde(rename = "ledger")]
@@ -33,23 +34,27 @@ pub(crate) struct PreviousBoots {
     persistence: DataPersistence,
 }
 
-/// What the box has of its card in this life.
+/// Durability of the data partition in this boot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DataPersistence {
-    /// What is written outlives it.
+    /// Data survive a reboot.
     #[default]
     #[serde(rename = "kept")]
     Durable,
-    /// It does not.
+    /// Data are lost with the next reboot.
     #[serde(rename = "forgetful")]
     Volatile,
-    /// The kernel has not found the card that the machine was started from.
+    /// The kernel has not found the card that the box was booted from.
     Missing,
 }
 
-/// Begins this life in the memory at `data` and leaves what is known of the others below `run`
-/// for PID 1, which must not wait for a card. Gives out trouble.
+/// Starts the record of this boot in the directory `data`, and writes what is known of the previous
+/// ones below `run` for PID 1, which must not wait for a card. Runs in `storage`.
+///
+/// # Errors
+/// What could not be read or written, as a phrase. PID 1 gets the history even if the file of the
+/// record could not be read or written.
 pub(crate) fn begin_boot(
     run: &Path,
     data: &Path,
@@ -84,21 +89,22 @@ pub(crate) fn begin_boot(
     written.and(unreadable.map_or(Ok(()), Err))
 }
 
-/// This life and those before it.
+/// History of the boots, this one included.
 #[derive(Debug)]
 pub(crate) struct BootHistory {
     budget: RebootBudget,
     writer: Writer,
     crash_report_path: PathBuf,
-    /// Whether `storage` has brought anything: what it has not read must not be overwritten.
+    /// Whether `storage` has read the record. One that was not read must not be overwritten.
     loaded: bool,
     persistence: DataPersistence,
+    /// Oopses of the kernel that are reported already.
     oopses: u64,
     reboots_refused: u32,
 }
 
 impl BootHistory {
-    /// The memory below `data`, before anything is known of it.
+    /// Creates the history in the directory `data`, before it is loaded.
     pub(crate) fn new(data: &Path) -> Self {
         Self {
             budget: RebootBudget::unreadable(),
@@ -111,7 +117,7 @@ impl BootHistory {
         }
     }
 
-    /// Takes in what `storage` left below `run`, and tells it.
+    /// Loads what `storage` wrote below `run`, logs it and adds it to `state`.
     pub(crate) fn load(&mut self, run: &Path, state: &mut SupervisorState) {
         let read = fs::read(run.join(PREVIOUS_BOOTS_FILE))
             .map_err(|error| error.to_string())
@@ -135,42 +141,44 @@ impl BootHistory {
         state.last_words = previous.crash_report;
     }
 
-    /// Whether a service may have a reboot now, or why not.
+    /// Returns whether a service may reboot the box now, or why not.
     pub(crate) fn allows_reboot(&self, now: BootMillis) -> Result<(), String> {
         self.budget.allows_reboot(now)
     }
 
-    /// Why a reboot would help even if nobody asks for one, as soon as it is allowed.
+    /// Returns the reason of a reboot that is due by itself, as soon as the budget allows it: the
+    /// card was missing.
     pub(crate) fn pending_reboot(&self, now: BootMillis) -> Option<&'static str> {
         let due = self.persistence == DataPersistence::Missing && self.allows_reboot(now).is_ok();
         due.then_some("the card was not there at the start")
     }
 
-    /// Counts a reboot that was not given.
+    /// Counts a refused reboot.
     pub(crate) fn count_refusal(&mut self, state: &mut SupervisorState) {
         self.reboots_refused = self.reboots_refused.saturating_add(1);
         state.reboots_refused = self.reboots_refused;
     }
 
-    /// This life ends; `asked` where a service wished it.
+    /// Records the end of this boot and starts writing it; `requested` if it counts against the
+    /// budget.
     pub(crate) fn end_boot(&mut self, reason: &str, requested: bool, now: BootMillis) {
         self.budget.end_boot(reason, requested, now);
         self.persist();
     }
 
-    /// When [`Self::turn`] has something to do.
+    /// Returns when [`Self::tick`] is due.
     pub(crate) const fn deadline(&self) -> Option<BootMillis> {
         self.budget.deadline()
     }
 
-    /// Forgives after a good life.
+    /// Resets the budget after a stable uptime.
     pub(crate) fn tick(&mut self, now: BootMillis) {
         if self.budget.reset_if_stable(now) {
             self.persist();
         }
     }
 
-    /// Looks whether the kernel has erred; gives out whether it has, anew.
+    /// Saves a crash report if the kernel has had a further oops. Returns whether it had.
     pub(crate) fn check_oopses(&mut self, state: &mut SupervisorState) -> bool {
         let oopses = crash_report::oops_count();
         if oopses <= self.oopses {
@@ -182,7 +190,7 @@ impl BootHistory {
         true
     }
 
-    /// Leaves words for the next life, in the background.
+    /// Appends to the crash report that the next boot shows, in the background.
     pub(crate) fn save_crash_report(&self, text: String) {
         let path = self.crash_report_path.clone();
         let append = move || {
@@ -195,13 +203,14 @@ impl BootHistory {
         }
     }
 
-    /// Waits a little until the card has everything.
+    /// Waits until the record is on the card, with a timeout.
     pub(crate) fn flush(&mut self) {
         if !self.writer.settle(WRITE_TIMEOUT) {
             log::warn!("the card does not take down how this life ended");
         }
     }
 
+    /// Starts writing the record in the background.
     fn persist(&mut self) {
         if self.loaded {
             match serde_json::to_vec(&self.budget) {
@@ -216,6 +225,7 @@ impl BootHistory {
 mod tests {
     use super::*;
 
+    /// A box with a run and a data directory.
     struct TestBox {
         directory: tempfile::TempDir,
     }
@@ -248,9 +258,9 @@ mod tests {
     }
 
     #[test]
-    fn a_life_is_told_to_the_next() {
-        let own = TestBox::new();
-        let (mut history, state, begun) = own.boot();
+    fn end_and_crash_report_reach_the_next_boot() {
+        let test_box = TestBox::new();
+        let (mut history, state, begun) = test_box.boot();
         begun.unwrap();
         assert_eq!((state.boots, state.last_boot), (1, None));
         assert!(history.allows_reboot(BootMillis(59_999)).is_err());
@@ -259,7 +269,7 @@ mod tests {
         history.flush();
         crash_report::append(&history.crash_report_path, "panicked at x\n").unwrap();
 
-        let (history, state, begun) = own.boot();
+        let (history, state, begun) = test_box.boot();
         begun.unwrap();
         let expected = "uplink: the stick is dead, after 600 s";
         assert_eq!(
@@ -269,35 +279,35 @@ mod tests {
         assert_eq!(state.last_words, ["panicked at x"]);
         assert!(history.allows_reboot(BootMillis(600_000)).is_err());
 
-        let (_, state, _) = own.boot();
+        let (_, state, _) = test_box.boot();
         assert!(state.last_boot.unwrap().starts_with("no orderly end"));
         assert_eq!(state.last_words, Vec::<String>::new());
         assert_eq!(state.history.len(), 2);
     }
 
     #[test]
-    fn a_broken_memory_is_told_and_makes_careful() {
-        let own = TestBox::new();
-        fs::create_dir(own.data()).unwrap();
-        fs::write(own.data().join(BUDGET_FILE), "{\"boots\":").unwrap();
-        let (history, state, begun) = own.boot();
+    fn corrupt_record_warns_and_applies_penalty() {
+        let test_box = TestBox::new();
+        fs::create_dir(test_box.data()).unwrap();
+        fs::write(test_box.data().join(BUDGET_FILE), "{\"boots\":").unwrap();
+        let (history, state, begun) = test_box.boot();
         assert!(begun.unwrap_err().contains(BUDGET_FILE));
         assert_eq!(state.boots, 1);
         assert!(history.allows_reboot(BootMillis(3_600_000)).is_err());
     }
 
     #[test]
-    fn a_card_that_takes_no_writes_makes_careful() {
-        let own = TestBox::new();
-        fs::create_dir_all(own.data().join(BUDGET_FILE).with_extension("new")).unwrap();
-        let (history, state, begun) = own.boot();
+    fn unwritable_card_warns_and_applies_penalty() {
+        let test_box = TestBox::new();
+        fs::create_dir_all(test_box.data().join(BUDGET_FILE).with_extension("new")).unwrap();
+        let (history, state, begun) = test_box.boot();
         assert!(begun.unwrap_err().contains(BUDGET_FILE));
         assert_eq!(state.boots, 1);
         assert!(history.allows_reboot(BootMillis(3_600_000)).is_err());
     }
 
     #[test]
-    fn a_memory_that_is_lost_with_the_power_makes_careful() {
+    fn volatile_data_applies_penalty() {
         let (history, _, begun) = TestBox::new().boot_with(DataPersistence::Volatile);
         begun.unwrap();
         assert!(history.allows_reboot(BootMillis(3_600_000)).is_err());
@@ -305,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn a_card_that_is_missing_is_looked_for_in_another_life_but_not_at_once() {
+    fn missing_card_reboots_but_not_within_an_hour() {
         let (history, _, begun) = TestBox::new().boot_with(DataPersistence::Missing);
         begun.unwrap();
         assert_eq!(history.pending_reboot(BootMillis(3_600_000)), None);
@@ -313,14 +323,14 @@ mod tests {
     }
 
     #[test]
-    fn without_storage_nothing_is_known_and_nothing_overwritten() {
-        let own = TestBox::new();
-        let mut history = BootHistory::new(&own.data());
+    fn record_not_loaded_is_not_overwritten() {
+        let test_box = TestBox::new();
+        let mut history = BootHistory::new(&test_box.data());
         let mut state = SupervisorState::default();
-        history.load(own.directory.path(), &mut state);
+        history.load(test_box.directory.path(), &mut state);
         assert_eq!(state.boots, 0);
         history.end_boot("asked for", false, BootMillis(1));
         history.flush();
-        assert!(!own.data().exists());
+        assert!(!test_box.data().exists());
     }
 }

@@ -1,5 +1,4 @@
-//! What is said at the end by those who cannot go on, kept for the next life: PID 1's own panic,
-//! and what the kernel says when it errs.
+//! Crash report for the next boot: panics of PID 1 and oopses of the kernel.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -13,30 +12,30 @@ use nix::fcntl::OFlag;
 
 use crate::{Kmsg, pstore};
 
-/// Name of the file on the card.
+/// File of the report in the data directory.
 pub(crate) const FILE: &str = "last-words";
 
-/// Bytes kept of it: the head of a report tells more than its end.
+/// Most bytes of the report. Its head says more than its end.
 const MAX_BYTES: usize = 4096;
 
-/// Lines shown after the next boot.
+/// Most lines shown after the next boot.
 const MAX_LINES: usize = 40;
 
-/// The kernel's count of its own errors that it survived.
+/// The kernel's counter of oopses that it survived.
 const OOPS_COUNT: &str = "/sys/kernel/oops_count";
 
-/// Makes PID 1's panics be told to `log`, and left at `path`.
+/// Installs a panic hook that writes panics of PID 1 to `log` and to the report at `path`.
 pub(crate) fn install_panic_hook(log: &Kmsg, path: PathBuf) {
     log.install();
     let log_panic = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
         log_panic(info);
-        // The log has them, should the card fail.
+        // If the card fails, the log has it.
         let _ = append(&path, &format!("supervisor: {info}\n"));
     }));
 }
 
-/// Adds `text` to the words at `path`, bounded, and waits until the card has them.
+/// Appends `text` to the bounded report at `path`, and waits until it is on the card.
 pub(crate) fn append(path: &Path, text: &str) -> io::Result<()> {
     let mut file = OpenOptions::new().append(true).create(true).open(path)?;
     let left = usize::try_from(file.metadata()?.len()).unwrap_or(MAX_BYTES);
@@ -48,7 +47,7 @@ pub(crate) fn append(path: &Path, text: &str) -> io::Result<()> {
     file.sync_all()
 }
 
-/// Takes the words of the life before from `path` and from the kernel's own store.
+/// Returns and removes the report of the previous boot, from `path` and from pstore.
 pub(crate) fn take(path: &Path) -> Vec<String> {
     let mut lines = take_lines(path);
     lines.extend(pstore::take());
@@ -56,6 +55,7 @@ pub(crate) fn take(path: &Path) -> Vec<String> {
     lines
 }
 
+/// Returns the lines of the file at `path`, and removes it.
 fn take_lines(path: &Path) -> Vec<String> {
     let mut bytes = Vec::new();
     let most = u64::try_from(MAX_BYTES).unwrap_or(u64::MAX);
@@ -70,13 +70,13 @@ fn take_lines(path: &Path) -> Vec<String> {
     text.lines().map(str::to_owned).collect()
 }
 
-/// Errors of the kernel since boot.
+/// Returns the number of oopses since boot.
 pub(crate) fn oops_count() -> u64 {
     let text = fs::read_to_string(OOPS_COUNT).unwrap_or_default();
     text.trim().parse().unwrap_or(0)
 }
 
-/// What the kernel said of its latest error, from its log.
+/// Returns the report of the latest oops, from the kernel log.
 pub(crate) fn kernel_report() -> String {
     let opened = OpenOptions::new()
         .read(true)
@@ -86,14 +86,14 @@ pub(crate) fn kernel_report() -> String {
         return String::new();
     };
     let mut report = OopsReport::default();
-    // Each read is one record; more than this many are not in any kernel's log.
+    // Each read is one record; no kernel log has more than this.
     for _ in 0..100_000 {
         let mut record = [0; 8192];
         match log.read(&mut record) {
             Ok(length) => report.add(&String::from_utf8_lossy(
                 record.get(..length).unwrap_or_default(),
             )),
-            // The oldest record was overwritten meanwhile.
+            // The next record was overwritten in the meantime.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
             Err(_) => break,
         }
@@ -101,12 +101,12 @@ pub(crate) fn kernel_report() -> String {
     report.0
 }
 
-/// The kernel's own lines from the first that reports an error on.
+/// The kernel's own lines from the one that begins the latest oops on.
 #[derive(Default)]
 struct OopsReport(String);
 
 impl OopsReport {
-    /// Takes in a record as /dev/kmsg gives it: `priority,number,time,flags;text`.
+    /// Adds a record of /dev/kmsg: `priority,number,time,flags;text`.
     fn add(&mut self, record: &str) {
         let Some((head, text)) = record.split_once(';') else {
             return;
@@ -116,7 +116,7 @@ impl OopsReport {
             .next()
             .and_then(|number| number.parse().ok())
             .unwrap_or(u32::MAX);
-        // The facility stands above the three bits of the severity; the kernel's own is 0.
+        // The facility is above the three bits of the severity; the kernel's own is 0.
         let own = priority < 8;
         let line = text.lines().next().unwrap_or_default();
         let begins = ["Internal error", "Oops", "BUG:", "Unable to handle"]
@@ -137,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_left_once_bounded_and_taken_once() {
+    fn report_is_bounded_and_taken_once() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join(FILE);
         assert_eq!(take_lines(&path), Vec::<String>::new());
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn the_kernels_report_begins_at_its_latest_error_and_has_only_its_own_lines() {
+    fn oops_report_has_kernel_lines_from_the_latest_error() {
         let mut report = OopsReport::default();
         for record in [
             "6,1,10,-;usb 1-1: new device",

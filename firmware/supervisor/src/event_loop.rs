@@ -1,4 +1,7 @@
-//! The loop of PID 1: events from the kernel and the services into the keeper, its actions out.
+//! The poll(2) event loop of PID 1.
+//!
+//! Feeds events of the kernel and of the services to the [`ServiceManager`] and carries out the
+//! actions that it returns.
 
 mod directories;
 mod reboot_policy;
@@ -40,38 +43,40 @@ use crate::{
     watchdog::{Watchdog, WatchdogTick},
 };
 
-/// Events read before the services have their turn.
+/// Most uevents read in one turn of the loop, so that the services get their turn.
 const MAX_UEVENTS_PER_TURN: usize = 256;
 
-/// Severity of an error as in RFC 5424; what is below is worse.
+/// Severity of an error in RFC 5424; lower numbers are worse.
 const SEVERITY_ERROR: u8 = 3;
 
-/// A sign of life comes every 10 s; six missing are no accident, even on a busy board.
+/// Longest time between two heartbeats of a service, in milliseconds. They come every 10 s; six
+/// missing ones are no accident, even on a busy board.
 const HEARTBEAT_TIMEOUT_MS: u64 = 60_000;
 
-/// What the loop works with.
+/// Parameters of the event loop.
 #[derive(Debug)]
 pub struct SupervisorOptions {
-    /// Program that is every service under its name.
+    /// Program that runs each service, chosen by its name as the first argument.
     pub program: PathBuf,
     /// Directory of the state files.
     pub run: PathBuf,
-    /// The log.
+    /// Log of all processes.
     pub log: Kmsg,
-    /// What is known before the loop starts.
+    /// Initial state to publish.
     pub state: SupervisorState,
-    /// How long a service may give no sign of life, in milliseconds.
+    /// Longest time between two heartbeats of a service, in milliseconds.
     pub heartbeat_timeout: u64,
-    /// The watchdog's device, where it is to be used.
+    /// Device of the hardware watchdog; none if it is not to be used.
     pub watchdog: Option<PathBuf>,
-    /// Directory on the card for what the next life is to know.
+    /// Directory on the data partition for boot history and crash report.
     pub data_dir: PathBuf,
-    /// Whether the machine is ours: device nodes are handed over and the root becomes read-only.
+    /// Whether to change the owners of device nodes and to make the root read-only. Not so in
+    /// tests.
     pub owns_machine: bool,
 }
 
 impl SupervisorOptions {
-    /// Those of the real PID 1.
+    /// Returns the options of the real PID 1.
     pub fn for_pid1(log: Kmsg, state: SupervisorState, watchdog: Option<PathBuf>) -> Self {
         Self {
             heartbeat_timeout: HEARTBEAT_TIMEOUT_MS,
@@ -86,11 +91,11 @@ impl SupervisorOptions {
     }
 }
 
-/// Keeps the services until somebody asks for the end by a signal: TERM or INT (which the kernel
-/// sends for ctrl-alt-del) to reboot, USR1 to switch off.
+/// Runs the services until a signal or an accepted request ends it. SIGTERM and SIGINT (which the
+/// kernel sends for ctrl-alt-del) reboot, SIGUSR1 switches off.
 ///
 /// # Errors
-/// The kernel's, where not even signals can be had.
+/// Errors of the kernel when setting up the signals.
 pub fn run_event_loop(options: SupervisorOptions) -> nix::Result<ShutdownMode> {
     let mut signal_set = SigSet::empty();
     for signal in [
@@ -112,6 +117,7 @@ pub fn run_event_loop(options: SupervisorOptions) -> nix::Result<ShutdownMode> {
     Ok(EventLoop::new(options, signals, uevents).run())
 }
 
+/// State of the event loop.
 struct EventLoop {
     options: SupervisorOptions,
     signals: SignalFd,
@@ -120,18 +126,19 @@ struct EventLoop {
     service_manager: ServiceManager,
     outputs: Vec<Output>,
     limiters: Vec<(Service, Limiter)>,
-    /// The last error each wrote.
+    /// Last error line of each service.
     last_errors: Vec<(Service, String)>,
-    file: StateFile<SupervisorState>,
+    state_file: StateFile<SupervisorState>,
     requests: Option<RequestServer>,
     jobs: JobRunner,
     watchdog: Watchdog,
     boot_history: BootHistory,
-    /// Whether there may be more to bury.
+    /// False if more exited children may be waiting than one turn reaps.
     reaping_complete: bool,
-    /// Whether the end has begun.
+    /// Whether a shutdown was requested.
     stopping: bool,
     events: VecDeque<Event>,
+    /// Set when all processes are gone.
     shutdown: Option<ShutdownMode>,
 }
 
@@ -155,7 +162,7 @@ impl EventLoop {
             last_errors: Vec::new(),
             reaping_complete: true,
             stopping: false,
-            file: StateFile::under(&options.run),
+            state_file: StateFile::under(&options.run),
             options,
             signals,
             uevents,
@@ -171,7 +178,7 @@ impl EventLoop {
 
     fn run(mut self) -> ShutdownMode {
         if self.uevents.is_some() {
-            // What came before the socket was opened sent its events to nobody.
+            // Events of devices that came before the socket was opened are lost.
             self.device_permissions
                 .apply_to_all(Path::new(devices::DEV));
         }
@@ -182,7 +189,7 @@ impl EventLoop {
                     self.execute(action);
                 }
             }
-            // What is half done on the card is better finished.
+            // A job on the card is better finished than interrupted.
             if let Some(mode) = self.shutdown.filter(|_| !self.jobs.is_awaited()) {
                 self.boot_history.flush();
                 if mode == ShutdownMode::PowerOff {
@@ -192,7 +199,7 @@ impl EventLoop {
             }
             self.run_periodic_checks();
             self.wait_for_events();
-            // Output before ends: the last line tells why.
+            // Output before exits: the last line says why.
             self.read_outputs();
             self.read_signals();
             self.handle_requests();
@@ -203,7 +210,7 @@ impl EventLoop {
         }
     }
 
-    /// Everything that has the watchdog's rhythm.
+    /// Runs the periodic duties: reboot budget, pending reboot, watchdog, kernel oopses.
     fn run_periodic_checks(&mut self) {
         let now = BootMillis::now();
         self.boot_history.tick(now);
@@ -237,6 +244,7 @@ impl EventLoop {
         }
     }
 
+    /// Waits for the next readable descriptor or deadline.
     fn wait_for_events(&self) {
         let now = BootMillis::now();
         let limits = self
@@ -256,7 +264,7 @@ impl EventLoop {
             .min()
             .map_or(
                 PollTimeout::NONE,
-                // One more, since the clocks are cut to whole milliseconds.
+                // One more, since both times are truncated to milliseconds.
                 |at| {
                     PollTimeout::try_from(at.since(now).saturating_add(1))
                         .unwrap_or(PollTimeout::MAX)
@@ -276,13 +284,13 @@ impl EventLoop {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(error) => {
                 log::error!("poll: {error}");
-                // Only the kernel's lack of memory leads here; going round at full speed
-                // would not help it.
+                // Only lack of memory in the kernel leads here; a busy loop would not help.
                 std::thread::sleep(Duration::from_secs(1));
             }
         }
     }
 
+    /// Carries out an action of the service manager.
     fn execute(&mut self, action: Action) {
         match action {
             Action::Start(service) => self.start(service),
@@ -309,8 +317,9 @@ impl EventLoop {
         self.events.push_back(event);
     }
 
+    /// Spawns a process of `service` and reads its output from now on.
     fn spawn(&mut self, service: Service, arguments: &[&str]) -> std::io::Result<i32> {
-        // Whatever still holds the old pipe is not the service.
+        // A process that still holds the old pipe is an orphan, not the service.
         self.drain(service);
         self.outputs.retain(|output| output.service != service);
         let (pid, output) = process::spawn(&self.options.program, service, arguments)?;
@@ -318,6 +327,7 @@ impl EventLoop {
         Ok(pid)
     }
 
+    /// Takes over what `storage` read, and makes the root read-only.
     fn on_storage_done(&mut self) {
         self.options
             .state
@@ -338,6 +348,7 @@ impl EventLoop {
         self.options.state.used_kib = memory::used_kib();
     }
 
+    /// Publishes the state of the supervisor and its services.
     fn publish(&mut self) {
         let mut services = self.service_manager.service_states();
         for state in &mut services {
@@ -345,7 +356,7 @@ impl EventLoop {
             state.last_words = last_error.map(|(_, text)| text.clone());
         }
         self.options.state.services = services;
-        if let Err(error) = self.file.publish(&self.options.state) {
+        if let Err(error) = self.state_file.publish(&self.options.state) {
             log::warn!("cannot tell how the services stand: {error}");
         }
     }
@@ -359,6 +370,7 @@ impl EventLoop {
         self.outputs = outputs;
     }
 
+    /// Reads the rest of the output of an exited process.
     fn drain(&mut self, service: Service) {
         let mut outputs = std::mem::take(&mut self.outputs);
         for output in outputs
@@ -370,6 +382,7 @@ impl EventLoop {
         self.outputs = outputs;
     }
 
+    /// Records a heartbeat, or forwards a log line within the rate limit.
     fn forward_line(&mut self, service: Service, line: &str) {
         if line == HEARTBEAT {
             self.events.push_back(Event::Heartbeat(service));
@@ -378,7 +391,9 @@ impl EventLoop {
         let limiter = self.limiters.iter_mut().find(|(of, _)| *of == service);
         if limiter.is_some_and(|(_, limiter)| limiter.admits(BootMillis::now())) {
             let (severity, text) = parse_line(line);
-            self.options.log.say(severity, service.name(), text);
+            self.options
+                .log
+                .write_record(severity, service.name(), text);
             if severity <= SEVERITY_ERROR {
                 self.last_errors.retain(|(of, _)| *of != service);
                 self.last_errors.push((service, text.to_owned()));
@@ -408,6 +423,7 @@ impl EventLoop {
         }
     }
 
+    /// Reaps exited children, a bounded number a turn.
     fn reap_children(&mut self) {
         self.reaping_complete = false;
         for _ in 0..process::MAX_REAPS_PER_TURN {

@@ -1,11 +1,17 @@
-//! PID 1: mounts, modules, device nodes, the services' lives and log lines, reboot; and the
-//! one-shot `storage` that reads the card.
+//! PID 1 and the one-shot `storage`.
 //!
-//! Takes in the kernel's command line, signals, uevents, the services' output, signs of life and
-//! requests; gives out running services, carried-out orders about the card, the kernel log, a
-//! petted watchdog, and [`failberry_state::SupervisorState`]. Decisions are in `keeper` (with
-//! `pulse`), `ledger`, `event_loop::permit` and `watchdog`, pure state machines; the rest carries them
-//! out and never waits for anybody.
+//! Owns: mounts, kernel modules, ownership of device nodes, the service processes and their log,
+//! the hardware watchdog, reboot; in `storage` the settings and the data partition.
+//!
+//! Takes in: the kernel command line, signals, uevents, output and heartbeats of the services, and
+//! requests on the control socket.
+//!
+//! Gives out: running services, finished one-shot jobs, records in the kernel log, and
+//! [`failberry_state::SupervisorState`].
+//!
+//! Decisions are made in pure state machines: `service_manager` (with `liveness` and `backoff`),
+//! `reboot_budget`, `event_loop::reboot_policy` and `watchdog`. The rest carries them out and never
+//! blocks.
 #![warn(missing_docs)]
 
 mod backoff;

@@ -1,5 +1,6 @@
-//! Orders about the card: each is a process of root's that does one thing and ends, one at a time,
-//! while the asker waits. A card that dies can hold it up for ever; PID 1 and the asker it cannot.
+//! One-shot jobs about the card, run as root: one process at a time, while the requester waits.
+//!
+//! A dead card can block such a process for ever, but neither PID 1 nor the requester.
 
 use failberry_service::{Request, SlotsOrder};
 use failberry_state::{BootMillis, Service};
@@ -9,38 +10,39 @@ use crate::{
     service_manager::CLEAN_EXIT,
 };
 
-/// A card takes some hundred milliseconds; a bad one, seconds.
+/// Time from the start of a job to its failure, in milliseconds. A card takes some hundred of them;
+/// a bad one, seconds.
 pub(crate) const JOB_TIMEOUT_MS: u64 = 30_000;
 
-/// What is to be done, and by whom.
+/// One run of a one-shot service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Job {
-    /// The one-shot.
+    /// The service.
     pub(crate) service: Service,
-    /// Its argument; readable for everybody in the process table.
+    /// Its argument. The process table shows it to every user.
     pub(crate) argument: String,
-    /// What follows once it is done.
+    /// What to do when it has succeeded.
     pub(crate) follow_up: FollowUp,
 }
 
-/// What follows an order.
+/// What to do when a job has succeeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FollowUp {
     /// Nothing.
     Nothing,
-    /// Every service reads its settings again.
+    /// Restart every service, so that it reads its settings.
     RestartServices,
-    /// The box starts anew.
+    /// Reboot.
     Reboot,
 }
 
-/// The argument of the one-shot `storage` that undoes everything a person or the box has set.
+/// Argument of the one-shot `storage` for a factory reset: it removes everything that was stored.
 pub const FACTORY_RESET: &str = "factory-reset";
 
-/// The argument of the one-shot `storage` that goes back to the settings before.
+/// Argument of the one-shot `storage` that restores the previous settings.
 pub const REVERT_CONFIG: &str = "revert-config";
 
-/// The order that `request` is, if it is one that `requester` may give.
+/// Returns the job for `request`: none if it needs no job, an error if `requester` may not have it.
 pub(crate) fn job_for(requester: Requester, request: &Request) -> Option<Result<Job, String>> {
     let storage = |argument: &str, follow_up| Job {
         service: Service::Storage,
@@ -86,32 +88,33 @@ pub(crate) fn job_for(requester: Requester, request: &Request) -> Option<Result<
     })
 }
 
-/// The order that is being carried out, if any.
+/// The job that is running, if any.
 #[derive(Debug, Default)]
 pub(crate) struct JobRunner {
     running: Option<RunningJob>,
 }
 
+/// A job and its process.
 #[derive(Debug)]
 struct RunningJob {
     pid: i32,
     job: Job,
-    until: BootMillis,
-    /// Who waits for it; nobody where the time is over.
+    deadline: BootMillis,
+    /// The request to reply to; none after the timeout.
     pending: Option<PendingRequest>,
 }
 
-/// An order that came to its end.
+/// A job that has ended or timed out.
 #[derive(Debug)]
 pub(crate) struct FinishedJob {
     pub(crate) job: Job,
     pub(crate) pending: PendingRequest,
-    /// Whether it was carried out; how its process ended where it was not.
+    /// Success, or how its process failed.
     pub(crate) outcome: Result<(), String>,
 }
 
 impl JobRunner {
-    /// Takes note of the process that carries out `job` for `pending`.
+    /// Records the process that runs `job` for `pending`.
     pub(crate) fn on_started(
         &mut self,
         pid: i32,
@@ -122,36 +125,36 @@ impl JobRunner {
         self.running = Some(RunningJob {
             pid,
             job,
-            until: now.plus(JOB_TIMEOUT_MS),
+            deadline: now.plus(JOB_TIMEOUT_MS),
             pending: Some(pending),
         });
     }
 
-    /// Whether a process of an order is still there.
+    /// Returns whether the process of a job has not exited.
     pub(crate) const fn is_running(&self) -> bool {
         self.running.is_some()
     }
 
-    /// Whether the machine should go on for an order's sake.
+    /// Returns whether a requester waits for a job: the shutdown is delayed for it.
     pub(crate) fn is_awaited(&self) -> bool {
         self.running
             .as_ref()
             .is_some_and(|running| running.pending.is_some())
     }
 
-    /// When the present order has taken too long.
+    /// Returns when the running job times out.
     pub(crate) fn deadline(&self) -> Option<BootMillis> {
         let running = self.running.as_ref()?;
-        running.pending.is_some().then_some(running.until)
+        running.pending.is_some().then_some(running.deadline)
     }
 
-    /// The one-shot that `pid` is.
+    /// Returns the one-shot that runs as process `pid`.
     pub(crate) fn service_of(&self, pid: i32) -> Option<Service> {
         let running = self.running.as_ref().filter(|running| running.pid == pid)?;
         Some(running.job.service)
     }
 
-    /// A process ended; gives out what came of the order that somebody waits for.
+    /// Records the exit of a process. Returns the job that a requester still waits for.
     pub(crate) fn on_exit(&mut self, pid: i32, how: &str) -> Option<FinishedJob> {
         let running = self.running.take_if(|running| running.pid == pid)?;
         Some(FinishedJob {
@@ -165,9 +168,9 @@ impl JobRunner {
         })
     }
 
-    /// The order whose time is over and its process, which is to be killed.
+    /// Returns the job that has timed out, once, and its process, which is to be killed.
     pub(crate) fn take_overdue(&mut self, now: BootMillis) -> Option<(i32, FinishedJob)> {
-        let running = self.running.as_mut().filter(|r| now >= r.until)?;
+        let running = self.running.as_mut().filter(|r| now >= r.deadline)?;
         let finished = FinishedJob {
             job: running.job.clone(),
             pending: running.pending.take()?,
@@ -191,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn each_order_has_one_who_may_give_it() {
+    fn each_job_has_one_service_that_may_request_it() {
         let slot = Slot::B;
         let slots = Request::Slots;
         let reason = String::new();
@@ -216,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn an_argument_is_understood_again() {
+    fn slots_argument_parses_back() {
         let wanted = SlotsOrder::Try {
             slot: Slot::A,
             tries: 2,
@@ -229,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn the_asker_hears_of_the_end_or_of_the_time() {
+    fn requester_gets_outcome_or_timeout() {
         let begin = |jobs: &mut JobRunner| {
             let request = Request::FactoryReset;
             let job = job_for(Requester::Root, &request).unwrap().unwrap();
@@ -265,7 +268,7 @@ mod tests {
             (pid, finished.outcome),
             (7, Err("not done after 30 s".into()))
         );
-        // Nobody waits any more, but the card is not free.
+        // There is no requester left, but the process still uses the card.
         assert!(!jobs.is_awaited() && jobs.is_running());
         assert!(jobs.deadline().is_none());
         assert!(jobs.take_overdue(BootMillis(u64::MAX)).is_none());

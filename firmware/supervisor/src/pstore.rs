@@ -1,5 +1,5 @@
-//! What the kernel has kept in memory over a reset, on boards whose device tree reserves a place
-//! for it (ramoops): its log up to a panic or an error, and all that went to its console.
+//! Kernel logs that survive a reset in memory (pstore with ramoops), on boards whose device tree
+//! reserves memory for it: the log up to a panic or an oops, and the console output.
 
 use std::{
     fs::{self, File},
@@ -10,24 +10,25 @@ use nix::mount::{mount, umount};
 
 use crate::mounts::NOSUID_NODEV_NOEXEC;
 
+/// Mount point of pstore.
 const MOUNT_POINT: &str = "/sys/fs/pstore";
 
-/// A log up to a panic or an error; several where there were several.
+/// Name prefix of logs up to a panic or an oops, one each.
 const OOPS_LOG_PREFIX: &str = "dmesg-";
 
-/// What went to the console in the latest life, however it ended.
+/// Name prefix of the console output of the previous boot, however it ended.
 const CONSOLE_PREFIX: &str = "console-";
 
-/// Larger than any place that a board reserves.
+/// Most bytes read of a file: more than any board reserves.
 const MAX_FILE_BYTES: u64 = 256 * 1024;
 
-/// Lines that are worth to be told, from the one that names the trouble on.
+/// Most lines of a report, from the one that names the error on.
 const MAX_REPORT_LINES: usize = 16;
 
-/// The last ones of a life that ended without a word.
+/// Lines from the end of the console output of a boot that ended without an error message.
 const CONSOLE_TAIL_LINES: usize = 8;
 
-/// What names the trouble.
+/// Marks of a line that names an error.
 const ERROR_MARKERS: [&str; 5] = [
     "Kernel panic",
     "Internal error",
@@ -36,12 +37,12 @@ const ERROR_MARKERS: [&str; 5] = [
     "Unable to handle",
 ];
 
-/// The kernel's last words in an orderly end.
+/// Mark of the kernel's last line before an orderly reboot.
 const ORDERLY_MARKER: &str = "reboot: ";
 
-/// Takes what is kept, and tells what of it a person should know.
+/// Removes the stored logs and returns their relevant lines.
 pub(crate) fn take() -> Vec<String> {
-    // A kernel or a board without it is the usual case.
+    // Most kernels and boards have none.
     if mount(
         Some("pstore"),
         MOUNT_POINT,
@@ -63,7 +64,7 @@ pub(crate) fn take() -> Vec<String> {
     report_lines(&files)
 }
 
-/// Names and texts, in the order of the names. The files are removed, or they would be told again.
+/// Returns names and texts, sorted by name. Removes the files, so that they are reported once.
 fn read_all() -> io::Result<Vec<(String, String)>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(MOUNT_POINT)? {
@@ -80,6 +81,7 @@ fn read_all() -> io::Result<Vec<(String, String)>> {
     Ok(files)
 }
 
+/// Returns the lines from the error on; without an oops log those of the console output.
 fn report_lines(files: &[(String, String)]) -> Vec<String> {
     let of = |kind| files.iter().filter(move |(name, _)| name.starts_with(kind));
     let logs: Vec<_> = of(OOPS_LOG_PREFIX)
@@ -93,13 +95,15 @@ fn report_lines(files: &[(String, String)]) -> Vec<String> {
         .collect()
 }
 
+/// Returns the lines from the first that names an error on.
 fn lines_from_error(text: &str) -> Vec<String> {
     let has_marker = |line: &&str| ERROR_MARKERS.iter().any(|mark| line.contains(mark));
     let lines = text.lines().skip_while(|line| !has_marker(line));
     lines.take(MAX_REPORT_LINES).map(str::to_owned).collect()
 }
 
-/// The end of a console without a word of trouble tells where it hung.
+/// Returns the relevant lines of a console output: none after an orderly end; without an error the
+/// last ones, which show where it hung.
 fn console_lines(text: &str) -> Vec<String> {
     let lines: Vec<_> = text.lines().filter(|line| !line.is_empty()).collect();
     if lines
@@ -129,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_is_told_from_its_own_line_on() {
+    fn panic_report_begins_at_the_panic_line() {
         let log = format!("Panic#1 Part1\n<6>[    0.000] Linux version 6.12\n{PANIC}\ntrace\n");
         let console = format!("[    0.000] Linux version 6.12\n{PANIC}\n");
         let lines = report_lines(&files(&[
@@ -137,7 +141,7 @@ mod tests {
             ("dmesg-ramoops-0", &log),
         ]));
         assert_eq!(lines, [PANIC, "trace"]);
-        // Where only the console had the time.
+        // With the console output only.
         assert_eq!(
             report_lines(&files(&[("console-ramoops-0", &console)])),
             [PANIC]
@@ -150,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn an_orderly_end_is_nothing_to_tell() {
+    fn orderly_end_has_no_report() {
         let console =
             "[   43.416] supervisor: rebooting\n[   43.815] reboot: Restarting system\n\n";
         assert!(report_lines(&files(&[("console-ramoops-0", console)])).is_empty());
@@ -159,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hang_is_told_by_what_was_said_last() {
+    fn hang_reports_the_last_console_lines() {
         let lines: Vec<_> = (0..100).map(|number| format!("line {number}")).collect();
         let lines = report_lines(&files(&[("console-ramoops-0", &lines.join("\n"))]));
         assert_eq!(

@@ -1,53 +1,55 @@
-//! What the card remembers of the box's lives, and whether services may have a reboot.
+//! Boot counter, reboot budget of the services and records of the last boots, as persisted in
+//! `ledger.json`.
 //!
-//! Pure: nothing here reads a clock that a dead battery could have stopped, or a card.
+//! Pure: uses neither the card nor a wall clock, only the uptime.
 
 use failberry_state::{BootMillis, PastLife};
 use serde::{Deserialize, Serialize};
 
-/// Shortest life before a service may end it, where none did so since the last good one: time
-/// enough for all gentler remedies. A stick that hangs after a power cut must not wait longer.
+/// Uptime before a service may reboot the box for the first time in a row, in milliseconds. It is
+/// long enough for all milder recovery actions. A stick that hangs after a power cut must not wait
+/// longer.
 const MIN_UPTIME_FIRST_MS: u64 = 60_000;
 
-/// The same for the later ones of a row, doubled by each of it.
+/// Base of that uptime for later reboots of a row, in milliseconds; each earlier one doubles it.
 const MIN_UPTIME_BASE_MS: u64 = 10 * 60_000;
 
-/// Each reboot that was asked for doubles it up to this: what four in an hour did not heal, a
-/// fifth will not, and the house's cameras and people come back to a box that stays.
+/// Upper bound of that uptime, in milliseconds. What four reboots in an hour did not repair, a
+/// fifth will not, and the hosts of the LAN need a box that stays up.
 const MIN_UPTIME_MAX_MS: u64 = 6 * 3_600_000;
 
-/// A life this long was good, and what came before is forgiven.
+/// Uptime that resets the budget, in milliseconds.
 const BUDGET_RESET_UPTIME_MS: u64 = 24 * 3_600_000;
 
-/// Where the card's memory is unreadable, it is taken for one with some reboots in a row.
+/// Reboots in a row that are assumed if the record is unreadable or cannot be written.
 const UNREADABLE_PENALTY: u32 = 3;
 
-/// Lives remembered.
+/// Most boots in the history.
 const MAX_HISTORY: usize = 16;
 
-/// Characters of a reason that are kept.
+/// Most characters of a reason that are stored.
 const MAX_REASON_CHARS: usize = 200;
 
-/// What stands where nobody could write how a life ended.
+/// Reason of a boot that ended without writing one.
 const UNEXPECTED_END: &str = "no orderly end: power cut, watchdog, reset or kernel panic";
 
-/// The memory.
+/// Persistent record of the boots.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct RebootBudget {
-    /// Boots so far, this one included.
+    /// Number of boots, this one included.
     pub(crate) boots: u32,
-    /// Reboots in a row that services asked for, without a good life between them.
+    /// Reboots in a row that services requested, without a stable uptime between them.
     #[serde(rename = "streak")]
     consecutive_requested_reboots: u32,
-    /// How this life ends, as soon as that is known.
+    /// End of this boot, once it is known.
     end: Option<PastLife>,
-    /// The lives before, the newest last.
+    /// Previous boots, the newest last.
     pub(crate) history: Vec<PastLife>,
 }
 
 impl RebootBudget {
-    /// What stands for a memory that cannot be read.
+    /// Returns the record to use if the real one cannot be read.
     pub(crate) fn unreadable() -> Self {
         Self {
             consecutive_requested_reboots: UNREADABLE_PENALTY,
@@ -55,13 +57,13 @@ impl RebootBudget {
         }
     }
 
-    /// The memory cannot be written: the next life will not know of this one.
+    /// Assumes several reboots in a row, if the next boot will not know of this one.
     pub(crate) fn apply_penalty(&mut self) {
         self.consecutive_requested_reboots =
             self.consecutive_requested_reboots.max(UNREADABLE_PENALTY);
     }
 
-    /// The next life begins.
+    /// Starts the record of a new boot, and moves that of the previous one to the history.
     pub(crate) fn begin_boot(&mut self) {
         if self.boots > 0 {
             let unexpected = PastLife {
@@ -77,16 +79,16 @@ impl RebootBudget {
         self.boots = self.boots.saturating_add(1);
     }
 
-    /// How the life before this one ended, in words.
+    /// Returns how the previous boot ended, as a phrase.
     pub(crate) fn previous_end(&self) -> Option<String> {
-        let life = self.history.last()?;
-        Some(match life.seconds {
-            Some(seconds) => format!("{}, after {seconds} s", life.end),
-            None => life.end.clone(),
+        let record = self.history.last()?;
+        Some(match record.seconds {
+            Some(seconds) => format!("{}, after {seconds} s", record.end),
+            None => record.end.clone(),
         })
     }
 
-    /// Whether a service may end this life now; the reason where it may not.
+    /// Returns whether a service may reboot the box now, or why not.
     pub(crate) fn allows_reboot(&self, now: BootMillis) -> Result<(), String> {
         let min_uptime = self.min_uptime(now);
         if now.0 >= min_uptime {
@@ -100,7 +102,7 @@ impl RebootBudget {
         ))
     }
 
-    /// This life ends, orderly; `asked` where it was a service's wish.
+    /// Records the orderly end of this boot; `requested` if it counts against the budget.
     pub(crate) fn end_boot(&mut self, reason: &str, requested: bool, now: BootMillis) {
         let consecutive = self.consecutive_at(now);
         self.consecutive_requested_reboots = if requested {
@@ -115,7 +117,7 @@ impl RebootBudget {
         });
     }
 
-    /// When there is something to forgive by [`Self::forgive`].
+    /// Returns when [`Self::reset_if_stable`] is due.
     pub(crate) const fn deadline(&self) -> Option<BootMillis> {
         if self.consecutive_requested_reboots > 0 && self.end.is_none() {
             Some(BootMillis(BUDGET_RESET_UPTIME_MS))
@@ -124,7 +126,7 @@ impl RebootBudget {
         }
     }
 
-    /// Forgives what is to be forgiven; gives out whether something was.
+    /// Resets the budget after a stable uptime. Returns whether it did.
     pub(crate) fn reset_if_stable(&mut self, now: BootMillis) -> bool {
         let due = self.deadline().is_some_and(|at| now >= at);
         if due {
@@ -133,6 +135,7 @@ impl RebootBudget {
         due
     }
 
+    /// Returns the reboots in a row, none after a stable uptime.
     fn consecutive_at(&self, now: BootMillis) -> u32 {
         if now.0 >= BUDGET_RESET_UPTIME_MS {
             0
@@ -141,6 +144,7 @@ impl RebootBudget {
         }
     }
 
+    /// Returns the uptime in milliseconds from which a service may reboot the box.
     fn min_uptime(&self, now: BootMillis) -> u64 {
         let consecutive = self.consecutive_at(now);
         if consecutive == 0 {
@@ -165,14 +169,14 @@ mod tests {
         BootMillis(count * 60_000)
     }
 
-    /// The shortest life after which the ledger lets a service have a reboot.
+    /// Returns the uptime in minutes from which a service may reboot the box.
     fn shortest(budget: &RebootBudget) -> u64 {
         (0..=600)
             .find(|count| budget.allows_reboot(minutes(*count)).is_ok())
             .unwrap()
     }
 
-    /// Over the card and into the next life.
+    /// Writes the record, reads it and starts the next boot.
     fn next_boot(budget: &RebootBudget) -> RebootBudget {
         let text = serde_json::to_vec(budget).unwrap();
         let mut next: RebootBudget = serde_json::from_slice(&text).unwrap();
@@ -181,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn asked_reboots_come_less_and_less_often_over_reboots() {
+    fn min_uptime_doubles_with_each_requested_reboot() {
         let mut budget = next_boot(&RebootBudget::default());
         let mut min_uptimes = Vec::new();
         for _ in 0..8 {
@@ -199,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_good_day_is_forgiven_even_if_the_power_goes_after_it() {
+    fn budget_reset_after_24_h_survives_a_power_cut() {
         let mut budget = next_boot(&RebootBudget::default());
         for _ in 0..4 {
             budget.end_boot("x", true, minutes(400));
@@ -214,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_person_or_a_power_cut_does_costs_no_budget() {
+    fn operator_reboots_and_power_cuts_cost_no_budget() {
         let mut budget = next_boot(&RebootBudget::default());
         budget.end_boot("asked for by SIGTERM", false, minutes(1));
         budget = next_boot(&budget);
@@ -228,26 +232,26 @@ mod tests {
     }
 
     #[test]
-    fn a_memory_that_cannot_be_written_makes_careful() {
+    fn unwritable_record_applies_penalty() {
         let mut budget = next_boot(&RebootBudget::default());
         budget.apply_penalty();
         assert_eq!(shortest(&budget), 80);
     }
 
     #[test]
-    fn the_first_life_knows_none_before_it_and_an_unreadable_card_makes_careful() {
+    fn first_boot_has_no_history_unreadable_applies_penalty() {
         assert_eq!(next_boot(&RebootBudget::default()).previous_end(), None);
         assert_eq!(shortest(&next_boot(&RebootBudget::unreadable())), 80);
     }
 
     proptest! {
-        /// Whatever the lives: none is ended within a minute, and none within ten after one that a
-        /// wish has ended, what is kept is bounded, and a wish is granted after six hours.
+        /// For any sequence of boots: no requested reboot within a minute, none within ten minutes
+        /// after another one, always one after six hours, and the record is bounded.
         #[test]
-        fn the_budget_holds(lives in proptest::collection::vec((0..100_000_000u64, any::<bool>()), 0..40)) {
+        fn budget_bounds_requested_reboots(boots in proptest::collection::vec((0..100_000_000u64, any::<bool>()), 0..40)) {
             let mut budget = next_boot(&RebootBudget::default());
             let mut shortest = MIN_UPTIME_FIRST_MS;
-            for (uptime, requested) in lives {
+            for (uptime, requested) in boots {
                 let now = BootMillis(uptime);
                 budget.reset_if_stable(now);
                 let allowed = budget.allows_reboot(now).is_ok();

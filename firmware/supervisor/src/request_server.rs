@@ -1,7 +1,8 @@
-//! The socket on which services ask for something: one JSON line a connection, one line back.
+//! Server of PID 1's control socket: one JSON request and one JSON reply per connection, a line
+//! each.
 //!
-//! Anybody may connect; who asks is told by the kernel, and bytes, seconds and connections are
-//! bounded. Nothing here waits.
+//! The socket is open to every user; the kernel identifies the peer (`SO_PEERCRED`). Bytes, time
+//! and connections are bounded, and nothing blocks.
 
 use std::{
     fs,
@@ -20,31 +21,34 @@ use failberry_service::{MAX_MESSAGE, Reply, Request};
 use failberry_state::{BootMillis, Service};
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 
-/// There are seven services, and each asks for one thing at a time.
+/// Most connections at once: there are seven services, with one request each at a time.
 const MAX_CONNECTIONS: usize = 8;
 
-/// Time from connecting to the end of the line: it is written at once.
+/// Time from accepting a connection to the end of its line, in milliseconds. Clients write it at
+/// once.
 const READ_TIMEOUT_MS: u64 = 2_000;
 
-/// The open socket and those who are asking.
+/// The listening socket and the connections that are being read.
 #[derive(Debug)]
 pub(crate) struct RequestServer {
     listener: UnixListener,
     connections: Vec<Connection>,
 }
 
+/// A connection whose request is being read.
 #[derive(Debug)]
 struct Connection {
     stream: UnixStream,
+    /// None for a user who may not send requests.
     requester: Option<Requester>,
     text: Vec<u8>,
     deadline: BootMillis,
 }
 
-/// Who may ask.
+/// Identity of a peer that may send requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Requester {
-    /// Somebody who could do it without asking.
+    /// Root, who could do it all without a request.
     Root,
     /// A service under its own user id.
     Service(Service),
@@ -59,7 +63,7 @@ impl Requester {
         Some(Self::Service(service))
     }
 
-    /// As it stands in the log.
+    /// Returns the name for log lines.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Root => "root",
@@ -68,7 +72,7 @@ impl Requester {
     }
 }
 
-/// A request that came, with whom to answer.
+/// A complete request that waits for its reply.
 #[derive(Debug)]
 pub(crate) struct PendingRequest {
     pub(crate) requester: Requester,
@@ -86,6 +90,7 @@ impl PendingRequest {
         }
     }
 
+    /// Sends the reply and closes the connection.
     pub(crate) fn reply(self, reply: &Reply) {
         write_reply(&self.stream, reply);
     }
@@ -94,12 +99,12 @@ impl PendingRequest {
 fn write_reply(mut stream: &UnixStream, reply: &Reply) {
     let mut line = serde_json::to_vec(reply).unwrap_or_default();
     line.push(b'\n');
-    // It is less than any socket's buffer; who does not listen any more is no loss.
+    // It fits every socket buffer; a client that has gone needs no reply.
     let _ = stream.write_all(&line);
 }
 
 impl RequestServer {
-    /// Listens at `path`, replacing what an earlier run left there.
+    /// Listens at `path`, replacing the socket of an earlier run.
     pub(crate) fn listen(path: &Path) -> io::Result<Self> {
         match fs::remove_file(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -114,6 +119,7 @@ impl RequestServer {
         })
     }
 
+    /// Returns the descriptors to poll for reading.
     pub(crate) fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         let connections = self
             .connections
@@ -122,7 +128,7 @@ impl RequestServer {
         [self.listener.as_fd()].into_iter().chain(connections)
     }
 
-    /// When somebody's time is over.
+    /// Returns when the next connection times out.
     pub(crate) fn deadline(&self) -> Option<BootMillis> {
         self.connections
             .iter()
@@ -130,7 +136,8 @@ impl RequestServer {
             .min()
     }
 
-    /// Reads what has come.
+    /// Reads from all connections, and returns the complete requests. Invalid ones are refused
+    /// here.
     pub(crate) fn poll(&mut self, now: BootMillis) -> Vec<PendingRequest> {
         self.accept(now);
         let mut complete = Vec::new();
@@ -149,7 +156,7 @@ impl RequestServer {
     }
 
     fn accept(&mut self, now: BootMillis) {
-        // The rest waits in the kernel's queue.
+        // Further connections wait in the kernel's queue.
         while self.connections.len() < MAX_CONNECTIONS {
             let Ok((stream, _)) = self.listener.accept() else {
                 return;
@@ -170,7 +177,8 @@ impl RequestServer {
 }
 
 impl Connection {
-    /// None while more must come; the reason where nothing will come of it.
+    /// Reads from the connection. Returns none while the line is incomplete; fails if it is
+    /// invalid.
     fn read(&mut self, now: BootMillis) -> Result<Option<(Requester, Request)>, String> {
         let requester = self.requester.ok_or("only services and root may ask")?;
         let mut buffer = [0; MAX_MESSAGE];
@@ -223,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn who_may_ask_is_told_by_the_user_id() {
+    fn requester_is_identified_by_uid() {
         assert_eq!(Requester::from_uid(0), Some(Requester::Root));
         assert_eq!(
             Requester::from_uid(Service::Uplink.uid()),
@@ -235,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_comes_through_and_is_answered() {
+    fn request_is_received_and_gets_a_reply() {
         if !nix::unistd::geteuid().is_root() {
             return;
         }
@@ -261,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_and_silence_are_refused_and_cost_little() {
+    fn invalid_and_silent_clients_are_refused() {
         if !nix::unistd::geteuid().is_root() {
             return;
         }

@@ -1,7 +1,7 @@
-//! What PID 1 does about its services, as a pure state machine.
+//! Life cycle of the services, as a pure state machine: start, restart, stop.
 //!
-//! First the one-shot `storage`, bounded; then every supervised service, restarted for ever; at
-//! the end an orderly stop, bounded too.
+//! First runs the one-shot `storage`, with a timeout. Then starts every supervised service and
+//! restarts it whenever it exits. At the end stops them all in order, with a timeout.
 
 mod heartbeat;
 
@@ -12,31 +12,36 @@ use log::Level;
 
 use crate::{backoff::Backoff, liveness::LivenessMonitor};
 
-/// Waiting for the card (30 s), reading it and replaying its journal; the services must not wait
-/// longer for a card that died.
+/// Time from the start until the services start without `storage`, in milliseconds. It covers
+/// waiting for the card (30 s), reading it and replaying its journal; the services must not wait
+/// longer for a dead card.
 const STORAGE_TIMEOUT_MS: u64 = 50_000;
 
-/// `uplink` ends its call in agreement with the peer within this.
+/// Time from SIGTERM to SIGKILL, in milliseconds: enough for `uplink` to terminate its call with
+/// the peer.
 const TERM_TIMEOUT_MS: u64 = 5_000;
 
-/// A process killed in a sleeping driver may never end.
+/// Time from SIGKILL to the end without the remaining processes, in milliseconds. One that sleeps
+/// in a driver may never exit.
 const KILL_TIMEOUT_MS: u64 = 1_000;
 
-/// A turn that comes later than this after its time was held up together with everybody else.
+/// Lateness of a turn at which PID 1 counts as stalled, in milliseconds. Heartbeats were not read
+/// then, and their deadlines start again.
 const STALL_THRESHOLD_MS: u64 = 5_000;
 
-/// Memory is measured when start-up is over.
+/// Time from the last start or exit to the measurement of memory, in milliseconds: start-up is over
+/// by then.
 const MEASURE_DELAY_MS: u64 = 10_000;
 
-/// And then now and then: it costs some milliseconds.
+/// Interval of further measurements, in milliseconds. One takes some milliseconds.
 const MEASURE_INTERVAL_MS: u64 = 600_000;
 
-/// How the run ends.
+/// How the machine is shut down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ShutdownMode {
-    /// Start again.
+    /// Restart.
     Reboot,
-    /// Switch off.
+    /// Power off.
     PowerOff,
 }
 
@@ -49,52 +54,53 @@ impl fmt::Display for ShutdownMode {
     }
 }
 
-/// What happened.
+/// Input of the state machine.
 #[derive(Clone, Debug)]
 pub(crate) enum Event {
-    /// PID 1 is ready to keep services.
+    /// The event loop has started.
     Begin,
-    /// A process was started.
+    /// A process was spawned: service and process id.
     Started(Service, i32),
-    /// It could not be.
+    /// A process could not be spawned: service and reason.
     StartFailed(Service, String),
-    /// A process ended, and how.
+    /// A process exited: its id and how.
     Exited(i32, String),
-    /// A process gave a sign of life.
+    /// A service sent a heartbeat.
     Heartbeat(Service),
-    /// Somebody wants a service to be started anew.
+    /// A restart of a service was requested.
     Restart(Service),
-    /// Somebody wants the machine to stop.
+    /// A shutdown was requested.
     Stop(ShutdownMode),
-    /// Time passed.
+    /// Time has passed.
     Tick,
 }
 
-/// What to do.
+/// Output of the state machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
-    /// Start a service's process.
+    /// Spawn the process of a service.
     Start(Service),
-    /// Ask a process to end.
+    /// Send SIGTERM.
     Terminate(i32),
-    /// End it at once, and let it tell where it was if it can.
+    /// Send SIGABRT, so that the process can report where it was.
     Abort(i32),
-    /// End it.
+    /// Send SIGKILL.
     Kill(i32),
-    /// Everything that needs a writable root is done.
+    /// `storage` is done or given up: read its results, make the root read-only.
     StorageDone,
-    /// Tell others how the services stand.
+    /// Publish the state of the services.
     Publish,
-    /// Measure memory.
+    /// Measure the use of memory.
     MeasureMemory,
     /// Write a log line.
     Log(Level, String),
-    /// The same, and remember it for the status page.
+    /// Write a warning to the log and add it to the status page.
     Warn(String),
-    /// All processes are gone, or as good as.
+    /// Leave the event loop: all processes are gone, or stuck.
     Finish(ShutdownMode),
 }
 
+/// Phase of the whole run.
 #[derive(Clone, Copy, Debug)]
 enum Phase {
     WaitingForStorage {
@@ -109,29 +115,34 @@ enum Phase {
     Finished,
 }
 
+/// One supervised service and its process.
 #[derive(Debug)]
 struct ManagedService {
     service: Service,
     pid: Option<i32>,
+    /// Start of the present or last process.
     since: BootMillis,
+    /// When to spawn it, if that is due.
     start_at: Option<BootMillis>,
     backoff: Backoff,
     liveness: LivenessMonitor,
     starts: u32,
+    /// Times that it missed its heartbeat deadline.
     hangs: u32,
-    /// Whether it is being ended for its silence.
+    /// Whether it is being ended for a missed heartbeat.
     hung: bool,
     last_exit: Option<String>,
 }
 
 impl ManagedService {
+    /// Returns when to start the service or to act on its process.
     fn deadline(&self) -> Option<BootMillis> {
         let liveness = self.pid.and_then(|_| self.liveness.next_deadline());
         self.start_at.into_iter().chain(liveness).min()
     }
 }
 
-/// The services and what is to become of them.
+/// State machine of all services.
 #[derive(Debug)]
 pub(crate) struct ServiceManager {
     heartbeat_timeout: u64,
@@ -142,7 +153,7 @@ pub(crate) struct ServiceManager {
 }
 
 impl ServiceManager {
-    /// Services may be silent for `heartbeat_timeout` milliseconds.
+    /// Creates the manager; `heartbeat_timeout` is in milliseconds.
     pub(crate) fn new(now: BootMillis, heartbeat_timeout: u64) -> Self {
         let services = Service::SUPERVISED.map(|service| ManagedService {
             service,
@@ -167,7 +178,7 @@ impl ServiceManager {
         }
     }
 
-    /// Takes in what happened; gives out what to do, in order.
+    /// Handles an event and returns the actions to carry out, in order.
     pub(crate) fn step(&mut self, event: Event, now: BootMillis) -> Vec<Action> {
         let mut actions = Vec::new();
         let late = self
@@ -177,21 +188,21 @@ impl ServiceManager {
             Event::Begin => actions.push(Action::Start(Service::Storage)),
             Event::Started(service, pid) => self.on_started(service, pid, now, &mut actions),
             Event::StartFailed(service, why) => {
-                self.on_start_failed(service, &why, now, &mut actions)
+                self.on_start_failed(service, &why, now, &mut actions);
             }
             Event::Exited(pid, how) => self.on_exited(pid, &how, now, &mut actions),
             Event::Stop(mode) => self.stop(mode, now, &mut actions),
             Event::Heartbeat(service) => self.record_heartbeat(service, now, &mut actions),
             Event::Restart(service) => self.restart(service, now, &mut actions),
             Event::Tick if late => self.reset_deadlines(now),
-            // Only here, when every sign of life that has come is counted.
+            // Only at a tick, when all heartbeats of this turn have been recorded.
             Event::Tick => self.check_heartbeats(now, &mut actions),
         }
         self.run_due(now, &mut actions);
         actions
     }
 
-    /// When the next [`Event::Tick`] is due.
+    /// Returns when the next [`Event::Tick`] is due.
     pub(crate) fn deadline(&self) -> Option<BootMillis> {
         let phase = match self.phase {
             Phase::WaitingForStorage { until } | Phase::Stopping { until, .. } => Some(until),
@@ -205,7 +216,7 @@ impl ServiceManager {
         phase.into_iter().chain(self.measure_at).min()
     }
 
-    /// How the services stand.
+    /// Returns the state of the services, to be published.
     pub(crate) fn service_states(&self) -> Vec<ServiceState> {
         let state = |managed: &ManagedService| ServiceState {
             service: managed.service,
@@ -219,7 +230,7 @@ impl ServiceManager {
         self.services.iter().map(state).collect()
     }
 
-    /// The service that `pid` is.
+    /// Returns the service that runs as process `pid`.
     pub(crate) fn service_of(&self, pid: i32) -> Option<Service> {
         let managed = self
             .services
@@ -230,7 +241,7 @@ impl ServiceManager {
             .or((self.storage == Some(pid)).then_some(Service::Storage))
     }
 
-    /// Whether a process of `service` is there.
+    /// Returns whether `service` has a process.
     pub(crate) fn is_running(&self, service: Service) -> bool {
         self.running().any(|(running, _)| running == service)
     }
@@ -310,6 +321,7 @@ impl ServiceManager {
         }
     }
 
+    /// Records the exit or failed start of a service, and schedules its restart.
     fn record_down(
         &mut self,
         service: Service,
@@ -336,6 +348,7 @@ impl ServiceManager {
         self.on_changed(now, actions);
     }
 
+    /// Starts all services, once `storage` is done or given up.
     fn start_services(&mut self, actions: &mut Vec<Action>, now: BootMillis) {
         if matches!(self.phase, Phase::WaitingForStorage { .. }) {
             self.phase = Phase::Running;
@@ -373,6 +386,7 @@ impl ServiceManager {
         }
     }
 
+    /// Acts on timeouts and starts that are due.
     fn run_due(&mut self, now: BootMillis, actions: &mut Vec<Action>) {
         match self.phase {
             Phase::WaitingForStorage { until } if now >= until => {
@@ -440,6 +454,7 @@ impl ServiceManager {
         }
     }
 
+    /// Publishes a change of a service, and schedules the measurement of memory.
     fn on_changed(&mut self, now: BootMillis, actions: &mut Vec<Action>) {
         if matches!(self.phase, Phase::Running) {
             self.measure_at = Some(now.plus(MEASURE_DELAY_MS));
@@ -452,6 +467,7 @@ impl ServiceManager {
         actions.push(Action::Finish(mode));
     }
 
+    /// Returns the processes that have not exited.
     fn running(&self) -> impl Iterator<Item = (Service, i32)> {
         let storage = self.storage.map(|pid| (Service::Storage, pid));
         self.services
@@ -461,7 +477,7 @@ impl ServiceManager {
     }
 }
 
-/// How a process ends that has nothing to complain about.
+/// How a process that succeeded has exited, as in [`Event::Exited`].
 pub(crate) const CLEAN_EXIT: &str = "exit code 0";
 
 #[cfg(test)]

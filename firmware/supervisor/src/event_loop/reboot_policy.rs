@@ -1,6 +1,6 @@
-//! Whether the machine may be rebooted, as far as others would be hurt by it.
+//! Reboot policy: whether a reboot now would disturb an update or a console session.
 //!
-//! Pure but for [`RebootConditions::look`], which reads a file or two in memory.
+//! Pure except for [`RebootConditions::read`], which reads a few files on a tmpfs.
 
 use std::{
     path::Path,
@@ -10,19 +10,19 @@ use std::{
 use failberry_service::{ATTENDED, ATTENDED_FOR, UPDATE_WRITING, UPDATE_WRITING_FOR};
 use failberry_state::{BootMillis, ClockState, NetworkState, read_under};
 
-/// Who would be hurt.
+/// What a reboot would disturb.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct RebootConditions {
-    /// How long ago an update that is being written made progress, if one is.
+    /// Time since an update that is being written made progress; none if no update is.
     pub(super) update_write_age: Option<Duration>,
-    /// How long ago a person at the console pressed a key, if one is logged in.
+    /// Time since the last key press at the console; none if there is no session.
     pub(super) console_idle: Option<Duration>,
-    /// The house has its wired line, as far as can be told from its near end.
+    /// Whether the wired link has carrier, address and gateway. What lies beyond is not checked.
     pub(super) wired_online: bool,
 }
 
 impl RebootConditions {
-    /// Those at this moment, from the state below `run`.
+    /// Reads the present conditions from the state files below `run`.
     pub(super) fn read(run: &Path) -> Self {
         Self::read_at(run, BootMillis::now())
     }
@@ -30,7 +30,7 @@ impl RebootConditions {
     fn read_at(run: &Path, now: BootMillis) -> Self {
         let clock: ClockState = read_under(run).unwrap_or_default();
         let stepped = clock.stepped;
-        // A mark is no older than the step of the clock that makes it look so.
+        // A file time from before the last clock step looks too old: the step bounds its age.
         let since_step = if stepped == BootMillis(0) {
             Duration::MAX
         } else {
@@ -44,32 +44,33 @@ impl RebootConditions {
         }
     }
 
-    /// Whether a reboot is allowed, or why not. A `by_operator` who asks for it knows what else is at
-    /// work; a service does not.
+    /// Returns whether a reboot is allowed, or why not. An operator knows that a console session is
+    /// active; a service does not.
     pub(super) fn check(&self, by_operator: bool) -> Result<(), String> {
-        // One that has made no progress for so long is stuck, and loses nothing by a restart.
+        // An update without progress for that long is stuck and loses nothing.
         if self
             .update_write_age
             .is_some_and(|age| age < UPDATE_WRITING_FOR)
         {
             return Err("an update is being written".into());
         }
-        let console_idle = self.console_idle.is_some_and(|age| age < ATTENDED_FOR);
-        // Without its wire the house waits for us, whoever is at work.
-        if !by_operator && console_idle && self.wired_online {
+        let console_active = self.console_idle.is_some_and(|age| age < ATTENDED_FOR);
+        // Without the wired link the LAN is offline and needs the reboot, session or not.
+        if !by_operator && console_active && self.wired_online {
             return Err("somebody is logged in, and the house is online by its wire".into());
         }
         Ok(())
     }
 }
 
-/// Cable, address and router: nothing looks further than that yet.
+/// Returns whether the wired link has carrier, an address and a gateway; nothing looks further yet.
 fn is_online(network: &NetworkState) -> bool {
     let gateway = network.lan.as_ref().and_then(|lan| lan.gateway);
     network.lan_carrier && gateway.is_some()
 }
 
-/// How far the file's time is from now, in either direction: the clock may have been set since.
+/// Returns the distance of the modification time of `path` from now, in either direction: the clock
+/// may have been stepped since.
 fn age(path: &Path) -> Option<Duration> {
     let touched = path.symlink_metadata().ok()?.modified().ok()?;
     let now = SystemTime::now();
@@ -90,7 +91,7 @@ mod tests {
     const MINUTE: Duration = Duration::from_secs(60);
 
     #[test]
-    fn who_is_at_work_in_a_house_that_is_online_is_not_disturbed() {
+    fn reboot_refused_while_console_active_and_wired_online() {
         let free = RebootConditions::default();
         let at_work = RebootConditions {
             console_idle: Some(MINUTE),
@@ -118,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn update_that_makes_no_progress_forbids_nothing() {
+    fn stalled_update_does_not_block_reboot() {
         let update_write_age = |age| RebootConditions {
             update_write_age: Some(age),
             ..RebootConditions::default()
@@ -130,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn mark_expires_by_its_last_touch() {
+    fn marker_expires_after_its_last_touch() {
         let run = tempfile::tempdir().unwrap();
         let run = run.path();
         for (name, directory) in [(UPDATE_WRITING, "update"), (ATTENDED, "console")] {
@@ -147,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn mark_is_no_older_than_the_last_step_of_the_clock() {
+    fn marker_age_is_bounded_by_last_clock_step() {
         let run = tempfile::tempdir().unwrap();
         let run = run.path();
         for directory in ["update", "clock"] {
@@ -189,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_seen_is_what_lies_below_run() {
+    fn conditions_are_read_from_run_directory() {
         let run = tempfile::tempdir().unwrap();
         let run = run.path();
         assert_eq!(RebootConditions::read(run), RebootConditions::default());

@@ -1,4 +1,4 @@
-//! What becomes of requests, and of the wish to stop.
+//! Handler of requests on PID 1's control socket: reboot, restart, jobs about the card.
 
 use failberry_service::{Reply, Request};
 use failberry_state::{BootMillis, Service};
@@ -14,6 +14,7 @@ use crate::{
 };
 
 impl EventLoop {
+    /// Handles the requests that are complete.
     pub(super) fn handle_requests(&mut self) {
         let now = BootMillis::now();
         let pending = self.requests.as_mut().map(|requests| requests.poll(now));
@@ -29,6 +30,7 @@ impl EventLoop {
         }
     }
 
+    /// Decides on a request that needs no job, and returns the reply.
     fn reply_to(&mut self, pending: &PendingRequest, now: BootMillis) -> Reply {
         let who = pending.requester.name();
         match &pending.request {
@@ -63,13 +65,14 @@ impl EventLoop {
                     }
                 }
             }
-            // Each of them is an order.
+            // Each of these is a job.
             Request::Slots(_) | Request::FactoryReset | Request::RevertConfig => Reply::Refused {
                 why: "nobody carries it out".into(),
             },
         }
     }
 
+    /// Spawns the process of a job; the requester gets its reply when the job ends.
     fn start_job(&mut self, job: Job, pending: PendingRequest, now: BootMillis) {
         if self.jobs.is_running() || self.service_manager.is_running(job.service) {
             return refuse(pending, "the card is busy with something else".into());
@@ -86,7 +89,7 @@ impl EventLoop {
         }
     }
 
-    /// Gives up the order whose time is over.
+    /// Kills the job that has exceeded its timeout.
     pub(super) fn kill_overdue_job(&mut self) {
         if let Some((pid, finished)) = self.jobs.take_overdue(BootMillis::now()) {
             process::signal(pid, Signal::SIGKILL);
@@ -94,6 +97,7 @@ impl EventLoop {
         }
     }
 
+    /// Replies to the requester of a job, and starts what follows it.
     pub(super) fn finish_job(&mut self, finished: FinishedJob) {
         let FinishedJob {
             job,
@@ -120,13 +124,14 @@ impl EventLoop {
         }
     }
 
+    /// Starts an orderly shutdown, and records its reason for the next boot.
     pub(super) fn request_shutdown(
         &mut self,
         mode: ShutdownMode,
         reason: &str,
         counts_against_budget: bool,
     ) {
-        // The first reason is the one that counts.
+        // The first reason counts.
         if !std::mem::replace(&mut self.stopping, true) {
             self.boot_history
                 .end_boot(reason, counts_against_budget, BootMillis::now());
@@ -142,9 +147,9 @@ fn refuse(pending: PendingRequest, why: String) {
 }
 
 impl Requester {
-    /// Whether a person speaks through it, who has a reason and knows when to stop. So does one
-    /// through `update`: it asks once for each bundle that a person has signed, and once more
-    /// where that is given up, which must not have to wait.
+    /// Returns whether the request comes from an operator, who has no reboot budget: a person has
+    /// a reason and knows when to stop. `update` counts as one: it requests one reboot for each
+    /// bundle that a person has signed, and one more for its rollback, which must not wait.
     const fn is_operator(self) -> bool {
         matches!(
             self,

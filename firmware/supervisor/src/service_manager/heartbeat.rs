@@ -1,4 +1,4 @@
-//! The keeper's ear for signs of life: who is ready, who is silent, and what is done about it.
+//! Heartbeats of the services: readiness, missed deadlines, escalation.
 
 use failberry_state::{BootMillis, Service};
 use log::Level;
@@ -7,7 +7,7 @@ use super::{Action, ManagedService, Phase, ServiceManager};
 use crate::liveness::Escalation;
 
 impl ServiceManager {
-    /// A service whose process cannot even be killed.
+    /// Returns a service whose process has survived SIGKILL.
     pub(crate) fn stuck_service(&self, now: BootMillis) -> Option<Service> {
         let stuck =
             |managed: &&ManagedService| managed.pid.is_some() && managed.liveness.is_stuck(now);
@@ -17,7 +17,7 @@ impl ServiceManager {
             .map(|managed| managed.service)
     }
 
-    /// A sign of life has come.
+    /// Records a heartbeat; the first one makes the service ready.
     pub(super) fn record_heartbeat(
         &mut self,
         service: Service,
@@ -32,14 +32,14 @@ impl ServiceManager {
         }
     }
 
-    /// Nobody listened until now.
+    /// Restarts all heartbeat deadlines after a stall of PID 1 itself.
     pub(super) fn reset_deadlines(&mut self, now: BootMillis) {
         for managed in &mut self.services {
             managed.liveness.reset_deadline(now);
         }
     }
 
-    /// Ends what has been silent for too long.
+    /// Ends services that have missed their heartbeat deadline.
     pub(super) fn check_heartbeats(&mut self, now: BootMillis, actions: &mut Vec<Action>) {
         if !matches!(self.phase, Phase::Running) {
             return;

@@ -1,9 +1,9 @@
-//! The FAT partition that a laptop reads: the settings and the wish to forget everything.
+//! Boot partition (FAT), which a laptop can edit: settings file and factory reset request.
 //!
-//! It is mounted read-only, and writable only while a file that asks for a reset is removed. The
-//! settings are overwritten in place, sector by sector on the device, by a text of the same length:
-//! neither a time stamp nor the mark of a mounted file system is written, so that a power cut can
-//! harm no erase block but the one that the settings lie in.
+//! It is mounted read-only, and read-write only while a reset request is removed. The settings are
+//! overwritten in place, sector by sector on the device, by a text of the same length. Neither a
+//! time stamp nor the dirty mark of a mounted file system is written, so a power cut can damage
+//! only the erase block of the settings.
 
 use std::{
     fs::{self, File},
@@ -21,20 +21,19 @@ use nix::{
 use super::{SETTINGS_FILE, fibmap};
 use crate::mounts::NOSUID_NODEV_NOEXEC;
 
-/// Where it is mounted.
+/// Mount point.
 const MOUNT_POINT: &str = "/boot";
 
-/// What a card writes at once.
+/// Unit that a card writes at once, in bytes.
 const SECTOR_BYTES: usize = 512;
 
-/// The file that asks for a factory reset, whatever its extension: some systems hide them.
+/// Name of the file that requests a factory reset, with any extension: some systems hide them.
 const RESET_FILE_STEM: &str = "factory-reset";
 
-/// The directory that the partition is mounted on, or one that stands for it.
+/// The mounted boot partition; in tests a directory that stands for it.
 pub(super) struct BootPartition {
     directory: PathBuf,
-    /// What is mounted there, if it is a mount: it must be made writable before files change, and is
-    /// unmounted in the end.
+    /// Mounted device: remounted read-write to remove files, unmounted on drop.
     device: Option<PathBuf>,
 }
 
@@ -49,7 +48,7 @@ impl BootPartition {
         })
     }
 
-    /// A directory that stands for the partition.
+    /// Creates a stand-in from a directory.
     #[cfg(test)]
     pub(super) fn at(directory: &Path) -> Self {
         Self {
@@ -58,7 +57,8 @@ impl BootPartition {
         }
     }
 
-    /// The settings. One byte more than may be used is enough to see that there are too many.
+    /// Reads the settings file, up to one byte more than the limit, which shows that it is too
+    /// long.
     pub(super) fn read_settings(&self) -> io::Result<Vec<u8>> {
         let most = u64::try_from(MAX_BYTES)
             .unwrap_or(u64::MAX)
@@ -69,7 +69,8 @@ impl BootPartition {
         Ok(bytes)
     }
 
-    /// Puts `text` in place of settings of the same length, and returns when it is on the card.
+    /// Overwrites the settings file with `text` of the same length, and waits until it is on the
+    /// card.
     pub(super) fn overwrite(&self, text: &str) -> io::Result<()> {
         let path = self.directory.join(SETTINGS_FILE);
         let file = match &self.device {
@@ -98,7 +99,7 @@ impl BootPartition {
         file.sync_all()
     }
 
-    /// The files that ask for a factory reset.
+    /// Returns the files that request a factory reset.
     pub(super) fn reset_files(&self) -> Vec<PathBuf> {
         let Ok(entries) = fs::read_dir(&self.directory) else {
             return Vec::new();
@@ -113,7 +114,7 @@ impl BootPartition {
         paths.filter(asks).collect()
     }
 
-    /// Removes `files`, and returns when they are gone from the card.
+    /// Removes `files`, and waits until that is on the card.
     pub(super) fn remove(&self, files: &[PathBuf]) -> io::Result<()> {
         self.while_writable(|| {
             for file in files {
@@ -123,6 +124,7 @@ impl BootPartition {
         })
     }
 
+    /// Runs `work` while the partition is mounted read-write.
     fn while_writable(&self, work: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
         let remount = |more| {
             let flags = MsFlags::MS_REMOUNT | NOSUID_NODEV_NOEXEC | more;
@@ -139,7 +141,7 @@ impl BootPartition {
         }
         remount(MsFlags::empty())?;
         let done = work();
-        // Writes what is left, and marks the file system as clean.
+        // Flushes, and marks the file system as clean.
         remount(MsFlags::MS_RDONLY)?;
         done
     }
@@ -155,7 +157,7 @@ impl Drop for BootPartition {
     }
 }
 
-/// Writes the `changed` parts of `file`, each with its place there, on the `device` below it.
+/// Writes the `changed` parts of `file`, each with its offset, directly to its `device`.
 fn write_sectors<'a>(
     device: &Path,
     file: &File,
@@ -166,7 +168,7 @@ fn write_sectors<'a>(
         device.write_all_at(new, fibmap::device_offset(file, at)?)?;
     }
     device.sync_all()?;
-    // What was read of the file before is not what is there now.
+    // Drop the cached pages of the file, which have the old content.
     posix_fadvise(file, 0, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED).map_err(io::Error::from)
 }
 

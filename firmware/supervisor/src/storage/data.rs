@@ -1,8 +1,8 @@
-//! The data partition: mounted; made anew where it cannot be used or is to be forgotten, with
-//! whatever could be read from it; replaced by memory where the card does not take it.
+//! Data partition (ext4): mount, repair, factory reset.
 //!
-//! There is no `e2fsck` here: the kernel replays the journal, and what that does not mend is read
-//! out, if it can be, and put into an empty file system.
+//! There is no `e2fsck`: the kernel replays the journal. If the file system is damaged
+//! nevertheless, its files are salvaged as far as possible, an empty file system is written, and
+//! the files are restored. If the card cannot be used, a tmpfs replaces it.
 
 use std::{
     fs::{self, File},
@@ -26,24 +26,24 @@ use super::{
 };
 use crate::mounts::NOSUID_NODEV_NOEXEC;
 
-/// A file on it that asks for a factory reset at the next boot.
+/// File on the partition that requests a factory reset at the next boot.
 const RESET_FILE: &str = "factory-reset";
 
-/// Where the kernel tells how many errors a file system has.
+/// Directory in which the kernel counts the errors of a file system.
 const EXT4_SYSFS: &str = "/sys/fs/ext4";
 
-/// The partition and its place.
+/// The data partition.
 #[derive(Debug)]
 pub(super) struct DataPartition {
-    /// The partition.
+    /// Device node.
     pub(super) device: PathBuf,
-    /// Where it is mounted.
+    /// Mount point.
     pub(super) directory: PathBuf,
-    /// The file with the blocks of an empty one.
+    /// File with the image of an empty file system.
     pub(super) blocks: PathBuf,
 }
 
-/// Why the partition cannot be used, and what was read from it all the same.
+/// Why the partition cannot be used, and the files that could be read nevertheless.
 struct Unusable {
     why: String,
     salvaged: SalvagedFiles,
@@ -59,8 +59,8 @@ impl<T: std::fmt::Display> From<T> for Unusable {
 }
 
 impl DataPartition {
-    /// Mounts it, and tells whether what is kept there outlives this boot. All is forgotten first
-    /// where `reset` says so, or where an order was left to that end.
+    /// Mounts the partition, or a tmpfs in its place. Returns whether data survive a reboot.
+    /// Empties the partition first if `reset` is set or a factory reset was requested.
     pub(super) fn open(&self, until: BootMillis, reset: bool, warnings: &mut BootWarnings) -> bool {
         let Err(unusable) = self.prepare(until, reset, warnings) else {
             return true;
@@ -80,6 +80,7 @@ impl DataPartition {
         false
     }
 
+    /// Mounts the partition, after repair or reset if that is due.
     fn prepare(
         &self,
         until: BootMillis,
@@ -113,7 +114,7 @@ impl DataPartition {
         }
         let salvaged = self.salvage();
         match error {
-            // Those of a damaged file system; others are a card's that may be well next time.
+            // Errors of a damaged file system; with others the card may work at the next boot.
             Errno::EINVAL | Errno::EUCLEAN | Errno::EBADMSG => {
                 self.recreate(&format!("mounting it: {error}"), salvaged, warnings)
             }
@@ -134,7 +135,7 @@ impl DataPartition {
         mount(device, directory, Some("ext4"), flags, Some(options))
     }
 
-    /// Errors that the kernel has found since the file system was made.
+    /// Returns the number of errors that the kernel has found since the file system was made.
     fn error_count(&self) -> u64 {
         let name = self.device.file_name().unwrap_or_default();
         let path = Path::new(EXT4_SYSFS).join(name).join("errors_count");
@@ -142,7 +143,7 @@ impl DataPartition {
         text.trim().parse().unwrap_or_default()
     }
 
-    /// Reads what can be read without the journal, which may be what is damaged.
+    /// Reads the files without replaying the journal, which may be damaged itself.
     fn salvage(&self) -> SalvagedFiles {
         let flags = NOSUID_NODEV_NOEXEC | MsFlags::MS_RDONLY;
         if self.mount_with(flags, "noload").is_err() {
@@ -155,12 +156,14 @@ impl DataPartition {
         salvaged
     }
 
+    /// Writes an empty file system and mounts it.
     fn wipe(&self) -> Result<(), Unusable> {
         self.write_empty_fs()?;
         self.mount()?;
         Ok(())
     }
 
+    /// Writes an empty file system, mounts it and restores the files.
     fn recreate(
         &self,
         why: &str,
@@ -181,6 +184,7 @@ impl DataPartition {
         Ok(())
     }
 
+    /// Restores the files; those that are lost are warnings.
     fn restore(&self, salvaged: &SalvagedFiles, warnings: &mut BootWarnings) {
         for path in &salvaged.lost {
             warnings.add(format!("{} is lost", self.directory.join(path).display()));
@@ -191,6 +195,7 @@ impl DataPartition {
         }
     }
 
+    /// Writes an empty file system.
     fn write_empty_fs(&self) -> Result<(), EmptyFsError> {
         let io = |what| move |source| EmptyFsError::Io { what, source };
         let bytes = fs::read(&self.blocks).map_err(io("the blocks of an empty one"))?;
@@ -200,8 +205,8 @@ impl DataPartition {
     }
 }
 
-/// Leaves word in `directory` that all is to be forgotten at the next boot: what is in use now
-/// cannot be taken away from those who use it.
+/// Requests a factory reset at the next boot, by a file in `directory`. Services use the partition
+/// now, so it cannot be emptied at once.
 pub(super) fn request_factory_reset(directory: &Path) -> io::Result<()> {
     if statfs(directory)?.filesystem_type() != EXT4_SUPER_MAGIC {
         let why = format!("{} is not on the card", directory.display());

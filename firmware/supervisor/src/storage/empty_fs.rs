@@ -1,51 +1,51 @@
-//! An empty data partition, carried along as the blocks of it that are not zero.
+//! Image of an empty data partition (ext4): only its blocks that are not zero. It replaces `mkfs`.
 
 use std::{
     io::{self, Read, Seek, SeekFrom, Write},
     path::PathBuf,
 };
 
-/// Bytes of a block.
+/// Size of a block in bytes.
 const BLOCK_BYTES: usize = 1024;
 
-/// Number of the block that says what kind of file system this is (ext4 with blocks of 1 KiB).
+/// Number of the superblock, which identifies the file system (ext4 with blocks of 1 KiB).
 const SUPERBLOCK_NUMBER: u32 = 1;
 
-/// Zeros written at once.
+/// Zeros written at once, in bytes.
 const ZERO_CHUNK_BYTES: u64 = 256 * 1024;
 
-/// Why a partition could not be made anew.
+/// Why the file system could not be written.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum EmptyFsError {
-    /// The blocks are not what the assembler writes.
+    /// The image is invalid.
     #[error("expected blocks of an ext4 file system in {}, got {got}", path.display())]
     Blocks {
-        /// The file with the blocks.
+        /// File of the image.
         path: PathBuf,
-        /// What is there instead.
+        /// What was read.
         got: String,
     },
-    /// The partition has no room for it.
+    /// The partition is too small.
     #[error("expected a partition of at least {expected} bytes, got {got}")]
     TooSmall {
-        /// Bytes of the file system.
+        /// Size of the file system in bytes.
         expected: u64,
-        /// Bytes of the partition.
+        /// Size of the partition in bytes.
         got: u64,
     },
-    /// Reading or writing.
+    /// Reading or writing failed.
     #[error("{what}: {source}")]
     Io {
-        /// Where.
+        /// The part concerned.
         what: &'static str,
-        /// Why.
+        /// Cause.
         source: io::Error,
     },
 }
 
-/// A device that can be made to keep what was written.
+/// A block device that can be flushed.
 pub(super) trait Device: Read + Write + Seek {
-    /// Returns when everything written is kept.
+    /// Waits until all writes are on the device.
     fn sync(&mut self) -> io::Result<()>;
 }
 
@@ -58,12 +58,14 @@ impl Device for std::fs::File {
 /// An empty file system.
 #[derive(Debug)]
 pub(super) struct EmptyFilesystem {
+    /// Numbers and contents of the blocks.
     blocks: Vec<(u32, Vec<u8>)>,
+    /// In bytes.
     size: u64,
 }
 
 impl EmptyFilesystem {
-    /// Takes apart what the assembler left in the file at `path`.
+    /// Parses the image in the file at `path`: records of a block number and a block.
     pub(super) fn new(path: PathBuf, bytes: &[u8]) -> Result<Self, EmptyFsError> {
         let record = |record: &[u8]| {
             let (number, block) = record.split_first_chunk::<4>()?;
@@ -90,9 +92,9 @@ impl EmptyFilesystem {
         })
     }
 
-    /// Makes everything on `device` forgotten and an empty file system of it. A power cut at any
-    /// moment leaves the old one, the new one, or none at all: what says that there is one goes
-    /// first and comes last.
+    /// Overwrites all of `device` with the empty file system. A power cut at any moment leaves the
+    /// old file system, the new one, or none at all: the superblock is cleared first and written
+    /// last.
     pub(super) fn write(&self, device: &mut impl Device) -> Result<(), EmptyFsError> {
         let io = |what| move |source| EmptyFsError::Io { what, source };
         let got = device.seek(SeekFrom::End(0)).map_err(io("its end"))?;
@@ -119,7 +121,7 @@ impl EmptyFilesystem {
     }
 }
 
-/// Whether `device` says that it holds an ext file system at all.
+/// Returns whether `device` has the superblock of an ext file system.
 pub(super) fn holds_ext4(device: &mut impl Device) -> io::Result<bool> {
     let mut block = [0; BLOCK_BYTES];
     device.seek(SeekFrom::Start(block_offset(SUPERBLOCK_NUMBER)))?;
@@ -131,6 +133,7 @@ fn is_ext4(superblock: &[u8]) -> bool {
     superblock.get(56..58) == Some(&[0x53, 0xef])
 }
 
+/// Overwrites `size` bytes with zeros.
 fn zero_out(device: &mut impl Device, size: u64) -> io::Result<()> {
     let zeros = vec![0; usize::try_from(ZERO_CHUNK_BYTES).unwrap_or(BLOCK_BYTES)];
     device.seek(SeekFrom::Start(0))?;

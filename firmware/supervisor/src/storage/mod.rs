@@ -1,8 +1,10 @@
-//! The one-shot `storage`: reads `failberrypi.toml` from the card, takes it in, hands each service
-//! its part of what is in force, and mounts the data partition. Later, under an argument, it
-//! carries out an order of a person's about all that.
+//! The one-shot `storage`: settings and data partition.
 //!
-//! Nothing here is fatal: without a card the box still runs, and says what it misses.
+//! At boot it imports `failberrypi.toml` from the card, mounts the data partition, and writes the
+//! configuration of each service. With an argument it runs one job of an operator: factory reset
+//! or the previous settings.
+//!
+//! No failure is fatal: without a card the box runs, and reports what is missing.
 
 mod boot;
 mod card;
@@ -40,42 +42,44 @@ use crate::{
     one_shot::{FACTORY_RESET, REVERT_CONFIG},
 };
 
-/// A card that needs longer than this to appear will not. It is there, since the machine was
-/// started from it, but the kernel may wait 10 s for its answer, and then asks it more slowly.
+/// Time from the start until the card counts as missing, in milliseconds. The box was booted from
+/// it, but the kernel may wait 10 s for its answer, and then retries more slowly.
 const CARD_TIMEOUT_MS: u64 = 30_000;
 
-/// One that needs longer than this is looked for anew; on a Pi 2B it is there before its modules
-/// are all loaded, and so before anybody waits.
+/// Time from the start until controllers without a card are rescanned, in milliseconds. On a Pi 2B
+/// the card is there before all modules are loaded, so before the wait begins.
 const RESCAN_AFTER_MS: u64 = 15_000;
 
+/// Mount point of the data partition.
 const DATA_DIR: &str = "/data";
 
-/// The blocks of an empty data partition, from the assembler.
+/// Image of an empty data partition, from the image builder.
 const EMPTY_FS_BLOCKS: &str = "/lib/data.blocks";
 
-/// PID 1's own place on the data partition.
+/// PID 1's own directory on the data partition.
 pub(crate) const SUPERVISOR_DATA_DIR: &str = "/data/supervisor";
 
-/// Where the settings are kept, for root alone.
+/// File of the stored settings in the data directory, readable by root only.
 const STORED_SETTINGS: &str = "config/settings.json";
 
-/// Services that keep something on the data partition.
+/// Services with a directory on the data partition.
 const SERVICES_WITH_DATA: [Service; 3] = [Service::Clock, Service::Uplink, Service::Update];
 
+/// Name of the settings file on the boot partition.
 const SETTINGS_FILE: &str = "failberrypi.toml";
 
 /// Partition numbers, as in the layout of the image.
 const BOOT_PARTITION: u32 = 1;
 const DATA_PARTITION: u32 = 4;
 
-/// File below the run directory that holds the warnings for the status page.
+/// File below the run directory with the warnings for the status page.
 const WARNINGS_FILE: &str = "storage/warnings.json";
 
-/// Without an argument, does it all, and trouble goes to the log and to the status page. With one,
-/// carries out that order.
+/// Runs the one-shot: without an argument the boot, whose problems go to log and status page; with
+/// one that job.
 ///
 /// # Errors
-/// Why an order could not be carried out.
+/// Why a job failed.
 pub fn run(arguments: &[String]) -> Result<(), Box<dyn Error>> {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [] => prepare(),
@@ -86,6 +90,7 @@ pub fn run(arguments: &[String]) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// Prepares card, settings and data partition at boot.
 fn prepare() {
     let cmdline = Cmdline::read();
     let card = cmdline.card_name();
@@ -96,7 +101,7 @@ fn prepare() {
         .as_ref()
         .and_then(|boot| read_settings_file(boot, &mut warnings));
     if let Some(bytes) = &file {
-        // In case the data partition holds us up until we are killed.
+        // If the data partition blocks until we are killed, the services have these.
         let first = import(bytes, None);
         warn_if_failed(
             &write_service_configs(&first.config, &first.settings, &[], false),
@@ -138,6 +143,7 @@ fn prepare() {
     warnings.publish(Path::new(RUN));
 }
 
+/// Waits for the boot partition and mounts it.
 fn mount_boot(
     device: &Path,
     until: BootMillis,
@@ -158,6 +164,7 @@ fn mount_boot(
         .ok()
 }
 
+/// Rescans controllers that have found no card, and logs it.
 fn rescan_controllers() {
     match mmc_rescan::rescan_controllers(Path::new(mmc_rescan::HOSTS)) {
         Ok(hosts) => log::warn!("no card yet; {}", rescan_summary(&hosts)),
@@ -165,7 +172,7 @@ fn rescan_controllers() {
     }
 }
 
-/// Which controllers look for a card again, in words.
+/// Returns which controllers are rescanned, as a phrase.
 fn rescan_summary(hosts: &[OsString]) -> String {
     if hosts.is_empty() {
         return "no controller that could look again".into();
@@ -174,17 +181,18 @@ fn rescan_summary(hosts: &[OsString]) -> String {
     format!("looking again at {}", names.join(", "))
 }
 
+/// Reads the settings file; a failure is a warning.
 fn read_settings_file(boot: &BootPartition, warnings: &mut BootWarnings) -> Option<Vec<u8>> {
     boot.read_settings()
         .map_err(|error| warnings.add(format!("{SETTINGS_FILE} cannot be read: {error}")))
         .ok()
 }
 
-/// Takes away the files that asked for a reset, which has been done if `is_done`. False where they
-/// ask again at the next boot, so that nothing can be entrusted to this one.
+/// Removes the files that requested a factory reset, if it `is_done`. Returns false if they will
+/// request it again at the next boot: data written in this boot are lost then.
 fn complete_factory_reset(
     boot: &BootPartition,
-    asking: &[PathBuf],
+    request_files: &[PathBuf],
     is_done: bool,
     warnings: &mut BootWarnings,
 ) -> bool {
@@ -192,7 +200,7 @@ fn complete_factory_reset(
         return false;
     }
     log::warn!("everything kept on the card is forgotten, as a file on it asks for");
-    boot.remove(asking)
+    boot.remove(request_files)
         .map_err(|error| {
             warnings.add(format!(
                 "the file that asks for a factory reset cannot be removed: {error}"
@@ -201,8 +209,9 @@ fn complete_factory_reset(
         .is_ok()
 }
 
-/// Makes the `file` of `boot` beside what is kept below `data` the settings in force, hands them
-/// out, and takes the secrets out of the file if what is kept there is kept for good.
+/// Decides by the settings `file` and the settings stored below `data` which are in force, and
+/// writes the configuration of the services. Stores the settings; masks the secrets in the file if
+/// the store `is_durable`.
 fn import_settings(
     boot: Option<&BootPartition>,
     file: Option<&[u8]>,
@@ -237,13 +246,14 @@ fn import_settings(
             );
         }
         (_, Some(_)) => {
-            log::info!("the settings kept are in force, not new ones of {SETTINGS_FILE}")
+            log::info!("the settings kept are in force, not new ones of {SETTINGS_FILE}");
         }
         _ => log::info!("{SETTINGS_FILE} gives no settings to keep"),
     }
     persist_settings(&decision, stored.as_ref(), boot, data, warnings);
 }
 
+/// Stores the settings, masks the file, and stores that it is masked, in this order.
 fn persist_settings(
     decision: &Decision,
     stored: Option<&Store>,
@@ -255,7 +265,7 @@ fn persist_settings(
     if Some(store) != stored
         && let Err(error) = save(data, store)
     {
-        // The secrets are nowhere but in the file.
+        // The file has the only copy of the secrets.
         return warnings.add(format!("the settings cannot be kept: {error}"));
     }
     if let (Some(text), Some(boot)) = (&decision.rewrite, boot) {
@@ -275,7 +285,7 @@ fn persist_settings(
     }
 }
 
-/// Makes the settings before the present ones those in force, at once.
+/// Puts the previous settings in force, at once.
 fn revert() -> Result<(), Box<dyn Error>> {
     let data = Path::new(DATA_DIR);
     let store = load(data)?.and_then(Store::reverted);
@@ -287,12 +297,14 @@ fn revert() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// Loads the stored settings.
 fn load(data: &Path) -> io::Result<Option<Store>> {
     let bytes = card_file::read_up_to(&data.join(STORED_SETTINGS), settings::MAX_STORE_BYTES)?;
     let parsed = bytes.map(|bytes| serde_json::from_slice(&bytes));
     Ok(parsed.transpose()?)
 }
 
+/// Stores the settings, and verifies them by reading them back.
 fn save(data: &Path, store: &Store) -> io::Result<()> {
     let path = data.join(STORED_SETTINGS);
     if let Some(directory) = path.parent() {
@@ -302,22 +314,24 @@ fn save(data: &Path, store: &Store) -> io::Result<()> {
         }
     }
     card_file::replace(&path, &serde_json::to_vec(store)?)?;
-    // What is removed elsewhere on the strength of this must really be here.
+    // The secrets are removed from the file only if they are really stored.
     match load(data)? {
         Some(read) if read == *store => Ok(()),
         _ => Err(io::Error::other("what was written reads differently")),
     }
 }
 
+/// Adds a warning if the configuration of the services could not be written.
 fn warn_if_failed(
-    handed: &Result<(), failberry_service::ConfigError>,
+    written: &Result<(), failberry_service::ConfigError>,
     warnings: &mut BootWarnings,
 ) {
-    if let Err(error) = handed {
+    if let Err(error) = written {
         warnings.add(format!("cannot hand out the settings: {error}"));
     }
 }
 
+/// Creates the data directories of the services.
 fn create_data_dirs(warnings: &mut BootWarnings) {
     for service in SERVICES_WITH_DATA {
         if let Err(error) = create_owned_dir(&Path::new(DATA_DIR).join(service.name()), service) {
@@ -337,25 +351,27 @@ fn create_owned_dir(directory: &Path, owner: Service) -> io::Result<()> {
     chown(directory, Some(owner.uid()), Some(owner.uid()))
 }
 
-/// Begins this life in the memory at `data`, and leaves what it says of the lives before below
-/// `run` for PID 1.
+/// Starts the record of this boot in the directory `data`, and writes what is known of the previous
+/// ones below `run` for PID 1.
 ///
 /// # Errors
-/// What could not be read or written, in words.
+/// What could not be read or written, as a phrase.
 pub fn begin_boot(run: &Path, data: &Path, persistence: DataPersistence) -> Result<(), String> {
     boot_history::begin_boot(run, data, persistence)
 }
 
-/// What a person should know.
+/// Problems found at boot, for log and status page.
 #[derive(Default)]
 struct BootWarnings(Vec<String>);
 
 impl BootWarnings {
+    /// Logs a warning and adds it.
     fn add(&mut self, text: String) {
         log::warn!("{text}");
         self.0.push(text);
     }
 
+    /// Writes the warnings below `run`, for PID 1.
     fn publish(&self, run: &Path) {
         let text = serde_json::to_vec(&self.0).unwrap_or_default();
         if let Err(error) = fs::write(run.join(WARNINGS_FILE), text) {
@@ -364,7 +380,7 @@ impl BootWarnings {
     }
 }
 
-/// What [`run`] left for the status page.
+/// Returns the warnings that [`run`] wrote for the status page.
 pub(crate) fn warnings(run: &Path) -> Vec<String> {
     let text = match fs::read(run.join(WARNINGS_FILE)) {
         Ok(text) => text,

@@ -1,4 +1,4 @@
-//! What the box has kept, taken out of a damaged file system before it is made anew, and put back.
+//! Files salvaged from a damaged data partition, to be restored to a new one.
 
 use std::{
     fs::{self, File, Permissions},
@@ -7,26 +7,27 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Far more than the box keeps; a damaged file system may say anything.
+/// Bounds, far above what the box stores: a damaged file system may claim any size.
 const MAX_BYTES: u64 = 4 << 20;
 const MAX_ENTRIES: usize = 256;
 const MAX_DEPTH: usize = 4;
 
-/// The directory that every ext file system has for itself.
+/// Directory that every ext file system has for its own use.
 const LOST_AND_FOUND: &str = "lost+found";
 
-/// Files and directories, each directory before what is in it.
+/// Files and directories in memory, each directory before its content.
 #[derive(Debug, Default)]
 pub(super) struct SalvagedFiles {
     entries: Vec<Entry>,
     bytes: u64,
-    /// What could not be read.
+    /// Paths that could not be read.
     pub(super) lost: Vec<PathBuf>,
 }
 
+/// A file or directory.
 #[derive(Debug)]
 struct Entry {
-    /// Below the root.
+    /// Relative to the root.
     path: PathBuf,
     mode: u32,
     owner: u32,
@@ -35,7 +36,7 @@ struct Entry {
 }
 
 impl SalvagedFiles {
-    /// Reads what can be read below `root`.
+    /// Reads all files below `root` that can be read.
     pub(super) fn read_from(root: &Path) -> Self {
         let mut salvaged = Self::default();
         salvaged.read_directory(root, Path::new(""), MAX_DEPTH);
@@ -88,13 +89,13 @@ impl SalvagedFiles {
         Ok(())
     }
 
-    /// How many files came out.
+    /// Returns the number of salvaged files.
     pub(super) fn file_count(&self) -> usize {
         let files = self.entries.iter().filter(|entry| entry.content.is_some());
         files.count()
     }
 
-    /// Puts everything back below `root`.
+    /// Writes everything below `root`, and waits until it is on the card.
     pub(super) fn restore(&self, root: &Path) -> io::Result<()> {
         for entry in &self.entries {
             let path = root.join(&entry.path);
@@ -102,7 +103,7 @@ impl SalvagedFiles {
                 None => fs::create_dir(&path)?,
                 Some(content) => {
                     let mut file = File::create(&path)?;
-                    // Before there is something to read.
+                    // Before it has content that others could read.
                     file.set_permissions(Permissions::from_mode(entry.mode))?;
                     file.write_all(content)?;
                     file.sync_all()?;
@@ -121,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_rescued_comes_back_as_it_was() {
+    fn salvaged_files_are_restored_with_mode_and_content() {
         let (old, new) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let at = |path: &str| old.path().join(path);
         fs::create_dir_all(at("config")).unwrap();

@@ -1,41 +1,41 @@
-//! What of the file on the card and of what the box has kept is in force, and what is to be written
-//! where. Pure: reading and writing is done elsewhere, in an order that a power cut may break
-//! anywhere.
+//! Decision which settings are in force, the file on the card or the stored ones, and what to
+//! write. Pure: the caller reads and writes, in an order that a power cut may interrupt anywhere.
 //!
-//! First the store is written, with the secrets and with what the file looked like; then the stars
-//! go over the secrets in the file; then the store forgets what the file looked like. A file found
-//! half masked is recognised by that memory and masked to its end, never read as an edited one.
+//! First the store is written, with the secrets and a copy of the unmasked file. Then the secrets
+//! in the file are overwritten with stars. Then the copy is removed from the store. A file that is
+//! partly masked is recognised by the copy and masked completely, never read as an edited one.
 
 use failberry_config::{Config, Imported, MAX_BYTES, import, mask, parse};
 use serde::{Deserialize, Serialize};
 
 use super::SETTINGS_FILE;
 
-/// Problems of the file told one by one. A file that is something else altogether has thousands,
-/// and the status page and the console are for people.
+/// Most problems of the file that are listed one by one. A file of another kind has thousands, too
+/// many for status page and console.
 const MAX_LISTED_PROBLEMS: usize = 20;
 
-/// What the box has kept.
+/// Stored settings, as persisted in `settings.json`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Store {
     /// The settings in force, with all secrets.
     pub(super) present: String,
-    /// Those before them.
+    /// The previous settings.
     pub(super) previous: Option<String>,
-    /// Whether somebody went back to the previous ones since the file was read.
+    /// Whether an operator reverted to the previous ones since the file was read.
     pub(super) reverted: bool,
-    /// The file on the card as it is now, or is to be.
+    /// Content of the file on the card, as it is or as it is to be.
     file: String,
-    /// The file before its secrets were masked, until that is known to be done.
+    /// Content of the file before masking, until the masking is known to be complete.
     unmasked: Option<String>,
 }
 
-/// More than a store is long: four files, each letter of which may take six in JSON.
+/// Upper bound of the size of a store in bytes: four files, each byte of which may take six in
+/// JSON.
 pub(super) const MAX_STORE_BYTES: usize = 4 * 6 * MAX_BYTES;
 
 impl Store {
-    /// The store with present and previous settings exchanged; none where there are no previous.
+    /// Returns the store with present and previous settings exchanged; none without previous ones.
     pub(super) fn reverted(self) -> Option<Self> {
         Some(Self {
             present: self.previous?,
@@ -45,7 +45,7 @@ impl Store {
         })
     }
 
-    /// The store once the file on the card is what it is to be.
+    /// Returns the store after the file on the card has been masked.
     pub(super) fn masked(self) -> Self {
         Self {
             unmasked: None,
@@ -54,27 +54,27 @@ impl Store {
     }
 }
 
-/// What is to be.
+/// Result of [`decide`].
 #[derive(Clone, Debug, Default)]
 pub(super) struct Decision {
-    /// What is in force.
+    /// Configuration in force.
     pub(super) config: Config,
-    /// The same as TOML, with all secrets.
+    /// That configuration as TOML, with all secrets.
     pub(super) settings: String,
-    /// What a person should know, a sentence each.
+    /// Problems for log and status page, a sentence each.
     pub(super) notices: Vec<String>,
-    /// Whether the settings come from a file that was not seen before.
+    /// Whether the settings come from a new or edited file.
     pub(super) is_new: bool,
-    /// What the box keeps from now on, where that is something else than before.
+    /// Store to write, if it has changed.
     pub(super) store: Option<Store>,
-    /// What the file is to be overwritten with after that; as long as the file is.
+    /// Text of the same length to overwrite the file with after that.
     pub(super) rewrite: Option<String>,
-    /// Secrets that are masked by that.
+    /// Keys of the secrets that this masks.
     pub(super) masked: Vec<String>,
 }
 
-/// Decides by the `file` on the card, where it could be read, and what the box has kept. The file
-/// loses its secrets only if they `may_mask`: if what is kept survives the next reboot.
+/// Decides by the `file` on the card, none if it could not be read, and the `stored` settings. The
+/// secrets in the file are masked only if `may_mask` is set: if the store survives a reboot.
 pub(super) fn decide(file: Option<&[u8]>, stored: Option<&Store>, may_mask: bool) -> Decision {
     let Some(bytes) = file else {
         return without_file(stored);
@@ -90,7 +90,7 @@ pub(super) fn decide(file: Option<&[u8]>, stored: Option<&Store>, may_mask: bool
         };
         let mut decision = decide(Some(store.file.as_bytes()), Some(&done), may_mask);
         decision.rewrite = Some(store.file.clone()).filter(|masked| *masked != file);
-        // To be forgotten when the file is what it should be.
+        // The copy is removed when the file is masked.
         decision.store = Some(store.clone());
         return decision;
     }
@@ -104,6 +104,7 @@ pub(super) fn decide(file: Option<&[u8]>, stored: Option<&Store>, may_mask: bool
     decision
 }
 
+/// Decides without a file: the stored settings are in force.
 fn without_file(stored: Option<&Store>) -> Decision {
     let settings = stored
         .map(|store| store.present.clone())
@@ -115,6 +116,7 @@ fn without_file(stored: Option<&Store>) -> Decision {
     }
 }
 
+/// Decides for a file that was imported before.
 fn unchanged(bytes: &[u8], store: &Store) -> Decision {
     let notices = if store.reverted {
         vec![format!(
@@ -131,6 +133,7 @@ fn unchanged(bytes: &[u8], store: &Store) -> Decision {
     }
 }
 
+/// Decides for a new or edited file.
 fn changed(bytes: &[u8], file: &str, stored: Option<&Store>) -> Decision {
     let imported = import(bytes, stored.map(|store| store.present.as_str()));
     let notices = problem_lines(&imported);
@@ -157,7 +160,7 @@ fn changed(bytes: &[u8], file: &str, stored: Option<&Store>) -> Decision {
     }
 }
 
-/// Has the secrets of the file replaced by stars, if they are kept.
+/// Adds the masking of the secrets in the file to the decision, if they are stored.
 fn remove_secrets(decision: &mut Decision, bytes: &[u8], stored: Option<&Store>) {
     let Some(store) = decision.store.as_ref().or(stored) else {
         return;
@@ -165,7 +168,7 @@ fn remove_secrets(decision: &mut Decision, bytes: &[u8], stored: Option<&Store>)
     let imported = import(bytes, Some(&store.present));
     let masked = mask(&store.file, &imported.broken).filter(|_| imported.is_new);
     let Some(masked) = masked else { return };
-    // Stars stand at other places in a file with bytes that are no text.
+    // In a file that is not UTF-8 the stars would be at other offsets.
     if std::str::from_utf8(bytes).is_err() {
         decision.notices.push(format!(
             "the secrets stay in {SETTINGS_FILE} on the card: save it as UTF-8, and they are removed"
@@ -181,7 +184,8 @@ fn remove_secrets(decision: &mut Decision, bytes: &[u8], stored: Option<&Store>)
     decision.masked = masked.names;
 }
 
-/// Whether `file` is what a masking that was cut off leaves: each byte from one of the two.
+/// Returns whether `file` is the result of an interrupted masking: each byte is that of one of the
+/// two versions.
 fn is_partly_masked(file: &str, before: &str, after: &str) -> bool {
     file.len() == before.len()
         && file.len() == after.len()
@@ -191,6 +195,7 @@ fn is_partly_masked(file: &str, before: &str, after: &str) -> bool {
             .all(|(byte, (before, after))| byte == before || byte == after)
 }
 
+/// Returns the problems of an import as sentences, a bounded number.
 fn problem_lines(imported: &Imported) -> Vec<String> {
     let problems = &imported.problems;
     let mut notices: Vec<_> = problems

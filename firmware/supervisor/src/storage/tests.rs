@@ -1,19 +1,19 @@
-//! The whole of it on directories that stand for the card.
+//! The one-shot on directories that stand for the partitions.
 #![allow(clippy::unwrap_used)]
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::*;
 
-/// Held by every test that starts programs or mounts: a child has all of our files for a moment,
-/// and with them what another test wants to unmount.
-pub(super) fn alone() -> MutexGuard<'static, ()> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+/// Lock of every test that spawns programs or mounts: a child inherits all of our files for a
+/// moment, and keeps another test from unmounting.
+pub(super) fn lock_mounts() -> MutexGuard<'static, ()> {
+    static LOCK: Mutex<()> = Mutex::new(());
+    LOCK.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[test]
-fn trouble_reaches_the_supervisor() {
+fn warnings_reach_the_supervisor() {
     let run = tempfile::tempdir().unwrap();
     fs::create_dir(run.path().join("storage")).unwrap();
     assert_eq!(warnings(run.path()), Vec::<String>::new());
@@ -31,7 +31,7 @@ fn trouble_reaches_the_supervisor() {
 }
 
 #[test]
-fn an_order_is_known_or_refused() {
+fn unknown_argument_is_refused() {
     let error = run(&["factory-rest".into()]).unwrap_err().to_string();
     assert!(error.contains("factory-rest"), "{error}");
     let error = run(&[FACTORY_RESET.into(), "now".into()]).unwrap_err();
@@ -39,7 +39,7 @@ fn an_order_is_known_or_refused() {
 }
 
 #[test]
-fn what_is_kept_is_read_again_and_for_root_alone() {
+fn store_reads_back_and_is_for_root_only() {
     let data = tempfile::tempdir().unwrap();
     assert_eq!(load(data.path()).unwrap(), None);
     let file = b"[carrier]\napn = 'a'\npin = '1234'\n";
@@ -52,15 +52,14 @@ fn what_is_kept_is_read_again_and_for_root_alone() {
     assert_eq!(mode(path.parent().unwrap()), 0o700);
     fs::write(&path, "{").unwrap();
     assert!(load(data.path()).is_err());
-    // The largest there can be is read whole.
+    // The largest possible store is read whole.
     let quotes = format!("#{}", "\"".repeat(failberry_config::MAX_BYTES - 1));
     let store = decide(Some(quotes.as_bytes()), None, true).store.unwrap();
     save(data.path(), &store).unwrap();
 }
 
-/// All the writing on directories that stand for the two partitions.
 #[test]
-fn a_card_is_taken_in_masked_reverted_and_survives_a_lost_store() {
+fn settings_are_imported_masked_reverted_and_recovered() {
     let (fat, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let path = fat.path().join(SETTINGS_FILE);
     let boot = BootPartition::at(fat.path());
@@ -74,13 +73,13 @@ fn a_card_is_taken_in_masked_reverted_and_survives_a_lost_store() {
             is_durable,
             &mut warnings,
         );
-        // Nobody is there to be handed anything.
+        // There are no directories for the configuration of services here.
         warnings.0.retain(|text| !text.contains("hand out"));
         warnings.0
     };
     let text = "# mine\n[carrier]\napn = 'a'\npin = '1234'\n";
     fs::write(&path, text).unwrap();
-    // What is not kept for good takes nothing away.
+    // Without a durable store the file stays as it is.
     assert_eq!(boots(false), [] as [String; 0]);
     assert_eq!(fs::read_to_string(&path).unwrap(), text);
     assert_eq!(boots(true), [] as [String; 0]);
@@ -115,7 +114,7 @@ fn a_card_is_taken_in_masked_reverted_and_survives_a_lost_store() {
 }
 
 #[test]
-fn who_looks_for_a_card_again_is_named() {
+fn rescan_summary_names_controllers() {
     let hosts = ["3f202000.mmc".into(), "3f300000.mmc".into()];
     assert_eq!(
         rescan_summary(&hosts),

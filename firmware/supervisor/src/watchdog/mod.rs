@@ -1,4 +1,4 @@
-//! The hardware watchdog: resets the machine unless PID 1 shows every few seconds that all is well.
+//! Hardware watchdog: it resets the machine unless PID 1 pets it every few seconds.
 
 mod device;
 
@@ -8,26 +8,27 @@ use failberry_state::BootMillis;
 
 use self::device::Device;
 
-/// The most that the Pi's chip can count.
+/// Timeout of the watchdog: the longest of the Pi's.
 const TIMEOUT_SECONDS: i32 = 15;
 
-/// Two pets may fail before it bites.
+/// Interval of pets, in milliseconds. Two may fail before the reset.
 const PET_INTERVAL_MS: u64 = 5_000;
 
-/// When to pet, as a state machine: only by a loop that turns, and only while nobody is stuck.
+/// State machine that decides when to pet: only while the event loop runs and no process is stuck.
 #[derive(Debug)]
 struct PetSchedule {
     due: BootMillis,
     withheld: bool,
 }
 
+/// Decision of the state machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum PetAction {
     NotDue,
     Now,
-    /// All was well until now.
+    /// A process is stuck since the last decision.
     Withhold,
-    /// It still is not.
+    /// A process is still stuck.
     Withheld,
 }
 
@@ -45,28 +46,28 @@ impl PetSchedule {
     }
 }
 
-/// What one turn came to, beyond the petting itself.
+/// Result of [`Watchdog::tick`], for the event loop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WatchdogTick {
-    /// It was not time.
+    /// The interval has not passed.
     NotDue,
-    /// It was; all is as it was.
+    /// The interval has passed; nothing has changed.
     Done,
-    /// Petting has ended just now: the machine is about to be reset.
+    /// Petting has ended with this tick: the machine is about to be reset.
     Withhold,
 }
 
-/// The watchdog of the machine, if it has one; without one, its rhythm goes on all the same.
+/// The watchdog of the machine, if it has one. Without one the ticks go on.
 #[derive(Debug)]
 pub(crate) struct Watchdog {
     device: Option<Device>,
     schedule: PetSchedule,
-    /// How it stands, in words.
+    /// State for log and status page.
     pub(crate) status: String,
 }
 
 impl Watchdog {
-    /// Opens the one at `path`, which starts it; none where that is forbidden.
+    /// Opens and starts the watchdog at `path`; none if it is not to be used.
     pub(crate) fn open(path: Option<&Path>, now: BootMillis) -> Self {
         let opened = path.map(|path| Device::open(path, TIMEOUT_SECONDS));
         let (device, status) = match opened {
@@ -88,12 +89,12 @@ impl Watchdog {
         }
     }
 
-    /// When the next turn is due.
+    /// Returns when the next tick is due.
     pub(crate) const fn deadline(&self) -> BootMillis {
         self.schedule.due
     }
 
-    /// The loop has turned; `stuck` is whether a process cannot be ended.
+    /// Pets the watchdog if that is due; not while a process is stuck.
     pub(crate) fn tick(&mut self, now: BootMillis, stuck: bool) -> WatchdogTick {
         match self.schedule.tick(now, stuck) {
             PetAction::NotDue => WatchdogTick::NotDue,
@@ -108,7 +109,7 @@ impl Watchdog {
         }
     }
 
-    /// Stops it for good, before the machine is switched off.
+    /// Stops the watchdog, before the machine is switched off.
     pub(crate) fn stop(self) {
         if let Some(Err(error)) = self.device.map(Device::stop) {
             log::warn!("the watchdog cannot be stopped: {error}");
@@ -123,13 +124,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn petted_every_five_seconds_while_the_loop_turns_and_nobody_is_stuck() {
+    fn petted_every_5_s_unless_a_process_is_stuck() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("watchdog0");
         fs::write(&path, "").unwrap();
         let written = || fs::read_to_string(&path).unwrap();
         let mut dog = Watchdog::open(Some(&path), BootMillis(0));
-        // A file is no watchdog and has no timeout to set.
+        // A regular file has no timeout to set.
         assert!(dog.status.starts_with("on, but"), "{}", dog.status);
         for now in (0..=15_000).step_by(100) {
             dog.tick(BootMillis(now), false);
@@ -142,7 +143,7 @@ mod tests {
             assert_ne!(dog.tick(BootMillis(now), true), WatchdogTick::Withhold);
         }
         assert_eq!(written(), "....");
-        // What was stuck came free in time.
+        // The stuck process exits in time.
         dog.tick(BootMillis(65_000), false);
         assert_eq!(written(), ".....");
         assert_eq!(dog.tick(BootMillis(70_000), true), WatchdogTick::Withhold);
@@ -151,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn dropped_without_the_magic_it_bites() {
+    fn drop_does_not_write_the_stop_byte() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("watchdog0");
         fs::write(&path, "").unwrap();
@@ -162,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_is_missing_or_forbidden_only_ticks() {
+    fn missing_or_disabled_watchdog_only_ticks() {
         let mut off = Watchdog::open(None, BootMillis(0));
         assert_eq!(off.status, "off");
         assert_eq!(off.tick(BootMillis(0), false), WatchdogTick::Done);

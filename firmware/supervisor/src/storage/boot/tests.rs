@@ -1,10 +1,10 @@
-//! A directory, and a FAT file system where this may be mounted.
+//! A directory, and a FAT file system if it may be mounted.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::process::Command;
 
 use super::*;
-use crate::storage::tests::alone;
+use crate::storage::tests::lock_mounts;
 
 fn directory() -> (tempfile::TempDir, BootPartition) {
     let directory = tempfile::tempdir().unwrap();
@@ -13,7 +13,7 @@ fn directory() -> (tempfile::TempDir, BootPartition) {
 }
 
 #[test]
-fn the_settings_are_overwritten_in_place_or_not_at_all() {
+fn settings_are_overwritten_in_place_or_not_at_all() {
     let (directory, boot) = directory();
     let path = directory.path().join(SETTINGS_FILE);
     let text = format!("{}pin = \"1234\"", "#\n".repeat(400));
@@ -32,7 +32,7 @@ fn the_settings_are_overwritten_in_place_or_not_at_all() {
 }
 
 #[test]
-fn the_file_is_read_no_further_than_it_is_used() {
+fn settings_file_read_is_bounded() {
     let (directory, boot) = directory();
     fs::write(
         directory.path().join(SETTINGS_FILE),
@@ -43,7 +43,7 @@ fn the_file_is_read_no_further_than_it_is_used() {
 }
 
 #[test]
-fn a_reset_is_asked_for_by_a_file_of_that_name_only() {
+fn only_files_named_factory_reset_request_one() {
     let (directory, boot) = directory();
     for name in [
         "factory-reset.d",
@@ -66,14 +66,14 @@ fn a_reset_is_asked_for_by_a_file_of_that_name_only() {
     assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 4);
 }
 
-/// The real thing: only the sectors of the text change, and the file system stays clean.
+/// On a real FAT file system, which also stays clean.
 #[test]
-fn on_fat_only_the_text_changes() {
+fn overwrite_on_fat_changes_only_the_text_sector() {
     let known = fs::read_to_string("/proc/filesystems").unwrap();
     if !nix::unistd::geteuid().is_root() || !known.contains("\tvfat\n") {
         return;
     }
-    let _alone = alone();
+    let _alone = lock_mounts();
     let image = tempfile::NamedTempFile::new().unwrap();
     image.as_file().set_len(16 << 20).unwrap();
     let run = |program: &str, arguments: &[&str]| {
@@ -104,7 +104,7 @@ fn on_fat_only_the_text_changes() {
     let after = fs::read(image.path()).unwrap();
     let sectors = before.chunks(SECTOR_BYTES).zip(after.chunks(SECTOR_BYTES));
     let changed: Vec<_> = sectors.filter(|(old, new)| old != new).collect();
-    // One sector of the text: no time stamp in the directory, no mark of a writable mount.
+    // One sector of the text: no time stamp in the directory, no dirty mark.
     let [(old, new)] = changed[..] else {
         panic!("{} sectors changed", changed.len());
     };

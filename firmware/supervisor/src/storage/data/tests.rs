@@ -1,4 +1,4 @@
-//! Real ext4 file systems on a loop device.
+//! Data partition with real ext4 file systems on a loop device.
 #![allow(clippy::unwrap_used)]
 
 use std::{os::unix::fs::FileExt, process::Command, sync::MutexGuard};
@@ -9,7 +9,7 @@ use nix::{
 };
 
 use super::*;
-use crate::storage::{empty_fs::tests::made_by_mke2fs, tests::alone};
+use crate::storage::{empty_fs::tests::made_by_mke2fs, tests::lock_mounts};
 
 const SIZE: u64 = 4 << 20;
 
@@ -18,17 +18,17 @@ struct Card {
     data: DataPartition,
     image: tempfile::NamedTempFile,
     _directory: tempfile::TempDir,
-    _alone: MutexGuard<'static, ()>,
+    _lock: MutexGuard<'static, ()>,
 }
 
 impl Card {
-    /// None where nobody may mount anything.
+    /// Returns none if mounts are not allowed.
     fn new() -> Option<Self> {
         if !geteuid().is_root() {
             return None;
         }
-        let alone = alone();
-        // A namespace that somebody else makes meanwhile would have our mounts in it, and keep them.
+        let lock = lock_mounts();
+        // Another process that makes a namespace in the meantime would keep our mounts in it.
         unshare(CloneFlags::CLONE_NEWNS).unwrap();
         let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
         mount(None::<&str>, "/", None::<&str>, private, None::<&str>).unwrap();
@@ -55,7 +55,7 @@ impl Card {
             },
             image,
             _directory: directory,
-            _alone: alone,
+            _lock: lock,
         })
     }
 
@@ -70,7 +70,7 @@ impl Card {
         self.data.directory.join(name)
     }
 
-    /// Writes over the card behind everybody's back.
+    /// Writes to the card past its unmounted file system.
     fn overwrite(&self, place: u64, bytes: &[u8]) {
         umount(&self.data.directory).unwrap();
         let device = File::options().write(true).open(&self.data.device).unwrap();
@@ -102,7 +102,7 @@ fn write_settings(card: &Card) {
 }
 
 #[test]
-fn what_is_kept_outlives_boots_and_a_reset_forgets_it() {
+fn data_survives_boots_and_reset_removes_it() {
     let Some(card) = Card::new() else { return };
     assert_eq!(card.boot(false), (true, Vec::new()));
     write_settings(&card);
@@ -110,13 +110,13 @@ fn what_is_kept_outlives_boots_and_a_reset_forgets_it() {
     assert!(card.at("config/settings.json").exists());
     assert_eq!(card.boot(true), (true, Vec::new()));
     assert!(!card.at("config").exists());
-    // By an order.
+    // By a request.
     write_settings(&card);
     request_factory_reset(&card.data.directory).unwrap();
     assert_eq!(card.boot(false), (true, Vec::new()));
     assert!(!card.at("config").exists() && !card.at(RESET_FILE).exists());
     assert!(card.is_clean());
-    // Nothing of it is left on the card.
+    // The content is gone from the card.
     let bytes = fs::read(card.image.path()).unwrap();
     assert!(!bytes.windows(6).any(|window| window == b"secret"));
     let elsewhere = tempfile::tempdir_in("/dev/shm").unwrap();
@@ -127,7 +127,7 @@ fn what_is_kept_outlives_boots_and_a_reset_forgets_it() {
 }
 
 #[test]
-fn a_partition_without_file_system_gets_one_and_it_is_told() {
+fn partition_without_file_system_is_created_with_warning() {
     let Some(card) = Card::new() else { return };
     card.boot(false);
     write_settings(&card);
@@ -143,11 +143,11 @@ fn a_partition_without_file_system_gets_one_and_it_is_told() {
 }
 
 #[test]
-fn a_damaged_file_system_is_made_anew_with_what_can_be_read() {
+fn damaged_file_system_is_recreated_with_salvaged_files() {
     let Some(card) = Card::new() else { return };
     card.boot(false);
     write_settings(&card);
-    // Its checksum is wrong then; of what is in it, nothing is.
+    // Damages the checksum of the group descriptors, not the files.
     let descriptor = card.image.as_file();
     let mut byte = [0];
     umount(&card.data.directory).unwrap();
@@ -172,7 +172,7 @@ fn a_damaged_file_system_is_made_anew_with_what_can_be_read() {
 }
 
 #[test]
-fn errors_that_the_kernel_counts_are_mended() {
+fn counted_errors_recreate_the_file_system() {
     let Some(card) = Card::new() else { return };
     card.boot(false);
     write_settings(&card);
@@ -198,7 +198,7 @@ fn errors_that_the_kernel_counts_are_mended() {
 }
 
 #[test]
-fn without_a_partition_there_is_memory() {
+fn missing_partition_falls_back_to_tmpfs() {
     if !geteuid().is_root() {
         return;
     }

@@ -1,15 +1,15 @@
-//! Making a partition anew, with the power cut at every write.
+//! Writing the empty file system, with power cuts at many points.
 #![allow(clippy::unwrap_used)]
 
 use std::{io::Cursor, process::Command};
 
 use super::*;
-use crate::storage::tests::alone;
+use crate::storage::tests::lock_mounts;
 
-/// Bytes of the file systems here.
+/// Size of the file systems in bytes.
 const SIZE: u64 = 4 << 20;
 
-/// What mke2fs makes, and the blocks of it that the assembler takes along.
+/// Returns a volume made by mke2fs, and the image of its blocks that are not zero.
 pub(in crate::storage) fn made_by_mke2fs(size: u64) -> (Vec<u8>, Vec<u8>) {
     let image = tempfile::NamedTempFile::new().unwrap();
     image.as_file().set_len(size).unwrap();
@@ -69,8 +69,8 @@ impl Device for FailingDevice {
 }
 
 #[test]
-fn a_partition_of_anything_becomes_what_mke2fs_made() {
-    let _alone = alone();
+fn any_partition_becomes_the_volume_of_mke2fs() {
+    let _lock = lock_mounts();
     let (volume, blocks) = made_by_mke2fs(SIZE);
     let empty_fs = EmptyFilesystem::new("blocks".into(), &blocks).unwrap();
     let room = usize::try_from(SIZE).unwrap() + 5000;
@@ -85,8 +85,8 @@ fn a_partition_of_anything_becomes_what_mke2fs_made() {
 }
 
 #[test]
-fn a_power_cut_leaves_the_old_the_new_or_none() {
-    let _alone = alone();
+fn power_cut_leaves_old_file_system_new_one_or_none() {
+    let _lock = lock_mounts();
     let (volume, blocks) = made_by_mke2fs(SIZE);
     let empty_fs = EmptyFilesystem::new("blocks".into(), &blocks).unwrap();
     let old: Vec<u8> = volume
@@ -104,15 +104,15 @@ fn a_power_cut_leaves_the_old_the_new_or_none() {
         let there = holds_ext4(&mut device).unwrap();
         let content = device.content.into_inner();
         assert!(!done || content == volume);
-        // What tells of a file system has not been taken back yet, byte by byte.
+        // With a superblock it is the new one, or the old one before the rest was touched.
         let untouched = content[2048..] == old[2048..];
         assert!(!there || content == volume || untouched, "{left}");
     }
 }
 
 #[test]
-fn blocks_that_are_none_and_a_small_partition_are_refused() {
-    let _alone = alone();
+fn invalid_image_and_small_partition_are_refused() {
+    let _lock = lock_mounts();
     let (_, blocks) = made_by_mke2fs(SIZE);
     for wrong in [
         &[],
