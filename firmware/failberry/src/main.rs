@@ -1,4 +1,4 @@
-//! The one binary: PID 1 is the supervisor, `failberry <service>` is a service.
+//! The firmware in one binary: as PID 1 the supervisor, as `failberry <service>` that service.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
@@ -10,19 +10,19 @@ use failberry_supervisor::{card_device, storage, unblock_signals};
 // A 32-bit time ends in 2038, and breaks libusb's timeouts silently long before.
 const _: () = assert!(size_of::<nix::libc::time_t>() == 8);
 
-/// Exit code for a command line that makes no sense, as in most tools.
+/// Exit code of an invalid command line, as in most tools.
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
-    // Whatever the words: the kernel hands PID 1 those of its command line that it does not know.
+    // For any arguments: the kernel passes unknown parameters of its command line to PID 1.
     if std::process::id() == 1 {
         failberry_supervisor::run();
     }
     let arguments: Vec<String> = env::args_os()
         .map(|word| word.to_string_lossy().into_owned())
         .collect();
-    match chosen(&arguments) {
-        Ok((service, arguments)) => serve(service, arguments),
+    match select_service(&arguments) {
+        Ok((service, arguments)) => run_service(service, arguments),
         Err(reason) => {
             eprintln!("failberry: {reason}");
             ExitCode::from(USAGE)
@@ -30,9 +30,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// The service named by the first argument, or by the name the program was called by, and what is
-/// left for it.
-fn chosen(arguments: &[String]) -> Result<(Service, &[String]), String> {
+/// Returns the service named by the program name or by the first argument, and its own arguments.
+fn select_service(arguments: &[String]) -> Result<(Service, &[String]), String> {
     let (own, rest) = match arguments.split_first() {
         Some((own, rest)) => (own.as_str(), rest),
         None => ("", [].as_slice()),
@@ -55,21 +54,23 @@ fn chosen(arguments: &[String]) -> Result<(Service, &[String]), String> {
     Ok((service, rest))
 }
 
+/// Returns the service of this name, if it can be started by it.
 fn startable(name: &str) -> Option<Service> {
     Service::from_name(name).filter(|service| *service != Service::Supervisor)
 }
 
-fn serve(service: Service, arguments: &[String]) -> ExitCode {
+/// Runs a service until it fails.
+fn run_service(service: Service, arguments: &[String]) -> ExitCode {
     init_log();
     if let Err(error) = unblock_signals() {
         log::warn!("signals stay blocked: {error}");
     }
-    for trouble in confine(service) {
-        log::warn!("{trouble}");
+    for failure in confine(service) {
+        log::warn!("{failure}");
     }
     let run: fn() -> ServiceResult = match service {
-        Service::Storage => return ended(storage(arguments)),
-        Service::Slots => return ended(slots(arguments)),
+        Service::Storage => return exit_code(storage(arguments)),
+        Service::Slots => return exit_code(slots(arguments)),
         Service::Supervisor => return ExitCode::from(USAGE),
         Service::Network => failberry_network::run,
         Service::Uplink => failberry_uplink::run,
@@ -84,8 +85,9 @@ fn serve(service: Service, arguments: &[String]) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// The end of a one-shot: PID 1 hands its last error to who asked.
-fn ended(outcome: Result<(), Box<dyn Error>>) -> ExitCode {
+/// Returns the exit code of a one-shot, and logs its error: PID 1 sends the last one to the
+/// requester.
+fn exit_code(outcome: Result<(), Box<dyn Error>>) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -95,7 +97,8 @@ fn ended(outcome: Result<(), Box<dyn Error>>) -> ExitCode {
     }
 }
 
-/// Without an order it is the first of all, and then the boot loader's slots are told of as well.
+/// Runs the one-shot `storage`. Without arguments, at boot, it also publishes the state of the
+/// slots.
 fn storage(arguments: &[String]) -> Result<(), Box<dyn Error>> {
     storage::run(arguments)?;
     if arguments.is_empty()
@@ -106,7 +109,7 @@ fn storage(arguments: &[String]) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Carries out the order in the only argument, which is JSON.
+/// Runs the one-shot `slots`, with its order as JSON in the only argument.
 fn slots(arguments: &[String]) -> Result<(), Box<dyn Error>> {
     let [argument] = arguments else {
         let count = arguments.len();

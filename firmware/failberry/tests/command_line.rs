@@ -1,10 +1,10 @@
-//! What the binary does with words that name no service.
+//! Command lines that name no service.
 #![allow(clippy::unwrap_used)]
 
 use std::{os::unix::process::CommandExt, process::Command};
 
 #[test]
-fn a_wrong_word_is_told_and_exits_2() {
+fn invalid_service_is_reported_and_exits_2() {
     let names =
         "expected one of network, uplink, health, clock, dyndns, update, console, storage, slots";
     for (words, got) in [
@@ -27,7 +27,7 @@ fn a_wrong_word_is_told_and_exits_2() {
 }
 
 #[test]
-fn no_name_at_all_is_no_reason_to_crash() {
+fn empty_program_name_does_not_panic() {
     let output = Command::new(env!("CARGO_BIN_EXE_failberry"))
         .arg0("")
         .output()

@@ -1,4 +1,4 @@
-//! From the kernel's first process to the loop, and from the loop to the end.
+//! Start and end of PID 1: early setup before the event loop, and the reboot after it.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -22,48 +22,55 @@ use nix::{
 };
 
 use crate::{
-    Ending, Kmsg, Settings, cmdline::Cmdline, keep, keeping::make_directories, last_words, modules,
-    mounts, storage,
+    Kmsg, ShutdownMode, SupervisorOptions,
+    cmdline::Cmdline,
+    crash_report,
+    event_loop::{make_directories, run_event_loop},
+    modules, mounts, storage,
 };
 
-/// Seconds since 1970 when the image was built: no time before it can be right.
+/// Build time of the image in seconds since 1970. An earlier system time is wrong.
 const BUILD_EPOCH: Option<&str> = option_env!("FAILBERRY_BUILD_EPOCH");
 
-/// The first one, which is the chip's.
+/// Hardware watchdog: the first one is that of the chip.
 const WATCHDOG: &str = "/dev/watchdog0";
 
-/// Time to read the reason on the console before the reboot.
-const LAST_WORDS: Duration = Duration::from_secs(10);
+/// Delay of a reboot after an error, so that it can be read on the console.
+const MESSAGE_DELAY: Duration = Duration::from_secs(10);
 
-/// A card that died can hold up `sync` for ever.
-const SYNC_BOUND: Duration = Duration::from_secs(10);
+/// Longest wait for `sync`. A dead card can block it for ever.
+const SYNC_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Does everything PID 1 does. Never returns: the kernel panics when PID 1 ends.
+/// Runs PID 1. Never returns, since the kernel panics when PID 1 exits.
 pub fn run() -> ! {
-    let ending = match catch_unwind(AssertUnwindSafe(boot_and_keep)) {
-        Ok(Ok(ending)) => ending,
+    let mode = match catch_unwind(AssertUnwindSafe(boot_and_supervise)) {
+        Ok(Ok(mode)) => mode,
         Ok(Err(error)) => {
             log::error!(
                 "cannot go on, rebooting in {} s: {error}",
-                LAST_WORDS.as_secs()
+                MESSAGE_DELAY.as_secs()
             );
-            thread::sleep(LAST_WORDS);
-            Ending::Reboot
+            thread::sleep(MESSAGE_DELAY);
+            ShutdownMode::Reboot
         }
-        // The panic hook has told why.
+        // The panic hook has logged the reason.
         Err(_) => {
-            thread::sleep(LAST_WORDS);
-            Ending::Reboot
+            thread::sleep(MESSAGE_DELAY);
+            ShutdownMode::Reboot
         }
     };
-    end(ending)
+    shut_down(mode)
 }
 
-fn boot_and_keep() -> Result<Ending, Box<dyn std::error::Error>> {
+/// Sets up the system and runs the event loop.
+fn boot_and_supervise() -> Result<ShutdownMode, Box<dyn std::error::Error>> {
     let started = BootMillis::now();
-    let trouble = mounts::all();
+    let failures = mounts::mount_all();
     let log = Kmsg::open()?;
-    last_words::install(&log, Path::new(storage::MEMORY).join(last_words::FILE));
+    crash_report::install_panic_hook(
+        &log,
+        Path::new(storage::SUPERVISOR_DATA_DIR).join(crash_report::FILE),
+    );
     let cmdline = Cmdline::read();
     let state = SupervisorState {
         version: env!("CARGO_PKG_VERSION").into(),
@@ -73,7 +80,7 @@ fn boot_and_keep() -> Result<Ending, Box<dyn std::error::Error>> {
     };
     let slot = cmdline.slot.map_or("none", Slot::name);
     log::info!("failberry {} is PID 1, slot {slot}", state.version);
-    for text in trouble {
+    for text in failures {
         log::error!("{text}");
     }
     for text in confine(Service::Supervisor) {
@@ -83,15 +90,18 @@ fn boot_and_keep() -> Result<Ending, Box<dyn std::error::Error>> {
     if let Err(error) = make_directories(RUN.as_ref()) {
         log::error!("cannot make the directories below {RUN}: {error}");
     }
-    // From here on ctrl-alt-del is a signal to us instead of a reset.
+    // From here on ctrl-alt-del sends us SIGINT instead of resetting the machine.
     if let Err(error) = set_cad_enabled(false) {
         log::warn!("ctrl-alt-del stays a reset: {error}");
     }
     modules::load_all();
     let watchdog = (!cmdline.no_watchdog).then(|| WATCHDOG.into());
-    Ok(keep(Settings::of_the_machine(log, state, watchdog))?)
+    Ok(run_event_loop(SupervisorOptions::for_pid1(
+        log, state, watchdog,
+    ))?)
 }
 
+/// Sets the clock to the build time if it is earlier.
 fn raise_clock() {
     let Some(floor) = BUILD_EPOCH.and_then(|text| text.parse::<u32>().ok()) else {
         return;
@@ -109,29 +119,30 @@ fn raise_clock() {
     }
 }
 
-fn end(ending: Ending) -> ! {
-    // Nothing may write any more; everybody has been asked politely before.
+/// Kills all processes, syncs the card, and reboots or powers off.
+fn shut_down(mode: ShutdownMode) -> ! {
+    // Nothing may write from here on; the services have been stopped before.
     let _ = kill(Pid::from_raw(-1), Signal::SIGKILL);
     let (done, wait) = mpsc::channel();
     thread::spawn(move || {
         sync();
-        // A process that cannot be killed keeps it busy; read-only is as good for the card.
+        // A process that cannot be killed keeps /data busy; read-only is as good for the card.
         if umount("/data").is_err() {
             let flags = MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
             let _ = mount(None::<&str>, "/data", None::<&str>, flags, None::<&str>);
         }
         let _ = done.send(());
     });
-    if wait.recv_timeout(SYNC_BOUND).is_err() {
+    if wait.recv_timeout(SYNC_TIMEOUT).is_err() {
         log::warn!("the card does not answer, not waiting for it");
     }
-    let mode = match ending {
-        Ending::Reboot => RebootMode::RB_AUTOBOOT,
-        Ending::PowerOff => RebootMode::RB_POWER_OFF,
+    let command = match mode {
+        ShutdownMode::Reboot => RebootMode::RB_AUTOBOOT,
+        ShutdownMode::PowerOff => RebootMode::RB_POWER_OFF,
     };
     loop {
-        let Err(error) = reboot(mode);
-        log::error!("cannot {ending}: {error}; trying again");
-        thread::sleep(LAST_WORDS);
+        let Err(error) = reboot(command);
+        log::error!("cannot {mode}: {error}; trying again");
+        thread::sleep(MESSAGE_DELAY);
     }
 }

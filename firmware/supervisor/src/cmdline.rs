@@ -1,4 +1,4 @@
-//! What the boot loader tells on the kernel command line.
+//! Parameters of the kernel command line.
 
 use std::{
     fs,
@@ -9,7 +9,7 @@ use failberry_state::Slot;
 
 use crate::devices::DEV;
 
-/// The words that are for us.
+/// The parameters that are for PID 1 and `storage`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Cmdline {
     /// Block device of the card, from `failberry.card`.
@@ -20,22 +20,23 @@ pub(crate) struct Cmdline {
     pub(crate) console: Option<String>,
     /// Board, from `failberry.board`.
     pub(crate) board: Option<String>,
-    /// Whether the hardware watchdog is left alone, from `failberry.watchdog=off`: an emulated
-    /// Pi is reset by opening it.
+    /// Whether not to use the hardware watchdog, from `failberry.watchdog=off`: opening it resets
+    /// an emulated Pi.
     pub(crate) no_watchdog: bool,
 }
 
 impl Cmdline {
-    /// Reads `/proc/cmdline`; nothing is known where it cannot be read.
+    /// Reads `/proc/cmdline`; empty if that fails.
     pub(crate) fn read() -> Self {
         Self::parse(&fs::read_to_string("/proc/cmdline").unwrap_or_default())
     }
 
-    /// Name of the card's device: that of every board we know where the boot loader tells none.
+    /// Returns the name of the card's device; without a parameter that of every supported board.
     pub(crate) fn card_name(&self) -> &str {
         self.card.as_deref().unwrap_or("mmcblk0")
     }
 
+    /// Parses a command line; invalid values are ignored.
     pub(crate) fn parse(text: &str) -> Self {
         let mut found = Self::default();
         for word in text.split_ascii_whitespace() {
@@ -49,7 +50,7 @@ impl Cmdline {
                 continue;
             };
             match (key, value) {
-                // Names become parts of paths.
+                // The name becomes part of a path.
                 ("card", name) if is_plain(name) => found.card = Some(name.into()),
                 ("board", name) if is_plain(name) => found.board = Some(name.into()),
                 ("slot", name) => found.slot = Slot::from_name(name).or(found.slot),
@@ -61,12 +62,12 @@ impl Cmdline {
     }
 }
 
-/// Device node of the card.
+/// Returns the device node of the card.
 pub fn card_device() -> PathBuf {
     Path::new(DEV).join(Cmdline::read().card_name())
 }
 
-/// The name in `name,options` where it is that of a serial line.
+/// Returns the name in `name,options` if it is that of a serial line.
 fn serial(console: &str) -> Option<&str> {
     let name = console.split(',').next()?;
     let number = ["ttyAMA", "ttyS"]
@@ -76,6 +77,7 @@ fn serial(console: &str) -> Option<&str> {
     is_number.then_some(name)
 }
 
+/// Returns whether `name` is safe as a part of a path.
 fn is_plain(name: &str) -> bool {
     !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
 }
@@ -85,8 +87,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_found_and_bad_ones_ignored() {
-        let seen = Cmdline::parse(
+    fn parameters_are_parsed_and_invalid_ones_ignored() {
+        let cmdline = Cmdline::parse(
             "console=ttyAMA0,115200 failberry.card=mmcblk0 failberry.slot=b failberry.board=rpi2 failberry.watchdog=off\n",
         );
         let expected = Cmdline {
@@ -96,7 +98,7 @@ mod tests {
             board: Some("rpi2".into()),
             no_watchdog: true,
         };
-        assert_eq!(seen, expected);
+        assert_eq!(cmdline, expected);
         for text in [
             "",
             "failberry.card=",

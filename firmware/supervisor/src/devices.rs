@@ -1,4 +1,4 @@
-//! Who owns which device node: the kernel makes them for root only.
+//! Ownership of device nodes. The kernel creates them for root; services need some of them.
 
 use std::{
     fs, io,
@@ -13,13 +13,13 @@ use tokio_modem::driver::skip_closing_wait;
 
 use crate::cmdline::Cmdline;
 
-/// Where the kernel makes them.
+/// Mount point of devtmpfs.
 pub(crate) const DEV: &str = "/dev";
 
-/// How the serial ports of sticks are called: those of usb-serial and those of `cdc_acm`.
-const SERIAL: [&str; 2] = ["ttyUSB", "ttyACM"];
+/// Name prefixes of the serial ports of sticks: usb-serial and `cdc_acm`.
+const SERIAL_PREFIXES: [&str; 2] = ["ttyUSB", "ttyACM"];
 
-/// Patterns of names below /dev, a `*` for one part or the rest of one, and their owners.
+/// Patterns of names below /dev and their owners. A `*` stands for a path component or its rest.
 const OWNERS: [(&str, Service); 4] = [
     ("ttyUSB*", Service::Uplink),
     ("ttyACM*", Service::Uplink),
@@ -27,30 +27,30 @@ const OWNERS: [(&str, Service); 4] = [
     ("bus/usb/*/*", Service::Uplink),
 ];
 
-/// Who gets what, on this machine.
+/// Owners of the device nodes on this board.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Owners {
-    /// Names that the boot loader tells, and their owners.
-    told: Vec<(String, Service)>,
+pub(crate) struct DevicePermissions {
+    /// Names from the kernel command line, and their owners.
+    from_cmdline: Vec<(String, Service)>,
 }
 
-impl Owners {
-    /// The slot that does not run is for `update` to write, and the console's line is `console`'s.
-    pub(crate) fn of(cmdline: &Cmdline) -> Self {
+impl DevicePermissions {
+    /// Creates the table: the inactive slot belongs to `update`, the serial line to `console`.
+    pub(crate) fn from_cmdline(cmdline: &Cmdline) -> Self {
         let slot = cmdline.slot.map(|running| {
             let partition = partition(cmdline.card_name(), running.other().partition());
             (partition, Service::Update)
         });
         let console = cmdline.console.clone().map(|line| (line, Service::Console));
         Self {
-            told: slot.into_iter().chain(console).collect(),
+            from_cmdline: slot.into_iter().chain(console).collect(),
         }
     }
 
-    /// The service that works with the device `name` (below /dev).
+    /// Returns the owner of the device `name` (below /dev).
     pub(crate) fn owner(&self, name: &str) -> Option<Service> {
-        let told = self.told.iter().find(|(device, _)| device == name);
-        told.map(|(_, service)| *service).or_else(|| {
+        let named = self.from_cmdline.iter().find(|(device, _)| device == name);
+        named.map(|(_, service)| *service).or_else(|| {
             let mut known = OWNERS.iter();
             known
                 .find(|(pattern, _)| matches(pattern, name))
@@ -58,22 +58,22 @@ impl Owners {
         })
     }
 
-    /// Gives the device `name` to the service that works with it, if one does.
-    pub(crate) fn hand_over(&self, dev: &Path, name: &str) {
+    /// Changes the owner of the device `name` to its service, if it has one.
+    pub(crate) fn apply(&self, dev: &Path, name: &str) {
         let Some(service) = self.owner(name) else {
             return;
         };
         match lchown(dev.join(name), Some(service.uid()), Some(service.uid())) {
-            // Unplugged again already.
+            // Unplugged in the meantime.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => log::warn!("cannot give /dev/{name} to {}: {error}", service.name()),
-            Ok(()) if is_serial(name) => close_quickly(dev.join(name)),
+            Ok(()) if is_serial(name) => disable_closing_wait(dev.join(name)),
             Ok(()) => {}
         }
     }
 
-    /// Does so with every device that is there.
-    pub(crate) fn hand_over_all(&self, dev: &Path) {
+    /// Changes the owners of all present devices.
+    pub(crate) fn apply_to_all(&self, dev: &Path) {
         let mut directories = vec![PathBuf::new(), "bus/usb".into()];
         directories.extend(entries(dev, Path::new("bus/usb")));
         for name in directories
@@ -81,13 +81,14 @@ impl Owners {
             .flat_map(|directory| entries(dev, directory))
         {
             if let Some(name) = name.to_str() {
-                self.hand_over(dev, name);
+                self.apply(dev, name);
             }
         }
     }
 }
 
-/// Name of a partition's device: a `p` keeps a number from running into a name that ends in one.
+/// Returns the name of a partition's device: a `p` separates the number from a name that ends in
+/// one.
 pub(crate) fn partition(card: &str, number: u32) -> String {
     let separator = if card.ends_with(|c: char| c.is_ascii_digit()) {
         "p"
@@ -97,6 +98,7 @@ pub(crate) fn partition(card: &str, number: u32) -> String {
     format!("{card}{separator}{number}")
 }
 
+/// Returns whether `name` matches `pattern`, component by component.
 fn matches(pattern: &str, name: &str) -> bool {
     let (mut patterns, mut parts) = (pattern.split('/'), name.split('/'));
     loop {
@@ -116,18 +118,22 @@ fn matches(pattern: &str, name: &str) -> bool {
     }
 }
 
-/// Whether a device is a serial port of a stick.
+/// Returns whether a device is a serial port of a stick.
 fn is_serial(name: &str) -> bool {
-    SERIAL.iter().any(|prefix| name.starts_with(prefix))
+    SERIAL_PREFIXES
+        .iter()
+        .any(|prefix| name.starts_with(prefix))
 }
 
+/// Returns whether `rest` can stand for a `*`.
 fn is_plain(rest: &str) -> bool {
     !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
-/// Lets nobody wait half a minute for the close of a serial port whose stick hangs, which takes
-/// more privilege than its owner has. On a thread: a stick may hang already when it is opened.
-fn close_quickly(port: PathBuf) {
+/// Sets `closing_wait` of a serial port to none, on a thread. Otherwise the close of a port whose
+/// stick hangs takes half a minute. Setting it takes more privilege than the owner has, and the
+/// open may hang already.
+fn disable_closing_wait(port: PathBuf) {
     let set = move || {
         let flags = OFlag::O_NOCTTY | OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW;
         let tty = fs::OpenOptions::new()
@@ -137,13 +143,14 @@ fn close_quickly(port: PathBuf) {
             .open(&port)?;
         skip_closing_wait(&tty)
     };
-    // Gone again, or a driver without such a setting: closing takes its time then.
+    // Fails if the port is gone or its driver has no such setting: its close may take long then.
     let start = thread::Builder::new().name("serial port".into());
     if let Err(error) = start.spawn(move || drop(set())) {
         log::warn!("cannot have serial ports closed quickly: {error}");
     }
 }
 
+/// Returns the entries of a directory below `dev`, with its name.
 fn entries(dev: &Path, directory: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(dev.join(directory)) else {
         return Vec::new();
@@ -161,8 +168,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_named_devices_have_owners() {
-        let owners = Owners::default();
+    fn devices_have_owners_by_pattern() {
+        let permissions = DevicePermissions::default();
         for (name, expected) in [
             ("ttyUSB0", Some(Service::Uplink)),
             ("ttyUSB12", Some(Service::Uplink)),
@@ -182,12 +189,12 @@ mod tests {
             ("mmcblk0", None),
             ("", None),
         ] {
-            assert_eq!(owners.owner(name), expected, "{name}");
+            assert_eq!(permissions.owner(name), expected, "{name}");
         }
     }
 
     #[test]
-    fn ports_of_both_kinds_are_serial() {
+    fn usb_serial_and_cdc_acm_ports_are_serial() {
         for (name, expected) in [
             ("ttyUSB0", true),
             ("ttyACM12", true),
@@ -199,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn the_other_slot_and_the_console_have_owners_where_the_boot_loader_tells_them() {
+    fn inactive_slot_and_console_have_owners_by_cmdline() {
         let text = "console=tty1 console=ttyAMA0,115200n8 failberry.slot=a";
         for (text, update, console) in [
             (text.to_owned(), "mmcblk0p3", "ttyAMA0"),
@@ -210,7 +217,7 @@ mod tests {
                 "ttyS1",
             ),
         ] {
-            let owners = Owners::of(&Cmdline::parse(&text));
+            let permissions = DevicePermissions::from_cmdline(&Cmdline::parse(&text));
             let nodes = [
                 "mmcblk0",
                 "mmcblk0p1",
@@ -226,17 +233,18 @@ mod tests {
             let owned = |by| {
                 nodes
                     .into_iter()
-                    .filter(move |n| owners.owner(n) == Some(by))
+                    .filter(move |n| permissions.owner(n) == Some(by))
             };
             assert_eq!(owned.clone()(Service::Update).collect::<Vec<_>>(), [update]);
             assert_eq!(owned(Service::Console).collect::<Vec<_>>(), [console]);
         }
-        let owners = Owners::of(&Cmdline::parse("failberry.card=vda console=tty1"));
-        assert_eq!(owners.owner("vda2"), None);
+        let permissions =
+            DevicePermissions::from_cmdline(&Cmdline::parse("failberry.card=vda console=tty1"));
+        assert_eq!(permissions.owner("vda2"), None);
     }
 
     #[test]
-    fn the_first_pass_finds_what_is_there_and_follows_no_links() {
+    fn apply_to_all_changes_owners_and_follows_no_links() {
         if !nix::unistd::geteuid().is_root() {
             return;
         }
@@ -247,8 +255,8 @@ mod tests {
             fs::write(path(name), "").unwrap();
         }
         symlink(path("kmsg"), path("ttyUSB1")).unwrap();
-        let owners = Owners::default();
-        owners.hand_over_all(dev.path());
+        let permissions = DevicePermissions::default();
+        permissions.apply_to_all(dev.path());
         let uid = |name: &str| fs::symlink_metadata(path(name)).unwrap().uid();
         for name in ["ttyUSB0", "ttyACM0", "ppp", "bus/usb/001/003", "ttyUSB1"] {
             assert_eq!(uid(name), Service::Uplink.uid(), "{name}");
@@ -256,6 +264,6 @@ mod tests {
         for name in ["kmsg", "bus/usb/001"] {
             assert_eq!(uid(name), 0, "{name}");
         }
-        owners.hand_over(dev.path(), "ttyUSB7");
+        permissions.apply(dev.path(), "ttyUSB7");
     }
 }

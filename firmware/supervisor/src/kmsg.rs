@@ -1,5 +1,7 @@
-//! The kernel's log as the one log of the box: it has the kernel's own lines, survives services,
-//! and goes to the serial console by itself.
+//! Writer for the kernel log (/dev/kmsg), the only log of the box.
+//!
+//! It has the kernel's own lines too, outlives the services, and is printed on the serial console
+//! by the kernel.
 
 use std::{
     fmt::Display,
@@ -12,7 +14,7 @@ use std::{
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
-/// Longest record with its prefix; the kernel refuses more than 1 KiB.
+/// Most bytes of a record with its prefix; the kernel refuses more than 1 KiB.
 const MAX_RECORD: usize = 976;
 
 /// An open log.
@@ -20,10 +22,10 @@ const MAX_RECORD: usize = 976;
 pub struct Kmsg(Arc<File>);
 
 impl Kmsg {
-    /// Opens `/dev/kmsg`, or falls back on the console.
+    /// Opens `/dev/kmsg`, or stderr as a fallback.
     ///
     /// # Errors
-    /// The kernel's, where there is neither.
+    /// Errors of the kernel if there is neither.
     pub fn open() -> io::Result<Self> {
         match OpenOptions::new().write(true).open("/dev/kmsg") {
             Ok(file) => Ok(Self::to(file)),
@@ -34,15 +36,15 @@ impl Kmsg {
         }
     }
 
-    /// A log that goes to `file`, in the kernel's form.
+    /// Creates a log that writes to `file`, in the format of /dev/kmsg.
     pub fn to(file: File) -> Self {
         Self(Arc::new(file))
     }
 
-    /// Writes one record: `who` said `text`.
-    pub fn say(&self, severity: u8, who: &str, text: impl Display) {
+    /// Writes one record: `text` under the name `who`.
+    pub fn write_record(&self, severity: u8, who: &str, text: impl Display) {
         let mut record = format!("<{severity}>{who}: ");
-        // A line end or an escape sequence would let a peer write others' lines.
+        // A line end or an escape sequence would let a peer forge lines.
         record.extend(
             text.to_string()
                 .chars()
@@ -50,17 +52,17 @@ impl Kmsg {
         );
         record.truncate(record.floor_char_boundary(MAX_RECORD));
         record.push('\n');
-        // There is nowhere left to tell that the log fails.
+        // A failure of the log cannot be reported.
         let _ = (&*self.0).write_all(record.as_bytes());
     }
 
-    /// Sends this process' own records and panics here, under the name `supervisor`.
+    /// Installs this log for records and panics of this process, under the name `supervisor`.
     pub fn install(&self) {
         if log::set_boxed_logger(Box::new(self.clone())).is_ok() {
             log::set_max_level(LevelFilter::Info);
         }
         let log = self.clone();
-        panic::set_hook(Box::new(move |info| log.say(2, OWN_NAME, info)));
+        panic::set_hook(Box::new(move |info| log.write_record(2, OWN_NAME, info)));
     }
 }
 
@@ -73,14 +75,14 @@ impl Log for Kmsg {
 
     fn log(&self, record: &Record<'_>) {
         if self.enabled(record.metadata()) {
-            // RFC 5424, as the services' own lines have it.
+            // Severities of RFC 5424, as in the lines of the services.
             let severity = match record.level() {
                 Level::Error => 3,
                 Level::Warn => 4,
                 Level::Info => 5,
                 Level::Debug | Level::Trace => 7,
             };
-            self.say(severity, OWN_NAME, record.args());
+            self.write_record(severity, OWN_NAME, record.args());
         }
     }
 
@@ -95,11 +97,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_record_is_one_bounded_line() {
+    fn record_is_one_bounded_line() {
         let mut file = tempfile::tempfile().unwrap();
         let log = Kmsg::to(file.try_clone().unwrap());
-        log.say(4, "health", "GET /\n<0>kernel: \x1b[2J");
-        log.say(5, "uplink", "é".repeat(2000));
+        log.write_record(4, "health", "GET /\n<0>kernel: \x1b[2J");
+        log.write_record(5, "uplink", "é".repeat(2000));
         file.rewind().unwrap();
         let mut text = String::new();
         file.read_to_string(&mut text).unwrap();

@@ -1,41 +1,47 @@
-//! PID 1: mounts, modules, device nodes, the services' lives and log lines, reboot; and the
-//! one-shot `storage` that reads the card.
+//! PID 1 and the one-shot `storage`.
 //!
-//! Takes in the kernel's command line, signals, uevents, the services' output, signs of life and
-//! requests; gives out running services, carried-out orders about the card, the kernel log, a
-//! petted watchdog, and [`failberry_state::SupervisorState`]. Decisions are in `keeper` (with
-//! `pulse`), `ledger`, `keeping::permit` and `watchdog`, pure state machines; the rest carries them
-//! out and never waits for anybody.
+//! Owns: mounts, kernel modules, ownership of device nodes, the service processes and their log,
+//! the hardware watchdog, reboot; in `storage` the settings and the data partition.
+//!
+//! Takes in: the kernel command line, signals, uevents, output and heartbeats of the services, and
+//! requests on the control socket.
+//!
+//! Gives out: running services, finished one-shot jobs, records in the kernel log, and
+//! [`failberry_state::SupervisorState`].
+//!
+//! Decisions are made in pure state machines: `service_manager` (with `liveness` and `backoff`),
+//! `reboot_budget`, `event_loop::reboot_policy` and `watchdog`. The rest carries them out and never
+//! blocks.
 #![warn(missing_docs)]
 
 mod backoff;
 mod boot;
+mod boot_history;
 mod cmdline;
+mod crash_report;
 mod devices;
-mod keeper;
-mod keeping;
+mod event_loop;
 mod kmsg;
-mod last_words;
-mod ledger;
 mod limiter;
 mod lines;
-mod lives;
+mod liveness;
 mod memory;
 mod modules;
 mod mounts;
-mod orders;
+mod one_shot;
 mod process;
 mod pstore;
-mod pulse;
-mod requests;
+mod reboot_budget;
+mod request_server;
+mod service_manager;
 pub mod storage;
 mod uevent;
 mod watchdog;
 
 pub use boot::run;
 pub use cmdline::card_device;
-pub use keeper::Ending;
-pub use keeping::{Settings, keep, make_directories};
+pub use event_loop::{SupervisorOptions, make_directories, run_event_loop};
 pub use kmsg::Kmsg;
-pub use orders::{FACTORY_RESET, REVERT_CONFIG};
+pub use one_shot::{FACTORY_RESET, REVERT_CONFIG};
 pub use process::unblock_signals;
+pub use service_manager::ShutdownMode;

@@ -1,20 +1,21 @@
-//! How many log lines a service may write: the console is slow, and one service must not bury the
-//! others' lines.
+//! Rate limit of a service's log lines: the console is slow, and one service must not displace the
+//! lines of the others.
 
 use failberry_state::BootMillis;
 
-/// Lines at once: enough for the report of a start or of a crash.
-const BURST: u64 = 50;
+/// Most lines at once: enough for a start or a crash report.
+const BURST_LINES: u64 = 50;
 
-/// Lines a second in the long run: 115,200 baud carry about a hundred.
-const PER_SECOND: u64 = 10;
+/// Sustained rate in lines a second; 115,200 baud carry about a hundred.
+const LINES_PER_SECOND: u64 = 10;
 
-/// How long lines are dropped before that is told.
-const REPORT_AFTER: u64 = 5_000;
+/// Time from the first dropped line to its report, in milliseconds.
+const REPORT_DELAY_MS: u64 = 5_000;
 
-/// A bucket of tokens, one a line, kept in thousandths.
+/// Token bucket, one token a line.
 #[derive(Debug)]
 pub(crate) struct Limiter {
+    /// In thousandths of a token.
     tokens: u64,
     filled: BootMillis,
     dropped: u64,
@@ -24,17 +25,17 @@ pub(crate) struct Limiter {
 impl Limiter {
     pub(crate) const fn new(now: BootMillis) -> Self {
         Self {
-            tokens: BURST * 1000,
+            tokens: BURST_LINES * 1000,
             filled: now,
             dropped: 0,
             dropping_since: None,
         }
     }
 
-    /// Whether a line may pass; counts it if not.
+    /// Returns whether a line may pass; counts it as dropped if not.
     pub(crate) fn admits(&mut self, now: BootMillis) -> bool {
-        let gained = now.since(self.filled).saturating_mul(PER_SECOND);
-        self.tokens = self.tokens.saturating_add(gained).min(BURST * 1000);
+        let gained = now.since(self.filled).saturating_mul(LINES_PER_SECOND);
+        self.tokens = self.tokens.saturating_add(gained).min(BURST_LINES * 1000);
         self.filled = now;
         if let Some(left) = self.tokens.checked_sub(1000) {
             self.tokens = left;
@@ -45,12 +46,12 @@ impl Limiter {
         false
     }
 
-    /// When [`Self::report`] has something to tell.
+    /// Returns when [`Self::report`] is due.
     pub(crate) fn deadline(&self) -> Option<BootMillis> {
-        self.dropping_since.map(|since| since.plus(REPORT_AFTER))
+        self.dropping_since.map(|since| since.plus(REPORT_DELAY_MS))
     }
 
-    /// Lines dropped, once it is time to tell.
+    /// Returns the number of dropped lines if a report is due, and starts counting again.
     pub(crate) fn report(&mut self, now: BootMillis) -> Option<u64> {
         if self.deadline()? > now {
             return None;
@@ -65,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_burst_passes_then_ten_a_second() {
+    fn burst_passes_then_ten_lines_a_second() {
         let mut limiter = Limiter::new(BootMillis(0));
         let passed = (0..200).filter(|_| limiter.admits(BootMillis(0))).count();
         assert_eq!(passed, 50);
@@ -76,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quiet_service_has_its_burst_again() {
+    fn idle_time_restores_the_burst() {
         let mut limiter = Limiter::new(BootMillis(0));
         while limiter.admits(BootMillis(0)) {}
         let later = BootMillis(3_600_000);
@@ -84,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_dropped_is_told_once_even_in_silence() {
+    fn dropped_lines_are_reported_once_by_time_alone() {
         let mut limiter = Limiter::new(BootMillis(0));
         assert_eq!(limiter.deadline(), None);
         let dropped = (0..60).filter(|_| !limiter.admits(BootMillis(100))).count();

@@ -1,18 +1,18 @@
-//! Cutting a service's output into lines of bounded length.
+//! Line splitter for the output of a service, with a bounded line length.
 
-/// The kernel refuses records of more than 1 KiB; the prefix needs some of it.
+/// Most bytes of a line. The kernel refuses records of more than 1 KiB, prefix included.
 const MAX_LINE: usize = 900;
 
-/// Bytes of a line whose end has not come yet.
+/// Splitter; holds the bytes of an incomplete line.
 #[derive(Debug, Default)]
 pub(crate) struct Lines {
     pending: Vec<u8>,
-    /// The rest of a line that was too long is not a line.
+    /// Set while the rest of a too long line is skipped.
     skipping: bool,
 }
 
 impl Lines {
-    /// Takes in `bytes`, handing each line that ends in them to `each`.
+    /// Adds `bytes`, and calls `each` with every line that is complete.
     pub(crate) fn push(&mut self, bytes: &[u8], mut each: impl FnMut(&str)) {
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             let (text, ends) = match piece.split_last() {
@@ -34,7 +34,7 @@ impl Lines {
         }
     }
 
-    /// Hands over what came last without a line end.
+    /// Calls `each` with the last line if it has no line end.
     pub(crate) fn finish(&mut self, mut each: impl FnMut(&str)) {
         self.emit(&mut each);
         self.skipping = false;
@@ -67,14 +67,14 @@ mod tests {
     }
 
     #[test]
-    fn pieces_become_lines() {
+    fn chunks_become_lines() {
         assert_eq!(cut(&[b"a\nb", b"c\r\n\n", b"d"]), ["a", "bc", "d"]);
         assert_eq!(cut(&[b"\xff\n"]), ["\u{fffd}"]);
         assert_eq!(cut(&[b""]), Vec::<String>::new());
     }
 
     #[test]
-    fn a_long_line_is_cut_and_the_next_is_whole() {
+    fn long_line_is_truncated_and_the_next_is_whole() {
         let long = "x".repeat(5000);
         let seen = cut(&[long.as_bytes(), long.as_bytes(), b"\nnext\n"]);
         assert_eq!(seen, ["x".repeat(MAX_LINE), "next".into()]);
@@ -82,7 +82,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_cuts_between_reads_do_not_matter(text in "[ab\n]{0,80}", at in 0usize..80) {
+        fn chunk_boundaries_do_not_matter(text in "[ab\n]{0,80}", at in 0usize..80) {
             let (left, right) = text.split_at(at.min(text.len()));
             prop_assert_eq!(cut(&[left.as_bytes(), right.as_bytes()]), cut(&[text.as_bytes()]));
         }

@@ -1,4 +1,4 @@
-//! Loading the kernel modules that the image's lists name.
+//! Loader of the kernel modules that the lists of the image name.
 
 use std::{
     fs::{self, File},
@@ -11,10 +11,10 @@ use nix::{
     kmod::{ModuleInitFlags, finit_module},
 };
 
-/// One list per board, with absolute paths in the order to load.
+/// Directory of the lists, one per board, with absolute paths in load order.
 const LISTS: &str = "/lib/modules/load";
 
-/// Loads the modules of all lists. A module that fails costs what needs it and no more.
+/// Loads the modules of all lists. A failure affects only the modules that depend on it.
 pub(crate) fn load_all() {
     let (mut loaded, mut failed) = (0, 0);
     for path in lists(Path::new(LISTS)).iter().flat_map(|list| paths(list)) {
@@ -34,16 +34,17 @@ pub(crate) fn load_all() {
 fn load(path: &Path) -> io::Result<()> {
     let file = File::open(path)?;
     match finit_module(&file, c"", ModuleInitFlags::empty()) {
-        // Two lists may name the same module, and some are built in.
+        // The module is loaded already (two lists may name it) or built in.
         Ok(()) | Err(Errno::EEXIST) => Ok(()),
         Err(error) => Err(error.into()),
     }
 }
 
+/// Returns the paths of the lists, sorted.
 fn lists(directory: &Path) -> Vec<PathBuf> {
     let entries = match fs::read_dir(directory) {
         Ok(entries) => entries,
-        // A kernel with everything built in has no lists.
+        // A kernel without modules has no lists.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Vec::new(),
         Err(error) => {
             log::warn!("cannot read {}: {error}", directory.display());
@@ -61,6 +62,7 @@ fn lists(directory: &Path) -> Vec<PathBuf> {
     lists
 }
 
+/// Returns the module paths in a list.
 fn paths(list: &Path) -> Vec<PathBuf> {
     let text = fs::read_to_string(list).unwrap_or_else(|error| {
         log::warn!("cannot read {}: {error}", list.display());

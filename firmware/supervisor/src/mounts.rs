@@ -1,4 +1,4 @@
-//! The file systems that every process needs.
+//! Virtual file systems that every process needs.
 
 use std::path::Path;
 
@@ -7,12 +7,13 @@ use nix::{
     mount::{MsFlags, mount},
 };
 
-/// Nothing there may be run, be a device or change who one is.
-pub(crate) const INERT: MsFlags = MsFlags::MS_NOSUID
+/// Mount flags: no set-user-id programs, no device nodes, no execution.
+pub(crate) const NOSUID_NODEV_NOEXEC: MsFlags = MsFlags::MS_NOSUID
     .union(MsFlags::MS_NODEV)
     .union(MsFlags::MS_NOEXEC);
 
-/// Type, place, flags, options. The sizes bound what a runaway process can take of 1 GiB memory.
+/// Mounts: type, mount point, flags, options. The sizes bound what a runaway process can take of
+/// 1 GiB of memory.
 const MOUNTS: [(&str, &str, MsFlags, &str); 5] = [
     (
         "devtmpfs",
@@ -20,14 +21,14 @@ const MOUNTS: [(&str, &str, MsFlags, &str); 5] = [
         MsFlags::MS_NOSUID.union(MsFlags::MS_NOEXEC),
         "mode=0755",
     ),
-    ("proc", "/proc", INERT, ""),
-    ("sysfs", "/sys", INERT, ""),
-    ("tmpfs", "/run", INERT, "mode=0755,size=16m"),
-    ("tmpfs", "/tmp", INERT, "mode=1777,size=32m"),
+    ("proc", "/proc", NOSUID_NODEV_NOEXEC, ""),
+    ("sysfs", "/sys", NOSUID_NODEV_NOEXEC, ""),
+    ("tmpfs", "/run", NOSUID_NODEV_NOEXEC, "mode=0755,size=16m"),
+    ("tmpfs", "/tmp", NOSUID_NODEV_NOEXEC, "mode=1777,size=32m"),
 ];
 
-/// Mounts them all; gives out what went wrong, since there is no log yet.
-pub(crate) fn all() -> Vec<String> {
+/// Mounts them all. Returns the failures, since there is no log yet.
+pub(crate) fn mount_all() -> Vec<String> {
     let failure = |(kind, place, flags, options): (&str, &str, MsFlags, &str)| {
         match mount(Some(kind), place, Some(kind), flags, Some(options)) {
             // The kernel can be configured to mount /dev by itself.
@@ -38,8 +39,8 @@ pub(crate) fn all() -> Vec<String> {
     MOUNTS.into_iter().filter_map(failure).collect()
 }
 
-/// Makes the root read-only: from here on nothing but /run, /tmp and /data changes.
-pub(crate) fn seal_root() {
+/// Remounts the root read-only: from here on only /run, /tmp and /data can change.
+pub(crate) fn remount_root_read_only() {
     let flags = MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY;
     if let Err(error) = mount(None::<&Path>, "/", None::<&Path>, flags, None::<&Path>) {
         log::warn!("cannot make / read-only: {error}");

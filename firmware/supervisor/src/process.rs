@@ -1,4 +1,4 @@
-//! Starting, ending and burying processes.
+//! Child processes: spawn, signal, reap.
 
 use std::{
     io::{self, Read},
@@ -21,10 +21,10 @@ use nix::{
 
 use crate::lines::Lines;
 
-/// Read from one service before the others have their turn.
-const TURN: usize = 4096;
+/// Most bytes read from one service in a turn, so that the others get theirs.
+const READ_BYTES_PER_TURN: usize = 4096;
 
-/// The reading end of what a service writes to stdout and stderr.
+/// Reading end of the pipe for stdout and stderr of a service.
 #[derive(Debug)]
 pub(crate) struct Output {
     pub(crate) service: Service,
@@ -32,15 +32,15 @@ pub(crate) struct Output {
     lines: Lines,
 }
 
-/// Starts `program` as `service` with `arguments`; gives out its process id and its output.
-pub(crate) fn start(
+/// Spawns `program` as `service` with `arguments`. Returns its process id and its output.
+pub(crate) fn spawn(
     program: &Path,
     service: Service,
     arguments: &[&str],
 ) -> io::Result<(i32, Output)> {
     let (reader, writer) = io::pipe()?;
     fcntl(&reader, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
-    // A process group of its own keeps a signal from the console's keyboard away from it.
+    // Its own process group keeps signals of the console's keyboard away from it.
     let child = Command::new(program)
         .arg0("failberry")
         .arg(service.name())
@@ -63,9 +63,9 @@ pub(crate) fn start(
 }
 
 impl Output {
-    /// Reads one turn's worth, handing each line to `each`; false where all writers are gone.
+    /// Reads once, and calls `each` with every line. Returns false if all writers are gone.
     pub(crate) fn read(&mut self, each: impl FnMut(&str)) -> bool {
-        let mut buffer = [0; TURN];
+        let mut buffer = [0; READ_BYTES_PER_TURN];
         match self.pipe.read(&mut buffer) {
             Ok(0) => {
                 self.lines.finish(each);
@@ -83,11 +83,11 @@ impl Output {
         }
     }
 
-    /// Reads what an ended process left behind.
+    /// Reads the rest of the output of an exited process.
     pub(crate) fn drain(&mut self, mut each: impl FnMut(&str)) {
-        /// A pipe holds 64 KiB; more can only come from somebody who still writes.
-        const TURNS: usize = 16;
-        for _ in 0..TURNS {
+        /// Most reads: a pipe holds 64 KiB; more can only come from a process that still writes.
+        const MAX_TURNS: usize = 16;
+        for _ in 0..MAX_TURNS {
             if !self.read(&mut each) {
                 return;
             }
@@ -102,16 +102,16 @@ impl AsFd for Output {
     }
 }
 
-/// Lets signals through again, as the first thing a service does: the supervisor reads its own
-/// from a descriptor and has them blocked, and a new process inherits that.
+/// Unblocks all signals, as the first step of a service. The supervisor reads its signals from a
+/// descriptor and has them blocked, and a new process inherits that.
 ///
 /// # Errors
-/// The kernel's.
+/// Errors of the kernel.
 pub fn unblock_signals() -> nix::Result<()> {
     SigSet::empty().thread_set_mask()
 }
 
-/// Sends a signal; a process that is gone already is none to complain about.
+/// Sends a signal; no error if the process is gone.
 pub(crate) fn signal(pid: i32, signal: Signal) {
     if let Err(error) = kill(Pid::from_raw(pid), signal)
         && error != Errno::ESRCH
@@ -120,12 +120,12 @@ pub(crate) fn signal(pid: i32, signal: Signal) {
     }
 }
 
-/// Ended processes buried before the others have their turn: a service that forks without end
-/// must not keep the watchdog from being petted.
-pub(crate) const BURIALS_A_TURN: usize = 256;
+/// Most exited processes reaped in one turn: a service that forks without end must not keep the
+/// watchdog from being petted.
+pub(crate) const MAX_REAPS_PER_TURN: usize = 256;
 
-/// Buries one ended process, ours or an orphan; gives out its id and how it ended.
-pub(crate) fn bury() -> Option<(i32, String)> {
+/// Reaps one exited process, a child or an orphan. Returns its id and how it exited.
+pub(crate) fn reap_one() -> Option<(i32, String)> {
     loop {
         match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
             Ok(WaitStatus::Exited(pid, code)) => {
@@ -135,7 +135,7 @@ pub(crate) fn bury() -> Option<(i32, String)> {
                 return Some((pid.as_raw(), format!("signal {signal}")));
             }
             Ok(WaitStatus::StillAlive) | Err(Errno::ECHILD) => return None,
-            // Nobody is traced or stopped here; look at the next one.
+            // A process that has not exited: continue with the next one.
             Ok(_) | Err(Errno::EINTR) => {}
             Err(error) => {
                 log::error!("waitpid: {error}");

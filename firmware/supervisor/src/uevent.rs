@@ -1,4 +1,4 @@
-//! Hearing from the kernel that a device came.
+//! Uevents of the kernel: new device nodes.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
@@ -10,33 +10,34 @@ use nix::{
     },
 };
 
-/// Group that the kernel itself sends to; udev would use 2.
+/// Multicast group of the kernel itself; udev uses 2.
 const KERNEL_GROUP: u32 = 1;
 
-/// Loading the modules makes some hundred events while nobody listens yet.
-const RECEIVE_BUFFER: usize = 1024 * 1024;
+/// Size of the receive buffer: loading the modules sends some hundred events before the first read.
+const RECEIVE_BUFFER_BYTES: usize = 1024 * 1024;
 
-/// The kernel's own limit is 2 KiB of variables and the path.
-const LARGEST: usize = 8192;
+/// Size of the buffer for one event. The kernel limits it to 2 KiB of variables and the path.
+const MAX_MESSAGE_BYTES: usize = 8192;
 
 /// A netlink socket that carries uevents.
 #[derive(Debug)]
 pub(crate) struct Uevents(OwnedFd);
 
-/// What came of reading the socket.
+/// Result of one read of the socket.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Heard {
-    /// A device node of this name below /dev came.
+pub(crate) enum UeventOutcome {
+    /// A device node of this name below /dev was added.
     Added(String),
-    /// Something of no interest.
-    Other,
-    /// Events were lost: look at everything.
-    Lost,
-    /// Nothing is waiting.
-    Nothing,
+    /// An event of no interest.
+    Ignored,
+    /// Events were lost: check all devices.
+    Overflow,
+    /// No event is waiting.
+    Empty,
 }
 
 impl Uevents {
+    /// Opens the socket.
     pub(crate) fn open() -> nix::Result<Self> {
         let fd = socket(
             AddressFamily::Netlink,
@@ -44,23 +45,26 @@ impl Uevents {
             SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK,
             SockProtocol::NetlinkKObjectUEvent,
         )?;
-        // A smaller buffer may lose events, and losing them is handled.
-        let _ = setsockopt(&fd, RcvBufForce, &RECEIVE_BUFFER);
+        // A smaller buffer may lose events, which is handled.
+        let _ = setsockopt(&fd, RcvBufForce, &RECEIVE_BUFFER_BYTES);
         bind(fd.as_raw_fd(), &NetlinkAddr::new(0, KERNEL_GROUP))?;
         Ok(Self(fd))
     }
 
-    pub(crate) fn next(&self) -> Heard {
-        let mut buffer = [0; LARGEST];
+    /// Reads one event.
+    pub(crate) fn next(&self) -> UeventOutcome {
+        let mut buffer = [0; MAX_MESSAGE_BYTES];
         match recvfrom::<NetlinkAddr>(self.0.as_raw_fd(), &mut buffer) {
-            // Only the kernel has port 0; another process could claim anything.
+            // Only the kernel has port 0; other senders are not trusted.
             Ok((length, Some(from))) if from.pid() == 0 => {
                 let message = buffer.get(..length).unwrap_or_default();
-                added(message).map_or(Heard::Other, |name| Heard::Added(name.to_owned()))
+                added(message).map_or(UeventOutcome::Ignored, |name| {
+                    UeventOutcome::Added(name.to_owned())
+                })
             }
-            Ok(_) | Err(Errno::EINTR) => Heard::Other,
-            Err(Errno::ENOBUFS) => Heard::Lost,
-            Err(_) => Heard::Nothing,
+            Ok(_) | Err(Errno::EINTR) => UeventOutcome::Ignored,
+            Err(Errno::ENOBUFS) => UeventOutcome::Overflow,
+            Err(_) => UeventOutcome::Empty,
         }
     }
 }
@@ -71,7 +75,7 @@ impl AsFd for Uevents {
     }
 }
 
-/// Name of the device node that `message`, `add@<path>` and variables ending in NUL, is about.
+/// Returns the device node that `message` adds: `add@<path>` and variables, each ending in NUL.
 fn added(message: &[u8]) -> Option<&str> {
     let mut fields = message.split(|byte| *byte == 0);
     fields.next()?.starts_with(b"add@").then_some(())?;
@@ -83,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_additions_with_a_node_count() {
+    fn only_add_events_with_devname_count() {
         let add = b"add@/devices/usb1/1-1\0ACTION=add\0DEVPATH=/devices/usb1/1-1\0DEVNAME=bus/usb/001/002\0SEQNUM=9\0";
         assert_eq!(added(add), Some("bus/usb/001/002"));
         for message in [

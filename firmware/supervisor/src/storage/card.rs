@@ -1,4 +1,4 @@
-//! Finding the card's partitions.
+//! Device nodes of the card: names, and waiting for them.
 
 use std::{
     fs::File,
@@ -16,23 +16,23 @@ use nix::{
 
 use crate::devices::{self, DEV};
 
-/// Device node of a partition.
+/// Returns the device node of a partition.
 pub(super) fn partition(card: &str, number: u32) -> PathBuf {
     Path::new(DEV).join(devices::partition(card, number))
 }
 
-/// Between the node of a partition and the partition behind it there is nothing that could be
-/// waited for here, and hardly any time.
-const NODE_AHEAD: u64 = 20;
+/// Retry interval while a node cannot be opened yet (ENXIO), in milliseconds. The partition follows
+/// its node within moments, without an event to wait for.
+const ENXIO_RETRY_MS: u64 = 20;
 
 /// Waits until `path` can be opened, at most until `until`.
 ///
 /// # Errors
-/// `TimedOut`, the kernel's where it cannot be watched, or why it cannot be opened.
+/// `TimedOut`, why the directory cannot be watched, or why `path` cannot be opened.
 pub(super) fn wait_for(path: &Path, until: BootMillis) -> io::Result<()> {
     let directory = path.parent().unwrap_or(Path::new("/"));
     let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)?;
-    // Watch before looking, or a device that comes in between is missed.
+    // Watch before opening, or a device that comes in between is missed.
     inotify.add_watch(
         directory,
         AddWatchFlags::IN_CREATE | AddWatchFlags::IN_MOVED_TO,
@@ -41,7 +41,7 @@ pub(super) fn wait_for(path: &Path, until: BootMillis) -> io::Result<()> {
         let longest = match File::open(path) {
             Ok(_) => return Ok(()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => u64::MAX,
-            Err(error) if error.raw_os_error() == Some(Errno::ENXIO as i32) => NODE_AHEAD,
+            Err(error) if error.raw_os_error() == Some(Errno::ENXIO as i32) => ENXIO_RETRY_MS,
             Err(error) => return Err(error),
         };
         let left = until.since(BootMillis::now());
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn partitions_are_named_as_the_kernel_does() {
+    fn partition_names_match_the_kernel() {
         for (card, number, expected) in [
             ("mmcblk0", 1, "/dev/mmcblk0p1"),
             ("vda", 4, "/dev/vda4"),
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn a_device_that_comes_late_is_awaited() {
+    fn late_device_is_waited_for() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("vda1");
         let waiting = {
@@ -90,7 +90,7 @@ mod tests {
 
     /// The kernel makes a partition's node before the partition can be opened.
     #[test]
-    fn a_node_with_nothing_behind_it_yet_is_awaited() {
+    fn node_that_cannot_be_opened_yet_is_waited_for() {
         let directory = tempfile::tempdir().unwrap();
         let (path, new) = (directory.path().join("vda1"), directory.path().join("new"));
         // Opening a socket fails in the same way.
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn waiting_is_bounded() {
+    fn wait_times_out() {
         let directory = tempfile::tempdir().unwrap();
         let before = BootMillis::now();
         let error = wait_for(&directory.path().join("vda1"), before.plus(50)).unwrap_err();

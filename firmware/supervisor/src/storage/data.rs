@@ -1,8 +1,8 @@
-//! The data partition: mounted; made anew where it cannot be used or is to be forgotten, with
-//! whatever could be read from it; replaced by memory where the card does not take it.
+//! Data partition (ext4): mount, repair, factory reset.
 //!
-//! There is no `e2fsck` here: the kernel replays the journal, and what that does not mend is read
-//! out, if it can be, and put into an empty file system.
+//! There is no `e2fsck`: the kernel replays the journal. If the file system is damaged
+//! nevertheless, its files are salvaged as far as possible, an empty file system is written, and
+//! the files are restored. If the card cannot be used, a tmpfs replaces it.
 
 use std::{
     fs::{self, File},
@@ -19,109 +19,114 @@ use nix::{
 };
 
 use super::{
-    Trouble,
+    BootWarnings,
     card::wait_for,
-    pristine::{Pristine, PristineError, holds_ext4},
-    rescue::Rescued,
+    empty_fs::{EmptyFilesystem, EmptyFsError, holds_ext4},
+    salvage::SalvagedFiles,
 };
-use crate::mounts::INERT;
+use crate::mounts::NOSUID_NODEV_NOEXEC;
 
-/// A file on it that asks for a factory reset at the next boot.
-const RESET: &str = "factory-reset";
+/// File on the partition that requests a factory reset at the next boot.
+const RESET_FILE: &str = "factory-reset";
 
-/// Where the kernel tells how many errors a file system has.
-const SYSFS: &str = "/sys/fs/ext4";
+/// Directory in which the kernel counts the errors of a file system.
+const EXT4_SYSFS: &str = "/sys/fs/ext4";
 
-/// The partition and its place.
+/// The data partition.
 #[derive(Debug)]
-pub(super) struct Data {
-    /// The partition.
+pub(super) struct DataPartition {
+    /// Device node.
     pub(super) device: PathBuf,
-    /// Where it is mounted.
+    /// Mount point.
     pub(super) directory: PathBuf,
-    /// The file with the blocks of an empty one.
+    /// File with the image of an empty file system.
     pub(super) blocks: PathBuf,
 }
 
-/// Why the partition cannot be used, and what was read from it all the same.
+/// Why the partition cannot be used, and the files that could be read nevertheless.
 struct Unusable {
     why: String,
-    rescued: Rescued,
+    salvaged: SalvagedFiles,
 }
 
 impl<T: std::fmt::Display> From<T> for Unusable {
     fn from(why: T) -> Self {
         Self {
             why: why.to_string(),
-            rescued: Rescued::default(),
+            salvaged: SalvagedFiles::default(),
         }
     }
 }
 
-impl Data {
-    /// Mounts it, and tells whether what is kept there outlives this boot. All is forgotten first
-    /// where `reset` says so, or where an order was left to that end.
-    pub(super) fn open(&self, until: BootMillis, reset: bool, trouble: &mut Trouble) -> bool {
-        let Err(unusable) = self.prepare(until, reset, trouble) else {
+impl DataPartition {
+    /// Mounts the partition, or a tmpfs in its place. Returns whether data survive a reboot.
+    /// Empties the partition first if `reset` is set or a factory reset was requested.
+    pub(super) fn open(&self, until: BootMillis, reset: bool, warnings: &mut BootWarnings) -> bool {
+        let Err(unusable) = self.prepare(until, reset, warnings) else {
             return true;
         };
         let (place, device) = (self.directory.display(), self.device.display());
-        trouble.add(format!(
+        warnings.add(format!(
             "{place} is in memory and lost at power-off: {device}: {}",
             unusable.why
         ));
         let options = Some("mode=0755,size=4m");
-        let flags = INERT | MsFlags::MS_NOATIME;
+        let flags = NOSUID_NODEV_NOEXEC | MsFlags::MS_NOATIME;
         let tmpfs = Some("tmpfs");
         match mount(tmpfs, &self.directory, tmpfs, flags, options) {
-            Ok(()) => self.put_back(&unusable.rescued, trouble),
-            Err(error) => trouble.add(format!("cannot mount a tmpfs on {place}: {error}")),
+            Ok(()) => self.restore(&unusable.salvaged, warnings),
+            Err(error) => warnings.add(format!("cannot mount a tmpfs on {place}: {error}")),
         }
         false
     }
 
+    /// Mounts the partition, after repair or reset if that is due.
     fn prepare(
         &self,
         until: BootMillis,
         reset: bool,
-        trouble: &mut Trouble,
+        warnings: &mut BootWarnings,
     ) -> Result<(), Unusable> {
         wait_for(&self.device, until)?;
         if reset {
-            return self.forget();
+            return self.wipe();
         }
         let error = match self.mount() {
-            Ok(()) if self.directory.join(RESET).exists() => {
+            Ok(()) if self.directory.join(RESET_FILE).exists() => {
                 umount(&self.directory)?;
                 log::warn!("everything kept on the card is forgotten, as asked for");
-                return self.forget();
+                return self.wipe();
             }
-            Ok(()) if self.errors() == 0 => return Ok(()),
+            Ok(()) if self.error_count() == 0 => return Ok(()),
             Ok(()) => {
-                let rescued = Rescued::from(&self.directory);
+                let salvaged = SalvagedFiles::read_from(&self.directory);
                 umount(&self.directory)?;
-                return self.remake("it has errors", rescued, trouble);
+                return self.recreate("it has errors", salvaged, warnings);
             }
             Err(error) => error,
         };
         if !holds_ext4(&mut File::open(&self.device)?)? {
-            return self.remake("there was no file system", Rescued::default(), trouble);
+            return self.recreate(
+                "there was no file system",
+                SalvagedFiles::default(),
+                warnings,
+            );
         }
-        let rescued = self.rescue();
+        let salvaged = self.salvage();
         match error {
-            // Those of a damaged file system; others are a card's that may be well next time.
+            // Errors of a damaged file system; with others the card may work at the next boot.
             Errno::EINVAL | Errno::EUCLEAN | Errno::EBADMSG => {
-                self.remake(&format!("mounting it: {error}"), rescued, trouble)
+                self.recreate(&format!("mounting it: {error}"), salvaged, warnings)
             }
             _ => Err(Unusable {
                 why: format!("cannot mount it: {error}"),
-                rescued,
+                salvaged,
             }),
         }
     }
 
     fn mount(&self) -> nix::Result<()> {
-        let flags = INERT | MsFlags::MS_NOATIME;
+        let flags = NOSUID_NODEV_NOEXEC | MsFlags::MS_NOATIME;
         self.mount_with(flags, "errors=remount-ro")
     }
 
@@ -130,75 +135,84 @@ impl Data {
         mount(device, directory, Some("ext4"), flags, Some(options))
     }
 
-    /// Errors that the kernel has found since the file system was made.
-    fn errors(&self) -> u64 {
+    /// Returns the number of errors that the kernel has found since the file system was made.
+    fn error_count(&self) -> u64 {
         let name = self.device.file_name().unwrap_or_default();
-        let path = Path::new(SYSFS).join(name).join("errors_count");
+        let path = Path::new(EXT4_SYSFS).join(name).join("errors_count");
         let text = fs::read_to_string(path).unwrap_or_default();
         text.trim().parse().unwrap_or_default()
     }
 
-    /// Reads what can be read without the journal, which may be what is damaged.
-    fn rescue(&self) -> Rescued {
-        let flags = INERT | MsFlags::MS_RDONLY;
+    /// Reads the files without replaying the journal, which may be damaged itself.
+    fn salvage(&self) -> SalvagedFiles {
+        let flags = NOSUID_NODEV_NOEXEC | MsFlags::MS_RDONLY;
         if self.mount_with(flags, "noload").is_err() {
-            return Rescued::default();
+            return SalvagedFiles::default();
         }
-        let rescued = Rescued::from(&self.directory);
+        let salvaged = SalvagedFiles::read_from(&self.directory);
         if let Err(error) = umount(&self.directory) {
             log::warn!("cannot unmount {}: {error}", self.directory.display());
         }
-        rescued
+        salvaged
     }
 
-    fn forget(&self) -> Result<(), Unusable> {
-        self.make_empty()?;
+    /// Writes an empty file system and mounts it.
+    fn wipe(&self) -> Result<(), Unusable> {
+        self.write_empty_fs()?;
         self.mount()?;
         Ok(())
     }
 
-    fn remake(&self, why: &str, rescued: Rescued, trouble: &mut Trouble) -> Result<(), Unusable> {
-        if let Err(error) = self.make_empty() {
+    /// Writes an empty file system, mounts it and restores the files.
+    fn recreate(
+        &self,
+        why: &str,
+        salvaged: SalvagedFiles,
+        warnings: &mut BootWarnings,
+    ) -> Result<(), Unusable> {
+        if let Err(error) = self.write_empty_fs() {
             let why = format!("{why}; cannot make it anew: {error}");
-            return Err(Unusable { why, rescued });
+            return Err(Unusable { why, salvaged });
         }
         self.mount()?;
-        let count = rescued.files();
-        trouble.add(format!(
+        let count = salvaged.file_count();
+        warnings.add(format!(
             "{} was made anew, since {why}; {count} files of those on it could be kept",
             self.device.display()
         ));
-        self.put_back(&rescued, trouble);
+        self.restore(&salvaged, warnings);
         Ok(())
     }
 
-    fn put_back(&self, rescued: &Rescued, trouble: &mut Trouble) {
-        for path in &rescued.lost {
-            trouble.add(format!("{} is lost", self.directory.join(path).display()));
+    /// Restores the files; those that are lost are warnings.
+    fn restore(&self, salvaged: &SalvagedFiles, warnings: &mut BootWarnings) {
+        for path in &salvaged.lost {
+            warnings.add(format!("{} is lost", self.directory.join(path).display()));
         }
-        if let Err(error) = rescued.put_back(&self.directory) {
+        if let Err(error) = salvaged.restore(&self.directory) {
             let place = self.directory.display();
-            trouble.add(format!("not all came back to {place}: {error}"));
+            warnings.add(format!("not all came back to {place}: {error}"));
         }
     }
 
-    fn make_empty(&self) -> Result<(), PristineError> {
-        let io = |what| move |source| PristineError::Io { what, source };
+    /// Writes an empty file system.
+    fn write_empty_fs(&self) -> Result<(), EmptyFsError> {
+        let io = |what| move |source| EmptyFsError::Io { what, source };
         let bytes = fs::read(&self.blocks).map_err(io("the blocks of an empty one"))?;
-        let pristine = Pristine::new(self.blocks.clone(), &bytes)?;
+        let empty_fs = EmptyFilesystem::new(self.blocks.clone(), &bytes)?;
         let device = File::options().read(true).write(true).open(&self.device);
-        pristine.write(&mut device.map_err(io("opening it"))?)
+        empty_fs.write(&mut device.map_err(io("opening it"))?)
     }
 }
 
-/// Leaves word in `directory` that all is to be forgotten at the next boot: what is in use now
-/// cannot be taken away from those who use it.
-pub(super) fn ask_to_forget(directory: &Path) -> io::Result<()> {
+/// Requests a factory reset at the next boot, by a file in `directory`. Services use the partition
+/// now, so it cannot be emptied at once.
+pub(super) fn request_factory_reset(directory: &Path) -> io::Result<()> {
     if statfs(directory)?.filesystem_type() != EXT4_SUPER_MAGIC {
         let why = format!("{} is not on the card", directory.display());
         return Err(io::Error::other(why));
     }
-    card_file::replace(&directory.join(RESET), b"")
+    card_file::replace(&directory.join(RESET_FILE), b"")
 }
 
 #[cfg(test)]

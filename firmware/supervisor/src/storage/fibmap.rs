@@ -25,7 +25,7 @@ const FIGETBSZ: c_ulong = 2;
 ///
 /// # Errors
 /// The kernel's, or that the file has no block there.
-pub(super) fn place(file: &File, at: u64) -> io::Result<u64> {
+pub(super) fn device_offset(file: &File, at: u64) -> io::Result<u64> {
     let mut size: c_int = 0;
     // SAFETY: the descriptor is open, and the kernel writes one `int` to a live variable.
     unsafe { ioctl::block_size(file.as_raw_fd(), &raw mut size) }?;

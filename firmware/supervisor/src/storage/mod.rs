@@ -1,17 +1,19 @@
-//! The one-shot `storage`: reads `failberrypi.toml` from the card, takes it in, hands each service
-//! its part of what is in force, and mounts the data partition. Later, under an argument, it
-//! carries out an order of a person's about all that.
+//! The one-shot `storage`: settings and data partition.
 //!
-//! Nothing here is fatal: without a card the box still runs, and says what it misses.
+//! At boot it imports `failberrypi.toml` from the card, mounts the data partition, and writes the
+//! configuration of each service. With an argument it runs one job of an operator: factory reset
+//! or the previous settings.
+//!
+//! No failure is fatal: without a card the box runs, and reports what is missing.
 
 mod boot;
 mod card;
 mod data;
+mod empty_fs;
 mod fibmap;
-mod hand_out;
-mod host;
-mod pristine;
-mod rescue;
+mod mmc_rescan;
+mod salvage;
+mod service_configs;
 mod settings;
 
 use std::{
@@ -27,137 +29,151 @@ use failberry_service::card_file;
 use failberry_state::{BootMillis, RUN, Service};
 
 use self::{
-    boot::Boot,
+    boot::BootPartition,
     card::{partition, wait_for},
-    data::{Data, ask_to_forget},
-    hand_out::hand_out,
+    data::{DataPartition, request_factory_reset},
+    service_configs::write_service_configs,
     settings::{Decision, Store, decide},
 };
-pub use crate::lives::Card;
+pub use crate::boot_history::DataPersistence;
 use crate::{
+    boot_history,
     cmdline::Cmdline,
-    lives,
-    orders::{FACTORY_RESET, REVERT_CONFIG},
+    one_shot::{FACTORY_RESET, REVERT_CONFIG},
 };
 
-/// A card that needs longer than this to appear will not. It is there, since the machine was
-/// started from it, but the kernel may wait 10 s for its answer, and then asks it more slowly.
-const CARD_BOUND: u64 = 30_000;
+/// Time from the start until the card counts as missing, in milliseconds. The box was booted from
+/// it, but the kernel may wait 10 s for its answer, and then retries more slowly.
+const CARD_TIMEOUT_MS: u64 = 30_000;
 
-/// One that needs longer than this is looked for anew; on a Pi 2B it is there before its modules
-/// are all loaded, and so before anybody waits.
-const LOOK_AGAIN: u64 = 15_000;
+/// Time from the start until controllers without a card are rescanned, in milliseconds. On a Pi 2B
+/// the card is there before all modules are loaded, so before the wait begins.
+const RESCAN_AFTER_MS: u64 = 15_000;
 
-const DATA: &str = "/data";
+/// Mount point of the data partition.
+const DATA_DIR: &str = "/data";
 
-/// The blocks of an empty data partition, from the assembler.
-const BLOCKS: &str = "/lib/data.blocks";
+/// Image of an empty data partition, from the image builder.
+const EMPTY_FS_BLOCKS: &str = "/lib/data.blocks";
 
-/// PID 1's own place on the data partition.
-pub(crate) const MEMORY: &str = "/data/supervisor";
+/// PID 1's own directory on the data partition.
+pub(crate) const SUPERVISOR_DATA_DIR: &str = "/data/supervisor";
 
-/// Where the settings are kept, for root alone.
-const SETTINGS: &str = "config/settings.json";
+/// File of the stored settings in the data directory, readable by root only.
+const STORED_SETTINGS: &str = "config/settings.json";
 
-/// Services that keep something on the data partition.
-const KEEPERS: [Service; 3] = [Service::Clock, Service::Uplink, Service::Update];
+/// Services with a directory on the data partition.
+const SERVICES_WITH_DATA: [Service; 3] = [Service::Clock, Service::Uplink, Service::Update];
 
-const FILE: &str = "failberrypi.toml";
+/// Name of the settings file on the boot partition.
+const SETTINGS_FILE: &str = "failberrypi.toml";
 
 /// Partition numbers, as in the layout of the image.
 const BOOT_PARTITION: u32 = 1;
 const DATA_PARTITION: u32 = 4;
 
-/// File below the run directory that holds the warnings for the status page.
-const WARNINGS: &str = "storage/warnings.json";
+/// File below the run directory with the warnings for the status page.
+const WARNINGS_FILE: &str = "storage/warnings.json";
 
-/// Without an argument, does it all, and trouble goes to the log and to the status page. With one,
-/// carries out that order.
+/// Runs the one-shot: without an argument the boot, whose problems go to log and status page; with
+/// one that job.
 ///
 /// # Errors
-/// Why an order could not be carried out.
+/// Why a job failed.
 pub fn run(arguments: &[String]) -> Result<(), Box<dyn Error>> {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [] => begin(),
-        [FACTORY_RESET] => ask_to_forget(Path::new(DATA))?,
+        [] => prepare(),
+        [FACTORY_RESET] => request_factory_reset(Path::new(DATA_DIR))?,
         [REVERT_CONFIG] => revert()?,
         _ => return Err(format!("expected an order, got {arguments:?}").into()),
     }
     Ok(())
 }
 
-fn begin() {
+/// Prepares card, settings and data partition at boot.
+fn prepare() {
     let cmdline = Cmdline::read();
     let card = cmdline.card_name();
-    let until = BootMillis::now().plus(CARD_BOUND);
-    let mut trouble = Trouble::default();
-    let boot = mount_boot(&partition(card, BOOT_PARTITION), until, &mut trouble);
-    let file = boot.as_ref().and_then(|boot| read(boot, &mut trouble));
+    let until = BootMillis::now().plus(CARD_TIMEOUT_MS);
+    let mut warnings = BootWarnings::default();
+    let boot = mount_boot(&partition(card, BOOT_PARTITION), until, &mut warnings);
+    let file = boot
+        .as_ref()
+        .and_then(|boot| read_settings_file(boot, &mut warnings));
     if let Some(bytes) = &file {
-        // In case the data partition holds us up until we are killed.
+        // If the data partition blocks until we are killed, the services have these.
         let first = import(bytes, None);
-        give(
-            &hand_out(&first.config, &first.settings, &[], false),
-            &mut trouble,
+        warn_if_failed(
+            &write_service_configs(&first.config, &first.settings, &[], false),
+            &mut warnings,
         );
     }
-    trouble.leave(Path::new(RUN));
+    warnings.publish(Path::new(RUN));
 
-    let data = Data {
+    let data = DataPartition {
         device: partition(card, DATA_PARTITION),
-        directory: DATA.into(),
-        blocks: BLOCKS.into(),
+        directory: DATA_DIR.into(),
+        blocks: EMPTY_FS_BLOCKS.into(),
     };
-    let reset = boot.as_ref().map(Boot::reset_files).unwrap_or_default();
-    let is_there = boot.is_some() || data.device.exists();
-    let mut is_kept = data.open(until, !reset.is_empty(), &mut trouble);
+    let reset = boot
+        .as_ref()
+        .map(BootPartition::reset_files)
+        .unwrap_or_default();
+    let is_present = boot.is_some() || data.device.exists();
+    let mut is_durable = data.open(until, !reset.is_empty(), &mut warnings);
     if let (Some(boot), false) = (&boot, reset.is_empty()) {
-        is_kept &= forgotten(boot, &reset, is_kept, &mut trouble);
+        is_durable &= complete_factory_reset(boot, &reset, is_durable, &mut warnings);
     }
-    make_places(&mut trouble);
-    take_in(
+    create_data_dirs(&mut warnings);
+    import_settings(
         boot.as_ref(),
         file.as_deref(),
-        Path::new(DATA),
-        is_kept,
-        &mut trouble,
+        Path::new(DATA_DIR),
+        is_durable,
+        &mut warnings,
     );
-    let outlook = match (is_there, is_kept) {
-        (_, true) => Card::Kept,
-        (true, false) => Card::Forgetful,
-        (false, false) => Card::Missing,
+    let persistence = match (is_present, is_durable) {
+        (_, true) => DataPersistence::Durable,
+        (true, false) => DataPersistence::Volatile,
+        (false, false) => DataPersistence::Missing,
     };
-    if let Err(why) = remember(Path::new(RUN), Path::new(MEMORY), outlook) {
-        trouble.add(format!("what the card remembers of earlier boots: {why}"));
+    if let Err(why) = begin_boot(Path::new(RUN), Path::new(SUPERVISOR_DATA_DIR), persistence) {
+        warnings.add(format!("what the card remembers of earlier boots: {why}"));
     }
-    trouble.leave(Path::new(RUN));
+    warnings.publish(Path::new(RUN));
 }
 
-fn mount_boot(device: &Path, until: BootMillis, trouble: &mut Trouble) -> Option<Boot> {
-    let mounted = wait_for(device, BootMillis::now().plus(LOOK_AGAIN).min(until))
+/// Waits for the boot partition and mounts it.
+fn mount_boot(
+    device: &Path,
+    until: BootMillis,
+    warnings: &mut BootWarnings,
+) -> Option<BootPartition> {
+    let mounted = wait_for(device, BootMillis::now().plus(RESCAN_AFTER_MS).min(until))
         .or_else(|_| {
-            look_again();
+            rescan_controllers();
             wait_for(device, until)
         })
         .map_err(|error| format!("no card {}: {error}", device.display()))
         .and_then(|()| {
-            Boot::mount(device)
+            BootPartition::mount(device)
                 .map_err(|error| format!("cannot mount {}: {error}", device.display()))
         });
     mounted
-        .map_err(|why| trouble.add(format!("{FILE} cannot be read: {why}")))
+        .map_err(|why| warnings.add(format!("{SETTINGS_FILE} cannot be read: {why}")))
         .ok()
 }
 
-fn look_again() {
-    match host::look_again(Path::new(host::HOSTS)) {
-        Ok(hosts) => log::warn!("no card yet; {}", looked_at(&hosts)),
+/// Rescans controllers that have found no card, and logs it.
+fn rescan_controllers() {
+    match mmc_rescan::rescan_controllers(Path::new(mmc_rescan::HOSTS)) {
+        Ok(hosts) => log::warn!("no card yet; {}", rescan_summary(&hosts)),
         Err(error) => log::warn!("no card yet, and no other look for it: {error}"),
     }
 }
 
-/// Which controllers look for a card again, in words.
-fn looked_at(hosts: &[OsString]) -> String {
+/// Returns which controllers are rescanned, as a phrase.
+fn rescan_summary(hosts: &[OsString]) -> String {
     if hosts.is_empty() {
         return "no controller that could look again".into();
     }
@@ -165,115 +181,132 @@ fn looked_at(hosts: &[OsString]) -> String {
     format!("looking again at {}", names.join(", "))
 }
 
-fn read(boot: &Boot, trouble: &mut Trouble) -> Option<Vec<u8>> {
-    boot.settings()
-        .map_err(|error| trouble.add(format!("{FILE} cannot be read: {error}")))
+/// Reads the settings file; a failure is a warning.
+fn read_settings_file(boot: &BootPartition, warnings: &mut BootWarnings) -> Option<Vec<u8>> {
+    boot.read_settings()
+        .map_err(|error| warnings.add(format!("{SETTINGS_FILE} cannot be read: {error}")))
         .ok()
 }
 
-/// Takes away the files that asked for a reset, which has been done if `is_done`. False where they
-/// ask again at the next boot, so that nothing can be entrusted to this one.
-fn forgotten(boot: &Boot, asking: &[PathBuf], is_done: bool, trouble: &mut Trouble) -> bool {
+/// Removes the files that requested a factory reset, if it `is_done`. Returns false if they will
+/// request it again at the next boot: data written in this boot are lost then.
+fn complete_factory_reset(
+    boot: &BootPartition,
+    request_files: &[PathBuf],
+    is_done: bool,
+    warnings: &mut BootWarnings,
+) -> bool {
     if !is_done {
         return false;
     }
     log::warn!("everything kept on the card is forgotten, as a file on it asks for");
-    boot.remove(asking)
+    boot.remove(request_files)
         .map_err(|error| {
-            trouble.add(format!(
+            warnings.add(format!(
                 "the file that asks for a factory reset cannot be removed: {error}"
             ));
         })
         .is_ok()
 }
 
-/// Makes the `file` of `boot` beside what is kept below `data` the settings in force, hands them
-/// out, and takes the secrets out of the file if what is kept there is kept for good.
-fn take_in(
-    boot: Option<&Boot>,
+/// Decides by the settings `file` and the settings stored below `data` which are in force, and
+/// writes the configuration of the services. Stores the settings; masks the secrets in the file if
+/// the store `is_durable`.
+fn import_settings(
+    boot: Option<&BootPartition>,
     file: Option<&[u8]>,
     data: &Path,
-    is_kept: bool,
-    trouble: &mut Trouble,
+    is_durable: bool,
+    warnings: &mut BootWarnings,
 ) {
-    let kept = load(data)
-        .map_err(|error| trouble.add(format!("the settings kept are lost: {error}")))
+    let stored = load(data)
+        .map_err(|error| warnings.add(format!("the settings kept are lost: {error}")))
         .unwrap_or_default();
-    let decision = decide(file, kept.as_ref(), is_kept);
-    for text in &decision.told {
-        trouble.add(text.clone());
+    let decision = decide(file, stored.as_ref(), is_durable);
+    for text in &decision.notices {
+        warnings.add(text.clone());
     }
-    let now = decision.store.as_ref().or(kept.as_ref());
+    let now = decision.store.as_ref().or(stored.as_ref());
     let has_previous = now.is_some_and(|store| store.previous.is_some());
     let Decision {
         config,
         settings,
-        told,
+        notices,
         ..
     } = &decision;
-    give(&hand_out(config, settings, told, has_previous), trouble);
-    let problems = decision.told.len();
-    match (file, &kept) {
+    warn_if_failed(
+        &write_service_configs(config, settings, notices, has_previous),
+        warnings,
+    );
+    let problems = decision.notices.len();
+    match (file, &stored) {
         (Some(_), _) if decision.is_new => {
-            log::info!("{FILE} is new, with {problems} problems; its settings are in force");
+            log::info!(
+                "{SETTINGS_FILE} is new, with {problems} problems; its settings are in force"
+            );
         }
-        (_, Some(_)) => log::info!("the settings kept are in force, not new ones of {FILE}"),
-        _ => log::info!("{FILE} gives no settings to keep"),
+        (_, Some(_)) => {
+            log::info!("the settings kept are in force, not new ones of {SETTINGS_FILE}");
+        }
+        _ => log::info!("{SETTINGS_FILE} gives no settings to keep"),
     }
-    keep(&decision, kept.as_ref(), boot, data, trouble);
+    persist_settings(&decision, stored.as_ref(), boot, data, warnings);
 }
 
-fn keep(
+/// Stores the settings, masks the file, and stores that it is masked, in this order.
+fn persist_settings(
     decision: &Decision,
-    kept: Option<&Store>,
-    boot: Option<&Boot>,
+    stored: Option<&Store>,
+    boot: Option<&BootPartition>,
     data: &Path,
-    trouble: &mut Trouble,
+    warnings: &mut BootWarnings,
 ) {
     let Some(store) = &decision.store else { return };
-    if Some(store) != kept
+    if Some(store) != stored
         && let Err(error) = save(data, store)
     {
-        // The secrets are nowhere but in the file.
-        return trouble.add(format!("the settings cannot be kept: {error}"));
+        // The file has the only copy of the secrets.
+        return warnings.add(format!("the settings cannot be kept: {error}"));
     }
     if let (Some(text), Some(boot)) = (&decision.rewrite, boot) {
         if let Err(error) = boot.overwrite(text) {
-            return trouble.add(format!(
-                "the secrets of {FILE} stay on the card: it cannot be written: {error}"
+            return warnings.add(format!(
+                "the secrets of {SETTINGS_FILE} stay on the card: it cannot be written: {error}"
             ));
         }
         let names = decision.masked.join(", ");
-        log::info!("imported and removed from {FILE} on the card: {names}");
+        log::info!("imported and removed from {SETTINGS_FILE} on the card: {names}");
     }
     let masked = store.clone().masked();
     if masked != *store
         && let Err(error) = save(data, &masked)
     {
-        trouble.add(format!("the settings cannot be kept: {error}"));
+        warnings.add(format!("the settings cannot be kept: {error}"));
     }
 }
 
-/// Makes the settings before the present ones those in force, at once.
+/// Puts the previous settings in force, at once.
 fn revert() -> Result<(), Box<dyn Error>> {
-    let data = Path::new(DATA);
+    let data = Path::new(DATA_DIR);
     let store = load(data)?.and_then(Store::reverted);
     let store = store.ok_or("no settings before the present ones are kept")?;
     save(data, &store)?;
     let parsed = parse(&store.present);
-    hand_out(&parsed.config, &store.present, &[], true)?;
+    write_service_configs(&parsed.config, &store.present, &[], true)?;
     log::info!("the settings before are in force again");
     Ok(())
 }
 
+/// Loads the stored settings.
 fn load(data: &Path) -> io::Result<Option<Store>> {
-    let bytes = card_file::read_up_to(&data.join(SETTINGS), settings::LARGEST)?;
+    let bytes = card_file::read_up_to(&data.join(STORED_SETTINGS), settings::MAX_STORE_BYTES)?;
     let parsed = bytes.map(|bytes| serde_json::from_slice(&bytes));
     Ok(parsed.transpose()?)
 }
 
+/// Stores the settings, and verifies them by reading them back.
 fn save(data: &Path, store: &Store) -> io::Result<()> {
-    let path = data.join(SETTINGS);
+    let path = data.join(STORED_SETTINGS);
     if let Some(directory) = path.parent() {
         match fs::create_dir(directory) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
@@ -281,28 +314,36 @@ fn save(data: &Path, store: &Store) -> io::Result<()> {
         }
     }
     card_file::replace(&path, &serde_json::to_vec(store)?)?;
-    // What is removed elsewhere on the strength of this must really be here.
+    // The secrets are removed from the file only if they are really stored.
     match load(data)? {
         Some(read) if read == *store => Ok(()),
         _ => Err(io::Error::other("what was written reads differently")),
     }
 }
 
-fn give(handed: &Result<(), failberry_service::ConfigError>, trouble: &mut Trouble) {
-    if let Err(error) = handed {
-        trouble.add(format!("cannot hand out the settings: {error}"));
+/// Adds a warning if the configuration of the services could not be written.
+fn warn_if_failed(
+    written: &Result<(), failberry_service::ConfigError>,
+    warnings: &mut BootWarnings,
+) {
+    if let Err(error) = written {
+        warnings.add(format!("cannot hand out the settings: {error}"));
     }
 }
 
-fn make_places(trouble: &mut Trouble) {
-    for service in KEEPERS {
-        if let Err(error) = make_owned(&Path::new(DATA).join(service.name()), service) {
-            trouble.add(format!("cannot make {DATA}/{}: {error}", service.name()));
+/// Creates the data directories of the services.
+fn create_data_dirs(warnings: &mut BootWarnings) {
+    for service in SERVICES_WITH_DATA {
+        if let Err(error) = create_owned_dir(&Path::new(DATA_DIR).join(service.name()), service) {
+            warnings.add(format!(
+                "cannot make {DATA_DIR}/{}: {error}",
+                service.name()
+            ));
         }
     }
 }
 
-fn make_owned(directory: &Path, owner: Service) -> io::Result<()> {
+fn create_owned_dir(directory: &Path, owner: Service) -> io::Result<()> {
     match fs::create_dir(directory) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
         _ => {}
@@ -310,41 +351,43 @@ fn make_owned(directory: &Path, owner: Service) -> io::Result<()> {
     chown(directory, Some(owner.uid()), Some(owner.uid()))
 }
 
-/// Begins this life in the memory at `data`, and leaves what it says of the lives before below
-/// `run` for PID 1.
+/// Starts the record of this boot in the directory `data`, and writes what is known of the previous
+/// ones below `run` for PID 1.
 ///
 /// # Errors
-/// What could not be read or written, in words.
-pub fn remember(run: &Path, data: &Path, card: Card) -> Result<(), String> {
-    lives::begin(run, data, card)
+/// What could not be read or written, as a phrase.
+pub fn begin_boot(run: &Path, data: &Path, persistence: DataPersistence) -> Result<(), String> {
+    boot_history::begin_boot(run, data, persistence)
 }
 
-/// What a person should know.
+/// Problems found at boot, for log and status page.
 #[derive(Default)]
-struct Trouble(Vec<String>);
+struct BootWarnings(Vec<String>);
 
-impl Trouble {
+impl BootWarnings {
+    /// Logs a warning and adds it.
     fn add(&mut self, text: String) {
         log::warn!("{text}");
         self.0.push(text);
     }
 
-    fn leave(&self, run: &Path) {
+    /// Writes the warnings below `run`, for PID 1.
+    fn publish(&self, run: &Path) {
         let text = serde_json::to_vec(&self.0).unwrap_or_default();
-        if let Err(error) = fs::write(run.join(WARNINGS), text) {
+        if let Err(error) = fs::write(run.join(WARNINGS_FILE), text) {
             log::warn!("cannot tell the status page: {error}");
         }
     }
 }
 
-/// What [`run`] left for the status page.
+/// Returns the warnings that [`run`] wrote for the status page.
 pub(crate) fn warnings(run: &Path) -> Vec<String> {
-    let text = match fs::read(run.join(WARNINGS)) {
+    let text = match fs::read(run.join(WARNINGS_FILE)) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Vec::new(),
-        Err(error) => return vec![format!("{WARNINGS}: {error}")],
+        Err(error) => return vec![format!("{WARNINGS_FILE}: {error}")],
     };
-    serde_json::from_slice(&text).unwrap_or_else(|error| vec![format!("{WARNINGS}: {error}")])
+    serde_json::from_slice(&text).unwrap_or_else(|error| vec![format!("{WARNINGS_FILE}: {error}")])
 }
 
 #[cfg(test)]

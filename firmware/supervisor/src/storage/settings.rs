@@ -1,41 +1,41 @@
-//! What of the file on the card and of what the box has kept is in force, and what is to be written
-//! where. Pure: reading and writing is done elsewhere, in an order that a power cut may break
-//! anywhere.
+//! Decision which settings are in force, the file on the card or the stored ones, and what to
+//! write. Pure: the caller reads and writes, in an order that a power cut may interrupt anywhere.
 //!
-//! First the store is written, with the secrets and with what the file looked like; then the stars
-//! go over the secrets in the file; then the store forgets what the file looked like. A file found
-//! half masked is recognised by that memory and masked to its end, never read as an edited one.
+//! First the store is written, with the secrets and a copy of the unmasked file. Then the secrets
+//! in the file are overwritten with stars. Then the copy is removed from the store. A file that is
+//! partly masked is recognised by the copy and masked completely, never read as an edited one.
 
 use failberry_config::{Config, Imported, MAX_BYTES, import, mask, parse};
 use serde::{Deserialize, Serialize};
 
-use super::FILE;
+use super::SETTINGS_FILE;
 
-/// Problems of the file told one by one. A file that is something else altogether has thousands,
-/// and the status page and the console are for people.
-const MAX_TOLD: usize = 20;
+/// Most problems of the file that are listed one by one. A file of another kind has thousands, too
+/// many for status page and console.
+const MAX_LISTED_PROBLEMS: usize = 20;
 
-/// What the box has kept.
+/// Stored settings, as persisted in `settings.json`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Store {
     /// The settings in force, with all secrets.
     pub(super) present: String,
-    /// Those before them.
+    /// The previous settings.
     pub(super) previous: Option<String>,
-    /// Whether somebody went back to the previous ones since the file was read.
+    /// Whether an operator reverted to the previous ones since the file was read.
     pub(super) reverted: bool,
-    /// The file on the card as it is now, or is to be.
+    /// Content of the file on the card, as it is or as it is to be.
     file: String,
-    /// The file before its secrets were masked, until that is known to be done.
+    /// Content of the file before masking, until the masking is known to be complete.
     unmasked: Option<String>,
 }
 
-/// More than a store is long: four files, each letter of which may take six in JSON.
-pub(super) const LARGEST: usize = 4 * 6 * MAX_BYTES;
+/// Upper bound of the size of a store in bytes: four files, each byte of which may take six in
+/// JSON.
+pub(super) const MAX_STORE_BYTES: usize = 4 * 6 * MAX_BYTES;
 
 impl Store {
-    /// The store with present and previous settings exchanged; none where there are no previous.
+    /// Returns the store with present and previous settings exchanged; none without previous ones.
     pub(super) fn reverted(self) -> Option<Self> {
         Some(Self {
             present: self.previous?,
@@ -45,7 +45,7 @@ impl Store {
         })
     }
 
-    /// The store once the file on the card is what it is to be.
+    /// Returns the store after the file on the card has been masked.
     pub(super) fn masked(self) -> Self {
         Self {
             unmasked: None,
@@ -54,58 +54,61 @@ impl Store {
     }
 }
 
-/// What is to be.
+/// Result of [`decide`].
 #[derive(Clone, Debug, Default)]
 pub(super) struct Decision {
-    /// What is in force.
+    /// Configuration in force.
     pub(super) config: Config,
-    /// The same as TOML, with all secrets.
+    /// That configuration as TOML, with all secrets.
     pub(super) settings: String,
-    /// What a person should know, a sentence each.
-    pub(super) told: Vec<String>,
-    /// Whether the settings come from a file that was not seen before.
+    /// Problems for log and status page, a sentence each.
+    pub(super) notices: Vec<String>,
+    /// Whether the settings come from a new or edited file.
     pub(super) is_new: bool,
-    /// What the box keeps from now on, where that is something else than before.
+    /// Store to write, if it has changed.
     pub(super) store: Option<Store>,
-    /// What the file is to be overwritten with after that; as long as the file is.
+    /// Text of the same length to overwrite the file with after that.
     pub(super) rewrite: Option<String>,
-    /// Secrets that are masked by that.
+    /// Keys of the secrets that this masks.
     pub(super) masked: Vec<String>,
 }
 
-/// Decides by the `file` on the card, where it could be read, and what the box has kept. The file
-/// loses its secrets only if they `may_be_masked`: if what is kept survives the next reboot.
-pub(super) fn decide(file: Option<&[u8]>, kept: Option<&Store>, may_be_masked: bool) -> Decision {
+/// Decides by the `file` on the card, none if it could not be read, and the `stored` settings. The
+/// secrets in the file are masked only if `may_mask` is set: if the store survives a reboot.
+pub(super) fn decide(file: Option<&[u8]>, stored: Option<&Store>, may_mask: bool) -> Decision {
     let Some(bytes) = file else {
-        return without_file(kept);
+        return without_file(stored);
     };
     let file = String::from_utf8_lossy(bytes);
-    if let Some(store) = kept
+    if let Some(store) = stored
         && let Some(before) = &store.unmasked
-        && is_mix(&file, before, &store.file)
+        && is_partly_masked(&file, before, &store.file)
     {
         let done = Store {
             unmasked: None,
             ..store.clone()
         };
-        let mut decision = decide(Some(store.file.as_bytes()), Some(&done), may_be_masked);
+        let mut decision = decide(Some(store.file.as_bytes()), Some(&done), may_mask);
         decision.rewrite = Some(store.file.clone()).filter(|masked| *masked != file);
-        // To be forgotten when the file is what it should be.
+        // The copy is removed when the file is masked.
         decision.store = Some(store.clone());
         return decision;
     }
-    let mut decision = match kept {
+    let mut decision = match stored {
         Some(store) if store.file == file => unchanged(bytes, store),
-        _ => changed(bytes, &file, kept),
+        _ => changed(bytes, &file, stored),
     };
-    if may_be_masked && !decision.config.system.keep_secrets {
-        remove_secrets(&mut decision, bytes, kept);
+    if may_mask && !decision.config.system.keep_secrets {
+        remove_secrets(&mut decision, bytes, stored);
     }
     decision
 }
 
-fn without_file(kept: Option<&Store>) -> Decision {
-    let settings = kept.map(|store| store.present.clone()).unwrap_or_default();
+/// Decides without a file: the stored settings are in force.
+fn without_file(stored: Option<&Store>) -> Decision {
+    let settings = stored
+        .map(|store| store.present.clone())
+        .unwrap_or_default();
     Decision {
         config: parse(&settings).config,
         settings,
@@ -113,28 +116,30 @@ fn without_file(kept: Option<&Store>) -> Decision {
     }
 }
 
+/// Decides for a file that was imported before.
 fn unchanged(bytes: &[u8], store: &Store) -> Decision {
-    let told = if store.reverted {
+    let notices = if store.reverted {
         vec![format!(
-            "{FILE} is not in force: somebody went back to the settings before it at the console"
+            "{SETTINGS_FILE} is not in force: somebody went back to the settings before it at the console"
         )]
     } else {
-        tell(&import(bytes, Some(&store.present)))
+        problem_lines(&import(bytes, Some(&store.present)))
     };
     Decision {
         config: parse(&store.present).config,
         settings: store.present.clone(),
-        told,
+        notices,
         ..Decision::default()
     }
 }
 
-fn changed(bytes: &[u8], file: &str, kept: Option<&Store>) -> Decision {
-    let imported = import(bytes, kept.map(|store| store.present.as_str()));
-    let told = tell(&imported);
+/// Decides for a new or edited file.
+fn changed(bytes: &[u8], file: &str, stored: Option<&Store>) -> Decision {
+    let imported = import(bytes, stored.map(|store| store.present.as_str()));
+    let notices = problem_lines(&imported);
     let store = imported.is_new.then(|| Store {
         present: imported.settings.clone(),
-        previous: kept.and_then(|store| {
+        previous: stored.and_then(|store| {
             if store.present == imported.settings {
                 store.previous.clone()
             } else {
@@ -148,25 +153,25 @@ fn changed(bytes: &[u8], file: &str, kept: Option<&Store>) -> Decision {
     Decision {
         config: imported.config,
         settings: imported.settings,
-        told,
+        notices,
         is_new: imported.is_new,
         store,
         ..Decision::default()
     }
 }
 
-/// Has the secrets of the file replaced by stars, if they are kept.
-fn remove_secrets(decision: &mut Decision, bytes: &[u8], kept: Option<&Store>) {
-    let Some(store) = decision.store.as_ref().or(kept) else {
+/// Adds the masking of the secrets in the file to the decision, if they are stored.
+fn remove_secrets(decision: &mut Decision, bytes: &[u8], stored: Option<&Store>) {
+    let Some(store) = decision.store.as_ref().or(stored) else {
         return;
     };
     let imported = import(bytes, Some(&store.present));
     let masked = mask(&store.file, &imported.broken).filter(|_| imported.is_new);
     let Some(masked) = masked else { return };
-    // Stars stand at other places in a file with bytes that are no text.
+    // In a file that is not UTF-8 the stars would be at other offsets.
     if std::str::from_utf8(bytes).is_err() {
-        decision.told.push(format!(
-            "the secrets stay in {FILE} on the card: save it as UTF-8, and they are removed"
+        decision.notices.push(format!(
+            "the secrets stay in {SETTINGS_FILE} on the card: save it as UTF-8, and they are removed"
         ));
         return;
     }
@@ -179,8 +184,9 @@ fn remove_secrets(decision: &mut Decision, bytes: &[u8], kept: Option<&Store>) {
     decision.masked = masked.names;
 }
 
-/// Whether `file` is what a masking that was cut off leaves: each byte from one of the two.
-fn is_mix(file: &str, before: &str, after: &str) -> bool {
+/// Returns whether `file` is the result of an interrupted masking: each byte is that of one of the
+/// two versions.
+fn is_partly_masked(file: &str, before: &str, after: &str) -> bool {
     file.len() == before.len()
         && file.len() == after.len()
         && file
@@ -189,17 +195,20 @@ fn is_mix(file: &str, before: &str, after: &str) -> bool {
             .all(|(byte, (before, after))| byte == before || byte == after)
 }
 
-fn tell(imported: &Imported) -> Vec<String> {
+/// Returns the problems of an import as sentences, a bounded number.
+fn problem_lines(imported: &Imported) -> Vec<String> {
     let problems = &imported.problems;
-    let mut told: Vec<_> = problems
+    let mut notices: Vec<_> = problems
         .iter()
-        .take(MAX_TOLD)
-        .map(|problem| format!("{FILE} {problem}"))
+        .take(MAX_LISTED_PROBLEMS)
+        .map(|problem| format!("{SETTINGS_FILE} {problem}"))
         .collect();
-    if let Some(more @ 1..) = problems.len().checked_sub(MAX_TOLD) {
-        told.push(format!("{FILE} has {more} more problems, not told"));
+    if let Some(more @ 1..) = problems.len().checked_sub(MAX_LISTED_PROBLEMS) {
+        notices.push(format!(
+            "{SETTINGS_FILE} has {more} more problems, not told"
+        ));
     }
-    told
+    notices
 }
 
 #[cfg(test)]

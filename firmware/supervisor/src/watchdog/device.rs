@@ -1,4 +1,4 @@
-//! The kernel's watchdog device (Documentation/watchdog/watchdog-api.rst).
+//! Watchdog device of the kernel (Documentation/watchdog/watchdog-api.rst).
 #![allow(unsafe_code)]
 
 use std::{
@@ -15,15 +15,15 @@ mod ioctl {
     nix::ioctl_readwrite!(set_timeout, b'W', 6, nix::libc::c_int);
 }
 
-/// Any byte pets but this one, which means: closing stops it.
+/// Byte that makes the following close stop the watchdog. Every other byte pets it.
 const MAGIC: &[u8] = b"V";
 
-/// An open watchdog, which runs.
+/// An open, running watchdog.
 #[derive(Debug)]
 pub(super) struct Device(File);
 
 impl Device {
-    /// Opens and starts it; gives out also why it kept another timeout.
+    /// Opens and starts it. Returns also the error if the timeout could not be set.
     pub(super) fn open(path: &Path, seconds: i32) -> io::Result<(Self, Option<Errno>)> {
         let file = OpenOptions::new().write(true).open(path)?;
         let mut timeout = seconds;

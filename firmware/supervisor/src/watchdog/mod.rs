@@ -1,4 +1,4 @@
-//! The hardware watchdog: resets the machine unless PID 1 shows every few seconds that all is well.
+//! Hardware watchdog: it resets the machine unless PID 1 pets it every few seconds.
 
 mod device;
 
@@ -8,68 +8,69 @@ use failberry_state::BootMillis;
 
 use self::device::Device;
 
-/// The most that the Pi's chip can count.
+/// Timeout of the watchdog: the longest of the Pi's.
 const TIMEOUT_SECONDS: i32 = 15;
 
-/// Two pets may fail before it bites.
-const EVERY: u64 = 5_000;
+/// Interval of pets, in milliseconds. Two may fail before the reset.
+const PET_INTERVAL_MS: u64 = 5_000;
 
-/// When to pet, as a state machine: only by a loop that turns, and only while nobody is stuck.
+/// State machine that decides when to pet: only while the event loop runs and no process is stuck.
 #[derive(Debug)]
-struct Petting {
+struct PetSchedule {
     due: BootMillis,
     withheld: bool,
 }
 
+/// Decision of the state machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Pet {
-    NotYet,
+enum PetAction {
+    NotDue,
     Now,
-    /// All was well until now.
+    /// A process is stuck since the last decision.
     Withhold,
-    /// It still is not.
+    /// A process is still stuck.
     Withheld,
 }
 
-impl Petting {
-    fn turn(&mut self, now: BootMillis, stuck: bool) -> Pet {
+impl PetSchedule {
+    fn tick(&mut self, now: BootMillis, stuck: bool) -> PetAction {
         if now < self.due {
-            return Pet::NotYet;
+            return PetAction::NotDue;
         }
-        self.due = now.plus(EVERY);
+        self.due = now.plus(PET_INTERVAL_MS);
         match (stuck, std::mem::replace(&mut self.withheld, stuck)) {
-            (false, _) => Pet::Now,
-            (true, false) => Pet::Withhold,
-            (true, true) => Pet::Withheld,
+            (false, _) => PetAction::Now,
+            (true, false) => PetAction::Withhold,
+            (true, true) => PetAction::Withheld,
         }
     }
 }
 
-/// What one turn came to, beyond the petting itself.
+/// Result of [`Watchdog::tick`], for the event loop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Turn {
-    /// It was not time.
-    NotYet,
-    /// It was; all is as it was.
+pub(crate) enum WatchdogTick {
+    /// The interval has not passed.
+    NotDue,
+    /// The interval has passed; nothing has changed.
     Done,
-    /// Petting has ended just now: the machine is about to be reset.
+    /// Petting has ended with this tick: the machine is about to be reset.
     Withhold,
 }
 
-/// The watchdog of the machine, if it has one; without one, its rhythm goes on all the same.
+/// The watchdog of the machine, if it has one. Without one the ticks go on.
 #[derive(Debug)]
 pub(crate) struct Watchdog {
     device: Option<Device>,
-    petting: Petting,
-    /// How it stands, in words.
-    pub(crate) told: String,
+    schedule: PetSchedule,
+    /// State for log and status page.
+    pub(crate) status: String,
 }
 
 impl Watchdog {
-    /// Opens the one at `path`, which starts it; none where that is forbidden.
+    /// Opens and starts the watchdog at `path`; none if it is not to be used.
     pub(crate) fn open(path: Option<&Path>, now: BootMillis) -> Self {
         let opened = path.map(|path| Device::open(path, TIMEOUT_SECONDS));
-        let (device, told) = match opened {
+        let (device, status) = match opened {
             None => (None, "off".into()),
             Some(Err(error)) => (None, format!("none: {error}")),
             Some(Ok((device, None))) => (Some(device), format!("on, {TIMEOUT_SECONDS} s")),
@@ -80,35 +81,35 @@ impl Watchdog {
         };
         Self {
             device,
-            petting: Petting {
+            schedule: PetSchedule {
                 due: now,
                 withheld: false,
             },
-            told,
+            status,
         }
     }
 
-    /// When the next turn is due.
+    /// Returns when the next tick is due.
     pub(crate) const fn deadline(&self) -> BootMillis {
-        self.petting.due
+        self.schedule.due
     }
 
-    /// The loop has turned; `stuck` is whether a process cannot be ended.
-    pub(crate) fn turn(&mut self, now: BootMillis, stuck: bool) -> Turn {
-        match self.petting.turn(now, stuck) {
-            Pet::NotYet => Turn::NotYet,
-            Pet::Withhold if self.device.is_some() => Turn::Withhold,
-            Pet::Withhold | Pet::Withheld => Turn::Done,
-            Pet::Now => {
+    /// Pets the watchdog if that is due; not while a process is stuck.
+    pub(crate) fn tick(&mut self, now: BootMillis, stuck: bool) -> WatchdogTick {
+        match self.schedule.tick(now, stuck) {
+            PetAction::NotDue => WatchdogTick::NotDue,
+            PetAction::Withhold if self.device.is_some() => WatchdogTick::Withhold,
+            PetAction::Withhold | PetAction::Withheld => WatchdogTick::Done,
+            PetAction::Now => {
                 if let Some(Err(error)) = self.device.as_mut().map(Device::pet) {
                     log::warn!("watchdog: {error}");
                 }
-                Turn::Done
+                WatchdogTick::Done
             }
         }
     }
 
-    /// Stops it for good, before the machine is switched off.
+    /// Stops the watchdog, before the machine is switched off.
     pub(crate) fn stop(self) {
         if let Some(Err(error)) = self.device.map(Device::stop) {
             log::warn!("the watchdog cannot be stopped: {error}");
@@ -123,52 +124,52 @@ mod tests {
     use super::*;
 
     #[test]
-    fn petted_every_five_seconds_while_the_loop_turns_and_nobody_is_stuck() {
+    fn petted_every_5_s_unless_a_process_is_stuck() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("watchdog0");
         fs::write(&path, "").unwrap();
         let written = || fs::read_to_string(&path).unwrap();
         let mut dog = Watchdog::open(Some(&path), BootMillis(0));
-        // A file is no watchdog and has no timeout to set.
-        assert!(dog.told.starts_with("on, but"), "{}", dog.told);
+        // A regular file has no timeout to set.
+        assert!(dog.status.starts_with("on, but"), "{}", dog.status);
         for now in (0..=15_000).step_by(100) {
-            dog.turn(BootMillis(now), false);
+            dog.tick(BootMillis(now), false);
         }
         assert_eq!(written(), "....");
         assert_eq!(dog.deadline(), BootMillis(20_000));
-        assert_eq!(dog.turn(BootMillis(19_999), true), Turn::NotYet);
-        assert_eq!(dog.turn(BootMillis(20_000), true), Turn::Withhold);
+        assert_eq!(dog.tick(BootMillis(19_999), true), WatchdogTick::NotDue);
+        assert_eq!(dog.tick(BootMillis(20_000), true), WatchdogTick::Withhold);
         for now in (20_000..=60_000).step_by(1_000) {
-            assert_ne!(dog.turn(BootMillis(now), true), Turn::Withhold);
+            assert_ne!(dog.tick(BootMillis(now), true), WatchdogTick::Withhold);
         }
         assert_eq!(written(), "....");
-        // What was stuck came free in time.
-        dog.turn(BootMillis(65_000), false);
+        // The stuck process exits in time.
+        dog.tick(BootMillis(65_000), false);
         assert_eq!(written(), ".....");
-        assert_eq!(dog.turn(BootMillis(70_000), true), Turn::Withhold);
+        assert_eq!(dog.tick(BootMillis(70_000), true), WatchdogTick::Withhold);
         dog.stop();
         assert_eq!(written(), ".....V");
     }
 
     #[test]
-    fn dropped_without_the_magic_it_bites() {
+    fn drop_does_not_write_the_stop_byte() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("watchdog0");
         fs::write(&path, "").unwrap();
         let mut dog = Watchdog::open(Some(&path), BootMillis(0));
-        dog.turn(BootMillis(0), false);
+        dog.tick(BootMillis(0), false);
         drop(dog);
         assert_eq!(fs::read_to_string(&path).unwrap(), ".");
     }
 
     #[test]
-    fn one_that_is_missing_or_forbidden_only_ticks() {
+    fn missing_or_disabled_watchdog_only_ticks() {
         let mut off = Watchdog::open(None, BootMillis(0));
-        assert_eq!(off.told, "off");
-        assert_eq!(off.turn(BootMillis(0), false), Turn::Done);
-        assert_eq!(off.turn(BootMillis(5_000), true), Turn::Done);
+        assert_eq!(off.status, "off");
+        assert_eq!(off.tick(BootMillis(0), false), WatchdogTick::Done);
+        assert_eq!(off.tick(BootMillis(5_000), true), WatchdogTick::Done);
         off.stop();
         let none = Watchdog::open(Some(Path::new("/nonexistent/watchdog")), BootMillis(0));
-        assert!(none.told.starts_with("none: "), "{}", none.told);
+        assert!(none.status.starts_with("none: "), "{}", none.status);
     }
 }

@@ -1,24 +1,24 @@
-//! A directory, and a FAT file system where this may be mounted.
+//! A directory, and a FAT file system if it may be mounted.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::process::Command;
 
 use super::*;
-use crate::storage::tests::alone;
+use crate::storage::tests::lock_mounts;
 
-fn directory() -> (tempfile::TempDir, Boot) {
+fn directory() -> (tempfile::TempDir, BootPartition) {
     let directory = tempfile::tempdir().unwrap();
-    let boot = Boot::at(directory.path());
+    let boot = BootPartition::at(directory.path());
     (directory, boot)
 }
 
 #[test]
-fn the_settings_are_overwritten_in_place_or_not_at_all() {
+fn settings_are_overwritten_in_place_or_not_at_all() {
     let (directory, boot) = directory();
-    let path = directory.path().join(FILE);
+    let path = directory.path().join(SETTINGS_FILE);
     let text = format!("{}pin = \"1234\"", "#\n".repeat(400));
     fs::write(&path, &text).unwrap();
-    assert_eq!(boot.settings().unwrap(), text.as_bytes());
+    assert_eq!(boot.read_settings().unwrap(), text.as_bytes());
     let masked = text.replace("1234", "****");
     boot.overwrite(&masked).unwrap();
     assert_eq!(fs::read_to_string(&path).unwrap(), masked);
@@ -28,18 +28,22 @@ fn the_settings_are_overwritten_in_place_or_not_at_all() {
     }
     assert_eq!(fs::read_to_string(&path).unwrap(), masked);
     fs::remove_file(&path).unwrap();
-    assert!(boot.settings().is_err() && boot.overwrite("x").is_err());
+    assert!(boot.read_settings().is_err() && boot.overwrite("x").is_err());
 }
 
 #[test]
-fn the_file_is_read_no_further_than_it_is_used() {
+fn settings_file_read_is_bounded() {
     let (directory, boot) = directory();
-    fs::write(directory.path().join(FILE), vec![b'#'; 10 * MAX_BYTES]).unwrap();
-    assert_eq!(boot.settings().unwrap().len(), MAX_BYTES + 1);
+    fs::write(
+        directory.path().join(SETTINGS_FILE),
+        vec![b'#'; 10 * MAX_BYTES],
+    )
+    .unwrap();
+    assert_eq!(boot.read_settings().unwrap().len(), MAX_BYTES + 1);
 }
 
 #[test]
-fn a_reset_is_asked_for_by_a_file_of_that_name_only() {
+fn only_files_named_factory_reset_request_one() {
     let (directory, boot) = directory();
     for name in [
         "factory-reset.d",
@@ -62,14 +66,14 @@ fn a_reset_is_asked_for_by_a_file_of_that_name_only() {
     assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 4);
 }
 
-/// The real thing: only the sectors of the text change, and the file system stays clean.
+/// On a real FAT file system, which also stays clean.
 #[test]
-fn on_fat_only_the_text_changes() {
+fn overwrite_on_fat_changes_only_the_text_sector() {
     let known = fs::read_to_string("/proc/filesystems").unwrap();
     if !nix::unistd::geteuid().is_root() || !known.contains("\tvfat\n") {
         return;
     }
-    let _alone = alone();
+    let _alone = lock_mounts();
     let image = tempfile::NamedTempFile::new().unwrap();
     image.as_file().set_len(16 << 20).unwrap();
     let run = |program: &str, arguments: &[&str]| {
@@ -84,23 +88,23 @@ fn on_fat_only_the_text_changes() {
     let directory = place.path().to_str().unwrap();
     run("mount", &[&device, directory]);
     let text = format!("{}pin = \"1234\"\n", "# comment\n".repeat(300));
-    let settings = place.path().join(FILE);
+    let settings = place.path().join(SETTINGS_FILE);
     fs::write(&settings, &text).unwrap();
     fs::write(place.path().join("factory-reset.txt"), "").unwrap();
     run("mount", &["-o", "remount,ro", directory]);
     let before = fs::read(image.path()).unwrap();
-    let boot = Boot {
+    let boot = BootPartition {
         directory: place.path().to_owned(),
         device: Some(device.clone().into()),
     };
     let masked = text.replace("1234", "****");
     boot.overwrite(&masked).unwrap();
-    assert_eq!(boot.settings().unwrap(), masked.as_bytes());
+    assert_eq!(boot.read_settings().unwrap(), masked.as_bytes());
     assert!(fs::write(place.path().join("x"), "").is_err());
     let after = fs::read(image.path()).unwrap();
-    let sectors = before.chunks(SECTOR).zip(after.chunks(SECTOR));
+    let sectors = before.chunks(SECTOR_BYTES).zip(after.chunks(SECTOR_BYTES));
     let changed: Vec<_> = sectors.filter(|(old, new)| old != new).collect();
-    // One sector of the text: no time stamp in the directory, no mark of a writable mount.
+    // One sector of the text: no time stamp in the directory, no dirty mark.
     let [(old, new)] = changed[..] else {
         panic!("{} sectors changed", changed.len());
     };

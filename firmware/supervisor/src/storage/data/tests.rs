@@ -1,4 +1,4 @@
-//! Real ext4 file systems on a loop device.
+//! Data partition with real ext4 file systems on a loop device.
 #![allow(clippy::unwrap_used)]
 
 use std::{os::unix::fs::FileExt, process::Command, sync::MutexGuard};
@@ -9,26 +9,26 @@ use nix::{
 };
 
 use super::*;
-use crate::storage::{pristine::tests::made_by_mke2fs, tests::alone};
+use crate::storage::{empty_fs::tests::made_by_mke2fs, tests::lock_mounts};
 
 const SIZE: u64 = 4 << 20;
 
 /// A partition on a loop device of its own.
 struct Card {
-    data: Data,
+    data: DataPartition,
     image: tempfile::NamedTempFile,
     _directory: tempfile::TempDir,
-    _alone: MutexGuard<'static, ()>,
+    _lock: MutexGuard<'static, ()>,
 }
 
 impl Card {
-    /// None where nobody may mount anything.
+    /// Returns none if mounts are not allowed.
     fn new() -> Option<Self> {
         if !geteuid().is_root() {
             return None;
         }
-        let alone = alone();
-        // A namespace that somebody else makes meanwhile would have our mounts in it, and keep them.
+        let lock = lock_mounts();
+        // Another process that makes a namespace in the meantime would keep our mounts in it.
         unshare(CloneFlags::CLONE_NEWNS).unwrap();
         let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
         mount(None::<&str>, "/", None::<&str>, private, None::<&str>).unwrap();
@@ -48,30 +48,30 @@ impl Card {
         assert!(output.status.success(), "{output:?}");
         let device = String::from_utf8(output.stdout).unwrap();
         Some(Self {
-            data: Data {
+            data: DataPartition {
                 device: device.trim().into(),
                 directory: place,
                 blocks: directory.path().join("blocks"),
             },
             image,
             _directory: directory,
-            _alone: alone,
+            _lock: lock,
         })
     }
 
     fn boot(&self, reset: bool) -> (bool, Vec<String>) {
         let _ = umount(&self.data.directory);
-        let mut trouble = Trouble::default();
-        let kept = self.data.open(BootMillis::now(), reset, &mut trouble);
-        (kept, trouble.0)
+        let mut warnings = BootWarnings::default();
+        let is_durable = self.data.open(BootMillis::now(), reset, &mut warnings);
+        (is_durable, warnings.0)
     }
 
     fn at(&self, name: &str) -> PathBuf {
         self.data.directory.join(name)
     }
 
-    /// Writes over the card behind everybody's back.
-    fn damage(&self, place: u64, bytes: &[u8]) {
+    /// Writes to the card past its unmounted file system.
+    fn overwrite(&self, place: u64, bytes: &[u8]) {
         umount(&self.data.directory).unwrap();
         let device = File::options().write(true).open(&self.data.device).unwrap();
         device.write_all_at(bytes, place).unwrap();
@@ -96,70 +96,73 @@ impl Drop for Card {
     }
 }
 
-fn keep_something(card: &Card) {
+fn write_settings(card: &Card) {
     fs::create_dir(card.at("config")).unwrap();
     fs::write(card.at("config/settings.json"), "secret").unwrap();
 }
 
 #[test]
-fn what_is_kept_outlives_boots_and_a_reset_forgets_it() {
+fn data_survives_boots_and_reset_removes_it() {
     let Some(card) = Card::new() else { return };
     assert_eq!(card.boot(false), (true, Vec::new()));
-    keep_something(&card);
+    write_settings(&card);
     assert_eq!(card.boot(false), (true, Vec::new()));
     assert!(card.at("config/settings.json").exists());
     assert_eq!(card.boot(true), (true, Vec::new()));
     assert!(!card.at("config").exists());
-    // By an order.
-    keep_something(&card);
-    ask_to_forget(&card.data.directory).unwrap();
+    // By a request.
+    write_settings(&card);
+    request_factory_reset(&card.data.directory).unwrap();
     assert_eq!(card.boot(false), (true, Vec::new()));
-    assert!(!card.at("config").exists() && !card.at(RESET).exists());
+    assert!(!card.at("config").exists() && !card.at(RESET_FILE).exists());
     assert!(card.is_clean());
-    // Nothing of it is left on the card.
+    // The content is gone from the card.
     let bytes = fs::read(card.image.path()).unwrap();
     assert!(!bytes.windows(6).any(|window| window == b"secret"));
     let elsewhere = tempfile::tempdir_in("/dev/shm").unwrap();
-    let error = ask_to_forget(elsewhere.path()).unwrap_err().to_string();
+    let error = request_factory_reset(elsewhere.path())
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("not on the card"), "{error}");
 }
 
 #[test]
-fn a_partition_without_file_system_gets_one_and_it_is_told() {
+fn partition_without_file_system_is_created_with_warning() {
     let Some(card) = Card::new() else { return };
     card.boot(false);
-    keep_something(&card);
-    card.damage(0, &vec![0xff; 64 << 10]);
-    let (kept, told) = card.boot(false);
-    assert!(kept && told.len() == 1);
+    write_settings(&card);
+    card.overwrite(0, &vec![0xff; 64 << 10]);
+    let (is_durable, warnings) = card.boot(false);
+    assert!(is_durable && warnings.len() == 1);
     assert!(
-        told[0].contains("there was no file system; 0 files"),
-        "{told:?}"
+        warnings[0].contains("there was no file system; 0 files"),
+        "{warnings:?}"
     );
     fs::write(card.at("new"), "").unwrap();
     assert!(card.is_clean());
 }
 
 #[test]
-fn a_damaged_file_system_is_made_anew_with_what_can_be_read() {
+fn damaged_file_system_is_recreated_with_salvaged_files() {
     let Some(card) = Card::new() else { return };
     card.boot(false);
-    keep_something(&card);
-    // Its checksum is wrong then; of what is in it, nothing is.
+    write_settings(&card);
+    // Damages the checksum of the group descriptors, not the files.
     let descriptor = card.image.as_file();
     let mut byte = [0];
     umount(&card.data.directory).unwrap();
     descriptor.read_exact_at(&mut byte, 2048 + 30).unwrap();
     card.data.mount().unwrap();
-    card.damage(2048 + 30, &[byte[0] ^ 0xff]);
-    let (kept, told) = card.boot(false);
-    assert!(kept, "{told:?}");
+    card.overwrite(2048 + 30, &[byte[0] ^ 0xff]);
+    let (is_durable, warnings) = card.boot(false);
+    assert!(is_durable, "{warnings:?}");
     assert!(
-        told.iter()
+        warnings
+            .iter()
             .any(|text| text.contains("was made anew, since")),
-        "{told:?}"
+        "{warnings:?}"
     );
-    if told[0].contains("1 files") {
+    if warnings[0].contains("1 files") {
         assert_eq!(
             fs::read_to_string(card.at("config/settings.json")).unwrap(),
             "secret"
@@ -169,10 +172,10 @@ fn a_damaged_file_system_is_made_anew_with_what_can_be_read() {
 }
 
 #[test]
-fn errors_that_the_kernel_counts_are_mended() {
+fn counted_errors_recreate_the_file_system() {
     let Some(card) = Card::new() else { return };
     card.boot(false);
-    keep_something(&card);
+    write_settings(&card);
     umount(&card.data.directory).unwrap();
     let mut debugfs = Command::new("debugfs");
     let set = debugfs
@@ -180,9 +183,12 @@ fn errors_that_the_kernel_counts_are_mended() {
         .arg(&card.data.device)
         .output();
     assert!(set.unwrap().status.success());
-    let (kept, told) = card.boot(false);
-    assert!(kept && told.len() == 1, "{told:?}");
-    assert!(told[0].contains("it has errors; 1 files"), "{told:?}");
+    let (is_durable, warnings) = card.boot(false);
+    assert!(is_durable && warnings.len() == 1, "{warnings:?}");
+    assert!(
+        warnings[0].contains("it has errors; 1 files"),
+        "{warnings:?}"
+    );
     assert_eq!(
         fs::read_to_string(card.at("config/settings.json")).unwrap(),
         "secret"
@@ -192,19 +198,19 @@ fn errors_that_the_kernel_counts_are_mended() {
 }
 
 #[test]
-fn without_a_partition_there_is_memory() {
+fn missing_partition_falls_back_to_tmpfs() {
     if !geteuid().is_root() {
         return;
     }
     let place = tempfile::tempdir().unwrap();
-    let data = Data {
+    let data = DataPartition {
         device: "/dev/failberry-none".into(),
         directory: place.path().into(),
         blocks: "/none".into(),
     };
-    let mut trouble = Trouble::default();
-    assert!(!data.open(BootMillis::now(), false, &mut trouble));
-    assert!(trouble.0[0].contains("is in memory and lost at power-off"));
+    let mut warnings = BootWarnings::default();
+    assert!(!data.open(BootMillis::now(), false, &mut warnings));
+    assert!(warnings.0[0].contains("is in memory and lost at power-off"));
     fs::write(place.path().join("file"), "").unwrap();
     umount(place.path()).unwrap();
     assert!(!place.path().join("file").exists());

@@ -1,4 +1,4 @@
-//! A card through several boots, with power cuts.
+//! Settings file and store over several boots, with power cuts.
 #![allow(clippy::unwrap_used)]
 
 use failberry_config::parse_bytes;
@@ -10,7 +10,7 @@ const FILE: &str = "# my box\n[carrier]\napn = \"internet\"\npin = \"1234\" # of
                     access_key_id = \"AKIAIOSFODNN7EXAMPLE\"\n\
                     secret_access_key = \"wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY\"\n";
 
-/// The two places that are written to.
+/// Contents of file and store.
 #[derive(Clone, Debug, Default)]
 struct Card {
     file: Option<Vec<u8>>,
@@ -58,7 +58,7 @@ impl Card {
         String::from_utf8(self.file.clone().unwrap()).unwrap()
     }
 
-    /// A person changes the file.
+    /// Edits the file as an operator.
     fn edit(&mut self, from: &str, to: &str) {
         assert!(self.text().contains(from), "{from}: {}", self.text());
         self.file = Some(self.text().replacen(from, to, 1).into());
@@ -75,10 +75,10 @@ fn apn(decision: &Decision) -> String {
 }
 
 #[test]
-fn a_new_file_is_taken_in_and_loses_its_secrets() {
+fn new_file_is_imported_and_masked() {
     let mut card = Card::with(FILE);
     let first = card.boot();
-    assert!(first.is_new && first.told.is_empty());
+    assert!(first.is_new && first.notices.is_empty());
     assert_eq!(first.masked, ["carrier.pin", "aws.secret_access_key"]);
     let text = card.text();
     assert!(!text.contains("1234") && !text.contains("wJalr"), "{text}");
@@ -86,14 +86,14 @@ fn a_new_file_is_taken_in_and_loses_its_secrets() {
     for _ in 0..2 {
         let again = card.boot();
         assert_eq!(again.config, parse(FILE).config);
-        assert!(!again.is_new && again.told.is_empty());
+        assert!(!again.is_new && again.notices.is_empty());
         // Nothing is written at an ordinary boot.
         assert_eq!((again.store, again.rewrite), (None, None));
     }
 }
 
 #[test]
-fn an_edited_file_keeps_the_secrets_that_it_shows_as_stars() {
+fn edited_file_keeps_masked_secrets() {
     let mut card = Card::with(FILE);
     card.boot();
     card.edit("\"internet\"", "\"other\"");
@@ -111,7 +111,7 @@ fn an_edited_file_keeps_the_secrets_that_it_shows_as_stars() {
 }
 
 #[test]
-fn secrets_stay_where_somebody_wants_it_or_the_card_does_not_keep_them() {
+fn keep_secrets_or_volatile_store_prevents_masking() {
     let keeping = format!("{FILE}[system]\nkeep_secrets = true\n");
     let mut card = Card::with(&keeping);
     card.boot();
@@ -123,7 +123,7 @@ fn secrets_stay_where_somebody_wants_it_or_the_card_does_not_keep_them() {
 
     let decision = decide(Some(FILE.as_bytes()), None, false);
     assert_eq!(decision.rewrite, None);
-    // Later, when it does.
+    // Later, with a durable store.
     let card = Card {
         store: decision.store,
         ..Card::with(FILE)
@@ -132,7 +132,7 @@ fn secrets_stay_where_somebody_wants_it_or_the_card_does_not_keep_them() {
 }
 
 #[test]
-fn a_file_that_is_no_toml_or_gone_leaves_the_last_good_settings() {
+fn invalid_or_missing_file_leaves_stored_settings() {
     let mut card = Card::with(FILE);
     card.boot();
     let good = card.clone();
@@ -140,23 +140,23 @@ fn a_file_that_is_no_toml_or_gone_leaves_the_last_good_settings() {
     let broken = card.boot();
     assert_eq!(broken.config, parse(FILE).config);
     assert_eq!((broken.store, broken.rewrite), (None, None));
-    let told = &broken.told[0];
+    let notices = &broken.notices[0];
     assert!(
-        told.starts_with("failberrypi.toml line 3, key carrier: ")
-            && told.ends_with("the settings before it stay in force"),
-        "{told}"
+        notices.starts_with("failberrypi.toml line 3, key carrier: ")
+            && notices.ends_with("the settings before it stay in force"),
+        "{notices}"
     );
-    // It comes back as it was.
+    // The file is restored.
     card.file.clone_from(&good.file);
     assert_eq!(card.boot().store, None);
     card.file = None;
     assert_eq!(card.boot().config, parse(FILE).config);
-    // Nothing at all is the default.
+    // Without file and store the defaults are in force.
     assert_eq!(Card::default().boot().config, Config::default());
 }
 
 #[test]
-fn the_settings_before_can_be_had_again_until_the_file_changes() {
+fn revert_lasts_until_the_file_changes() {
     let mut card = Card::with(FILE);
     card.boot();
     assert_eq!(card.store.clone().unwrap().reverted(), None);
@@ -166,11 +166,11 @@ fn the_settings_before_can_be_had_again_until_the_file_changes() {
     let reverted = card.boot();
     assert_eq!(apn(&reverted), "internet");
     assert!(
-        reverted.told[0].contains("somebody went back"),
+        reverted.notices[0].contains("somebody went back"),
         "{:?}",
-        reverted.told
+        reverted.notices
     );
-    // To and fro.
+    // A second revert restores the first state.
     let there = card.store.clone().unwrap();
     let back = there.clone().reverted().unwrap();
     assert!(!back.reverted);
@@ -181,17 +181,17 @@ fn the_settings_before_can_be_had_again_until_the_file_changes() {
         (apn(&edited).as_str(), pin(&edited).as_deref()),
         ("third", Some("1234"))
     );
-    assert!(edited.told.is_empty());
+    assert!(edited.notices.is_empty());
 }
 
 #[test]
-fn a_file_with_bytes_that_are_no_text_keeps_its_secrets_and_says_so() {
+fn file_not_utf8_is_not_masked_and_warns() {
     let bytes = [b"# \xff\n".as_slice(), FILE.as_bytes()].concat();
     let decision = decide(Some(&bytes), None, true);
     assert_eq!(decision.rewrite, None);
     assert!(
         decision
-            .told
+            .notices
             .iter()
             .any(|text| text.contains("save it as UTF-8"))
     );
@@ -199,32 +199,32 @@ fn a_file_with_bytes_that_are_no_text_keeps_its_secrets_and_says_so() {
 }
 
 #[test]
-fn a_forgotten_secret_is_missed_in_clear_words() {
+fn masked_secret_without_store_is_reported() {
     let mut card = Card::with(FILE);
     card.boot();
     card.store = None;
     let decision = card.boot();
     assert_eq!(decision.config.carrier, None);
-    assert!(decision.told[0].contains("key carrier.pin: expected the secret itself"));
+    assert!(decision.notices[0].contains("key carrier.pin: expected the secret itself"));
 }
 
 #[test]
-fn a_file_of_nothing_but_problems_is_told_in_few_lines() {
+fn listed_problems_are_bounded() {
     let text = (0..200).fold(String::new(), |text, n| format!("{text}key{n} = {n}\n"));
-    let left = parse_bytes(text.as_bytes()).problems.len() - MAX_TOLD;
-    let told = Card::with(&text).boot().told;
-    assert_eq!(told.len(), MAX_TOLD + 1);
+    let left = parse_bytes(text.as_bytes()).problems.len() - MAX_LISTED_PROBLEMS;
+    let notices = Card::with(&text).boot().notices;
+    assert_eq!(notices.len(), MAX_LISTED_PROBLEMS + 1);
     let last = format!(
         "{FILE} has {left} more problems, not told",
-        FILE = super::FILE
+        FILE = super::SETTINGS_FILE
     );
-    assert_eq!(told.last(), Some(&last));
+    assert_eq!(notices.last(), Some(&last));
 }
 
 proptest! {
-    /// Wherever the power goes, and however often, the settings are in force and the secrets go.
+    /// For any power cuts the settings are in force, and the secrets are masked in the end.
     #[test]
-    fn power_cuts_cost_nothing(
+    fn power_cuts_lose_no_settings(
         cuts in prop::collection::vec((0usize..4, any::<u64>()), 0..6), sector in 1usize..100
     ) {
         let mut card = Card::with(FILE);
@@ -252,7 +252,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_taken_in_without_panic(bytes: Vec<u8>, other: Vec<u8>) {
+    fn any_file_is_imported_without_panic(bytes: Vec<u8>, other: Vec<u8>) {
         let mut card = Card { file: Some(bytes), store: None };
         card.boot();
         card.file = Some(other);

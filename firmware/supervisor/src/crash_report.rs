@@ -1,5 +1,4 @@
-//! What is said at the end by those who cannot go on, kept for the next life: PID 1's own panic,
-//! and what the kernel says when it errs.
+//! Crash report for the next boot: panics of PID 1 and oopses of the kernel.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -13,34 +12,34 @@ use nix::fcntl::OFlag;
 
 use crate::{Kmsg, pstore};
 
-/// Name of the file on the card.
+/// File of the report in the data directory.
 pub(crate) const FILE: &str = "last-words";
 
-/// Bytes kept of it: the head of a report tells more than its end.
-const MOST: usize = 4096;
+/// Most bytes of the report. Its head says more than its end.
+const MAX_BYTES: usize = 4096;
 
-/// Lines shown after the next boot.
-const LINES: usize = 40;
+/// Most lines shown after the next boot.
+const MAX_LINES: usize = 40;
 
-/// The kernel's count of its own errors that it survived.
-const OOPSES: &str = "/sys/kernel/oops_count";
+/// The kernel's counter of oopses that it survived.
+const OOPS_COUNT: &str = "/sys/kernel/oops_count";
 
-/// Makes PID 1's panics be told to `log`, and left at `path`.
-pub(crate) fn install(log: &Kmsg, path: PathBuf) {
+/// Installs a panic hook that writes panics of PID 1 to `log` and to the report at `path`.
+pub(crate) fn install_panic_hook(log: &Kmsg, path: PathBuf) {
     log.install();
-    let told = panic::take_hook();
+    let log_panic = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
-        told(info);
-        // The log has them, should the card fail.
-        let _ = leave(&path, &format!("supervisor: {info}\n"));
+        log_panic(info);
+        // If the card fails, the log has it.
+        let _ = append(&path, &format!("supervisor: {info}\n"));
     }));
 }
 
-/// Adds `text` to the words at `path`, bounded, and waits until the card has them.
-pub(crate) fn leave(path: &Path, text: &str) -> io::Result<()> {
+/// Appends `text` to the bounded report at `path`, and waits until it is on the card.
+pub(crate) fn append(path: &Path, text: &str) -> io::Result<()> {
     let mut file = OpenOptions::new().append(true).create(true).open(path)?;
-    let left = usize::try_from(file.metadata()?.len()).unwrap_or(MOST);
-    let room = MOST.saturating_sub(left);
+    let left = usize::try_from(file.metadata()?.len()).unwrap_or(MAX_BYTES);
+    let room = MAX_BYTES.saturating_sub(left);
     let text = text
         .get(..text.floor_char_boundary(room))
         .unwrap_or_default();
@@ -48,17 +47,18 @@ pub(crate) fn leave(path: &Path, text: &str) -> io::Result<()> {
     file.sync_all()
 }
 
-/// Takes the words of the life before from `path` and from the kernel's own store.
+/// Returns and removes the report of the previous boot, from `path` and from pstore.
 pub(crate) fn take(path: &Path) -> Vec<String> {
-    let mut words = lines_of(path);
-    words.extend(pstore::take());
-    words.truncate(LINES);
-    words
+    let mut lines = take_lines(path);
+    lines.extend(pstore::take());
+    lines.truncate(MAX_LINES);
+    lines
 }
 
-fn lines_of(path: &Path) -> Vec<String> {
+/// Returns the lines of the file at `path`, and removes it.
+fn take_lines(path: &Path) -> Vec<String> {
     let mut bytes = Vec::new();
-    let most = u64::try_from(MOST).unwrap_or(u64::MAX);
+    let most = u64::try_from(MAX_BYTES).unwrap_or(u64::MAX);
     let read = File::open(path).and_then(|file| file.take(most).read_to_end(&mut bytes));
     let removed = fs::remove_file(path);
     if let Some(error) = read.err().or(removed.err())
@@ -70,14 +70,14 @@ fn lines_of(path: &Path) -> Vec<String> {
     text.lines().map(str::to_owned).collect()
 }
 
-/// Errors of the kernel since boot.
-pub(crate) fn oopses() -> u64 {
-    let text = fs::read_to_string(OOPSES).unwrap_or_default();
+/// Returns the number of oopses since boot.
+pub(crate) fn oops_count() -> u64 {
+    let text = fs::read_to_string(OOPS_COUNT).unwrap_or_default();
     text.trim().parse().unwrap_or(0)
 }
 
-/// What the kernel said of its latest error, from its log.
-pub(crate) fn of_the_kernel() -> String {
+/// Returns the report of the latest oops, from the kernel log.
+pub(crate) fn kernel_report() -> String {
     let opened = OpenOptions::new()
         .read(true)
         .custom_flags(OFlag::O_NONBLOCK.bits())
@@ -85,15 +85,15 @@ pub(crate) fn of_the_kernel() -> String {
     let Ok(mut log) = opened else {
         return String::new();
     };
-    let mut report = Report::default();
-    // Each read is one record; more than this many are not in any kernel's log.
+    let mut report = OopsReport::default();
+    // Each read is one record; no kernel log has more than this.
     for _ in 0..100_000 {
         let mut record = [0; 8192];
         match log.read(&mut record) {
             Ok(length) => report.add(&String::from_utf8_lossy(
                 record.get(..length).unwrap_or_default(),
             )),
-            // The oldest record was overwritten meanwhile.
+            // The next record was overwritten in the meantime.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
             Err(_) => break,
         }
@@ -101,12 +101,12 @@ pub(crate) fn of_the_kernel() -> String {
     report.0
 }
 
-/// The kernel's own lines from the first that reports an error on.
+/// The kernel's own lines from the one that begins the latest oops on.
 #[derive(Default)]
-struct Report(String);
+struct OopsReport(String);
 
-impl Report {
-    /// Takes in a record as /dev/kmsg gives it: `priority,number,time,flags;text`.
+impl OopsReport {
+    /// Adds a record of /dev/kmsg: `priority,number,time,flags;text`.
     fn add(&mut self, record: &str) {
         let Some((head, text)) = record.split_once(';') else {
             return;
@@ -116,7 +116,7 @@ impl Report {
             .next()
             .and_then(|number| number.parse().ok())
             .unwrap_or(u32::MAX);
-        // The facility stands above the three bits of the severity; the kernel's own is 0.
+        // The facility is above the three bits of the severity; the kernel's own is 0.
         let own = priority < 8;
         let line = text.lines().next().unwrap_or_default();
         let begins = ["Internal error", "Oops", "BUG:", "Unable to handle"]
@@ -125,7 +125,7 @@ impl Report {
         if begins && own {
             self.0.clear();
         }
-        if own && (begins || !self.0.is_empty()) && self.0.len() < MOST {
+        if own && (begins || !self.0.is_empty()) && self.0.len() < MAX_BYTES {
             self.0.push_str(line);
             self.0.push('\n');
         }
@@ -137,24 +137,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_left_once_bounded_and_taken_once() {
+    fn report_is_bounded_and_taken_once() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join(FILE);
-        assert_eq!(lines_of(&path), Vec::<String>::new());
-        leave(&path, "one\n").unwrap();
-        leave(&path, "two\n").unwrap();
-        leave(&path, &"é".repeat(MOST)).unwrap();
-        leave(&path, "late\n").unwrap();
+        assert_eq!(take_lines(&path), Vec::<String>::new());
+        append(&path, "one\n").unwrap();
+        append(&path, "two\n").unwrap();
+        append(&path, &"é".repeat(MAX_BYTES)).unwrap();
+        append(&path, "late\n").unwrap();
         assert!(fs::metadata(&path).unwrap().len() <= 4096);
-        let words = lines_of(&path);
-        assert_eq!(words[..2], ["one", "two"]);
-        assert!(words[2].starts_with("éé") && words.len() == 3);
+        let lines = take_lines(&path);
+        assert_eq!(lines[..2], ["one", "two"]);
+        assert!(lines[2].starts_with("éé") && lines.len() == 3);
         assert!(!path.exists());
     }
 
     #[test]
-    fn the_kernels_report_begins_at_its_latest_error_and_has_only_its_own_lines() {
-        let mut report = Report::default();
+    fn oops_report_has_kernel_lines_from_the_latest_error() {
+        let mut report = OopsReport::default();
         for record in [
             "6,1,10,-;usb 1-1: new device",
             "1,2,20,-;Unable to handle kernel NULL pointer dereference\n SUBSYSTEM=x",

@@ -1,7 +1,8 @@
-//! The socket on which services ask for something: one JSON line a connection, one line back.
+//! Server of PID 1's control socket: one JSON request and one JSON reply per connection, a line
+//! each.
 //!
-//! Anybody may connect; who asks is told by the kernel, and bytes, seconds and connections are
-//! bounded. Nothing here waits.
+//! The socket is open to every user; the kernel identifies the peer (`SO_PEERCRED`). Bytes, time
+//! and connections are bounded, and nothing blocks.
 
 use std::{
     fs,
@@ -20,37 +21,40 @@ use failberry_service::{MAX_MESSAGE, Reply, Request};
 use failberry_state::{BootMillis, Service};
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 
-/// There are seven services, and each asks for one thing at a time.
-const MOST: usize = 8;
+/// Most connections at once: there are seven services, with one request each at a time.
+const MAX_CONNECTIONS: usize = 8;
 
-/// Time from connecting to the end of the line: it is written at once.
-const PATIENCE: u64 = 2_000;
+/// Time from accepting a connection to the end of its line, in milliseconds. Clients write it at
+/// once.
+const READ_TIMEOUT_MS: u64 = 2_000;
 
-/// The open socket and those who are asking.
+/// The listening socket and the connections that are being read.
 #[derive(Debug)]
-pub(crate) struct Requests {
+pub(crate) struct RequestServer {
     listener: UnixListener,
-    asking: Vec<Asking>,
+    connections: Vec<Connection>,
 }
 
+/// A connection whose request is being read.
 #[derive(Debug)]
-struct Asking {
+struct Connection {
     stream: UnixStream,
-    asker: Option<Asker>,
+    /// None for a user who may not send requests.
+    requester: Option<Requester>,
     text: Vec<u8>,
-    until: BootMillis,
+    deadline: BootMillis,
 }
 
-/// Who may ask.
+/// Identity of a peer that may send requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Asker {
-    /// Somebody who could do it without asking.
+pub(crate) enum Requester {
+    /// Root, who could do it all without a request.
     Root,
     /// A service under its own user id.
     Service(Service),
 }
 
-impl Asker {
+impl Requester {
     fn from_uid(uid: u32) -> Option<Self> {
         if uid == 0 {
             return Some(Self::Root);
@@ -59,7 +63,7 @@ impl Asker {
         Some(Self::Service(service))
     }
 
-    /// As it stands in the log.
+    /// Returns the name for log lines.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Root => "root",
@@ -68,38 +72,39 @@ impl Asker {
     }
 }
 
-/// A request that came, with whom to answer.
+/// A complete request that waits for its reply.
 #[derive(Debug)]
-pub(crate) struct Asked {
-    pub(crate) asker: Asker,
+pub(crate) struct PendingRequest {
+    pub(crate) requester: Requester,
     pub(crate) request: Request,
     stream: UnixStream,
 }
 
-impl Asked {
+impl PendingRequest {
     #[cfg(test)]
-    pub(crate) fn new(asker: Asker, request: Request, stream: UnixStream) -> Self {
+    pub(crate) fn new(requester: Requester, request: Request, stream: UnixStream) -> Self {
         Self {
-            asker,
+            requester,
             request,
             stream,
         }
     }
 
-    pub(crate) fn answer(self, reply: &Reply) {
-        answer(&self.stream, reply);
+    /// Sends the reply and closes the connection.
+    pub(crate) fn reply(self, reply: &Reply) {
+        write_reply(&self.stream, reply);
     }
 }
 
-fn answer(mut stream: &UnixStream, reply: &Reply) {
+fn write_reply(mut stream: &UnixStream, reply: &Reply) {
     let mut line = serde_json::to_vec(reply).unwrap_or_default();
     line.push(b'\n');
-    // It is less than any socket's buffer; who does not listen any more is no loss.
+    // It fits every socket buffer; a client that has gone needs no reply.
     let _ = stream.write_all(&line);
 }
 
-impl Requests {
-    /// Listens at `path`, replacing what an earlier run left there.
+impl RequestServer {
+    /// Listens at `path`, replacing the socket of an earlier run.
     pub(crate) fn listen(path: &Path) -> io::Result<Self> {
         match fs::remove_file(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -110,65 +115,74 @@ impl Requests {
         fs::set_permissions(path, fs::Permissions::from_mode(0o666))?;
         Ok(Self {
             listener,
-            asking: Vec::new(),
+            connections: Vec::new(),
         })
     }
 
+    /// Returns the descriptors to poll for reading.
     pub(crate) fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        let asking = self.asking.iter().map(|asking| asking.stream.as_fd());
-        [self.listener.as_fd()].into_iter().chain(asking)
+        let connections = self
+            .connections
+            .iter()
+            .map(|connection| connection.stream.as_fd());
+        [self.listener.as_fd()].into_iter().chain(connections)
     }
 
-    /// When somebody's time is over.
+    /// Returns when the next connection times out.
     pub(crate) fn deadline(&self) -> Option<BootMillis> {
-        self.asking.iter().map(|asking| asking.until).min()
+        self.connections
+            .iter()
+            .map(|connection| connection.deadline)
+            .min()
     }
 
-    /// Reads what has come.
-    pub(crate) fn hear(&mut self, now: BootMillis) -> Vec<Asked> {
+    /// Reads from all connections, and returns the complete requests. Invalid ones are refused
+    /// here.
+    pub(crate) fn poll(&mut self, now: BootMillis) -> Vec<PendingRequest> {
         self.accept(now);
         let mut complete = Vec::new();
-        for mut asking in std::mem::take(&mut self.asking) {
-            match asking.read(now) {
-                Ok(None) => self.asking.push(asking),
-                Ok(Some((asker, request))) => complete.push(Asked {
-                    asker,
+        for mut connection in std::mem::take(&mut self.connections) {
+            match connection.read(now) {
+                Ok(None) => self.connections.push(connection),
+                Ok(Some((requester, request))) => complete.push(PendingRequest {
+                    requester,
                     request,
-                    stream: asking.stream,
+                    stream: connection.stream,
                 }),
-                Err(why) => answer(&asking.stream, &Reply::Refused { why }),
+                Err(why) => write_reply(&connection.stream, &Reply::Refused { why }),
             }
         }
         complete
     }
 
     fn accept(&mut self, now: BootMillis) {
-        // The rest waits in the kernel's queue.
-        while self.asking.len() < MOST {
+        // Further connections wait in the kernel's queue.
+        while self.connections.len() < MAX_CONNECTIONS {
             let Ok((stream, _)) = self.listener.accept() else {
                 return;
             };
-            let asker = getsockopt(&stream, PeerCredentials)
+            let requester = getsockopt(&stream, PeerCredentials)
                 .ok()
-                .and_then(|peer| Asker::from_uid(peer.uid()));
+                .and_then(|peer| Requester::from_uid(peer.uid()));
             if stream.set_nonblocking(true).is_ok() {
-                self.asking.push(Asking {
+                self.connections.push(Connection {
                     stream,
-                    asker,
+                    requester,
                     text: Vec::new(),
-                    until: now.plus(PATIENCE),
+                    deadline: now.plus(READ_TIMEOUT_MS),
                 });
             }
         }
     }
 }
 
-impl Asking {
-    /// None while more must come; the reason where nothing will come of it.
-    fn read(&mut self, now: BootMillis) -> Result<Option<(Asker, Request)>, String> {
-        let asker = self.asker.ok_or("only services and root may ask")?;
+impl Connection {
+    /// Reads from the connection. Returns none while the line is incomplete; fails if it is
+    /// invalid.
+    fn read(&mut self, now: BootMillis) -> Result<Option<(Requester, Request)>, String> {
+        let requester = self.requester.ok_or("only services and root may ask")?;
         let mut buffer = [0; MAX_MESSAGE];
-        let ended = match (&self.stream).read(&mut buffer) {
+        let at_end = match (&self.stream).read(&mut buffer) {
             Ok(length) => {
                 self.text
                     .extend_from_slice(buffer.get(..length).unwrap_or_default());
@@ -181,12 +195,12 @@ impl Asking {
         if let (Some(line), Some(_)) = (lines.next(), lines.next()) {
             let request = serde_json::from_slice(line)
                 .map_err(|error| format!("expected a request: {error}"))?;
-            return Ok(Some((asker, request)));
+            return Ok(Some((requester, request)));
         }
         if self.text.len() >= MAX_MESSAGE {
             return Err(format!("expected a line of less than {MAX_MESSAGE} bytes"));
         }
-        if ended || now >= self.until {
+        if at_end || now >= self.deadline {
             return Err("expected a line, got none that ends".into());
         }
         Ok(None)
@@ -201,35 +215,35 @@ mod tests {
 
     use super::*;
 
-    fn listening() -> (tempfile::TempDir, PathBuf, Requests) {
+    fn listening() -> (tempfile::TempDir, PathBuf, RequestServer) {
         let run = tempfile::tempdir().unwrap();
         fs::create_dir(run.path().join("supervisor")).unwrap();
         let path = run.path().join(REQUESTS);
-        let requests = Requests::listen(&path).unwrap();
+        let requests = RequestServer::listen(&path).unwrap();
         (run, path, requests)
     }
 
-    fn answer_to(requests: &mut Requests, mut stream: &UnixStream, now: u64) -> String {
-        assert!(requests.hear(BootMillis(now)).is_empty());
+    fn answer_to(requests: &mut RequestServer, mut stream: &UnixStream, now: u64) -> String {
+        assert!(requests.poll(BootMillis(now)).is_empty());
         let mut text = String::new();
         stream.read_to_string(&mut text).unwrap();
         text
     }
 
     #[test]
-    fn who_may_ask_is_told_by_the_user_id() {
-        assert_eq!(Asker::from_uid(0), Some(Asker::Root));
+    fn requester_is_identified_by_uid() {
+        assert_eq!(Requester::from_uid(0), Some(Requester::Root));
         assert_eq!(
-            Asker::from_uid(Service::Uplink.uid()),
-            Some(Asker::Service(Service::Uplink))
+            Requester::from_uid(Service::Uplink.uid()),
+            Some(Requester::Service(Service::Uplink))
         );
         for stranger in [1, 100, 108, 1000, 65_534, u32::MAX] {
-            assert_eq!(Asker::from_uid(stranger), None);
+            assert_eq!(Requester::from_uid(stranger), None);
         }
     }
 
     #[test]
-    fn a_request_comes_through_and_is_answered() {
+    fn request_is_received_and_gets_a_reply() {
         if !nix::unistd::geteuid().is_root() {
             return;
         }
@@ -239,20 +253,23 @@ mod tests {
             reason: "the stick is dead".into(),
         };
         let sent = request.clone();
-        let asking = thread::spawn(move || ask_under(&root, &sent).unwrap());
-        let heard = loop {
-            if let Some(asked) = requests.hear(BootMillis(0)).pop() {
-                break asked;
+        let client = thread::spawn(move || ask_under(&root, &sent).unwrap());
+        let received = loop {
+            if let Some(pending) = requests.poll(BootMillis(0)).pop() {
+                break pending;
             }
             thread::yield_now();
         };
-        assert_eq!((heard.asker, &heard.request), (Asker::Root, &request));
-        heard.answer(&Reply::Accepted);
-        assert_eq!(asking.join().unwrap(), Reply::Accepted);
+        assert_eq!(
+            (received.requester, &received.request),
+            (Requester::Root, &request)
+        );
+        received.reply(&Reply::Accepted);
+        assert_eq!(client.join().unwrap(), Reply::Accepted);
     }
 
     #[test]
-    fn nonsense_and_silence_are_refused_and_cost_little() {
+    fn invalid_and_silent_clients_are_refused() {
         if !nix::unistd::geteuid().is_root() {
             return;
         }
@@ -267,14 +284,14 @@ mod tests {
         endless.write_all(&[b'x'; MAX_MESSAGE]).unwrap();
         assert!(answer_to(&mut requests, &endless, 0).contains("4096"));
 
-        let silent: Vec<_> = (0..3 * MOST)
+        let silent: Vec<_> = (0..3 * MAX_CONNECTIONS)
             .map(|_| UnixStream::connect(&path).unwrap())
             .collect();
-        assert!(requests.hear(BootMillis(100)).is_empty());
-        assert_eq!(requests.asking.len(), MOST);
-        assert_eq!(requests.deadline(), Some(BootMillis(100 + PATIENCE)));
-        let reply = answer_to(&mut requests, &silent[0], 100 + PATIENCE);
+        assert!(requests.poll(BootMillis(100)).is_empty());
+        assert_eq!(requests.connections.len(), MAX_CONNECTIONS);
+        assert_eq!(requests.deadline(), Some(BootMillis(100 + READ_TIMEOUT_MS)));
+        let reply = answer_to(&mut requests, &silent[0], 100 + READ_TIMEOUT_MS);
         assert!(reply.contains("got none"), "{reply}");
-        assert!(requests.asking.is_empty());
+        assert!(requests.connections.is_empty());
     }
 }

@@ -1,15 +1,15 @@
-//! Making a partition anew, with the power cut at every write.
+//! Writing the empty file system, with power cuts at many points.
 #![allow(clippy::unwrap_used)]
 
 use std::{io::Cursor, process::Command};
 
 use super::*;
-use crate::storage::tests::alone;
+use crate::storage::tests::lock_mounts;
 
-/// Bytes of the file systems here.
+/// Size of the file systems in bytes.
 const SIZE: u64 = 4 << 20;
 
-/// What mke2fs makes, and the blocks of it that the assembler takes along.
+/// Returns a volume made by mke2fs, and the image of its blocks that are not zero.
 pub(in crate::storage) fn made_by_mke2fs(size: u64) -> (Vec<u8>, Vec<u8>) {
     let image = tempfile::NamedTempFile::new().unwrap();
     image.as_file().set_len(size).unwrap();
@@ -21,7 +21,7 @@ pub(in crate::storage) fn made_by_mke2fs(size: u64) -> (Vec<u8>, Vec<u8>) {
         .unwrap();
     assert!(done.success());
     let volume = std::fs::read(image.path()).unwrap();
-    let blocks = (0_u32..).zip(volume.chunks(BLOCK));
+    let blocks = (0_u32..).zip(volume.chunks(BLOCK_BYTES));
     let blocks = blocks
         .filter(|(_, block)| block.iter().any(|byte| *byte != 0))
         .flat_map(|(number, block)| [&number.to_le_bytes(), block].concat())
@@ -30,24 +30,24 @@ pub(in crate::storage) fn made_by_mke2fs(size: u64) -> (Vec<u8>, Vec<u8>) {
 }
 
 /// A device that loses power after some bytes written.
-struct Failing {
+struct FailingDevice {
     content: Cursor<Vec<u8>>,
     left: usize,
 }
 
-impl Read for Failing {
+impl Read for FailingDevice {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.content.read(buffer)
     }
 }
 
-impl Seek for Failing {
+impl Seek for FailingDevice {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         self.content.seek(to)
     }
 }
 
-impl Write for Failing {
+impl Write for FailingDevice {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let length = bytes.len().min(self.left);
         self.left -= length;
@@ -62,57 +62,57 @@ impl Write for Failing {
     }
 }
 
-impl Device for Failing {
-    fn keep(&mut self) -> io::Result<()> {
+impl Device for FailingDevice {
+    fn sync(&mut self) -> io::Result<()> {
         Ok(())
     }
 }
 
 #[test]
-fn a_partition_of_anything_becomes_what_mke2fs_made() {
-    let _alone = alone();
+fn any_partition_becomes_the_volume_of_mke2fs() {
+    let _lock = lock_mounts();
     let (volume, blocks) = made_by_mke2fs(SIZE);
-    let pristine = Pristine::new("blocks".into(), &blocks).unwrap();
+    let empty_fs = EmptyFilesystem::new("blocks".into(), &blocks).unwrap();
     let room = usize::try_from(SIZE).unwrap() + 5000;
-    let mut device = Failing {
+    let mut device = FailingDevice {
         content: Cursor::new(vec![0xa5; room]),
         left: usize::MAX,
     };
-    pristine.write(&mut device).unwrap();
+    empty_fs.write(&mut device).unwrap();
     let content = device.content.into_inner();
     assert!(content[..volume.len()] == volume);
     assert!(content[volume.len()..].iter().all(|byte| *byte == 0xa5));
 }
 
 #[test]
-fn a_power_cut_leaves_the_old_the_new_or_none() {
-    let _alone = alone();
+fn power_cut_leaves_old_file_system_new_one_or_none() {
+    let _lock = lock_mounts();
     let (volume, blocks) = made_by_mke2fs(SIZE);
-    let pristine = Pristine::new("blocks".into(), &blocks).unwrap();
+    let empty_fs = EmptyFilesystem::new("blocks".into(), &blocks).unwrap();
     let old: Vec<u8> = volume
         .iter()
         .map(|byte| byte ^ u8::from(*byte == 7))
         .collect();
     let all = volume.len() + blocks.len();
     for left in (0..all).step_by(50_021).chain(0..3).chain(1020..1030) {
-        let mut device = Failing {
+        let mut device = FailingDevice {
             content: Cursor::new(old.clone()),
             left,
         };
-        let done = pristine.write(&mut device).is_ok();
+        let done = empty_fs.write(&mut device).is_ok();
         device.left = usize::MAX;
         let there = holds_ext4(&mut device).unwrap();
         let content = device.content.into_inner();
         assert!(!done || content == volume);
-        // What tells of a file system has not been taken back yet, byte by byte.
+        // With a superblock it is the new one, or the old one before the rest was touched.
         let untouched = content[2048..] == old[2048..];
         assert!(!there || content == volume || untouched, "{left}");
     }
 }
 
 #[test]
-fn blocks_that_are_none_and_a_small_partition_are_refused() {
-    let _alone = alone();
+fn invalid_image_and_small_partition_are_refused() {
+    let _lock = lock_mounts();
     let (_, blocks) = made_by_mke2fs(SIZE);
     for wrong in [
         &[],
@@ -120,15 +120,15 @@ fn blocks_that_are_none_and_a_small_partition_are_refused() {
         &blocks[1028..],
         &blocks[..blocks.len() - 1],
     ] {
-        let error = Pristine::new("blocks".into(), wrong).unwrap_err();
+        let error = EmptyFilesystem::new("blocks".into(), wrong).unwrap_err();
         assert!(error.to_string().contains("in blocks, got"), "{error}");
     }
-    let pristine = Pristine::new("blocks".into(), &blocks).unwrap();
-    let mut device = Failing {
+    let empty_fs = EmptyFilesystem::new("blocks".into(), &blocks).unwrap();
+    let mut device = FailingDevice {
         content: Cursor::new(vec![1; 4096]),
         left: usize::MAX,
     };
-    let error = pristine.write(&mut device).unwrap_err().to_string();
+    let error = empty_fs.write(&mut device).unwrap_err().to_string();
     assert!(error.contains("4194304 bytes, got 4096"), "{error}");
     assert!(device.content.into_inner().iter().all(|byte| *byte == 1));
 }

@@ -1,4 +1,5 @@
-//! Each service its part of the settings, and the console a view of all that hides the secrets.
+//! Configuration files of the services: each gets its part of the settings, the console a view of
+//! all with the secrets redacted.
 
 use failberry_config::{
     ClockConfig, Config, ConsoleConfig, DyndnsConfig, NetworkConfig, UpdateConfig, UplinkConfig,
@@ -6,9 +7,9 @@ use failberry_config::{
 };
 use failberry_service::{ConfigError, Service, write_config};
 
-/// Hands out `config`, which is the TOML `settings`; the console learns of the `problems`, too, and
-/// whether there are settings to go back to.
-pub(super) fn hand_out(
+/// Writes the configuration of each service from `config`, parsed from the TOML `settings`. The
+/// console also gets the `problems`, and whether there are previous settings to revert to.
+pub(super) fn write_service_configs(
     config: &Config,
     settings: &str,
     problems: &[String],

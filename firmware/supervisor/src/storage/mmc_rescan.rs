@@ -1,7 +1,7 @@
-//! The controllers of cards: one that has found none is made to look again.
+//! Rescan of MMC controllers that have found no card: unbind and bind of their driver.
 //!
-//! The kernel asks once, when the driver starts; a card that did not answer then, say because a
-//! reset caught it at work, stays unknown for the rest of that life.
+//! The kernel probes for a card once, when the driver starts. A card that did not answer then, say
+//! because a reset interrupted it, stays unknown until the next boot.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -9,35 +9,37 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Where the kernel lists them.
+/// Directory in which the kernel lists the controllers (hosts).
 pub(super) const HOSTS: &str = "/sys/class/mmc_host";
 
-/// Takes the driver from every controller below `hosts` that has no card, and gives it back, which
-/// is a start from the beginning. Gives out the names of those devices.
+/// Unbinds and binds the driver of every controller below `hosts` that has no card, which makes it
+/// probe again. Returns the names of their devices.
 ///
 /// # Errors
-/// The first trouble, in words; the others are treated all the same.
-pub(super) fn look_again(hosts: &Path) -> Result<Vec<OsString>, String> {
+/// The first failure, as a phrase. The other controllers are rescanned nevertheless.
+pub(super) fn rescan_controllers(hosts: &Path) -> Result<Vec<OsString>, String> {
     let entries = match fs::read_dir(hosts) {
-        // A machine whose cards are disks of another kind.
+        // A machine without MMC, as the emulated one.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries.map_err(|error| format!("{}: {error}", hosts.display()))?,
     };
-    let mut trouble = None;
-    let mut treated = Vec::new();
+    let mut first_error = None;
+    let mut rebound = Vec::new();
     for host in entries.filter_map(Result::ok) {
         if has_card(&host.path(), &host.file_name()) {
             continue;
         }
         match rebind(&host.path()) {
-            Ok(device) => treated.push(device),
-            Err(error) => trouble = trouble.or(Some(format!("{}: {error}", host.path().display()))),
+            Ok(device) => rebound.push(device),
+            Err(error) => {
+                first_error = first_error.or(Some(format!("{}: {error}", host.path().display())));
+            }
         }
     }
-    trouble.map_or(Ok(treated), Err)
+    first_error.map_or(Ok(rebound), Err)
 }
 
-/// A card is a device below its host, `mmc0:0001` on `mmc0`.
+/// Returns whether a controller has a card: a device below it, `mmc0:0001` on `mmc0`.
 fn has_card(host: &Path, name: &OsStr) -> bool {
     let prefix = format!("{}:", name.display());
     let children = fs::read_dir(host).into_iter().flatten();
@@ -50,9 +52,9 @@ fn rebind(host: &Path) -> io::Result<OsString> {
     let device = host.join("device").canonicalize()?;
     let driver: PathBuf = device.join("driver").canonicalize()?;
     let name = device.file_name().unwrap_or_default().to_owned();
-    let order = |file: &str| fs::write(driver.join(file), name.as_encoded_bytes());
-    order("unbind")?;
-    order("bind")?;
+    let write = |file: &str| fs::write(driver.join(file), name.as_encoded_bytes());
+    write("unbind")?;
+    write("bind")?;
     Ok(name)
 }
 
@@ -63,7 +65,8 @@ mod tests {
 
     use super::*;
 
-    /// As sysfs has it: the class's link to the host, whose device has its driver.
+    /// Creates a controller as in sysfs: a link of the class to the host, whose device has a
+    /// driver.
     fn host(sys: &Path, number: u32, device: &str, card: Option<&str>) {
         let driver = sys.join("drivers/sdhost");
         fs::create_dir_all(&driver).unwrap();
@@ -80,24 +83,28 @@ mod tests {
     }
 
     #[test]
-    fn only_a_host_without_a_card_starts_anew() {
+    fn only_controller_without_card_is_rebound() {
         let sys = tempfile::tempdir().unwrap();
         host(sys.path(), 0, "3f202000.mmc", None);
         host(sys.path(), 1, "3f300000.mmcnr", Some("mmc1:0001"));
-        let treated = look_again(&sys.path().join("class")).unwrap();
-        assert_eq!(treated, ["3f202000.mmc"]);
-        for order in ["unbind", "bind"] {
-            let written = fs::read_to_string(sys.path().join("drivers/sdhost").join(order));
-            assert_eq!(written.unwrap(), "3f202000.mmc", "{order}");
+        let rebound = rescan_controllers(&sys.path().join("class")).unwrap();
+        assert_eq!(rebound, ["3f202000.mmc"]);
+        for write in ["unbind", "bind"] {
+            let written = fs::read_to_string(sys.path().join("drivers/sdhost").join(write));
+            assert_eq!(written.unwrap(), "3f202000.mmc", "{write}");
         }
     }
 
     #[test]
-    fn without_such_hosts_there_is_nothing_to_do_and_trouble_names_the_host() {
+    fn no_controllers_is_ok_and_errors_name_controller() {
         let sys = tempfile::tempdir().unwrap();
-        assert!(look_again(&sys.path().join("class")).unwrap().is_empty());
+        assert!(
+            rescan_controllers(&sys.path().join("class"))
+                .unwrap()
+                .is_empty()
+        );
         fs::create_dir_all(sys.path().join("class/mmc0")).unwrap();
-        let error = look_again(&sys.path().join("class")).unwrap_err();
+        let error = rescan_controllers(&sys.path().join("class")).unwrap_err();
         assert!(error.contains("mmc0"), "{error}");
     }
 }

@@ -1,6 +1,6 @@
-//! Whether the machine may be rebooted, as far as others would be hurt by it.
+//! Reboot policy: whether a reboot now would disturb an update or a console session.
 //!
-//! Pure but for [`Circumstances::look`], which reads a file or two in memory.
+//! Pure except for [`RebootConditions::read`], which reads a few files on a tmpfs.
 
 use std::{
     path::Path,
@@ -10,27 +10,27 @@ use std::{
 use failberry_service::{ATTENDED, ATTENDED_FOR, UPDATE_WRITING, UPDATE_WRITING_FOR};
 use failberry_state::{BootMillis, ClockState, NetworkState, read_under};
 
-/// Who would be hurt.
+/// What a reboot would disturb.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Circumstances {
-    /// How long ago an update that is being written made progress, if one is.
-    pub(super) writing: Option<Duration>,
-    /// How long ago a person at the console pressed a key, if one is logged in.
-    pub(super) attended: Option<Duration>,
-    /// The house has its wired line, as far as can be told from its near end.
-    pub(super) online: bool,
+pub(super) struct RebootConditions {
+    /// Time since an update that is being written made progress; none if no update is.
+    pub(super) update_write_age: Option<Duration>,
+    /// Time since the last key press at the console; none if there is no session.
+    pub(super) console_idle: Option<Duration>,
+    /// Whether the wired link has carrier, address and gateway. What lies beyond is not checked.
+    pub(super) wired_online: bool,
 }
 
-impl Circumstances {
-    /// Those at this moment, from the state below `run`.
-    pub(super) fn look(run: &Path) -> Self {
-        Self::look_at(run, BootMillis::now())
+impl RebootConditions {
+    /// Reads the present conditions from the state files below `run`.
+    pub(super) fn read(run: &Path) -> Self {
+        Self::read_at(run, BootMillis::now())
     }
 
-    fn look_at(run: &Path, now: BootMillis) -> Self {
+    fn read_at(run: &Path, now: BootMillis) -> Self {
         let clock: ClockState = read_under(run).unwrap_or_default();
         let stepped = clock.stepped;
-        // A mark is no older than the step of the clock that makes it look so.
+        // A file time from before the last clock step looks too old: the step bounds its age.
         let since_step = if stepped == BootMillis(0) {
             Duration::MAX
         } else {
@@ -38,35 +38,39 @@ impl Circumstances {
         };
         let age = |name: &str| Some(age(&run.join(name))?.min(since_step));
         Self {
-            writing: age(UPDATE_WRITING),
-            attended: age(ATTENDED),
-            online: read_under(run).is_ok_and(|state| is_online(&state)),
+            update_write_age: age(UPDATE_WRITING),
+            console_idle: age(ATTENDED),
+            wired_online: read_under(run).is_ok_and(|state| is_online(&state)),
         }
     }
 
-    /// Whether a reboot is allowed, or why not. A `person` who asks for it knows what else is at
-    /// work; a service does not.
-    pub(super) fn allow(&self, person: bool) -> Result<(), String> {
-        // One that has made no progress for so long is stuck, and loses nothing by a restart.
-        if self.writing.is_some_and(|age| age < UPDATE_WRITING_FOR) {
+    /// Returns whether a reboot is allowed, or why not. An operator knows that a console session is
+    /// active; a service does not.
+    pub(super) fn check(&self, by_operator: bool) -> Result<(), String> {
+        // An update without progress for that long is stuck and loses nothing.
+        if self
+            .update_write_age
+            .is_some_and(|age| age < UPDATE_WRITING_FOR)
+        {
             return Err("an update is being written".into());
         }
-        let attended = self.attended.is_some_and(|age| age < ATTENDED_FOR);
-        // Without its wire the house waits for us, whoever is at work.
-        if !person && attended && self.online {
+        let console_active = self.console_idle.is_some_and(|age| age < ATTENDED_FOR);
+        // Without the wired link the LAN is offline and needs the reboot, session or not.
+        if !by_operator && console_active && self.wired_online {
             return Err("somebody is logged in, and the house is online by its wire".into());
         }
         Ok(())
     }
 }
 
-/// Cable, address and router: nothing looks further than that yet.
+/// Returns whether the wired link has carrier, an address and a gateway; nothing looks further yet.
 fn is_online(network: &NetworkState) -> bool {
     let gateway = network.lan.as_ref().and_then(|lan| lan.gateway);
     network.lan_carrier && gateway.is_some()
 }
 
-/// How far the file's time is from now, in either direction: the clock may have been set since.
+/// Returns the distance of the modification time of `path` from now, in either direction: the clock
+/// may have been stepped since.
 fn age(path: &Path) -> Option<Duration> {
     let touched = path.symlink_metadata().ok()?.modified().ok()?;
     let now = SystemTime::now();
@@ -87,47 +91,47 @@ mod tests {
     const MINUTE: Duration = Duration::from_secs(60);
 
     #[test]
-    fn who_is_at_work_in_a_house_that_is_online_is_not_disturbed() {
-        let free = Circumstances::default();
-        let at_work = Circumstances {
-            attended: Some(MINUTE),
-            online: true,
+    fn reboot_refused_while_console_active_and_wired_online() {
+        let free = RebootConditions::default();
+        let at_work = RebootConditions {
+            console_idle: Some(MINUTE),
+            wired_online: true,
             ..free.clone()
         };
-        let offline = Circumstances {
-            online: false,
+        let offline = RebootConditions {
+            wired_online: false,
             ..at_work.clone()
         };
-        let left = Circumstances {
-            attended: Some(ATTENDED_FOR),
+        let left = RebootConditions {
+            console_idle: Some(ATTENDED_FOR),
             ..at_work.clone()
         };
-        let alone = Circumstances {
-            attended: None,
+        let alone = RebootConditions {
+            console_idle: None,
             ..at_work.clone()
         };
-        let why = at_work.allow(false).unwrap_err();
+        let why = at_work.check(false).unwrap_err();
         assert!(why.contains("logged in"), "{why}");
         for allowed in [&free, &offline, &left, &alone] {
-            allowed.allow(false).unwrap();
+            allowed.check(false).unwrap();
         }
-        at_work.allow(true).unwrap();
+        at_work.check(true).unwrap();
     }
 
     #[test]
-    fn update_that_makes_no_progress_forbids_nothing() {
-        let writing = |age| Circumstances {
-            writing: Some(age),
-            ..Circumstances::default()
+    fn stalled_update_does_not_block_reboot() {
+        let update_write_age = |age| RebootConditions {
+            update_write_age: Some(age),
+            ..RebootConditions::default()
         };
-        let fresh = writing(UPDATE_WRITING_FOR.saturating_sub(MINUTE));
-        assert!(fresh.allow(false).is_err() && fresh.allow(true).is_err());
-        let stuck = writing(UPDATE_WRITING_FOR);
-        assert!(stuck.allow(false).is_ok() && stuck.allow(true).is_ok());
+        let fresh = update_write_age(UPDATE_WRITING_FOR.saturating_sub(MINUTE));
+        assert!(fresh.check(false).is_err() && fresh.check(true).is_err());
+        let stuck = update_write_age(UPDATE_WRITING_FOR);
+        assert!(stuck.check(false).is_ok() && stuck.check(true).is_ok());
     }
 
     #[test]
-    fn mark_expires_by_its_last_touch() {
+    fn marker_expires_after_its_last_touch() {
         let run = tempfile::tempdir().unwrap();
         let run = run.path();
         for (name, directory) in [(UPDATE_WRITING, "update"), (ATTENDED, "console")] {
@@ -135,16 +139,16 @@ mod tests {
             let file = fs::File::create(run.join(name)).unwrap();
             file.set_modified(SystemTime::now() - 11 * MINUTE).unwrap();
         }
-        let seen = Circumstances::look(run);
-        seen.allow(true).unwrap();
-        assert!(seen.attended.unwrap() > ATTENDED_FOR);
+        let seen = RebootConditions::read(run);
+        seen.check(true).unwrap();
+        assert!(seen.console_idle.unwrap() > ATTENDED_FOR);
         // Touched, as the writer does it with progress.
         fs::File::create(run.join(UPDATE_WRITING)).unwrap();
-        assert!(Circumstances::look(run).allow(true).is_err());
+        assert!(RebootConditions::read(run).check(true).is_err());
     }
 
     #[test]
-    fn mark_is_no_older_than_the_last_step_of_the_clock() {
+    fn marker_age_is_bounded_by_last_clock_step() {
         let run = tempfile::tempdir().unwrap();
         let run = run.path();
         for directory in ["update", "clock"] {
@@ -161,13 +165,13 @@ mod tests {
         StateFile::under(run).publish(&clock).unwrap();
         let after = |minutes: u32| {
             let now = stepped.plus(u64::from(minutes) * 60_000);
-            Circumstances::look_at(run, now).allow(true)
+            RebootConditions::read_at(run, now).check(true)
         };
         assert!(after(0).is_err() && after(9).is_err());
         after(10).unwrap();
     }
 
-    fn told(run: &Path, carrier: bool, gateway: Option<Ipv4Addr>) -> bool {
+    fn wired_online_of(run: &Path, carrier: bool, gateway: Option<Ipv4Addr>) -> bool {
         let lan = LanAddress {
             address: Ipv4Addr::new(192, 0, 2, 2),
             prefix: 24,
@@ -182,34 +186,34 @@ mod tests {
             ..NetworkState::default()
         };
         StateFile::under(run).publish(&state).unwrap();
-        Circumstances::look(run).online
+        RebootConditions::read(run).wired_online
     }
 
     #[test]
-    fn what_is_seen_is_what_lies_below_run() {
+    fn conditions_are_read_from_run_directory() {
         let run = tempfile::tempdir().unwrap();
         let run = run.path();
-        assert_eq!(Circumstances::look(run), Circumstances::default());
+        assert_eq!(RebootConditions::read(run), RebootConditions::default());
         for directory in ["network", "console", "update"] {
             fs::create_dir(run.join(directory)).unwrap();
         }
         let gateway = Some(Ipv4Addr::new(192, 0, 2, 1));
-        assert!(told(run, true, gateway));
-        assert!(!told(run, false, gateway) && !told(run, true, None));
+        assert!(wired_online_of(run, true, gateway));
+        assert!(!wired_online_of(run, false, gateway) && !wired_online_of(run, true, None));
         fs::write(run.join("network/state.json"), "{").unwrap();
-        assert!(!Circumstances::look(run).online);
+        assert!(!RebootConditions::read(run).wired_online);
 
         fs::write(run.join(UPDATE_WRITING), "").unwrap();
-        assert!(Circumstances::look(run).writing.unwrap() < MINUTE);
+        assert!(RebootConditions::read(run).update_write_age.unwrap() < MINUTE);
 
         let file = fs::File::create(run.join(ATTENDED)).unwrap();
-        assert!(Circumstances::look(run).attended.unwrap() < MINUTE);
+        assert!(RebootConditions::read(run).console_idle.unwrap() < MINUTE);
         for (touched, expected) in [
             (SystemTime::now() - 20 * MINUTE, 20 * MINUTE),
             (SystemTime::now() + 20 * MINUTE, 20 * MINUTE),
         ] {
             file.set_modified(touched).unwrap();
-            let age = Circumstances::look(run).attended.unwrap();
+            let age = RebootConditions::read(run).console_idle.unwrap();
             assert!(age.abs_diff(expected) < MINUTE, "{age:?}");
         }
     }

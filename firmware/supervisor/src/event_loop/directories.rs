@@ -1,4 +1,6 @@
-//! Where services tell how they stand and find their settings: each may write in its own place.
+//! Run-time directories of the services: state files and configuration.
+//!
+//! Each service can write to its own directory only.
 
 use std::{
     fs,
@@ -8,10 +10,10 @@ use std::{
 
 use failberry_state::Service;
 
-/// Makes the directories of all services below `run`.
+/// Creates the directories of all services below `run`.
 ///
 /// # Errors
-/// The file system's.
+/// Errors of the file system.
 pub fn make_directories(run: &Path) -> std::io::Result<()> {
     let make = |name: &str, mode, uid| {
         let path = run.join(name);
@@ -26,6 +28,6 @@ pub fn make_directories(run: &Path) -> std::io::Result<()> {
     {
         make(service.name(), 0o755, service.uid())?;
     }
-    // Each configuration in it is readable for its service alone.
+    // Each file in it is readable by its own service only.
     make("config", 0o711, 0)
 }

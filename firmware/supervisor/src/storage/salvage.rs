@@ -1,4 +1,4 @@
-//! What the box has kept, taken out of a damaged file system before it is made anew, and put back.
+//! Files salvaged from a damaged data partition, to be restored to a new one.
 
 use std::{
     fs::{self, File, Permissions},
@@ -7,26 +7,27 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Far more than the box keeps; a damaged file system may say anything.
-const MOST_BYTES: u64 = 4 << 20;
-const MOST_ENTRIES: usize = 256;
-const MOST_DEPTH: usize = 4;
+/// Bounds, far above what the box stores: a damaged file system may claim any size.
+const MAX_BYTES: u64 = 4 << 20;
+const MAX_ENTRIES: usize = 256;
+const MAX_DEPTH: usize = 4;
 
-/// The directory that every ext file system has for itself.
-const OWN: &str = "lost+found";
+/// Directory that every ext file system has for its own use.
+const LOST_AND_FOUND: &str = "lost+found";
 
-/// Files and directories, each directory before what is in it.
+/// Files and directories in memory, each directory before its content.
 #[derive(Debug, Default)]
-pub(super) struct Rescued {
+pub(super) struct SalvagedFiles {
     entries: Vec<Entry>,
     bytes: u64,
-    /// What could not be read.
+    /// Paths that could not be read.
     pub(super) lost: Vec<PathBuf>,
 }
 
+/// A file or directory.
 #[derive(Debug)]
 struct Entry {
-    /// Below the root.
+    /// Relative to the root.
     path: PathBuf,
     mode: u32,
     owner: u32,
@@ -34,32 +35,32 @@ struct Entry {
     content: Option<Vec<u8>>,
 }
 
-impl Rescued {
-    /// Reads what can be read below `root`.
-    pub(super) fn from(root: &Path) -> Self {
-        let mut rescued = Self::default();
-        rescued.directory(root, Path::new(""), MOST_DEPTH);
-        rescued
+impl SalvagedFiles {
+    /// Reads all files below `root` that can be read.
+    pub(super) fn read_from(root: &Path) -> Self {
+        let mut salvaged = Self::default();
+        salvaged.read_directory(root, Path::new(""), MAX_DEPTH);
+        salvaged
     }
 
-    fn directory(&mut self, root: &Path, below: &Path, depth: usize) {
+    fn read_directory(&mut self, root: &Path, below: &Path, depth: usize) {
         let Ok(entries) = fs::read_dir(root.join(below)) else {
             self.lost.push(below.to_owned());
             return;
         };
         for entry in entries.filter_map(Result::ok) {
             let path = below.join(entry.file_name());
-            if path == Path::new(OWN) {
+            if path == Path::new(LOST_AND_FOUND) {
                 continue;
             }
-            let full = self.entries.len() >= MOST_ENTRIES || depth == 0;
-            if full || self.take(root, &path, depth).is_err() {
+            let full = self.entries.len() >= MAX_ENTRIES || depth == 0;
+            if full || self.read_entry(root, &path, depth).is_err() {
                 self.lost.push(path);
             }
         }
     }
 
-    fn take(&mut self, root: &Path, path: &Path, depth: usize) -> io::Result<()> {
+    fn read_entry(&mut self, root: &Path, path: &Path, depth: usize) -> io::Result<()> {
         let metadata = fs::symlink_metadata(root.join(path))?;
         let mut entry = Entry {
             path: path.to_owned(),
@@ -69,13 +70,13 @@ impl Rescued {
         };
         if metadata.is_dir() {
             self.entries.push(entry);
-            self.directory(root, path, depth - 1);
+            self.read_directory(root, path, depth - 1);
             return Ok(());
         }
         if !metadata.is_file() {
             return Err(io::ErrorKind::Unsupported.into());
         }
-        let most = MOST_BYTES.saturating_sub(self.bytes);
+        let most = MAX_BYTES.saturating_sub(self.bytes);
         if metadata.len() > most {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
@@ -88,21 +89,21 @@ impl Rescued {
         Ok(())
     }
 
-    /// How many files came out.
-    pub(super) fn files(&self) -> usize {
+    /// Returns the number of salvaged files.
+    pub(super) fn file_count(&self) -> usize {
         let files = self.entries.iter().filter(|entry| entry.content.is_some());
         files.count()
     }
 
-    /// Puts everything back below `root`.
-    pub(super) fn put_back(&self, root: &Path) -> io::Result<()> {
+    /// Writes everything below `root`, and waits until it is on the card.
+    pub(super) fn restore(&self, root: &Path) -> io::Result<()> {
         for entry in &self.entries {
             let path = root.join(&entry.path);
             match &entry.content {
                 None => fs::create_dir(&path)?,
                 Some(content) => {
                     let mut file = File::create(&path)?;
-                    // Before there is something to read.
+                    // Before it has content that others could read.
                     file.set_permissions(Permissions::from_mode(entry.mode))?;
                     file.write_all(content)?;
                     file.sync_all()?;
@@ -121,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_rescued_comes_back_as_it_was() {
+    fn salvaged_files_are_restored_with_mode_and_content() {
         let (old, new) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let at = |path: &str| old.path().join(path);
         fs::create_dir_all(at("config")).unwrap();
@@ -133,14 +134,14 @@ mod tests {
         std::os::unix::fs::symlink("/etc/passwd", at("link")).unwrap();
         File::create(at("huge"))
             .unwrap()
-            .set_len(MOST_BYTES)
+            .set_len(MAX_BYTES)
             .unwrap();
-        let rescued = Rescued::from(old.path());
-        assert_eq!(rescued.entries.len(), 3);
-        let mut lost = rescued.lost.clone();
+        let salvaged = SalvagedFiles::read_from(old.path());
+        assert_eq!(salvaged.entries.len(), 3);
+        let mut lost = salvaged.lost.clone();
         lost.sort();
         assert_eq!(lost, [Path::new("huge"), Path::new("link")]);
-        rescued.put_back(new.path()).unwrap();
+        salvaged.restore(new.path()).unwrap();
         let at = |path: &str| new.path().join(path);
         assert_eq!(
             fs::read_to_string(at("config/settings.json")).unwrap(),
