@@ -117,7 +117,7 @@ impl Laptop {
         let (key, known) = (self.text(key), self.text("known"));
         let mut command = namespace.command(&self.program.display().to_string());
         let words = ["push", &bundle, &to, "--key", &key, "--known", &known];
-        told(command.args(words))
+        run(command.args(words))
     }
 
     fn text(&self, name: &str) -> String {
@@ -125,7 +125,7 @@ impl Laptop {
     }
 
     fn tool(&self, words: &[&str]) -> Result<String, LaptopError> {
-        told(Command::new(&self.program).args(words))
+        run(Command::new(&self.program).args(words))
     }
 }
 
@@ -143,7 +143,7 @@ fn program() -> Result<PathBuf, LaptopError> {
     found.ok_or(LaptopError::NotBuilt)
 }
 
-fn told(command: &mut Command) -> Result<String, LaptopError> {
+fn run(command: &mut Command) -> Result<String, LaptopError> {
     let output = command.output().map_err(|source| LaptopError::Io {
         what: "failberryctl".into(),
         source,

@@ -116,7 +116,7 @@ pub fn burst(
 
 /// What became of a connection attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Door {
+pub enum PortState {
     /// Somebody listens.
     Open,
     /// Somebody is there and refuses.
@@ -129,12 +129,17 @@ pub enum Door {
 ///
 /// # Errors
 /// Where it is neither open nor closed, for instance without a route.
-pub fn knock(namespace: &Namespace, to: Ipv4Addr, port: u16, bound: Duration) -> io::Result<Door> {
+pub fn probe_port(
+    namespace: &Namespace,
+    to: Ipv4Addr,
+    port: u16,
+    bound: Duration,
+) -> io::Result<PortState> {
     namespace.run(|| match connect(to, port, bound) {
-        Ok(_) => Ok(Door::Open),
+        Ok(_) => Ok(PortState::Open),
         Err(error) => match error.kind() {
-            io::ErrorKind::ConnectionRefused => Ok(Door::Refused),
-            io::ErrorKind::TimedOut => Ok(Door::Silent),
+            io::ErrorKind::ConnectionRefused => Ok(PortState::Refused),
+            io::ErrorKind::TimedOut => Ok(PortState::Silent),
             _ => Err(error),
         },
     })
@@ -158,7 +163,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn answers_are_read() {
+    fn http_response_parses() {
         let answer = parse("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n").unwrap();
         assert_eq!((answer.status, answer.body.as_str()), (200, "ok\n"));
         assert_eq!(parse("SSH-2.0\r\n\r\n"), None);

@@ -11,7 +11,7 @@ mod slow_line;
 mod table;
 pub mod timing;
 
-pub use rows::play;
+pub use rows::run;
 pub use table::Table;
 
 /// How a row went.

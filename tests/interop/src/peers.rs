@@ -58,9 +58,9 @@ enum Other<'a> {
 
 /// How the program at the other end should leave.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Left {
+pub(crate) enum PeerExit {
     /// We hung up.
-    Told,
+    HungUp,
     /// By itself.
     Terminated,
     /// The password was wrong.
@@ -127,11 +127,11 @@ impl<'a> Call<'a> {
     }
 
     /// Waits for the end of the call at the other end, where that can be told.
-    pub(crate) fn left(mut self, how: Left) -> Outcome {
+    pub(crate) fn left(mut self, how: PeerExit) -> Outcome {
         let Other::Pppd(carrier) = &self.other else {
             return Ok(());
         };
-        if matches!(how, Left::Told) {
+        if matches!(how, PeerExit::HungUp) {
             // pppd would linger for as long as the line is there.
             drop(self.end);
         } else {
@@ -140,10 +140,10 @@ impl<'a> Call<'a> {
         }
         // pppd's exit codes: terminated by the peer; by a signal; peer, or we, failed to authenticate.
         let expected = match (how, self.side) {
-            (Left::Told, _) => 16,
-            (Left::Terminated, _) => 5,
-            (Left::Refused, Side::Client) => 11,
-            (Left::Refused, Side::Server) => 19,
+            (PeerExit::HungUp, _) => 16,
+            (PeerExit::Terminated, _) => 5,
+            (PeerExit::Refused, Side::Client) => 11,
+            (PeerExit::Refused, Side::Server) => 19,
         };
         let status = carrier.wait_down(END)?;
         if status == Some(expected) {

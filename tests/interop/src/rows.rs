@@ -7,9 +7,9 @@ use tokio_modem::ppp::{AuthProtocol, Config, Echo, Event, LcpOptions, Protocol, 
 
 use crate::{
     Outcome,
-    peers::{Call, Left, Peer, Side},
+    peers::{Call, Peer, PeerExit, Side},
     ping,
-    table::{Played, Table},
+    table::{RowResult, Table},
 };
 
 /// LCP's codes (RFC 1661, section 5).
@@ -278,7 +278,7 @@ const SLOW_LINE: Case = Case {
 };
 
 /// Plays the rows that the table wants.
-pub fn play(table: &mut Table, carrier: &Carrier, dir: &Path) {
+pub fn run(table: &mut Table, carrier: &Carrier, dir: &Path) {
     for (peer, peer_name) in [(Peer::Pppd, "pppd"), (Peer::Slirp, "slirp")] {
         for (side, side_name) in [(Side::Client, "client"), (Side::Server, "server")] {
             for case in CASES {
@@ -295,7 +295,7 @@ pub fn play(table: &mut Table, carrier: &Carrier, dir: &Path) {
     }
 }
 
-fn row(carrier: &Carrier, dir: &Path, ends: (Side, Peer), case: &Case) -> Outcome<Played> {
+fn row(carrier: &Carrier, dir: &Path, ends: (Side, Peer), case: &Case) -> Outcome<RowResult> {
     let begin = || Call::begin(carrier, dir, ends, case);
     let mut call = begin()?;
     if ends == (Side::Server, Peer::Slirp) && case.auth.is_some() {
@@ -305,7 +305,7 @@ fn row(carrier: &Carrier, dir: &Path, ends: (Side, Peer), case: &Case) -> Outcom
         Ending::Opens => {
             let opened_after = opens(&mut call, case)?;
             hang_up(call, case)?;
-            Ok(Played {
+            Ok(RowResult {
                 result: "opens, carries, closes".into(),
                 opened_after,
             })
@@ -323,11 +323,11 @@ fn row(carrier: &Carrier, dir: &Path, ends: (Side, Peer), case: &Case) -> Outcom
                     return Err(format!("expected the peer's goodbye, got {other:?}").into());
                 }
             };
-            call.left(Left::Terminated)?;
+            call.left(PeerExit::Terminated)?;
             let mut next = begin()?;
             let opened_after = opens(&mut next, case)?;
             hang_up(next, case)?;
-            Ok(Played {
+            Ok(RowResult {
                 result: format!("ends ({words}), opens again"),
                 opened_after,
             })
@@ -340,8 +340,8 @@ fn row(carrier: &Carrier, dir: &Path, ends: (Side, Peer), case: &Case) -> Outcom
                 other => return Err(format!("expected a refusal, got {other:?}").into()),
             }
             expect("IPv4", None, call.end.ipv4)?;
-            call.left(Left::Refused)?;
-            Ok(Played {
+            call.left(PeerExit::Refused)?;
+            Ok(RowResult {
                 result: "refused".into(),
                 opened_after: None,
             })
@@ -350,7 +350,7 @@ fn row(carrier: &Carrier, dir: &Path, ends: (Side, Peer), case: &Case) -> Outcom
 }
 
 /// slirp rejects every request to say who it is.
-fn unproven(call: &mut Call<'_>) -> Outcome<Played> {
+fn unproven(call: &mut Call<'_>) -> Outcome<RowResult> {
     call.end.run_until("the end", |it| it.finished.is_some())?;
     let refused = Reason::Refused {
         protocol: Protocol::LCP,
@@ -358,7 +358,7 @@ fn unproven(call: &mut Call<'_>) -> Outcome<Played> {
     };
     expect("the reason", Some(refused), call.end.finished.clone())?;
     expect("IPv4", None, call.end.ipv4)?;
-    Ok(Played {
+    Ok(RowResult {
         result: "slirp does not prove itself, and is not let in".into(),
         opened_after: None,
     })
@@ -398,7 +398,7 @@ fn hang_up(mut call: Call<'_>, case: &Case) -> Outcome {
     if case.delay.is_none() {
         expect("broken frames", 0, call.end.broken)?;
     }
-    call.left(Left::Told)
+    call.left(PeerExit::HungUp)
 }
 
 fn agreed<T: PartialEq + Debug>(

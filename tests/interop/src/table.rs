@@ -23,13 +23,13 @@ struct Row {
     ours: &'static str,
     peer: &'static str,
     what: &'static str,
-    result: Result<Played, String>,
+    result: Result<RowResult, String>,
     took: Duration,
 }
 
 /// What a row that went well tells.
 #[derive(Debug)]
-pub(crate) struct Played {
+pub(crate) struct RowResult {
     /// How it ended, in a few words.
     pub(crate) result: String,
     /// From the line's being there to IPCP.
@@ -50,7 +50,7 @@ impl Table {
         &mut self,
         [ours, peer, what]: [&'static str; 3],
         quick: bool,
-        play: impl FnOnce() -> Outcome<Played>,
+        run: impl FnOnce() -> Outcome<RowResult>,
     ) {
         let name = format!("{ours} {peer} {what}");
         let filtered = self
@@ -61,7 +61,7 @@ impl Table {
             return;
         }
         let began = Instant::now();
-        let result = play().map_err(|error| error.to_string());
+        let result = run().map_err(|error| error.to_string());
         let row = Row {
             ours,
             peer,

@@ -14,7 +14,7 @@ use std::{
 
 use failberry_bench::{
     carrier::{Auth, Carrier, CarrierSettings, Program},
-    net::World,
+    net::TestNetwork,
 };
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tokio_modem::{
@@ -34,7 +34,7 @@ const TAKEN: &str = "Connect: ";
 
 /// The times of one way to authenticate.
 #[derive(Debug)]
-pub struct Figures {
+pub struct Timings {
     /// How the subscriber proves who it is.
     pub auth: Auth,
     /// Of the engine, in the order of the calls.
@@ -47,26 +47,29 @@ pub struct Figures {
 struct Bench {
     carrier: Carrier,
     subscriber: Carrier,
-    _worlds: [World; 2],
+    _networks: [TestNetwork; 2],
 }
 
 /// Times `calls` calls of each, for each way to authenticate. `dir` takes sockets and logs.
 ///
 /// # Errors
 /// When a machine does not start or a call does not come up.
-pub fn measure(dir: &Path, calls: usize) -> Outcome<Vec<Figures>> {
-    let worlds = [World::create("fbtima")?, World::create("fbtimb")?];
-    let start = |world: &World, name: &str| {
-        Carrier::start(world, &dir.join(name), CarrierSettings::default())
+pub fn measure(dir: &Path, calls: usize) -> Outcome<Vec<Timings>> {
+    let networks = [
+        TestNetwork::create("fbtima")?,
+        TestNetwork::create("fbtimb")?,
+    ];
+    let start = |network: &TestNetwork, name: &str| {
+        Carrier::start(network, &dir.join(name), CarrierSettings::default())
     };
     let bench = Bench {
-        carrier: start(&worlds[0], "carrier")?,
-        subscriber: start(&worlds[1], "subscriber")?,
-        _worlds: worlds,
+        carrier: start(&networks[0], "carrier")?,
+        subscriber: start(&networks[1], "subscriber")?,
+        _networks: networks,
     };
     let mut figures = Vec::new();
     for auth in [Auth::None, Auth::Pap, Auth::Chap] {
-        let mut these = Figures {
+        let mut these = Timings {
             auth,
             engine: Vec::new(),
             pppd: Vec::new(),

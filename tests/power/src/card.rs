@@ -17,7 +17,7 @@ use crate::{random::Random, store::Store};
 const FIT: [u8; 4] = [0xD0, 0x0D, 0xFE, 0xED];
 
 /// Judges an image.
-pub type Judge = Rc<dyn Fn(&[u8]) -> bool>;
+pub type ImageCheck = Rc<dyn Fn(&[u8]) -> bool>;
 
 /// Where the slots are, and which images are all there.
 #[derive(Clone)]
@@ -27,7 +27,7 @@ pub struct Geometry {
     /// Bytes of one.
     pub slot: u64,
     /// Whether U-Boot would find the hashes in an image right.
-    pub is_complete: Judge,
+    pub is_complete: ImageCheck,
     /// Bytes that are erased together; 0 where the card loses sectors and nothing else.
     pub erase_block: u64,
     /// What the box never writes and cannot start without: boot record and boot files.
@@ -39,7 +39,7 @@ type Sector = [u8; SECTOR];
 struct Inner {
     geometry: Geometry,
     /// What is on the card for good.
-    kept: Store,
+    durable: Store,
     /// What lay in the fixed places at first.
     fixed: Vec<Vec<u8>>,
     /// Writes since the last flush, in their order.
@@ -47,9 +47,9 @@ struct Inner {
     /// Sectors written so far.
     written: u32,
     /// Sector writes until the power goes.
-    left: Option<u32>,
+    writes_left: Option<u32>,
     /// A sector that stays as it is.
-    stuck: Option<usize>,
+    ignored_sector: Option<usize>,
 }
 
 /// The card.
@@ -66,26 +66,26 @@ impl Card {
     #[must_use]
     pub fn copy(&self) -> Self {
         let inner = self.0.borrow();
-        Self::of(inner.kept.clone(), inner.geometry.clone())
+        Self::of(inner.durable.clone(), inner.geometry.clone())
     }
 
-    fn of(kept: Store, geometry: Geometry) -> Self {
-        let fixed = geometry.fixed.iter().map(|range| bytes(&kept, range));
+    fn of(durable: Store, geometry: Geometry) -> Self {
+        let fixed = geometry.fixed.iter().map(|range| bytes(&durable, range));
         let fixed = fixed.collect();
         Self(Rc::new(RefCell::new(Inner {
             geometry,
-            kept,
+            durable,
             fixed,
             pending: Vec::new(),
             written: 0,
-            left: None,
-            stuck: None,
+            writes_left: None,
+            ignored_sector: None,
         })))
     }
 
     /// All that is on it for good.
     pub fn bytes(&self) -> Vec<u8> {
-        self.0.borrow().kept.to_vec()
+        self.0.borrow().durable.to_vec()
     }
 
     /// Whether boot record and boot files are what they were at first.
@@ -94,7 +94,7 @@ impl Card {
         let places = inner.geometry.fixed.iter().zip(&inner.fixed);
         places
             .into_iter()
-            .all(|(range, first)| bytes(&inner.kept, range) == *first)
+            .all(|(range, first)| bytes(&inner.durable, range) == *first)
     }
 
     /// How many sectors have been written.
@@ -105,24 +105,24 @@ impl Card {
     /// Puts `bytes` into a slot.
     pub fn fill(&self, slot: Slot, bytes: &[u8]) {
         let at = usize::try_from(self.offset(slot)).unwrap();
-        self.0.borrow_mut().kept.write(at, bytes);
+        self.0.borrow_mut().durable.write(at, bytes);
     }
 
     /// The power goes when so many sectors have been written.
-    pub fn cut_after(&self, sectors: u32) {
-        self.0.borrow_mut().left = Some(sectors);
+    pub fn lose_power_after(&self, sectors: u32) {
+        self.0.borrow_mut().writes_left = Some(sectors);
     }
 
     /// Sector `number` of `slot` stays as it is, without a word.
-    pub fn lose_writes_to(&self, slot: Slot, number: usize) {
+    pub fn ignore_writes_to(&self, slot: Slot, number: usize) {
         let first = usize::try_from(self.offset(slot)).unwrap() / SECTOR;
-        self.0.borrow_mut().stuck = Some(first + number);
+        self.0.borrow_mut().ignored_sector = Some(first + number);
     }
 
     /// Decides what is left of what was not flushed: each sector is the old one, one of those
     /// written, or torn. Then each erase block with such a sector in it is as that left it, erased,
     /// erased in part, or noise: a card moves a whole block to change one sector.
-    pub fn power_comes_back(&self, seed: u64) {
+    pub fn restore_power(&self, seed: u64) {
         let mut inner = self.0.borrow_mut();
         let mut random = Random(seed);
         let pending = std::mem::take(&mut inner.pending);
@@ -145,7 +145,7 @@ impl Card {
             } else {
                 SECTOR - written..SECTOR
             };
-            inner.kept.write(at + range.start, &content[range]);
+            inner.durable.write(at + range.start, &content[range]);
             blocks.extend(at.checked_div(usize::try_from(inner.geometry.erase_block).unwrap()));
         }
         // The first two seeds lose no block, the third loses every one.
@@ -159,7 +159,7 @@ impl Card {
                 }
             }
         }
-        inner.left = None;
+        inner.writes_left = None;
     }
 
     /// The image in a slot, where U-Boot would start it.
@@ -220,9 +220,9 @@ impl Inner {
         let quarter = size / 4;
         let begin = block * size + first * quarter;
         let end = (begin + length * quarter).min((block + 1) * size);
-        let end = end.min(self.kept.len());
+        let end = end.min(self.durable.len());
         let noise = [0xFF, 0x00, 0x5A][random.below(3)];
-        self.kept
+        self.durable
             .write(begin, &vec![noise; end.saturating_sub(begin)]);
     }
 
@@ -231,7 +231,7 @@ impl Inner {
         written.map_or_else(
             || {
                 let mut sector = [0; SECTOR];
-                self.kept.read(number * SECTOR, &mut sector);
+                self.durable.read(number * SECTOR, &mut sector);
                 sector
             },
             |it| it.1,
@@ -264,12 +264,12 @@ impl Disk for Part {
             let (now, after) = rest.split_at(rest.len().min(SECTOR - begin));
             let mut sector = inner.sector(number);
             sector[begin..begin + now.len()].copy_from_slice(now);
-            if inner.stuck != Some(number) {
+            if inner.ignored_sector != Some(number) {
                 // The one during which the power goes may be torn as well.
                 inner.pending.push((number, sector));
             }
             inner.written += 1;
-            match &mut inner.left {
+            match &mut inner.writes_left {
                 Some(0) => return Err(Error::other("no power")),
                 Some(left) => *left -= 1,
                 None => {}
@@ -282,11 +282,11 @@ impl Disk for Part {
 
     fn flush(&mut self) -> io::Result<()> {
         let mut inner = self.card.0.borrow_mut();
-        if inner.left == Some(0) {
+        if inner.writes_left == Some(0) {
             return Err(Error::other("no power"));
         }
         for (number, content) in std::mem::take(&mut inner.pending) {
-            inner.kept.write(number * SECTOR, &content);
+            inner.durable.write(number * SECTOR, &content);
         }
         Ok(())
     }

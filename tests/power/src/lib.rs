@@ -7,11 +7,11 @@
 #![allow(clippy::missing_panics_doc, reason = "all of it is for tests")]
 
 mod card;
-mod life;
 mod random;
 mod store;
 mod u_boot;
+mod update_run;
 
-pub use card::{Card, Geometry, Judge, Part};
-pub use life::{Reached, Update};
+pub use card::{Card, Geometry, ImageCheck, Part};
 pub use u_boot::UBoot;
+pub use update_run::{Update, UpdateStage};

@@ -4,12 +4,12 @@
 //! The child owns nothing that PID 1 knows of: its mounts are its own. It takes in orders on a
 //! virtio port, one line each, and gives out one line for each, both with the order's number.
 
+mod commands;
+mod exhaustion;
 mod fork;
-mod memory;
-mod orders;
-mod port;
+mod process_faults;
 mod processes;
-mod storms;
+mod virtio_port;
 
 use std::{
     convert::Infallible,
@@ -34,7 +34,7 @@ fn main() -> ExitCode {
         eprintln!("saboteur: expected to be PID 1 of an emulated box");
         return ExitCode::FAILURE;
     }
-    let child = fork::child(|| {
+    let child = fork::spawn(|| {
         if let Err(error) = serve() {
             eprintln!("saboteur: {error}");
         }
@@ -65,19 +65,19 @@ fn serve() -> io::Result<()> {
         let flags = MsFlags::empty();
         mount(Some(kind), place, Some(kind), flags, None::<&str>)?;
     }
-    let mut orders = BufReader::new(port::open()?);
-    let mut answers = orders.get_ref().try_clone()?;
+    let mut commands = BufReader::new(virtio_port::open()?);
+    let mut answers = commands.get_ref().try_clone()?;
     loop {
         let mut line = String::new();
-        if orders.read_line(&mut line)? == 0 {
+        if commands.read_line(&mut line)? == 0 {
             return Ok(());
         }
-        let (number, order) = line.trim().split_once(' ').unwrap_or_default();
-        match orders::obey(order) {
-            orders::Outcome::Done(text) => writeln!(answers, "{number} ok {text}")?,
-            orders::Outcome::Failed(why) => writeln!(answers, "{number} error {why}")?,
+        let (number, command) = line.trim().split_once(' ').unwrap_or_default();
+        match commands::execute(command) {
+            commands::Outcome::Done(text) => writeln!(answers, "{number} ok {text}")?,
+            commands::Outcome::Failed(why) => writeln!(answers, "{number} error {why}")?,
             // Nobody is left to answer afterwards.
-            orders::Outcome::Last(act) => {
+            commands::Outcome::AfterReply(act) => {
                 writeln!(answers, "{number} ok ")?;
                 act()?;
             }

@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn services_are_told_from_others() {
+    fn sample_lists_only_services() {
         let proc = tempfile::tempdir().unwrap();
         process(proc.path(), 1, "/init\0", 0, 'S');
         process(proc.path(), 9, "/saboteur\0", 1, 'R');

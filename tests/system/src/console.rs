@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use failberry_bench::scene::{Kind, NAME, SECRET, Scene, Setting, Settings};
+use failberry_bench::scene::{Kind, NAME, SECRET, ScenarioConfig, Scene, Settings};
 
 use crate::{
     Suite,
@@ -17,13 +17,13 @@ pub(crate) const PROMPT: &str = "failberry> \x1b[K\x1b[11C";
 const PASSWORD: &str = "carrier-password-of-the-test";
 
 /// Plays the scene.
-pub fn play(suite: &mut Suite) {
-    let setting = Setting {
+pub fn run(suite: &mut Suite) {
+    let setting = ScenarioConfig {
         settings: Settings {
             login: Some(("house".into(), PASSWORD.into())),
             ..Settings::default()
         },
-        ..Setting::new("fbq", Kind::Virt)
+        ..ScenarioConfig::new("fbq", Kind::Virt)
     };
     suite.scene("console", &setting, |run| {
         run.step("eth0 leases an address", steps::lease);
@@ -147,9 +147,9 @@ fn log_follows(scene: &mut Scene) -> Outcome {
     let mark = console.mark();
     console.send(b"log -f network\r")?;
     console.wait_from(mark, "network: eth0: leased", scene.bound(10))?;
-    scene.board.cable(false)?;
+    scene.board.set_cable(false)?;
     console.wait_from(mark, "cable out", scene.bound(10))?;
-    scene.board.cable(true)?;
+    scene.board.set_cable(true)?;
     console.wait_from(mark, "cable in", scene.bound(10))?;
     console.send(b"q")?;
     console.wait_prompt(mark, PROMPT, scene.bound(10))?;
@@ -276,10 +276,10 @@ fn leaves(scene: &mut Scene) -> Outcome {
     console.send(b"\x04")?;
     console.wait_from(mark, "Enter wakes the prompt", scene.bound(10))?;
     let mark = console.mark();
-    scene.board.cable(false)?;
+    scene.board.set_cable(false)?;
     let console = &scene.board.console;
     console.wait_from(mark, "network: eth0: cable out", scene.bound(10))?;
-    scene.board.cable(true)?;
+    scene.board.set_cable(true)?;
     let console = &scene.board.console;
     console.wait_from(mark, "network: eth0: cable in", scene.bound(30))?;
     Ok(())

@@ -5,23 +5,23 @@
 
 mod card;
 mod carrier;
-mod house;
+mod inject;
 mod internet;
+mod lan;
 mod power;
 mod report;
 mod services;
 mod stick;
-mod strike;
 
 use std::time::Duration;
 
-use failberry_bench::scene::{Kind, Scene, Setting, Settings};
+use failberry_bench::scene::{Kind, ScenarioConfig, Scene, Settings};
 
 use self::report::{Report, Row};
 use crate::{Suite, steps, suite::Outcome};
 
 /// All groups, in the order in which they are played.
-const GROUPS: &[Group] = &[HOUSE, SERVICES, STICKS];
+const GROUPS: &[Group] = &[LAN_AND_INTERNET, SERVICES, STICKS];
 
 /// Stick, carrier and power. What costs the box its card comes last.
 const STICKS: Group = Group {
@@ -29,7 +29,7 @@ const STICKS: Group = Group {
     prefix: "fbf",
     kind: Kind::Virt,
     settings: Settings::default,
-    hand: false,
+    fault_agent: false,
     faults: &[carrier::FAULTS, stick::FAULTS, power::FAULTS],
 };
 
@@ -39,18 +39,18 @@ const SERVICES: Group = Group {
     prefix: "fbk",
     kind: Kind::Virt,
     settings: Settings::default,
-    hand: true,
+    fault_agent: true,
     faults: &[services::FAULTS],
 };
 
 /// The house, the internet behind the carrier, and the card.
-const HOUSE: Group = Group {
+const LAN_AND_INTERNET: Group = Group {
     scene: "faults-house",
     prefix: "fbg",
     kind: Kind::Virt,
     settings: Settings::default,
-    hand: false,
-    faults: &[house::FAULTS, internet::FAULTS, card::FAULTS],
+    fault_agent: false,
+    faults: &[lan::FAULTS, internet::FAULTS, card::FAULTS],
 };
 
 /// Faults that strike the same house.
@@ -63,7 +63,7 @@ struct Group {
     /// What its owner wrote into `failberrypi.toml`.
     settings: fn() -> Settings,
     /// Whether the bench has a hand inside the box.
-    hand: bool,
+    fault_agent: bool,
     /// By duty, in the order in which they are played.
     faults: &'static [&'static [Fault]],
 }
@@ -79,7 +79,7 @@ struct Fault {
     /// How long it may take until the console says so, from the first packet that it hits.
     noticed_within: Option<Duration>,
     /// Shows that it is healed; waits for that no longer than it is told.
-    heals: fn(&mut Scene, Duration) -> Outcome,
+    recovers: fn(&mut Scene, Duration) -> Outcome,
     /// How long it may take until it is healed, in seconds.
     within: u64,
     /// Part of `make test`; the others are played by `make test-all`.
@@ -99,7 +99,7 @@ impl Fault {
             inject,
             says,
             noticed_within: None,
-            heals: strike::traffic_flows,
+            recovers: inject::traffic_flows,
             within,
             quick: true,
         }
@@ -127,8 +127,8 @@ impl Fault {
     }
 
     /// It is healed when this is seen.
-    const fn healed_when(self, heals: fn(&mut Scene, Duration) -> Outcome) -> Self {
-        Self { heals, ..self }
+    const fn recovered_when(self, recovers: fn(&mut Scene, Duration) -> Outcome) -> Self {
+        Self { recovers, ..self }
     }
 }
 
@@ -151,19 +151,19 @@ impl Choice {
 }
 
 /// Plays them, and writes the table where all groups had their turn.
-pub fn play(suite: &mut Suite, choice: &Choice) {
+pub fn run(suite: &mut Suite, choice: &Choice) {
     let mut report = Report::default();
     for group in GROUPS {
-        group.play(suite, choice, &mut report);
+        group.run(suite, choice, &mut report);
     }
-    let complete = choice.rows.is_empty() && GROUPS.iter().all(|group| suite.plays(group.scene));
-    if let Err(error) = report.tell(complete.then_some(choice.all)) {
+    let complete = choice.rows.is_empty() && GROUPS.iter().all(|group| suite.selects(group.scene));
+    if let Err(error) = report.report(complete.then_some(choice.all)) {
         println!("the table of faults cannot be written: {error}");
     }
 }
 
 impl Group {
-    fn play(&self, suite: &mut Suite, choice: &Choice, report: &mut Report) {
+    fn run(&self, suite: &mut Suite, choice: &Choice, report: &mut Report) {
         let chosen = || {
             let all = self.faults.iter().copied().flatten();
             all.filter(|fault| choice.takes(fault))
@@ -171,10 +171,10 @@ impl Group {
         if chosen().next().is_none() {
             return;
         }
-        let setting = Setting {
+        let setting = ScenarioConfig {
             settings: (self.settings)(),
-            hand: self.hand,
-            ..Setting::new(self.prefix, self.kind)
+            fault_agent: self.fault_agent,
+            ..ScenarioConfig::new(self.prefix, self.kind)
         };
         suite.scene(self.scene, &setting, |run| {
             run.step("eth0 leases an address", steps::lease);
@@ -182,7 +182,7 @@ impl Group {
             run.step("a LAN host reaches the internet", steps::masquerades);
             for fault in chosen() {
                 run.step(fault.name, |scene| {
-                    let outcome = strike::play(scene, fault);
+                    let outcome = inject::run(scene, fault);
                     report.add(Row::new(fault, outcome.as_ref().ok().copied()));
                     outcome.map(drop)
                 });

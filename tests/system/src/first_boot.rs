@@ -8,7 +8,7 @@ use std::{
 };
 
 use failberry_bench::{
-    scene::{Kind, SECRET, Scene, Setting, Settings, repository},
+    scene::{Kind, SECRET, ScenarioConfig, Scene, Settings, repository},
     stick::{MF180, Sim},
 };
 use failberry_image::{
@@ -32,8 +32,8 @@ const RESET: &str = "factory-reset.txt";
 const BLOCK: usize = 4096;
 
 /// Plays the scene.
-pub fn play(suite: &mut Suite) {
-    let setting = Setting {
+pub fn run(suite: &mut Suite) {
+    let setting = ScenarioConfig {
         settings: Settings {
             pin: Some(PIN.into()),
             more: REMARK.into(),
@@ -41,7 +41,7 @@ pub fn play(suite: &mut Suite) {
         },
         sim: Some(sim()),
         model: &MF180,
-        ..Setting::new("fbx", Kind::Virt)
+        ..ScenarioConfig::new("fbx", Kind::Virt)
     };
     suite.scene("first-boot", &setting, |run| {
         run.step("the file is taken in, and says so", |scene| {
@@ -116,7 +116,7 @@ fn boot_block(scene: &mut Scene) -> Outcome {
     let layout = Layout::read(&repository().join("board/layout.toml"))?;
     let place = layout.partition(Role::Boot)?.bytes().start;
     let flashed = scene.directory().join("flashed.img");
-    scene.flash_another(&flashed)?;
+    scene.flash_to(&flashed)?;
     let read = |path: &Path| -> Outcome<Vec<u8>> {
         let mut block = vec![0; usize::try_from(layout.erase_block())?];
         File::open(path)?.read_exact_at(&mut block, place)?;

@@ -8,7 +8,7 @@ use std::{fs, path::Path, rc::Rc};
 
 use failberry_bench::{
     board::{self, Board},
-    net::World,
+    net::TestNetwork,
     scene::{Kind, Layout, Role, Settings, flash, layout, repository, rpi2},
 };
 use failberry_environment::{Slots, Stored};
@@ -53,8 +53,8 @@ impl Default for Choice {
 }
 
 /// Plays it.
-pub fn play(suite: &mut Suite, choice: &Choice) {
-    if !suite.plays(SCENE) {
+pub fn run(suite: &mut Suite, choice: &Choice) {
+    if !suite.selects(SCENE) {
         return;
     }
     let seed = choice.seed.unwrap_or_else(suite::seed_by_clock);
@@ -66,7 +66,7 @@ pub fn play(suite: &mut Suite, choice: &Choice) {
     });
     let (bench, lengths) = match prepared {
         Ok(prepared) => prepared,
-        Err(error) => return suite.broken(SCENE, &error.to_string()),
+        Err(error) => return suite.fail_setup(SCENE, &error.to_string()),
     };
     let mut random = Rng::with_seed(seed);
     for _ in 0..choice.cards {
@@ -125,7 +125,7 @@ impl Cut {
 /// The card as it is shipped, an update for it, and a board.
 struct Bench {
     directory: std::path::PathBuf,
-    world: World,
+    network: TestNetwork,
     shipped: Vec<u8>,
     geometry: Geometry,
     update: Update,
@@ -161,7 +161,7 @@ impl Bench {
         geometry.is_complete = Rc::new(move |image| known.iter().any(|it| it == image));
         Ok(Self {
             directory: directory.to_owned(),
-            world: World::create("fbq")?,
+            network: TestNetwork::create("fbq")?,
             shipped,
             geometry,
             update,
@@ -193,7 +193,8 @@ impl Bench {
         let mut lengths = [0; 3];
         for (other, length) in OTHERS.into_iter().zip(&mut lengths) {
             let card = self.card(other)?;
-            self.update.live(&card, &SlotsOrder::Confirm);
+            self.update
+                .run_until_power_loss(&card, &SlotsOrder::Confirm);
             *length = card.written();
         }
         Ok(lengths)
@@ -201,16 +202,16 @@ impl Bench {
 
     fn boot(&self, cut: &Cut) -> Outcome {
         let card = self.card(cut.other)?;
-        card.cut_after(cut.after);
-        let reached = self.update.live(&card, &cut.ends());
-        card.power_comes_back(cut.fate);
+        card.lose_power_after(cut.after);
+        let reached = self.update.run_until_power_loss(&card, &cut.ends());
+        card.restore_power(cut.fate);
         let path = self.directory.join("card.img");
         fs::write(&path, card.bytes())?;
 
         let (slot, _) = UBoot::start(&card).ok_or("by its rules U-Boot starts nothing")?;
         println!("       the power went at {reached:?}; slot {slot} is to start");
         let machine = rpi2(board::Card::sound(path.clone()))?;
-        let board = Board::boot(machine, &self.world, &self.directory)?;
+        let board = Board::boot(machine, &self.network, &self.directory)?;
         let said = board.console.wait("is PID 1", BOUND)?;
         let started = said.rsplit(' ').next().unwrap_or_default().to_owned();
         // The box changes nothing of it before it has run for a while.

@@ -11,7 +11,7 @@ use std::{
 use failberry_bench::{
     internet::Fetch,
     laptop::Laptop,
-    scene::{BUNDLE, Kind, Pull, Scene, Setting, Settings},
+    scene::{BUNDLE, Kind, Pull, ScenarioConfig, Scene, Settings},
 };
 
 use crate::{
@@ -35,7 +35,7 @@ const NOISE: u64 = 50_000;
 const SILENCE: u64 = 60;
 
 /// Plays the scene.
-pub fn play(suite: &mut Suite) {
+pub fn run(suite: &mut Suite) {
     let made = tempfile::tempdir()
         .map_err(Into::into)
         .and_then(|directory| {
@@ -45,7 +45,7 @@ pub fn play(suite: &mut Suite) {
         });
     let (_directory, laptop) = match made {
         Ok(made) => made,
-        Err(error) => return suite.broken("pull", &error.to_string()),
+        Err(error) => return suite.fail_setup("pull", &error.to_string()),
     };
     let settings = |over_mobile| Settings {
         pull: Some(Pull {
@@ -54,10 +54,10 @@ pub fn play(suite: &mut Suite) {
         }),
         ..Settings::default()
     };
-    let setting = Setting {
+    let setting = ScenarioConfig {
         settings: settings(false),
         environment: true,
-        ..Setting::new("fbl", Kind::Virt)
+        ..ScenarioConfig::new("fbl", Kind::Virt)
     };
     suite.scene("pull", &setting, |run| {
         run.step("both links are up, the default route is ppp0", both_up);
@@ -68,7 +68,7 @@ pub fn play(suite: &mut Suite) {
         run.step("an update comes by the wire alone, resumed", by_wire);
         run.step("settings allow the mobile link", |scene| {
             let text = settings(true).text(scene.services.authority.pem());
-            scene.at_the_card(|card, layout| {
+            scene.edit_card(|card, layout| {
                 failberry_image::card::set_config(card.path(), layout, &text)?;
                 Ok(())
             })?;
@@ -102,7 +102,7 @@ fn offer(scene: &Scene, laptop: &Laptop, version: &str) -> Outcome {
 fn both_up(scene: &mut Scene) -> Outcome {
     steps::lease(scene)?;
     steps::dials(scene)?;
-    scene.world.lay_line()?;
+    scene.network.connect_wan()?;
     ready(scene)
 }
 
@@ -139,8 +139,8 @@ fn askers(fetches: &[Fetch]) -> Vec<IpAddr> {
 }
 
 fn dead_wire(scene: &mut Scene) -> Outcome {
-    scene.world.set_line(false)?;
-    let before = scene.world.bytes_to_carrier()?;
+    scene.network.set_wan_return_path(false)?;
+    let before = scene.network.bytes_to_carrier()?;
     let answer = check(scene)?;
     expect_all(
         &answer,
@@ -148,12 +148,12 @@ fn dead_wire(scene: &mut Scene) -> Outcome {
     )?;
     expect("fetches", 0, scene.services.files.fetches().len())?;
     quiet_carrier(scene, before)?;
-    scene.world.set_line(true)?;
+    scene.network.set_wan_return_path(true)?;
     Ok(())
 }
 
 fn quiet_carrier(scene: &Scene, before: u64) -> Outcome {
-    let cost = scene.world.bytes_to_carrier()? - before;
+    let cost = scene.network.bytes_to_carrier()? - before;
     println!("       {cost} bytes on the carrier meanwhile");
     if cost > NOISE {
         return Err(format!("expected at most {NOISE} bytes on the carrier, got {cost}").into());
@@ -164,7 +164,7 @@ fn quiet_carrier(scene: &Scene, before: u64) -> Outcome {
 fn by_wire(scene: &mut Scene) -> Outcome {
     let console = scene.board.console.clone();
     let mark = console.mark();
-    let before = scene.world.bytes_to_carrier()?;
+    let before = scene.network.bytes_to_carrier()?;
     let [cut, _] = CUTS;
     scene.services.files.cut_after(cut);
     let answer = check(scene)?;
@@ -197,7 +197,7 @@ fn over_to_the_carrier(scene: &mut Scene) -> Outcome {
         it.sent == cut
     })?;
     // The next attempt comes 10 s later.
-    scene.world.set_line(false)?;
+    scene.network.set_wan_return_path(false)?;
     let written = "version 9.1.0 is written and will be tried at the next start";
     console.wait_from(mark, written, scene.bound(2 * SILENCE))?;
     let fetches = scene.services.files.fetches();

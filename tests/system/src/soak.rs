@@ -3,8 +3,8 @@
 //!
 //! What happens follows from the seed, which is told first; only the times are the machine's.
 
-mod accounts;
-mod breakage;
+mod leak_check;
+mod random_fault;
 mod report;
 
 use std::{
@@ -18,13 +18,13 @@ use std::{
 use failberry_bench::{
     board::Mark,
     probe::{get, get_within},
-    scene::{Kind, Scene, Setting},
+    scene::{Kind, ScenarioConfig, Scene},
 };
 use fastrand::Rng;
 
 use self::{
-    accounts::Accounts,
-    breakage::{BREAKAGES, Breakage},
+    leak_check::LeakCheck,
+    random_fault::{RANDOM_FAULTS, RandomFault},
     report::Report,
 };
 use crate::{
@@ -73,15 +73,15 @@ impl Default for Choice {
 }
 
 /// Plays it.
-pub fn play(suite: &mut Suite, choice: &Choice) {
-    if !suite.plays(SCENE) {
+pub fn run(suite: &mut Suite, choice: &Choice) {
+    if !suite.selects(SCENE) {
         return;
     }
     let seed = choice.seed.unwrap_or_else(suite::seed_by_clock);
     println!("\nseed {seed}, {} minutes", choice.minutes);
-    let setting = Setting {
-        hand: true,
-        ..Setting::new("fbz", Kind::Virt)
+    let setting = ScenarioConfig {
+        fault_agent: true,
+        ..ScenarioConfig::new("fbz", Kind::Virt)
     };
     suite.scene(SCENE, &setting, |run| {
         run.step("eth0 leases an address", steps::lease);
@@ -90,12 +90,12 @@ pub fn play(suite: &mut Suite, choice: &Choice) {
         run.step("the DNS record is set", steps::sets_the_record);
         let mut soak = Soak::new(seed);
         soak.warm_up(run);
-        soak.endure(run, Duration::from_secs(60 * choice.minutes));
-        for (what, verdict) in soak.accounts.verdicts() {
+        soak.run_for(run, Duration::from_secs(60 * choice.minutes));
+        for (what, verdict) in soak.leak_check.verdicts() {
             run.step(&what, |_| verdict.map_err(Into::into));
         }
-        run.step("it was one life of the box all along", one_life);
-        match soak.tell() {
+        run.step("it was one life of the box all along", no_reboot);
+        match soak.report() {
             Ok(table) => println!("\n{table}"),
             Err(error) => println!("the soak's table cannot be written: {error}"),
         }
@@ -107,7 +107,7 @@ struct Soak {
     random: Rng,
     /// When the warm-up was over.
     began: Instant,
-    accounts: Accounts,
+    leak_check: LeakCheck,
     report: Report,
     sampled: Instant,
     healed: Instant,
@@ -121,7 +121,7 @@ impl Soak {
             seed,
             random: Rng::with_seed(seed),
             began: Instant::now(),
-            accounts: Accounts::default(),
+            leak_check: LeakCheck::default(),
             report: Report::default(),
             sampled: Instant::now(),
             healed: Instant::now(),
@@ -131,17 +131,17 @@ impl Soak {
 
     /// Everything once, so that all that is ever needed has been touched.
     fn warm_up(&mut self, run: &mut Run<'_>) {
-        let mut order: Vec<&Breakage> = BREAKAGES.iter().collect();
+        let mut order: Vec<&RandomFault> = RANDOM_FAULTS.iter().collect();
         self.random.shuffle(&mut order);
-        for breakage in order {
+        for fault in order {
             self.pause(run, SHORT_PAUSE);
-            self.strike(run, breakage);
+            self.inject(run, fault);
         }
         self.pause(run, PAUSE);
         self.sample(run);
     }
 
-    fn endure(&mut self, run: &mut Run<'_>, time: Duration) {
+    fn run_for(&mut self, run: &mut Run<'_>, time: Duration) {
         self.began = Instant::now();
         let until = self.began + time;
         while Instant::now() < until {
@@ -149,8 +149,8 @@ impl Soak {
             if self.sampled.elapsed() >= SAMPLE_EVERY {
                 self.sample(run);
             }
-            let breakage = self.choose();
-            self.strike(run, breakage);
+            let fault = self.choose();
+            self.inject(run, fault);
         }
         self.pause(run, PAUSE);
         self.sample(run);
@@ -161,22 +161,22 @@ impl Soak {
         let until = Instant::now() + Duration::from_secs(self.random.u64(seconds));
         let unbroken = || -> Outcome {
             while Instant::now() < until {
-                get_within(run.scene.world.lan(), steps::PAGE_HOST, 80, "/", UNBROKEN)?;
+                get_within(run.scene.network.lan(), steps::PAGE_HOST, 80, "/", UNBROKEN)?;
                 thread::sleep(Duration::from_secs(2));
             }
             Ok(())
         };
         if let Err(error) = unbroken() {
             run.step("nothing is broken, and traffic flows", |_| Err(error));
-            self.heal_by_waiting(run);
+            self.wait_for_recovery(run);
         }
     }
 
     /// After a failure: the next fault shall find a house that works.
-    fn heal_by_waiting(&mut self, run: &mut Run<'_>) {
+    fn wait_for_recovery(&mut self, run: &mut Run<'_>) {
         let bound = Duration::from_secs(300);
         run.step("it comes back after all", |scene| {
-            get_within(scene.world.lan(), steps::PAGE_HOST, 80, "/", bound)?;
+            get_within(scene.network.lan(), steps::PAGE_HOST, 80, "/", bound)?;
             Ok(())
         });
         self.healed = Instant::now();
@@ -185,12 +185,12 @@ impl Soak {
     fn sample(&mut self, run: &mut Run<'_>) {
         self.sampled = Instant::now();
         let outcome = (|| -> Outcome {
-            let sample = run.scene.board.hand()?.sample()?;
+            let sample = run.scene.board.fault_agent()?.sample()?;
             let log = run.scene.directory().join("samples.log");
             let mut log = File::options().append(true).create(true).open(log)?;
             writeln!(log, "{:.0} s: {sample:?}", run.scene.elapsed())?;
-            self.accounts.add(sample);
-            self.tell()?;
+            self.leak_check.add(sample);
+            self.report()?;
             Ok(())
         })();
         if outcome.is_err() {
@@ -199,32 +199,32 @@ impl Soak {
     }
 
     /// Writes the table of what has been so far.
-    fn tell(&self) -> std::io::Result<String> {
+    fn report(&self) -> std::io::Result<String> {
         let minutes = self.began.elapsed().as_secs() / 60;
-        self.report.write(self.seed, minutes, &self.accounts)
+        self.report.write(self.seed, minutes, &self.leak_check)
     }
 
-    fn choose(&mut self) -> &'static Breakage {
+    fn choose(&mut self) -> &'static RandomFault {
         let hour = Duration::from_secs(3600);
         self.crashes.retain(|at| at.elapsed() < hour);
         loop {
-            let total = BREAKAGES.iter().map(|breakage| breakage.weight).sum();
+            let total = RANDOM_FAULTS.iter().map(|fault| fault.weight).sum();
             let mut at = self.random.u32(0..total);
-            let chosen = BREAKAGES.iter().find(|breakage| {
-                let found = at < breakage.weight;
-                at = at.saturating_sub(breakage.weight);
+            let chosen = RANDOM_FAULTS.iter().find(|fault| {
+                let found = at < fault.weight;
+                at = at.saturating_sub(fault.weight);
                 found
             });
             if let Some(chosen) = chosen
-                && (!chosen.costs_power || self.crashes.len() < breakage::CRASHES_AN_HOUR)
+                && (!chosen.costs_power || self.crashes.len() < random_fault::CRASHES_AN_HOUR)
             {
                 return chosen;
             }
         }
     }
 
-    fn strike(&mut self, run: &mut Run<'_>, breakage: &Breakage) {
-        if breakage.costs_power {
+    fn inject(&mut self, run: &mut Run<'_>, fault: &RandomFault) {
+        if fault.costs_power {
             self.crashes.push(Instant::now());
         }
         let soon = if self.healed.elapsed() < GOOD {
@@ -232,25 +232,25 @@ impl Soak {
         } else {
             0
         };
-        let bound = run.scene.bound(breakage.within + soon);
+        let bound = run.scene.bound(fault.within + soon);
         let random = &mut self.random;
-        let mut what = breakage.name.to_owned();
+        let mut what = fault.name.to_owned();
         let mut killed = None;
         let began = Instant::now();
         let outcome = (|| -> Outcome {
             let scene = &mut run.scene;
             let mark = scene.board.console.mark();
-            let done = (breakage.strike)(scene, random)?;
+            let done = (fault.inject)(scene, random)?;
             if let Some(service) = done.kills {
                 what = format!("{what}: {service}");
                 killed = Some(service);
             }
             if !done.says.is_empty() {
-                hear(scene, mark, &done.says, bound)?;
+                wait_for_log(scene, mark, &done.says, bound)?;
             }
-            breakage::relieve(scene)?;
+            random_fault::clear_faults(scene)?;
             let left = bound.saturating_sub(began.elapsed());
-            get_within(scene.world.lan(), steps::PAGE_HOST, 80, "/again", left)?;
+            get_within(scene.network.lan(), steps::PAGE_HOST, 80, "/again", left)?;
             if let Some(service) = killed {
                 let left = bound.saturating_sub(began.elapsed());
                 steps::is_ready(scene, service, left)?;
@@ -261,15 +261,15 @@ impl Soak {
         self.healed = Instant::now();
         let healed = outcome.is_ok();
         self.report.add(&what, healed.then_some(took));
-        self.accounts.killed(killed);
-        run.played(&what, began, outcome);
+        self.leak_check.killed(killed);
+        run.record(&what, began, outcome);
         if !healed {
-            self.heal_by_waiting(run);
+            self.wait_for_recovery(run);
         }
     }
 }
 
-fn one_life(scene: &mut Scene) -> Outcome {
+fn no_reboot(scene: &mut Scene) -> Outcome {
     let console = &scene.board.console;
     expect("starts", 1, console.lines_with("is PID 1, slot").len())?;
     let errors = console.lines_with("the kernel has erred");
@@ -278,7 +278,7 @@ fn one_life(scene: &mut Scene) -> Outcome {
 
 /// Waits until the console says so. A LAN host keeps asking meanwhile: without traffic there is no
 /// fault.
-fn hear(scene: &Scene, mark: Mark, text: &str, bound: Duration) -> Outcome {
+fn wait_for_log(scene: &Scene, mark: Mark, text: &str, bound: Duration) -> Outcome {
     const LISTEN: Duration = Duration::from_millis(300);
     let until = Instant::now() + bound;
     loop {
@@ -288,6 +288,6 @@ fn hear(scene: &Scene, mark: Mark, text: &str, bound: Duration) -> Outcome {
             Err(_) => {}
         }
         // Whether it is answered does not matter yet.
-        let _ = get(scene.world.lan(), steps::PAGE_HOST, 80, "/meanwhile");
+        let _ = get(scene.network.lan(), steps::PAGE_HOST, 80, "/meanwhile");
     }
 }

@@ -7,7 +7,7 @@ use std::{
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
-use failberry_bench::scene::{Scene, Setting, repository};
+use failberry_bench::scene::{ScenarioConfig, Scene, repository};
 
 /// How a step went.
 pub type Outcome<T = ()> = Result<T, Box<dyn Error>>;
@@ -49,10 +49,10 @@ impl Suite {
     pub fn scene(
         &mut self,
         name: &'static str,
-        setting: &Setting,
+        setting: &ScenarioConfig,
         steps: impl FnOnce(&mut Run<'_>),
     ) {
-        if !self.plays(name) {
+        if !self.selects(name) {
             return;
         }
         println!("\nscene {name}");
@@ -60,7 +60,7 @@ impl Suite {
         let began = Instant::now();
         match Scene::start(setting, &directory, |text| println!("  ... {text}")) {
             Ok(scene) => {
-                self.tell(true, "the scene is set", began);
+                self.report(true, "the scene is set", began);
                 let mut run = Run {
                     suite: self,
                     scene,
@@ -69,7 +69,7 @@ impl Suite {
                 steps(&mut run);
             }
             Err(error) => {
-                self.tell(false, "the scene is set", began);
+                self.report(false, "the scene is set", began);
                 println!("{error}\nlogs: {}", directory.display());
             }
         }
@@ -79,23 +79,23 @@ impl Suite {
     pub(crate) fn step(&mut self, what: &str, directory: &Path, step: impl FnOnce() -> Outcome) {
         let began = Instant::now();
         let outcome = step();
-        self.tell(outcome.is_ok(), what, began);
+        self.report(outcome.is_ok(), what, began);
         if let Err(error) = outcome {
             println!("{error}\nlogs: {}", directory.display());
         }
     }
 
     /// A scene that cannot even be prepared.
-    pub(crate) fn broken(&mut self, name: &'static str, why: &str) {
-        if self.plays(name) {
+    pub(crate) fn fail_setup(&mut self, name: &'static str, why: &str) {
+        if self.selects(name) {
             println!("\nscene {name}");
-            self.tell(false, "the scene is prepared", Instant::now());
+            self.report(false, "the scene is prepared", Instant::now());
             println!("{why}");
         }
     }
 
     /// Whether the scene is one of those to be played.
-    pub(crate) fn plays(&self, name: &str) -> bool {
+    pub(crate) fn selects(&self, name: &str) -> bool {
         let filter = self.filter.as_deref();
         filter.is_none_or(|filter| name.contains(filter))
     }
@@ -111,7 +111,7 @@ impl Suite {
         self.failed == 0 && self.passed > 0
     }
 
-    fn tell(&mut self, good: bool, what: &str, began: Instant) {
+    fn report(&mut self, good: bool, what: &str, began: Instant) {
         let word = if good { "ok  " } else { "FAIL" };
         println!("  {word} {:6.1} s  {what}", began.elapsed().as_secs_f64());
         let _ = stdout().flush();
@@ -128,12 +128,12 @@ impl Run<'_> {
     pub fn step(&mut self, what: &str, step: impl FnOnce(&mut Scene) -> Outcome) {
         let began = Instant::now();
         let outcome = step(&mut self.scene);
-        self.played(what, began, outcome);
+        self.record(what, began, outcome);
     }
 
     /// Tells of one step that began then.
-    pub(crate) fn played(&mut self, what: &str, began: Instant, outcome: Outcome) {
-        self.suite.tell(outcome.is_ok(), what, began);
+    pub(crate) fn record(&mut self, what: &str, began: Instant, outcome: Outcome) {
+        self.suite.report(outcome.is_ok(), what, began);
         if let Err(error) = outcome {
             println!(
                 "{error}\nscene {}, logs: {}",

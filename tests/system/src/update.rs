@@ -11,7 +11,7 @@ use std::{
 
 use failberry_bench::{
     laptop::Laptop,
-    scene::{Kind, Scene, Setting, Settings},
+    scene::{Kind, ScenarioConfig, Scene, Settings},
 };
 use failberry_environment::{Slots, Stored};
 use failberry_state::Slot;
@@ -28,7 +28,7 @@ const BACK: Duration = Duration::from_secs(180);
 
 /// Plays the scene; with `all` also an update whose network does not return, which needs the whole
 /// time of a trial.
-pub fn play(suite: &mut Suite, all: bool) {
+pub fn run(suite: &mut Suite, all: bool) {
     let made = tempfile::tempdir()
         .map_err(Into::into)
         .and_then(|directory| {
@@ -37,16 +37,16 @@ pub fn play(suite: &mut Suite, all: bool) {
         });
     let (_directory, laptop) = match made {
         Ok(made) => made,
-        Err(error) => return suite.broken("update", &error.to_string()),
+        Err(error) => return suite.fail_setup("update", &error.to_string()),
     };
-    let setting = Setting {
+    let setting = ScenarioConfig {
         settings: Settings {
             more: format!("[update]\nkeys = [\"{}\"]\n", laptop.public()),
             ..Settings::default()
         },
         // What is on trial needs no carrier link where there was none before.
         sim: None,
-        ..Setting::new("fbu", Kind::Rpi2)
+        ..ScenarioConfig::new("fbu", Kind::Rpi2)
     };
     suite.scene("update", &setting, |run| {
         run.step("slot A runs and takes updates", takes_updates);
@@ -69,7 +69,7 @@ pub fn play(suite: &mut Suite, all: bool) {
         if all {
             run.step("a good update is pushed, and its cable is out", |scene| {
                 push(scene, &laptop, &laptop.bundle(&shipped(), "9.2.0")?)?;
-                scene.board.cable(false)?;
+                scene.board.set_cable(false)?;
                 Ok(())
             });
             run.step("it gives itself up, and slot B is back", gives_up);
@@ -88,7 +88,7 @@ fn stranger(scene: &mut Scene, laptop: &Laptop) -> Outcome {
     laptop.key("stranger.pem")?;
     let bundle = laptop.bundle(&shipped(), "9.9.9")?;
     let to = steps::address(scene)?;
-    match laptop.push(scene.world.lan(), to, &bundle, "stranger.pem") {
+    match laptop.push(scene.network.lan(), to, &bundle, "stranger.pem") {
         Ok(told) => Err(format!("expected a refusal, got {told:?}").into()),
         Err(error) if error.to_string().contains("update.keys") => Ok(()),
         Err(error) => Err(error.into()),
@@ -97,7 +97,7 @@ fn stranger(scene: &mut Scene, laptop: &Laptop) -> Outcome {
 
 fn push(scene: &mut Scene, laptop: &Laptop, bundle: &Path) -> Outcome {
     let to = steps::address(scene)?;
-    let said = laptop.push(scene.world.lan(), to, bundle, "key.pem")?;
+    let said = laptop.push(scene.network.lan(), to, bundle, "key.pem")?;
     if !said.contains("is being started") {
         return Err(format!("expected that it is being started, got {said:?}").into());
     }
@@ -187,7 +187,7 @@ fn gives_up(scene: &mut Scene) -> Outcome {
     console.wait_from(mark, "is PID 1, slot b", scene.bound(60))?;
     let told = format!("update to 9.2.0 was rolled back: {why}");
     console.wait_from(mark, &told, scene.bound(60))?;
-    scene.board.cable(true)?;
+    scene.board.set_cable(true)?;
     let slots = slots(scene)?;
     expect("the order", vec![Slot::B, Slot::A], slots.order)
 }

@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_drive_is_as_the_card() {
+    fn drive_option_reflects_card_faults() {
         let mut card = Card::sound("/c".into());
         assert_eq!(
             card.drive("sd"),

@@ -23,7 +23,7 @@ pub enum BoardError {
     },
     /// The setting asked for none.
     #[error("the box was booted without the bench's hand in it")]
-    NoHand,
+    NoFaultAgent,
     /// A line that was waited for did not come.
     #[error(
         "expected a line with {text:?} on the console within {} s, got {}:\n{last}",

@@ -7,22 +7,22 @@
 mod card;
 mod console;
 mod error;
-mod hand;
-mod monitor;
-mod power;
+mod fault_agent;
 mod qemu;
+mod qmp;
+mod usb_power;
 
 use std::path::{Path, PathBuf};
 
 pub use card::{Card, SECTOR};
 pub use console::{Console, Mark};
 pub use error::BoardError;
-pub use hand::{Hand, Process, Sample};
+pub use fault_agent::{FaultAgent, Process, Sample};
 
-use monitor::Monitor;
+use qmp::Qmp;
 use serde_json::json;
 
-use crate::{net::World, stick::Transport};
+use crate::{net::TestNetwork, stick::Transport};
 
 /// What to boot.
 #[derive(Clone, Debug)]
@@ -49,7 +49,7 @@ pub enum Machine {
         /// The card, as a virtio disk; written to.
         card: Card,
         /// Whether the userland has the bench's hand in it.
-        hand: bool,
+        fault_agent: bool,
     },
 }
 
@@ -120,13 +120,13 @@ impl Machine {
         }
     }
 
-    fn arguments(&self, world: &World, sockets: &Sockets) -> Vec<String> {
+    fn arguments(&self, network: &TestNetwork, sockets: &Sockets) -> Vec<String> {
         let text = |path: &Path| path.display().to_string();
         let mut all: Vec<String> = Vec::new();
         let mut add = |words: &[&str]| all.extend(words.iter().map(|word| (*word).to_owned()));
         let tap = format!(
             "tap,id=lan,ifname={},script=no,downscript=no",
-            world.pi_tap()
+            network.pi_tap()
         );
         let socket = |id, path| format!("socket,id={id},path={},server=on,wait=off", text(path));
         let [stick, spare] = [
@@ -163,7 +163,7 @@ impl Machine {
                 userland,
                 kernel_args,
                 card,
-                hand,
+                fault_agent,
             } => {
                 add(&["-machine", "virt,highmem=off", "-cpu", "cortex-a15"]);
                 // The real board has no clock chip; this one's must not tell the time either.
@@ -176,7 +176,7 @@ impl Machine {
                     "-initrd",
                     &text(userland),
                 ]);
-                let start = if *hand { HAND_ARGS } else { "" };
+                let start = if *fault_agent { FAULT_AGENT_ARGS } else { "" };
                 add(&["-append", &format!("{VIRT_ARGS} {kernel_args}{start}")]);
                 add(&["-drive", &card.drive("none")]);
                 add(&["-device", "virtio-blk-pci,drive=card"]);
@@ -194,8 +194,8 @@ impl Machine {
                     "usb-redir,chardev=stick,bus=usb.0,port=1.2",
                 ]);
                 add(&["-device", "usb-redir,chardev=spare,bus=usb.0,port=1.3"]);
-                if *hand {
-                    add(&["-chardev", &socket("hand", &sockets.hand)]);
+                if *fault_agent {
+                    add(&["-chardev", &socket("hand", &sockets.fault_agent)]);
                     add(&["-device", "virtio-serial-pci"]);
                     add(&["-device", "virtserialport,chardev=hand"]);
                 }
@@ -210,13 +210,13 @@ const VIRT_ARGS: &str =
     "failberry.board=virt failberry.card=vda failberry.slot=a console=ttyAMA0,115200";
 
 /// The hand goes first; it becomes PID 1 as it is shipped.
-const HAND_ARGS: &str = " rdinit=/saboteur";
+const FAULT_AGENT_ARGS: &str = " rdinit=/saboteur";
 
 /// Where QEMU listens.
 struct Sockets {
     usb: PathBuf,
     spare: PathBuf,
-    hand: PathBuf,
+    fault_agent: PathBuf,
 }
 
 /// A running board.
@@ -225,9 +225,9 @@ pub struct Board {
     pub console: Console,
     sockets: Sockets,
     machine: Machine,
-    monitor: Monitor,
-    hand: Option<Hand>,
-    power: power::Sockets,
+    qmp: Qmp,
+    fault_agent: Option<FaultAgent>,
+    power: usb_power::PortPower,
     qemu: qemu::Qemu,
 }
 
@@ -251,31 +251,37 @@ impl Socket {
 }
 
 impl Board {
-    /// Boots `machine` as the Pi of `world`; sockets and logs go to `directory`.
+    /// Boots `machine` as the Pi of `network`; sockets and logs go to `directory`.
     ///
     /// # Errors
     /// QEMU cannot be started.
-    pub fn boot(machine: Machine, world: &World, directory: &Path) -> Result<Self, BoardError> {
+    pub fn boot(
+        machine: Machine,
+        network: &TestNetwork,
+        directory: &Path,
+    ) -> Result<Self, BoardError> {
         let [console, monitor] = ["console.sock", "monitor.sock"].map(|name| directory.join(name));
         let sockets = Sockets {
             usb: directory.join("usb.sock"),
             spare: directory.join("spare.sock"),
-            hand: directory.join("hand.sock"),
+            fault_agent: directory.join("hand.sock"),
         };
-        let mut arguments = machine.arguments(world, &sockets);
+        let mut arguments = machine.arguments(network, &sockets);
         let orders = format!("unix:{},server=on,wait=off", monitor.display());
         arguments.extend(["-qmp".to_owned(), orders]);
         let log = directory.join("qemu.log");
-        let power = power::Sockets::default();
-        let router = world.router();
+        let power = usb_power::PortPower::default();
+        let router = network.router();
         let mut qemu = qemu::start(&machine, router, &arguments, &console, &log, power.clone())?;
         let stream = qemu.connect(&console)?;
         let console = Console::listen(stream, &directory.join("console.log"))?;
-        let monitor = Monitor::open(qemu.connect(&monitor)?).map_err(BoardError::io("monitor"))?;
-        let hand = match machine {
-            Machine::Virt { hand: true, .. } => {
-                let stream = qemu.connect(&sockets.hand)?;
-                Some(Hand::new(stream).map_err(BoardError::io("hand"))?)
+        let qmp = Qmp::open(qemu.connect(&monitor)?).map_err(BoardError::io("monitor"))?;
+        let fault_agent = match machine {
+            Machine::Virt {
+                fault_agent: true, ..
+            } => {
+                let stream = qemu.connect(&sockets.fault_agent)?;
+                Some(FaultAgent::new(stream).map_err(BoardError::io("hand"))?)
             }
             _ => None,
         };
@@ -283,8 +289,8 @@ impl Board {
             console,
             sockets,
             machine,
-            monitor,
-            hand,
+            qmp,
+            fault_agent,
             power,
             qemu,
         })
@@ -304,9 +310,13 @@ impl Board {
     ///
     /// # Errors
     /// QEMU cannot be started again.
-    pub fn power_cycle(&mut self, world: &World, directory: &Path) -> Result<(), BoardError> {
+    pub fn power_cycle(
+        &mut self,
+        network: &TestNetwork,
+        directory: &Path,
+    ) -> Result<(), BoardError> {
         self.power_off();
-        *self = Self::boot(self.machine.clone(), world, directory)?;
+        *self = Self::boot(self.machine.clone(), network, directory)?;
         Ok(())
     }
 
@@ -314,17 +324,17 @@ impl Board {
     ///
     /// # Errors
     /// QEMU's.
-    pub fn cable(&mut self, plugged: bool) -> Result<(), BoardError> {
-        self.order("set_link", &json!({ "name": "lan", "up": plugged }))
+    pub fn set_cable(&mut self, plugged: bool) -> Result<(), BoardError> {
+        self.execute("set_link", &json!({ "name": "lan", "up": plugged }))
     }
 
     /// The card fails: whatever is read from it or written to it from now on is an error.
     ///
     /// # Errors
     /// QEMU's.
-    pub fn lose_card(&mut self) -> Result<(), BoardError> {
+    pub fn fail_card(&mut self) -> Result<(), BoardError> {
         let line = json!({ "command-line": "drive_del card" });
-        self.order("human-monitor-command", &line)
+        self.execute("human-monitor-command", &line)
     }
 
     /// Resets the processor, as a watchdog does.
@@ -332,11 +342,11 @@ impl Board {
     /// # Errors
     /// QEMU's.
     pub fn reset(&mut self) -> Result<(), BoardError> {
-        self.order("system_reset", &json!({}))
+        self.execute("system_reset", &json!({}))
     }
 
-    fn order(&mut self, name: &str, arguments: &serde_json::Value) -> Result<(), BoardError> {
-        let done = self.monitor.order(name, arguments);
+    fn execute(&mut self, name: &str, arguments: &serde_json::Value) -> Result<(), BoardError> {
+        let done = self.qmp.execute(name, arguments);
         done.map(drop).map_err(BoardError::io("monitor"))
     }
 
@@ -351,15 +361,15 @@ impl Board {
     /// Calls `line` whenever the box takes power from that socket (false) or gives it back (true),
     /// until it returns false.
     pub fn watch_power(&self, socket: Socket, line: impl Fn(bool) -> bool + Send + 'static) {
-        self.power.watch(socket.port(), line);
+        self.power.observe(socket.port(), line);
     }
 
     /// The bench's hand inside the box.
     ///
     /// # Errors
     /// It was booted without.
-    pub fn hand(&self) -> Result<&Hand, BoardError> {
-        self.hand.as_ref().ok_or(BoardError::NoHand)
+    pub fn fault_agent(&self) -> Result<&FaultAgent, BoardError> {
+        self.fault_agent.as_ref().ok_or(BoardError::NoFaultAgent)
     }
 
     /// What was booted.

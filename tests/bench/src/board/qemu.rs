@@ -12,7 +12,7 @@ use std::{
 
 use super::{
     BoardError, Machine,
-    power::{Sockets, TRACE},
+    usb_power::{PortPower, TRACE},
 };
 use crate::net::Namespace;
 
@@ -39,7 +39,7 @@ pub(super) fn start(
     arguments: &[String],
     console: &Path,
     log: &Path,
-    sockets: Sockets,
+    ports: PortPower,
 ) -> Result<Qemu, BoardError> {
     let mut file = File::create(log).map_err(BoardError::io(log.display()))?;
     // A socket left from an earlier run would answer for the new one.
@@ -69,7 +69,7 @@ pub(super) fn start(
                 let text = String::from_utf8_lossy(&line);
                 // The log is for a reader; the sockets do not depend on it.
                 let _ = writeln!(file, "{text}");
-                sockets.hear(&text);
+                ports.on_trace_line(&text);
             }
         })
     });

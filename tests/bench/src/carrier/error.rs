@@ -32,7 +32,7 @@ pub enum CarrierError {
     },
     /// A setting cannot be told to pppd.
     #[error("{setting} has a character that pppd's files cannot hold: {character:?}")]
-    Setting {
+    PppdSetting {
         /// Which one.
         setting: &'static str,
         /// The first such character.

@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn frames_come_out_as_they_went_in_and_a_cut_one_is_an_error() {
+    fn frames_round_trip_and_truncated_frame_fails() {
         let mut wire = Vec::new();
         Frame::Message(ToGuest::HangUp { call: 7 })
             .write(&mut wire)
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endless_frame_is_refused_before_memory_is_taken() {
+    fn oversized_frame_refused_before_allocation() {
         let mut wire: &[u8] = &[b'D', 0xff, 0xff, 0xff, 0xff];
         Frame::<ToGuest>::read(&mut wire).unwrap_err();
     }

@@ -14,7 +14,7 @@ use std::{
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::{CarrierError, initramfs};
-use crate::net::{CARRIER_TAP, Kept, World};
+use crate::net::{CARRIER_TAP, ChildGuard, TestNetwork};
 
 /// The kernel's share of the start: no waiting, no self-tests, nothing it could find.
 const KERNEL_OPTIONS: &str = "console=ttyS0 panic=-1 loglevel=4 nokaslr mitigations=off \
@@ -28,7 +28,10 @@ const MEMORY: &str = "192";
 const QEMU_START: Duration = Duration::from_secs(20);
 
 /// Starts the machine in a world and gives its link.
-pub(super) fn start(world: &World, dir: &Path) -> Result<(Kept, UnixStream), CarrierError> {
+pub(super) fn start(
+    network: &TestNetwork,
+    dir: &Path,
+) -> Result<(ChildGuard, UnixStream), CarrierError> {
     let parts = initramfs::parts()?;
     let archive = dir.join("carrier-initramfs.cpio");
     fs::write(&archive, initramfs::build(&parts, dir)?).map_err(CarrierError::file(&archive))?;
@@ -37,7 +40,7 @@ pub(super) fn start(world: &World, dir: &Path) -> Result<(Kept, UnixStream), Car
     let qemu_log = dir.join("carrier-qemu.log");
     let errors = fs::File::create(&qemu_log).map_err(CarrierError::file(&qemu_log))?;
 
-    let mut command = world.internet().command("qemu-system-x86_64");
+    let mut command = network.internet().command("qemu-system-x86_64");
     command
         .args([
             "-nodefaults",
@@ -77,7 +80,7 @@ pub(super) fn start(world: &World, dir: &Path) -> Result<(Kept, UnixStream), Car
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(errors);
-    let machine = Kept::spawn(command).map_err(CarrierError::file("setpriv"))?;
+    let machine = ChildGuard::spawn(command).map_err(CarrierError::file("setpriv"))?;
 
     let timeout = PollTimeout::try_from(QEMU_START).unwrap_or(PollTimeout::MAX);
     let came = poll(

@@ -12,9 +12,9 @@
 //! ```
 
 mod error;
-mod exchange;
 pub mod guest;
 mod initramfs;
+mod line_mux;
 mod link;
 mod machine;
 mod service;

@@ -13,12 +13,12 @@ use nix::sys::socket::{Shutdown, shutdown};
 
 use super::{
     CarrierError, CarrierSettings,
-    exchange::{self, Guest},
+    line_mux::{self, Guest},
     link::{Frame, ToGuest},
     machine,
     state::State,
 };
-use crate::net::{Kept, World};
+use crate::net::{ChildGuard, TestNetwork};
 
 /// The machine boots in 3 s on an idle computer, and tests may run beside it.
 const BOOT: Duration = Duration::from_secs(90);
@@ -33,7 +33,7 @@ pub struct Carrier {
     line: Arc<UnixListener>,
     guest: Guest,
     state: Arc<State>,
-    machine: Option<Kept>,
+    machine: Option<ChildGuard>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -44,7 +44,7 @@ impl Carrier {
     /// # Errors
     /// When a part is missing, the settings cannot be used, or the machine does not come up.
     pub fn start(
-        world: &World,
+        network: &TestNetwork,
         dir: &Path,
         settings: CarrierSettings,
     ) -> Result<Self, CarrierError> {
@@ -52,15 +52,15 @@ impl Carrier {
         std::fs::create_dir_all(dir).map_err(CarrierError::file(dir))?;
         let path = dir.join("carrier-line");
         let line = Arc::new(machine::listen(&path)?);
-        let (machine, to_guest) = machine::start(world, dir)?;
+        let (machine, to_guest) = machine::start(network, dir)?;
         let from_guest = to_guest.try_clone().map_err(CarrierError::file(dir))?;
         let guest: Guest = Arc::new(Mutex::new(to_guest));
         let state = Arc::new(State::new(settings, machine::console(dir)));
         let listening = Arc::clone(&state);
         let answering = (Arc::clone(&line), Arc::clone(&guest), Arc::clone(&state));
         let threads = vec![
-            thread::spawn(move || exchange::listen(from_guest, &listening)),
-            thread::spawn(move || exchange::answer(&answering.0, &answering.1, &answering.2)),
+            thread::spawn(move || line_mux::listen(from_guest, &listening)),
+            thread::spawn(move || line_mux::answer(&answering.0, &answering.1, &answering.2)),
         ];
         let carrier = Self {
             path,
@@ -143,7 +143,7 @@ impl Carrier {
         if self.state.with(|known| known.caller.is_none()) {
             return Err(CarrierError::NoCall);
         }
-        self.tell(ToGuest::Terminate)
+        self.send_command(ToGuest::Terminate)
     }
 
     /// Drops IP packets both ways while PPP stays up and answers LCP echo, until switched off. It
@@ -152,7 +152,7 @@ impl Carrier {
     /// # Errors
     /// When the machine cannot do it.
     pub fn blackhole(&self, on: bool) -> Result<(), CarrierError> {
-        self.tell(ToGuest::Blackhole(on))?;
+        self.send_command(ToGuest::Blackhole(on))?;
         self.state.wait("the black hole", COMMAND, |known| {
             (known.blackhole == on)
                 .then_some(Ok(()))
@@ -170,9 +170,9 @@ impl Carrier {
         self.state.log()
     }
 
-    fn tell(&self, command: ToGuest) -> Result<(), CarrierError> {
+    fn send_command(&self, command: ToGuest) -> Result<(), CarrierError> {
         self.state.with(|known| known.problem = None);
-        exchange::send(&self.guest, &Frame::Message(command)).map_err(|_| CarrierError::Gone {
+        line_mux::send(&self.guest, &Frame::Message(command)).map_err(|_| CarrierError::Gone {
             console: self.state.console.clone(),
         })
     }

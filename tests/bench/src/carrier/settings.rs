@@ -82,7 +82,7 @@ impl CarrierSettings {
         for (setting, text) in [("user", &self.user), ("password", &self.password)] {
             let bad = |character: &char| matches!(character, '"' | '\\') || character.is_control();
             if let Some(character) = text.chars().find(bad) {
-                return Err(CarrierError::Setting { setting, character });
+                return Err(CarrierError::PppdSetting { setting, character });
             }
         }
         Ok(())
@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_would_break_the_secrets_file_is_refused() {
+    fn characters_that_break_secrets_file_refused() {
         let settings = CarrierSettings {
             password: "a\"b".into(),
             ..CarrierSettings::default()

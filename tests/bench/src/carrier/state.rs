@@ -67,7 +67,7 @@ impl State {
     }
 
     /// Takes in what the guest says.
-    pub(super) fn take(&self, event: FromGuest) {
+    pub(super) fn apply(&self, event: FromGuest) {
         self.with(|known| match event {
             FromGuest::Ready => known.ready = true,
             FromGuest::Log(line) => known.append(&line),

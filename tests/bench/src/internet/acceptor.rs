@@ -21,14 +21,14 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A running service; dropping it stops the service.
 #[derive(Debug)]
-pub(crate) struct Running {
+pub(crate) struct ServiceThread {
     /// Its closing wakes the thread. A connection to the socket itself would not do: it may lie in
     /// another network namespace.
     stop: Option<UnixStream>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Running {
+impl ServiceThread {
     /// Calls `ready` each time that `socket` is readable.
     #[expect(
         clippy::expect_used,
@@ -79,7 +79,7 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for ServiceThread {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {

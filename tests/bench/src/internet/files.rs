@@ -11,9 +11,9 @@ use std::{
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use crate::internet::{
-    acceptor::Running,
+    acceptor::ServiceThread,
+    event_log::{EventLog, TimedOut},
     http,
-    journal::{Journal, TimedOut},
 };
 
 /// One exchange that has ended.
@@ -33,14 +33,14 @@ pub struct Fetch {
 #[derive(Debug)]
 pub struct Files {
     shared: Arc<Shared>,
-    _running: Running,
+    _thread: ServiceThread,
 }
 
 #[derive(Debug)]
 struct Shared {
     files: Mutex<BTreeMap<String, Vec<u8>>>,
     cut: Mutex<Option<usize>>,
-    fetches: Journal<Fetch>,
+    fetches: EventLog<Fetch>,
 }
 
 fn lock<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -53,16 +53,16 @@ impl Files {
         let shared = Arc::new(Shared {
             files: Mutex::default(),
             cut: Mutex::default(),
-            fetches: Journal::new(),
+            fetches: EventLog::new(),
         });
         let serving = Arc::clone(&shared);
-        let running = Running::accept(listener, move |stream, peer| {
+        let thread = ServiceThread::accept(listener, move |stream, peer| {
             // A peer that leaves has what it wanted, or notices.
             let _ = serving.exchange(stream, peer, &tls);
         });
         Self {
             shared,
-            _running: running,
+            _thread: thread,
         }
     }
 

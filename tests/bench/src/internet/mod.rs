@@ -8,16 +8,16 @@
 mod acceptor;
 mod authority;
 mod clock;
+mod event_log;
 mod files;
 mod http;
-mod journal;
 mod ntp;
 mod route53;
 mod web;
 
 pub use authority::Authority;
+pub use event_log::TimedOut;
 pub use files::{Fetch, Files};
-pub use journal::TimedOut;
 pub use ntp::Ntp;
-pub use route53::{Change, Keys, Mood, Route53};
+pub use route53::{Behaviour, Change, Keys, Route53};
 pub use web::{Page, Web};

@@ -10,9 +10,9 @@ use std::{
 };
 
 use crate::internet::{
-    acceptor::Running,
+    acceptor::ServiceThread,
     clock::now,
-    journal::{Journal, TimedOut},
+    event_log::{EventLog, TimedOut},
 };
 
 /// Length of a packet without extension fields and authenticator.
@@ -29,7 +29,7 @@ const SERVER: u8 = 4;
 #[derive(Debug)]
 pub struct Ntp {
     shared: Arc<Shared>,
-    _running: Running,
+    _thread: ServiceThread,
 }
 
 #[derive(Debug)]
@@ -37,7 +37,7 @@ struct Shared {
     offset_ms: AtomicI64,
     silent: AtomicBool,
     refused: AtomicU64,
-    answered: Journal<SocketAddr>,
+    answered: EventLog<SocketAddr>,
 }
 
 impl Ntp {
@@ -58,10 +58,10 @@ impl Ntp {
             offset_ms: AtomicI64::new(0),
             silent: AtomicBool::new(false),
             refused: AtomicU64::new(0),
-            answered: Journal::new(),
+            answered: EventLog::new(),
         });
         let serving = Arc::clone(&shared);
-        let running = Running::start(socket, move |socket| {
+        let thread = ServiceThread::start(socket, move |socket| {
             let mut request = [0; 128];
             let Ok((count, peer)) = socket.recv_from(&mut request) else {
                 return;
@@ -85,7 +85,7 @@ impl Ntp {
         });
         Self {
             shared,
-            _running: running,
+            _thread: thread,
         }
     }
 
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn the_time_is_told_with_its_offset_and_nonsense_is_counted() {
+    fn sntp_reply_has_offset_and_bad_requests_counted() {
         let socket = UdpSocket::bind(("127.0.0.1", 0)).unwrap();
         let address = socket.local_addr().unwrap();
         let ntp = Ntp::serve(socket);

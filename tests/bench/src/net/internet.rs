@@ -5,7 +5,7 @@ use std::{
     path::Path,
 };
 
-use super::{Kept, Namespace, NetError, server};
+use super::{ChildGuard, Namespace, NetError, server};
 
 /// The address of everything in the internet: resolver, names below `failberry.test`, services.
 pub const INTERNET_ADDRESS: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 2);
@@ -15,13 +15,13 @@ pub const IMPOSTOR_ADDRESS: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 66);
 
 /// How the internet's resolver answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Names {
+pub enum ResolverBehaviour {
     /// As it should.
-    Right,
+    Correct,
     /// Every name with this address, as before the log-in to a carrier's portal.
     Always(Ipv4Addr),
     /// Questions for IPv6 addresses are refused.
-    NoIpv6,
+    RefuseAaaa,
     /// Not at all.
     Silent,
 }
@@ -30,7 +30,7 @@ pub enum Names {
 #[derive(Debug)]
 pub(super) enum Resolver {
     Running {
-        _server: Kept,
+        _server: ChildGuard,
     },
     /// Takes questions and never answers; a closed port would tell the asker at once.
     Silent {
@@ -49,7 +49,7 @@ pub const CARRIER_TAP: &str = "carrier";
 pub const SUBSCRIBERS: [&str; 3] = ["203.0.113.0/24", "100.64.0.0/10", "10.0.0.0/8"];
 
 /// Makes the interface towards the carrier.
-pub(super) fn lay_out(internet: &Namespace) -> Result<(), NetError> {
+pub(super) fn create_interfaces(internet: &Namespace) -> Result<(), NetError> {
     internet.ip(&format!(
         "tuntap add dev {CARRIER_TAP} mode tap\n\
          address add {INTERNET_ADDRESS}/24 dev {CARRIER_TAP}\n\
@@ -61,18 +61,22 @@ pub(super) fn lay_out(internet: &Namespace) -> Result<(), NetError> {
 }
 
 /// Starts the resolver.
-pub(super) fn serve(internet: &Namespace, dir: &Path, names: Names) -> Result<Resolver, NetError> {
+pub(super) fn serve(
+    internet: &Namespace,
+    dir: &Path,
+    names: ResolverBehaviour,
+) -> Result<Resolver, NetError> {
     let known = format!("--address=/failberry.test/{INTERNET_ADDRESS}");
     // Its own domain: a question for an IPv6 address gets "none" instead of a refusal.
     let own = "--local=/failberry.test/".to_owned();
     let mut arguments = vec![format!("--listen-address={INTERNET_ADDRESS}")];
     match names {
-        Names::Right => arguments.extend([known, own]),
-        Names::NoIpv6 => arguments.push(known),
-        Names::Always(address) => {
+        ResolverBehaviour::Correct => arguments.extend([known, own]),
+        ResolverBehaviour::RefuseAaaa => arguments.push(known),
+        ResolverBehaviour::Always(address) => {
             arguments.extend([format!("--address=/#/{address}"), "--local=/#/".to_owned()]);
         }
-        Names::Silent => {
+        ResolverBehaviour::Silent => {
             let socket = internet.run(|| UdpSocket::bind((INTERNET_ADDRESS, 53)));
             return Ok(Resolver::Silent {
                 _socket: socket.map_err(NetError::file("a socket on port 53"))?,

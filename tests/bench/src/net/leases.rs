@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_is_read_and_a_broken_one_named() {
+    fn lease_line_parses_and_malformed_line_fails() {
         let lease =
             Lease::parse("1764093600 b8:27:eb:01:02:03 192.168.88.57 failberry 01:b8").unwrap();
         assert_eq!(lease.address, Ipv4Addr::new(192, 168, 88, 57));

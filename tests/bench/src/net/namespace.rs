@@ -8,7 +8,7 @@ use nix::{
     unistd::Pid,
 };
 
-use super::{NetError, dying_with_us, tool};
+use super::{NetError, tool, with_parent_death_signal};
 
 /// A network namespace; it goes away with this value, and what runs in it is killed.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ impl Namespace {
     /// it ends, so that nothing outlives a test that dies.
     pub fn command(&self, program: &str) -> Command {
         // `ip netns exec` replaces itself by the program, so that the child is the program.
-        let mut command = dying_with_us("ip");
+        let mut command = with_parent_death_signal("ip");
         command.args(["netns", "exec", &self.name, program]);
         command
     }

@@ -2,16 +2,16 @@
 
 use std::{net::Ipv4Addr, path::Path};
 
-use super::{Kept, Namespace, NetError, internet::INTERNET_ADDRESS, server};
+use super::{ChildGuard, Namespace, NetError, internet::INTERNET_ADDRESS, server};
 
 /// The router's address in the house as it is set up.
-pub const ROUTER_ADDRESS: Ipv4Addr = HOUSE.router();
+pub const ROUTER_ADDRESS: Ipv4Addr = LAN_SUBNET.router();
 
 /// The address of the host in the house as it is set up.
-pub const LAN_HOST: Ipv4Addr = HOUSE.host();
+pub const LAN_HOST: Ipv4Addr = LAN_SUBNET.host();
 
 /// The network of the house as it is set up.
-pub const HOUSE: Subnet = Subnet(88);
+pub const LAN_SUBNET: Subnet = Subnet(88);
 
 /// A network 192.168.x.0/24 of the house.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ impl Subnet {
 
 /// What the router's DHCP server lends.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Dhcp {
+pub struct DhcpConfig {
     /// In which network; the router and the host move there.
     pub subnet: Subnet,
     /// First and last of the addresses lent, by their last number.
@@ -40,10 +40,10 @@ pub struct Dhcp {
     pub lease_time: String,
 }
 
-impl Default for Dhcp {
+impl Default for DhcpConfig {
     fn default() -> Self {
         Self {
-            subnet: HOUSE,
+            subnet: LAN_SUBNET,
             pool: (50, 99),
             lease_time: "1h".into(),
         }
@@ -54,7 +54,7 @@ impl Default for Dhcp {
 pub const PI_TAP: &str = "pi";
 
 /// Makes the interfaces of the router and of the host; the wired line has none: it is dead.
-pub(super) fn lay_out(router: &Namespace, lan: &Namespace) -> Result<(), NetError> {
+pub(super) fn create_interfaces(router: &Namespace, lan: &Namespace) -> Result<(), NetError> {
     let host = lan.name();
     router.ip(&format!(
         "link add br0 type bridge stp_state 0 forward_delay 0\n\
@@ -71,7 +71,7 @@ pub(super) fn lay_out(router: &Namespace, lan: &Namespace) -> Result<(), NetErro
     router.sysctl("ipv4/conf/all/send_redirects", "0")?;
     router.sysctl("ipv4/conf/br0/send_redirects", "0")?;
     lan.ip("link set dev eth0 up\n")?;
-    number(router, lan, HOUSE)
+    number(router, lan, LAN_SUBNET)
 }
 
 /// Gives router and host their addresses in `subnet`, and no others.
@@ -93,7 +93,7 @@ const LINE: [Ipv4Addr; 2] = [Ipv4Addr::new(198, 18, 0, 2), Ipv4Addr::new(198, 18
 
 /// Makes the wired line to the internet, which is the router's way out from then on. Nothing
 /// translates addresses, so that servers see which host of the house asks, and by which way.
-pub(super) fn lay_line(router: &Namespace, internet: &Namespace) -> Result<(), NetError> {
+pub(super) fn connect_wan(router: &Namespace, internet: &Namespace) -> Result<(), NetError> {
     let [ours, theirs] = LINE;
     router.ip(&format!(
         "link add wan type veth peer name line netns {}\n\
@@ -106,13 +106,13 @@ pub(super) fn lay_line(router: &Namespace, internet: &Namespace) -> Result<(), N
          link set dev line up\n"
     ))?;
     router.ip(&format!("route replace default via {theirs} dev wan\n"))?;
-    answer_by_line(internet, true)
+    set_wan_return_path(internet, true)
 }
 
 /// Whether what the internet sends to the house comes through. Without it the router's end of the
 /// line looks as before.
-pub(super) fn answer_by_line(internet: &Namespace, alive: bool) -> Result<(), NetError> {
-    let Subnet(third) = HOUSE;
+pub(super) fn set_wan_return_path(internet: &Namespace, alive: bool) -> Result<(), NetError> {
+    let Subnet(third) = LAN_SUBNET;
     let [ours, _] = LINE;
     let verb = if alive { "replace" } else { "delete" };
     internet.ip(&format!("route {verb} 192.168.{third}.0/24 via {ours}\n"))
@@ -120,8 +120,12 @@ pub(super) fn answer_by_line(internet: &Namespace, alive: bool) -> Result<(), Ne
 
 /// Starts the router's DHCP server. As its resolver it forwards to the internet's, by whatever
 /// default route the router has at the time.
-pub(super) fn serve(router: &Namespace, dir: &Path, dhcp: &Dhcp) -> Result<Kept, NetError> {
-    let Dhcp {
+pub(super) fn serve(
+    router: &Namespace,
+    dir: &Path,
+    dhcp: &DhcpConfig,
+) -> Result<ChildGuard, NetError> {
+    let DhcpConfig {
         subnet: Subnet(third),
         pool: (first, last),
         lease_time,

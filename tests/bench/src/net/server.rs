@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Kept, Namespace, NetError, watch};
+use super::{ChildGuard, Namespace, NetError, watch};
 
 /// It takes some milliseconds, more on a busy computer.
 const START: Duration = Duration::from_secs(20);
@@ -18,7 +18,7 @@ pub(super) fn start(
     dir: &Path,
     name: &str,
     arguments: &[String],
-) -> Result<Kept, NetError> {
+) -> Result<ChildGuard, NetError> {
     let path = dir.join(name);
     let log = File::create(&path).map_err(NetError::file(&path))?;
     let mut command = namespace.command("dnsmasq");
@@ -36,7 +36,7 @@ pub(super) fn start(
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(log);
-    let server = Kept::spawn(command).map_err(|source| NetError::ToolMissing {
+    let server = ChildGuard::spawn(command).map_err(|source| NetError::ToolMissing {
         tool: "setpriv".into(),
         source,
     })?;

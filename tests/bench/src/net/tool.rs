@@ -39,8 +39,8 @@ pub(super) fn run(command: &mut Command, input: &str) -> Result<String, NetError
     })
 }
 
-/// A program that the kernel kills when the thread that started it ends, by whatever end; see [`super::Kept`].
-pub(super) fn dying_with_us(program: &str) -> Command {
+/// A program that the kernel kills when the thread that started it ends, by whatever end; see [`super::ChildGuard`].
+pub(super) fn with_parent_death_signal(program: &str) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL", "--", program]);
     command

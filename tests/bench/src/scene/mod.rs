@@ -4,8 +4,8 @@
 //! the parts, running. Everything is taken away again when it is dropped.
 
 mod error;
-mod four;
 mod parts;
+mod qemu_pi4;
 mod services;
 mod settings;
 
@@ -24,13 +24,13 @@ pub use settings::{BUNDLE, KEY_ID, NAME, Pull, SECRET, Settings, ZONE};
 use crate::{
     board::{Board, Card, Socket},
     carrier::{Carrier, CarrierSettings},
-    net::World,
+    net::TestNetwork,
     stick::{MF190, Mode, Model, Options, Sim, Stick},
 };
 
 /// What is to be set up.
 #[derive(Clone, Debug)]
-pub struct Setting {
+pub struct ScenarioConfig {
     /// Prefix of the network namespaces' names; scenes at the same time need different ones.
     pub prefix: String,
     /// The board.
@@ -49,10 +49,10 @@ pub struct Setting {
     /// same: orders about slots need it.
     pub environment: bool,
     /// Whether the bench has a hand inside the box, which only `virt` takes.
-    pub hand: bool,
+    pub fault_agent: bool,
 }
 
-impl Setting {
+impl ScenarioConfig {
     /// The usual house: a good SIM, everything configured.
     pub fn new(prefix: &str, kind: Kind) -> Self {
         Self {
@@ -64,7 +64,7 @@ impl Setting {
             sim: Some(Sim::Ready),
             model: &MF190,
             environment: false,
-            hand: false,
+            fault_agent: false,
         }
     }
 }
@@ -75,7 +75,7 @@ pub struct Scene {
     pub stick: Option<Stick>,
     /// The kind of stick that is plugged in next.
     pub model: &'static Model,
-    squatter: Option<Stick>,
+    decoy: Option<Stick>,
     /// The box.
     pub board: Board,
     /// The internet side's services.
@@ -83,7 +83,7 @@ pub struct Scene {
     /// The carrier.
     pub carrier: Carrier,
     /// The namespaces.
-    pub world: World,
+    pub network: TestNetwork,
     kind: Kind,
     text: String,
     untouched: bool,
@@ -98,7 +98,7 @@ impl Scene {
     /// # Errors
     /// The first part that could not be started.
     pub fn start(
-        setting: &Setting,
+        setting: &ScenarioConfig,
         directory: &Path,
         mut said: impl FnMut(&str),
     ) -> Result<Self, SceneError> {
@@ -108,30 +108,30 @@ impl Scene {
         }
         fs::create_dir_all(directory).map_err(SceneError::io(directory.display()))?;
         said("laying out the network");
-        let world = World::create(&setting.prefix)?;
-        let services = Services::start(&world)?;
+        let network = TestNetwork::create(&setting.prefix)?;
+        let services = Services::start(&network)?;
         let text = setting
             .file
             .clone()
             .unwrap_or_else(|| setting.settings.text(services.authority.pem()));
         said("preparing the card");
-        let machine = parts::machine(setting.kind, directory, &text, setting.hand)?;
+        let machine = parts::machine(setting.kind, directory, &text, setting.fault_agent)?;
         if setting.environment {
-            parts::put_environment(&directory.join("card.img"))?;
+            parts::write_rpi2_environment(&directory.join("card.img"))?;
         }
         said("starting the carrier");
-        let carrier = Carrier::start(&world, directory, setting.carrier.clone())?;
+        let carrier = Carrier::start(&network, directory, setting.carrier.clone())?;
         said("switching the box on");
         let began = Instant::now();
-        let board = Board::boot(machine, &world, directory)?;
+        let board = Board::boot(machine, &network, directory)?;
         let mut scene = Self {
             stick: None,
             model: setting.model,
-            squatter: None,
+            decoy: None,
             board,
             services,
             carrier,
-            world,
+            network,
             kind: setting.kind,
             text,
             untouched: true,
@@ -180,17 +180,17 @@ impl Scene {
     ///
     /// # Errors
     /// The board's USB bus does not take it.
-    pub fn plug_squatter(&mut self) -> Result<(), SceneError> {
-        let mut squatter = self.put(Socket::Spare, Mode::Foreign, Sim::Ready)?;
+    pub fn plug_decoy(&mut self) -> Result<(), SceneError> {
+        let mut decoy = self.put(Socket::Spare, Mode::Foreign, Sim::Ready)?;
         // The kernel looks at one device after another, at those of a hub by their sockets: this one
         // has its ttys before the next comes, wherever that is plugged in. QEMU's hub sometimes says
         // nothing of a plug that comes upon another's pull.
-        if squatter.wait_configured(self.bound(5)).is_err() {
-            squatter.unplug()?;
-            squatter = self.put(Socket::Spare, Mode::Foreign, Sim::Ready)?;
-            squatter.wait_configured(self.bound(10))?;
+        if decoy.wait_configured(self.bound(5)).is_err() {
+            decoy.unplug()?;
+            decoy = self.put(Socket::Spare, Mode::Foreign, Sim::Ready)?;
+            decoy.wait_configured(self.bound(10))?;
         }
-        self.squatter = Some(squatter);
+        self.decoy = Some(decoy);
         Ok(())
     }
 
@@ -210,10 +210,10 @@ impl Scene {
     /// # Errors
     /// It does not start again.
     pub fn power_cycle(&mut self, sim: Sim) -> Result<(), SceneError> {
-        self.board.power_cycle(&self.world, &self.directory)?;
+        self.board.power_cycle(&self.network, &self.directory)?;
         // Its end of the bus went with the board; there is nothing left to be pulled out of.
         self.stick = None;
-        self.squatter = None;
+        self.decoy = None;
         self.plug(sim)
     }
 
@@ -221,7 +221,7 @@ impl Scene {
     ///
     /// # Errors
     /// `change`'s, and where the box does not start again.
-    pub fn at_the_card(
+    pub fn edit_card(
         &mut self,
         change: impl FnOnce(&mut Card, &Layout) -> Result<(), SceneError>,
     ) -> Result<(), SceneError> {
@@ -237,7 +237,7 @@ impl Scene {
     /// The card cannot be written, or the box does not start again.
     pub fn flash(&mut self) -> Result<(), SceneError> {
         let (kind, text) = (self.kind, self.text.clone());
-        self.at_the_card(|card, _| {
+        self.edit_card(|card, _| {
             *card = Card::sound(card.path().to_owned());
             parts::flash(kind, card.path(), &text)
         })?;
@@ -249,7 +249,7 @@ impl Scene {
     ///
     /// # Errors
     /// The image's.
-    pub fn flash_another(&self, path: &Path) -> Result<(), SceneError> {
+    pub fn flash_to(&self, path: &Path) -> Result<(), SceneError> {
         parts::flash(self.kind, path, &self.text)
     }
 
@@ -260,7 +260,7 @@ impl Scene {
 
     /// `seconds` on `virt`, more on a slower board.
     pub fn bound(&self, seconds: u64) -> Duration {
-        Duration::from_secs(seconds) * self.kind.patience()
+        Duration::from_secs(seconds) * self.kind.time_factor()
     }
 
     /// Seconds since the box was switched on.

@@ -14,7 +14,7 @@ use failberry_image::{
     layout::Layout,
 };
 
-use super::{SceneError, four};
+use super::{SceneError, qemu_pi4};
 use crate::board::{Card, Machine, Model};
 
 /// QEMU takes SD cards of a power of two only.
@@ -82,7 +82,7 @@ impl Kind {
     }
 
     /// How much longer things take than on `virt`, at most.
-    pub const fn patience(self) -> u32 {
+    pub const fn time_factor(self) -> u32 {
         match self {
             Self::Virt => 1,
             _ => 4,
@@ -108,7 +108,7 @@ pub(super) fn machine(
     kind: Kind,
     directory: &Path,
     settings: &str,
-    hand: bool,
+    fault_agent: bool,
 ) -> Result<Machine, SceneError> {
     let path = directory.join("card.img");
     flash(kind, &path, settings)?;
@@ -121,12 +121,12 @@ pub(super) fn machine(
     Ok(Machine::Virt {
         kernel: existing(parts.join(board.processor.kernel_file()))?,
         userland: match existing(kind.directory().join("userland.cpio.zst"))? {
-            shipped if hand => with_hand(&shipped, directory)?,
+            shipped if fault_agent => with_fault_agent(&shipped, directory)?,
             shipped => shipped,
         },
         kernel_args: kernel_args()?,
         card,
-        hand,
+        fault_agent,
     })
 }
 
@@ -168,11 +168,11 @@ pub fn flash(kind: Kind, card: &Path, settings: &str) -> Result<(), SceneError> 
     let layout = layout()?;
     failberry_image::card::set_config(card, &layout, settings)?;
     if kind != Kind::Virt {
-        suit_the_emulation(kind, card, &layout)?;
+        adapt_environment(kind, card, &layout)?;
     }
     if kind == Kind::Rpi4_64 {
         let board = Board::read(&board_dir(), kind.board())?;
-        four::suit(
+        qemu_pi4::adapt_card(
             &board,
             &kind.directory(),
             card,
@@ -197,7 +197,7 @@ pub fn layout() -> Result<Layout, SceneError> {
 }
 
 /// What is shipped, with an archive in front of it: the kernel unpacks one after the other.
-fn with_hand(shipped: &Path, directory: &Path) -> Result<PathBuf, SceneError> {
+fn with_fault_agent(shipped: &Path, directory: &Path) -> Result<PathBuf, SceneError> {
     let path = repository().join("out/firmware/armv7/saboteur");
     let program = fs::read(existing(path.clone())?).map_err(SceneError::io(path.display()))?;
     let mut tree = Tree::default();
@@ -213,12 +213,12 @@ fn with_hand(shipped: &Path, directory: &Path) -> Result<PathBuf, SceneError> {
 /// resets as soon as that is set, however long the time. Four processors: where this machine has
 /// fewer, they wait for one another for half a minute whenever a module changes the kernel's code.
 /// Starting in a time that a real board would not take half of: an update on trial gets more.
-fn suit_the_emulation(kind: Kind, card: &Path, layout: &Layout) -> Result<(), SceneError> {
+fn adapt_environment(kind: Kind, card: &Path, layout: &Layout) -> Result<(), SceneError> {
     let mut variables = environment::of_board(&board_dir(), kind.board())?;
     for variable in &mut variables {
         if variable.starts_with("board_args=") {
             if kind == Kind::Rpi4_64 {
-                *variable = variable.replace("ttyS1", four::CONSOLE);
+                *variable = variable.replace("ttyS1", qemu_pi4::CONSOLE);
             }
             variable.push_str(" failberry.watchdog=off maxcpus=2 failberry.trial=300");
         }
@@ -230,7 +230,7 @@ fn suit_the_emulation(kind: Kind, card: &Path, layout: &Layout) -> Result<(), Sc
 }
 
 /// Writes the environment of a Raspberry Pi 2B's card to that of another board.
-pub(super) fn put_environment(card: &Path) -> Result<(), SceneError> {
+pub(super) fn write_rpi2_environment(card: &Path) -> Result<(), SceneError> {
     let variables = environment::of_board(&board_dir(), Kind::Rpi2.board())?;
     write_environment(&variables, card, &layout()?)
 }

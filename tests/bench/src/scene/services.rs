@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     internet::{Authority, Files, Keys, Ntp, Route53, Web},
-    net::{IMPOSTOR_ADDRESS, INTERNET_ADDRESS, World},
+    net::{IMPOSTOR_ADDRESS, INTERNET_ADDRESS, TestNetwork},
 };
 
 /// Ten years: what the impostor's clock is ahead.
@@ -51,15 +51,15 @@ pub struct Impostor {
 
 impl Services {
     /// Starts them in the internet's namespace.
-    pub(super) fn start(world: &World) -> Result<Self, SceneError> {
+    pub(super) fn start(network: &TestNetwork) -> Result<Self, SceneError> {
         let tcp = |address: Ipv4Addr, port| {
-            let listener = world
+            let listener = network
                 .internet()
                 .run(move || TcpListener::bind((address, port)));
             listener.map_err(SceneError::io(format!("{address}:{port}")))
         };
         let time = |address: Ipv4Addr| {
-            let socket: io::Result<_> = world
+            let socket: io::Result<_> = network
                 .internet()
                 .run(move || UdpSocket::bind((address, 123)));
             socket

@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_product_takes_the_file() {
+    fn settings_file_parses_without_problems() {
         let settings = Settings {
             pin: Some("2468".into()),
             login: Some(("user".into(), "secret".into())),

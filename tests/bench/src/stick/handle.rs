@@ -11,7 +11,7 @@ use std::{
 
 use super::{
     Options, StickError,
-    machine::Machine,
+    machine::StickMachine,
     runner::{Runner, Shared, State},
     wire::{Capabilities, Codec, Frame, Packet},
 };
@@ -53,7 +53,7 @@ impl Stick {
             HelloError::Wire(error) => error,
         })?;
         redir.set_nonblocking(true).map_err(StickError::Redir)?;
-        let machine = Machine::new(&options, 0);
+        let machine = StickMachine::new(&options, 0);
         let (shared, wake) = Shared::new(machine, Instant::now()).map_err(StickError::Start)?;
         let runner = Runner::new(Arc::clone(&shared), wake, redir, codec, options.line);
         let thread = thread::Builder::new()
@@ -124,31 +124,31 @@ impl Stick {
     }
 
     /// Hangs the stick, or wakes it: it takes bytes and answers nothing, nor does it end its call.
-    pub fn set_silent(&self, silent: bool) {
+    pub fn set_hung(&self, hung: bool) {
         self.shared
-            .change(|machine, now| machine.set_silent(silent, now));
+            .change(|machine, now| machine.set_hung(hung, now));
     }
 
     /// Hangs the stick until it loses its power.
     pub fn crash(&self) {
-        self.shared.change(Machine::crash);
+        self.shared.change(StickMachine::crash);
     }
 
     /// Hangs the stick until it is told to start anew, which it hears on any port and does not
     /// answer.
-    pub fn daze(&self) {
-        self.shared.change(Machine::daze);
+    pub fn hang_until_reset(&self) {
+        self.shared.change(StickMachine::hang_until_reset);
     }
 
     /// The same, from the next command on that starts so.
-    pub fn daze_at(&self, command_prefix: &str) {
+    pub fn hang_at_command(&self, command_prefix: &str) {
         self.shared
-            .change(|machine, _| machine.daze_at(command_prefix));
+            .change(|machine, _| machine.hang_at_command(command_prefix));
     }
 
     /// The call is over, and the stick stays in its data mode whatever DTR does.
-    pub fn go_astray(&self) {
-        self.shared.change(Machine::go_astray);
+    pub fn hang_in_data_mode(&self) {
+        self.shared.change(StickMachine::hang_in_data_mode);
     }
 
     /// From now on LCP echo requests get no answer.
@@ -157,9 +157,9 @@ impl Stick {
     }
 
     /// Every command that starts so is answered with this line instead, until the stick restarts.
-    pub fn spoil(&self, command_prefix: &str, answer: &str) {
+    pub fn answer_all_with(&self, command_prefix: &str, answer: &str) {
         self.shared
-            .change(|machine, _| machine.spoil(command_prefix, answer));
+            .change(|machine, _| machine.answer_all_with(command_prefix, answer));
     }
 
     /// There is a call from outside, which rings so often.
@@ -193,13 +193,13 @@ impl Stick {
 
     /// The network ends the call, if there is one.
     pub fn drop_call(&self) {
-        self.shared.change(Machine::drop_call);
+        self.shared.change(StickMachine::drop_call);
     }
 
     /// The next command that starts so is answered with this line instead, once.
-    pub fn fault(&self, command_prefix: &str, answer: &str) {
+    pub fn answer_next_with(&self, command_prefix: &str, answer: &str) {
         self.shared
-            .change(|machine, _| machine.fault(command_prefix, answer));
+            .change(|machine, _| machine.answer_next_with(command_prefix, answer));
     }
 
     fn wait<T>(
@@ -220,7 +220,7 @@ impl Stick {
     }
 
     fn leave(&mut self) -> Result<(), StickError> {
-        self.shared.change(Machine::unplug);
+        self.shared.change(StickMachine::unplug);
         match self.thread.take().map(JoinHandle::join) {
             Some(Ok(result)) => result,
             Some(Err(_)) => Err(StickError::Ended {

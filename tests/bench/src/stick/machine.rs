@@ -3,12 +3,12 @@
 //! Takes in packets, time and what happens on the carrier's line; gives out packets and what to do
 //! with the line. Pure.
 
+mod faults;
 mod presence;
-mod trouble;
 
 use std::collections::{BTreeMap, VecDeque};
 
-use self::trouble::{Silence, Troubles};
+use self::faults::{Faults, Silence};
 use super::{
     Mode, Model, Options, Transport,
     cdrom::Drive,
@@ -36,8 +36,8 @@ const AWAY_MS: u64 = 2_000;
 
 /// What to do with the carrier's line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Order {
-    /// Connect; [`Machine::connected`] or [`Machine::no_carrier`] follows.
+pub(super) enum LineAction {
+    /// Connect; [`StickMachine::connected`] or [`StickMachine::no_carrier`] follows.
     Connect,
     /// Close.
     Close,
@@ -53,7 +53,7 @@ enum Bus {
 }
 
 /// One stick.
-pub(super) struct Machine {
+pub(super) struct StickMachine {
     model: &'static Model,
     transport: Transport,
     bus: Bus,
@@ -67,21 +67,21 @@ pub(super) struct Machine {
     drive: Drive,
     restart: Option<(u64, Mode)>,
     unplugging: bool,
-    troubles: Troubles,
+    faults: Faults,
     /// The line states that the host was notified of.
     states: u8,
     configured: bool,
     uplink: VecDeque<u8>,
-    orders: Vec<Order>,
+    line_actions: Vec<LineAction>,
     frames: Vec<Frame>,
     commands: Vec<String>,
 }
 
-impl Machine {
+impl StickMachine {
     /// A stick that is plugged in now.
     pub(super) fn new(options: &Options, now: u64) -> Self {
         let autorun = options.mode == Mode::CdRom;
-        let chatter = options.chatter.unwrap_or(options.model.chatter);
+        let urcs = options.urcs.unwrap_or(options.model.urcs);
         let mut machine = Self {
             model: options.model,
             transport: options.transport,
@@ -89,16 +89,16 @@ impl Machine {
             powered: true,
             mode: options.mode,
             next: options.mode,
-            phone: Phone::new(options.sim.clone(), chatter, autorun, now),
+            phone: Phone::new(options.sim.clone(), urcs, autorun, now),
             ports: BTreeMap::new(),
             drive: Drive::default(),
             restart: None,
             unplugging: false,
-            troubles: Troubles::default(),
+            faults: Faults::default(),
             states: 0,
             configured: false,
             uplink: VecDeque::new(),
-            orders: Vec::new(),
+            line_actions: Vec::new(),
             frames: Vec::new(),
             commands: Vec::new(),
         };
@@ -122,7 +122,7 @@ impl Machine {
                 self.configured = configuration != 0;
                 self.start_function();
             }
-            Some(Event::Dtr { interface, on }) if self.troubles.minds_dtr() => {
+            Some(Event::Dtr { interface, on }) if self.faults.honours_dtr() => {
                 if let Some(port) = self.ports.get_mut(&interface)
                     && port.dtr(on)
                 {
@@ -150,13 +150,13 @@ impl Machine {
             && now >= at
         {
             // Whatever keeps one from hearing, a restart ends it.
-            if self.troubles.silence != Silence::Hung {
-                self.troubles.silence = Silence::None;
+            if self.faults.silence != Silence::Hung {
+                self.faults.silence = Silence::None;
             }
             self.phone.power_up(now);
             self.attach(mode);
         }
-        while let Some(line) = self.phone.unasked(now) {
+        while let Some(line) = self.phone.next_urc(now) {
             self.announce(line);
         }
         for port in self.ports.values_mut() {
@@ -165,7 +165,7 @@ impl Machine {
         self.settle(now);
     }
 
-    /// When [`Machine::tick`] has something to do.
+    /// When [`StickMachine::tick`] has something to do.
     pub(super) fn deadline(&self) -> Option<u64> {
         let bus = match &self.bus {
             Bus::On(device) => device.deadline(),
@@ -199,8 +199,8 @@ impl Machine {
     }
 
     /// What to do with the line, in order.
-    pub(super) fn take_orders(&mut self) -> Vec<Order> {
-        std::mem::take(&mut self.orders)
+    pub(super) fn take_line_actions(&mut self) -> Vec<LineAction> {
+        std::mem::take(&mut self.line_actions)
     }
 
     /// The line is there.
@@ -235,7 +235,7 @@ impl Machine {
     /// How many bytes of the line are welcome.
     pub(super) fn line_room(&self) -> usize {
         let online = self.ports.values().any(Port::is_online);
-        if online && !self.troubles.silence.is_silent() {
+        if online && !self.faults.silence.is_silent() {
             self.downlink_room()
         } else {
             0
@@ -313,9 +313,9 @@ impl Machine {
     }
 
     fn close_line(&mut self) {
-        self.troubles.astray = false;
+        self.faults.stuck_in_data_mode = false;
         self.uplink.clear();
-        self.orders.push(Order::Close);
+        self.line_actions.push(LineAction::Close);
     }
 
     /// Moves what can be moved between the bus and the function.
@@ -346,9 +346,9 @@ impl Machine {
             let Some(port) = self.ports.get_mut(&interface) else {
                 continue;
             };
-            if !self.troubles.silence.is_silent() {
+            if !self.faults.silence.is_silent() {
                 port.receive(&bytes, &mut self.phone, now);
-            } else if self.troubles.hear(&bytes) {
+            } else if self.faults.completes_reset_command(&bytes) {
                 self.restart_soon(now);
             }
             self.drain_port(interface, now);
@@ -371,21 +371,21 @@ impl Machine {
             return;
         };
         let (output, actions) = (port.take_output(), port.take_actions());
-        if self.troubles.is_felled_by(&actions) {
+        if self.faults.triggers_hang(&actions) {
             // It did hear; that is all.
-            return self.daze(now);
+            return self.hang_until_reset(now);
         }
         if let Bus::On(device) = &mut self.bus
-            && !self.troubles.silence.is_silent()
+            && !self.faults.silence.is_silent()
         {
             device.write(interface, &output);
         }
         for action in actions {
             match action {
                 Action::Heard(command) => self.commands.push(command),
-                Action::Dial => self.orders.push(Order::Connect),
+                Action::Dial => self.line_actions.push(LineAction::Connect),
                 Action::HangUp => self.close_line(),
-                Action::Send(bytes) => self.uplink.extend(self.troubles.pass(bytes)),
+                Action::Send(bytes) => self.uplink.extend(self.faults.filter_uplink(bytes)),
                 Action::Restart => self.restart_soon(now),
             }
         }
@@ -396,7 +396,7 @@ impl Machine {
             return;
         };
         while let Some(bytes) = device.read(interface) {
-            if !self.troubles.silence.is_silent() {
+            if !self.faults.silence.is_silent() {
                 self.drive.receive(&bytes);
             }
         }

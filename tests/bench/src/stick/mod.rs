@@ -4,20 +4,20 @@
 //! that the kernel's own drivers meet, and a handle to watch and disturb it.
 
 mod cdrom;
-pub mod chatter;
 mod error;
 mod handle;
 mod machine;
 mod modem;
 mod options;
 mod runner;
+pub mod urc;
 mod usb;
 mod wire;
 
-pub use chatter::Chatter;
 pub use error::StickError;
 pub use handle::Stick;
 pub use options::{Mode, Options, Sim, Transport};
+pub use urc::Urc;
 pub use usb::{MF180, MF190, MF190J, Model};
 pub use wire::WireError;
 

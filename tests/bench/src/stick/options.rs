@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Chatter, MF190, Model};
+use super::{MF190, Model, Urc};
 
 /// Where and what.
 #[derive(Clone, Debug)]
@@ -22,7 +22,7 @@ pub struct Options {
     pub sim: Sim,
     /// What it says unasked, besides the flood of `+ZUSIMR` and whatever a handle makes it say;
     /// what its model says where there is nothing here.
-    pub chatter: Option<&'static [Chatter]>,
+    pub urcs: Option<&'static [Urc]>,
 }
 
 impl Options {
@@ -35,7 +35,7 @@ impl Options {
             model: &MF190,
             mode: Mode::Modem,
             sim: Sim::Ready,
-            chatter: None,
+            urcs: None,
         }
     }
 }

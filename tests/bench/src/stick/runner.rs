@@ -18,7 +18,7 @@ use nix::{
 
 use super::{
     StickError,
-    machine::{Machine, Order},
+    machine::{LineAction, StickMachine},
     wire::Codec,
 };
 
@@ -39,7 +39,7 @@ pub(super) struct Shared {
 /// The shared part under its lock.
 pub(super) struct State {
     /// The stick.
-    pub(super) machine: Machine,
+    pub(super) machine: StickMachine,
     /// Why the thread ended by itself.
     pub(super) ended: Option<StickError>,
     /// Commands that a wait has passed.
@@ -48,7 +48,10 @@ pub(super) struct State {
 
 impl Shared {
     /// The state, and its other end for [`Runner::new`].
-    pub(super) fn new(machine: Machine, start: Instant) -> io::Result<(Arc<Self>, UnixStream)> {
+    pub(super) fn new(
+        machine: StickMachine,
+        start: Instant,
+    ) -> io::Result<(Arc<Self>, UnixStream)> {
         let (waker, wake) = UnixStream::pair()?;
         waker.set_nonblocking(true)?;
         wake.set_nonblocking(true)?;
@@ -72,7 +75,7 @@ impl Shared {
     }
 
     /// Changes the machine; the thread then carries out what follows from it.
-    pub(super) fn change<T>(&self, change: impl FnOnce(&mut Machine, u64) -> T) -> T {
+    pub(super) fn change<T>(&self, change: impl FnOnce(&mut StickMachine, u64) -> T) -> T {
         let result = change(&mut self.lock().machine, self.now());
         // A full pipe wakes as well; a closed one means that nobody is left to be woken.
         let _ = (&self.waker).write(&[0]);
@@ -189,14 +192,14 @@ impl Runner {
         machine.tick(now);
         // An order's outcome may bring the next.
         loop {
-            let orders = machine.take_orders();
-            if orders.is_empty() {
+            let line_actions = machine.take_line_actions();
+            if line_actions.is_empty() {
                 break;
             }
-            for order in orders {
+            for order in line_actions {
                 match order {
-                    Order::Close => self.line = None,
-                    Order::Connect => match open_line(&self.line_path) {
+                    LineAction::Close => self.line = None,
+                    LineAction::Connect => match open_line(&self.line_path) {
                         Ok(line) => {
                             self.line = Some(line);
                             machine.connected(now);

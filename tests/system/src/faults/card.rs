@@ -14,7 +14,7 @@ use failberry_bench::{
     stick::Sim,
 };
 
-use super::{Fault, strike::traffic_flows};
+use super::{Fault, inject::traffic_flows};
 use crate::{
     steps::{self, PAGE_HOST},
     suite::Outcome,
@@ -36,43 +36,43 @@ const BLOCK: u64 = 1024;
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::quick("the data partition is noise", MADE_ANEW, 60, |scene| {
-        at_the_card(scene, |card, layout| {
+        edit_card(scene, |card, layout| {
             let data = bytes_of(layout, Role::Data)?;
             let length = usize::try_from(data.end - data.start).unwrap_or(0);
             Ok(card.overwrite(data.start, &noise(length))?)
         })
     })
-    .healed_when(all_the_work_is_done),
+    .recovered_when(all_functions_work),
     Fault::slow(
         "the data partition has no journal any more",
         MADE_ANEW,
         60,
         |scene| {
-            at_the_card(scene, |card, layout| {
+            edit_card(scene, |card, layout| {
                 let journal = journal(card, layout)?;
                 Ok(card.overwrite(journal, &[0; 1024])?)
             })
         },
     )
-    .healed_when(all_the_work_is_done),
+    .recovered_when(all_functions_work),
     Fault::slow(
         "the data partition's journal is torn",
         "is PID 1",
         60,
         |scene| {
-            at_the_card(scene, |card, layout| {
+            edit_card(scene, |card, layout| {
                 let journal = journal(card, layout)?;
                 Ok(card.overwrite(journal + BLOCK, &noise(256 * 1024))?)
             })
         },
     )
-    .healed_when(all_the_work_is_done),
+    .recovered_when(all_functions_work),
     Fault::slow(
         "the data partition's superblock cannot be read",
         TOLD,
         60,
         |scene| {
-            at_the_card(scene, |card, layout| {
+            edit_card(scene, |card, layout| {
                 // It lies 1024 bytes into the partition.
                 let place = bytes_of(layout, Role::Data)?.start + 1024;
                 card.set_bad_sectors(vec![place / SECTOR]);
@@ -80,13 +80,13 @@ pub(super) const FAULTS: &[Fault] = &[
             })
         },
     )
-    .healed_when(all_the_work_is_done),
+    .recovered_when(all_functions_work),
     Fault::slow(
         "sectors of the data partition cannot be read, here and there",
         "is PID 1",
         60,
         |scene| {
-            at_the_card(scene, |card, layout| {
+            edit_card(scene, |card, layout| {
                 let data = bytes_of(layout, Role::Data)?;
                 // One in every 128 KiB, but for the superblock's and its neighbours.
                 let places = (data.start + 65_536..data.end).step_by(128 * 1024);
@@ -95,13 +95,13 @@ pub(super) const FAULTS: &[Fault] = &[
             })
         },
     )
-    .healed_when(all_the_work_is_done),
+    .recovered_when(all_functions_work),
     Fault::slow(
         "the sector that holds the settings cannot be read",
         NO_FILE,
         60,
         |scene| {
-            at_the_card(scene, |card, layout| {
+            edit_card(scene, |card, layout| {
                 let boot = bytes_of(layout, Role::Boot)?;
                 let place = find(card, boot, b"[carrier]\napn = \"internet\"")?;
                 card.set_bad_sectors(vec![place / SECTOR]);
@@ -109,35 +109,35 @@ pub(super) const FAULTS: &[Fault] = &[
             })
         },
     )
-    .healed_when(all_the_work_is_done),
+    .recovered_when(all_functions_work),
     Fault::slow("the boot partition is noise", NO_FILE, 60, |scene| {
-        at_the_card(scene, |card, layout| {
+        edit_card(scene, |card, layout| {
             Ok(card.overwrite(bytes_of(layout, Role::Boot)?.start, &noise(1 << 20))?)
         })
     })
-    .healed_when(all_the_work_is_done),
+    .recovered_when(all_functions_work),
     Fault::slow("the card is write-protected", IN_MEMORY, 60, |scene| {
-        at_the_card(scene, |card, _| {
+        edit_card(scene, |card, _| {
             card.write_protect(true);
             Ok(())
         })
     })
-    .healed_when(all_the_work_is_done),
+    .recovered_when(all_functions_work),
     Fault::slow("the settings are another kind of file", KEPT, 60, |scene| {
         settings(scene, &noise(4096))
     })
-    .healed_when(all_the_work_is_done),
+    .recovered_when(all_functions_work),
     Fault::slow("the settings are a file of 10 MB", KEPT, 60, |scene| {
         settings(scene, &b"# a long story\n".repeat(700_000))
     })
-    .healed_when(all_the_work_is_done),
+    .recovered_when(all_functions_work),
     Fault::slow(
         "the settings are an empty file",
         "failberrypi.toml",
         60,
         |scene| settings(scene, b""),
     )
-    .healed_when(the_wire_answers),
+    .recovered_when(the_wire_answers),
     Fault::slow(
         "the settings have numbers for texts",
         "line 2",
@@ -147,7 +147,7 @@ pub(super) const FAULTS: &[Fault] = &[
             settings(scene, text.as_bytes())
         },
     )
-    .healed_when(|scene, bound| {
+    .recovered_when(|scene, bound| {
         for line in ["line 2", "line 5", "line 8"] {
             scene.board.console.wait(line, scene.bound(10))?;
         }
@@ -167,7 +167,7 @@ pub(super) const FAULTS: &[Fault] = &[
                     return Err("the kernel panicked".into());
                 }
                 scene.power_cycle(Sim::Ready)?;
-                let up = get_within(scene.world.lan(), PAGE_HOST, 80, "/up", scene.bound(60));
+                let up = get_within(scene.network.lan(), PAGE_HOST, 80, "/up", scene.bound(60));
                 up.map_err(|error| {
                     format!("start no. {time}, after a cut at {moment:?}: {error}")
                 })?;
@@ -175,19 +175,19 @@ pub(super) const FAULTS: &[Fault] = &[
             Ok(scene.power_cycle(Sim::Ready)?)
         },
     )
-    .healed_when(all_the_work_is_done),
+    .recovered_when(all_functions_work),
     Fault::slow(
         "the card is pulled out, then the call is dropped",
         "carrier link is down",
         60,
         |scene| {
-            scene.board.lose_card()?;
+            scene.board.fail_card()?;
             set_address(scene, 59)?;
             scene.stick.as_ref().ok_or("no stick")?.drop_call();
             Ok(())
         },
     )
-    .healed_when(|scene, bound| {
+    .recovered_when(|scene, bound| {
         let until = Instant::now() + bound;
         traffic_flows(scene, bound)?;
         steps::health_on_the_lan(scene)?;
@@ -206,9 +206,9 @@ pub(super) fn restore(scene: &mut Scene) -> Outcome {
     Ok(scene.flash()?)
 }
 
-fn at_the_card(scene: &mut Scene, change: impl FnOnce(&mut Card, &Layout) -> Outcome) -> Outcome {
+fn edit_card(scene: &mut Scene, change: impl FnOnce(&mut Card, &Layout) -> Outcome) -> Outcome {
     let mut outcome = Ok(());
-    scene.at_the_card(|card, layout| {
+    scene.edit_card(|card, layout| {
         outcome = change(card, layout);
         Ok::<(), SceneError>(())
     })?;
@@ -216,7 +216,7 @@ fn at_the_card(scene: &mut Scene, change: impl FnOnce(&mut Card, &Layout) -> Out
 }
 
 fn settings(scene: &mut Scene, bytes: &[u8]) -> Outcome {
-    at_the_card(scene, |card, layout| Ok(card.configure(layout, bytes)?))
+    edit_card(scene, |card, layout| Ok(card.configure(layout, bytes)?))
 }
 
 fn bytes_of(layout: &Layout, role: Role) -> Outcome<std::ops::Range<u64>> {
@@ -238,7 +238,7 @@ fn find(card: &Card, within: std::ops::Range<u64>, text: &[u8]) -> Outcome<u64> 
 }
 
 /// Everything but what the card has forgotten.
-fn all_the_work_is_done(scene: &mut Scene, bound: Duration) -> Outcome {
+fn all_functions_work(scene: &mut Scene, bound: Duration) -> Outcome {
     traffic_flows(scene, bound)?;
     steps::health_on_the_lan(scene)?;
     steps::health_from_the_internet(scene)

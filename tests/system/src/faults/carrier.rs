@@ -7,7 +7,7 @@ use failberry_bench::{
     scene::Scene,
 };
 
-use super::{Fault, stick, stick::DOWN, strike};
+use super::{Fault, inject, stick, stick::DOWN};
 use crate::suite::Outcome;
 
 /// What the carrier gives after it has cut the session, as many do every 24 h.
@@ -27,8 +27,8 @@ pub(super) const FAULTS: &[Fault] = &[
         30,
         |scene| next_call(scene, |settings| settings.remote = NEXT_ADDRESS),
     )
-    .healed_when(|scene, bound| {
-        strike::traffic_flows(scene, bound)?;
+    .recovered_when(|scene, bound| {
+        inject::traffic_flows(scene, bound)?;
         scene.services.route53.wait_change(NEXT_ADDRESS, bound)?;
         Ok(())
     }),

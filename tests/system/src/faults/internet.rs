@@ -8,14 +8,14 @@ use std::{
 
 use failberry_bench::{
     carrier::CarrierSettings,
-    internet::{Authority, Mood},
-    net::{IMPOSTOR_ADDRESS, Names},
+    internet::{Authority, Behaviour},
+    net::{IMPOSTOR_ADDRESS, ResolverBehaviour},
     probe::get_within,
     scene::Scene,
     stick::Sim,
 };
 
-use super::{Fault, strike::traffic_flows};
+use super::{Fault, inject::traffic_flows};
 use crate::{
     steps::PAGE_HOST,
     suite::{Outcome, expect},
@@ -37,34 +37,38 @@ pub(super) const FAULTS: &[Fault] = &[
         75,
         |scene| {
             at_rest(scene)?;
-            scene.world.answer_names(Names::Always(IMPOSTOR_ADDRESS))?;
+            scene
+                .network
+                .set_resolver(ResolverBehaviour::Always(IMPOSTOR_ADDRESS))?;
             new_address(scene, 21)
         },
     )
     .noticed_within(Duration::from_secs(20))
-    .healed_when(|scene, bound| {
+    .recovered_when(|scene, bound| {
         record_follows(scene, 21, bound)?;
-        nobody_was_fooled(scene)
+        impostor_got_no_request(scene)
     }),
     Fault::slow(
         "the same from the boot on, with a clock ten years ahead",
         NOT_SET,
         ASKED_AGAIN + 60,
         |scene| {
-            scene.world.answer_names(Names::Always(IMPOSTOR_ADDRESS))?;
+            scene
+                .network
+                .set_resolver(ResolverBehaviour::Always(IMPOSTOR_ADDRESS))?;
             boot_at(scene, 22)
         },
     )
-    .healed_when(|scene, bound| {
+    .recovered_when(|scene, bound| {
         record_follows(scene, 22, bound)?;
-        nobody_was_fooled(scene)
+        impostor_got_no_request(scene)
     }),
     Fault::slow(
         "resolvers that refuse to tell of IPv6 addresses, from the boot on",
         "",
         45,
         |scene| {
-            scene.world.answer_names(Names::NoIpv6)?;
+            scene.network.set_resolver(ResolverBehaviour::RefuseAaaa)?;
             boot_at(scene, 23)?;
             // Set while they refuse.
             let set = scene
@@ -77,14 +81,14 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault::slow("resolvers silent for a minute", NOT_SET, 180, |scene| {
         at_rest(scene)?;
         let until = Instant::now() + Duration::from_secs(60);
-        scene.world.answer_names(Names::Silent)?;
+        scene.network.set_resolver(ResolverBehaviour::Silent)?;
         new_address(scene, 24)?;
         // Who needs no names does not notice.
         traffic_flows(scene, scene.bound(20))?;
         keep_asking(scene, until, "/nameless")?;
         Ok(())
     })
-    .healed_when(|scene, bound| record_follows(scene, 24, bound)),
+    .recovered_when(|scene, bound| record_follows(scene, 24, bound)),
     Fault::slow(
         "no time server answers, on a card that knows no time",
         "AWS told the time",
@@ -96,7 +100,7 @@ pub(super) const FAULTS: &[Fault] = &[
             traffic_flows(scene, scene.bound(60))
         },
     )
-    .healed_when(|scene, bound| record_follows(scene, 25, bound)),
+    .recovered_when(|scene, bound| record_follows(scene, 25, bound)),
     Fault::slow(
         "the only time server is ten years ahead, on a card that knows no time",
         NOT_SET,
@@ -110,7 +114,7 @@ pub(super) const FAULTS: &[Fault] = &[
             Ok(())
         },
     )
-    .healed_when(|scene, bound| record_follows(scene, 26, bound)),
+    .recovered_when(|scene, bound| record_follows(scene, 26, bound)),
     Fault::slow(
         "a time server lies at one boot and is right at the next",
         "is PID 1",
@@ -126,7 +130,7 @@ pub(super) const FAULTS: &[Fault] = &[
             Ok(scene.power_cycle(Sim::Ready)?)
         },
     )
-    .healed_when(|scene, bound| {
+    .recovered_when(|scene, bound| {
         // In this life of the box, which got the usual address.
         let words = "gsm.failberry.test is now 203.0.113.17";
         scene.board.console.wait(words, bound)?;
@@ -140,7 +144,10 @@ pub(super) const FAULTS: &[Fault] = &[
             const OUTAGE: Duration = Duration::from_secs(40);
             at_rest(scene)?;
             let before = tries(scene);
-            scene.services.route53.set_mood(Mood::HangsUp);
+            scene
+                .services
+                .route53
+                .set_behaviour(Behaviour::CloseConnection);
             new_address(scene, 31)?;
             let until = Instant::now() + OUTAGE;
             traffic_flows(scene, scene.bound(20))?;
@@ -154,56 +161,56 @@ pub(super) const FAULTS: &[Fault] = &[
             }
         },
     )
-    .healed_when(|scene, bound| record_follows(scene, 31, bound)),
+    .recovered_when(|scene, bound| record_follows(scene, 31, bound)),
     Fault::slow("Route 53 answers 503", "status 503", 75, |scene| {
-        in_a_mood(scene, Mood::overloaded(), 32)
+        with_route53_behaviour(scene, Behaviour::overloaded(), 32)
     })
-    .healed_when(|scene, bound| record_follows(scene, 32, bound)),
+    .recovered_when(|scene, bound| record_follows(scene, 32, bound)),
     Fault::slow("Route 53 throttles", "Throttling", 75, |scene| {
-        in_a_mood(scene, Mood::throttles(), 33)
+        with_route53_behaviour(scene, Behaviour::throttles(), 33)
     })
-    .healed_when(|scene, bound| record_follows(scene, 33, bound)),
+    .recovered_when(|scene, bound| record_follows(scene, 33, bound)),
     Fault::slow("Route 53 answers 429", "status 429", 75, |scene| {
-        in_a_mood(scene, Mood::too_many_requests(), 34)
+        with_route53_behaviour(scene, Behaviour::too_many_requests(), 34)
     })
-    .healed_when(|scene, bound| record_follows(scene, 34, bound)),
+    .recovered_when(|scene, bound| record_follows(scene, 34, bound)),
     Fault::slow("Route 53 answers garbage", NOT_SET, 75, |scene| {
-        in_a_mood(scene, Mood::Babbles(vec![0xff; 70_000]), 35)
+        with_route53_behaviour(scene, Behaviour::Garbage(vec![0xff; 70_000]), 35)
     })
-    .healed_when(|scene, bound| record_follows(scene, 35, bound)),
+    .recovered_when(|scene, bound| record_follows(scene, 35, bound)),
     Fault::slow(
         "Route 53 proves itself to be somebody else",
         "ertificate",
         75,
         |scene| {
             let somebody = scene.services.authority.server(&["example.failberry.test"]);
-            in_a_mood(scene, Mood::SomebodyElse(somebody), 36)
+            with_route53_behaviour(scene, Behaviour::WrongCertificate(somebody), 36)
         },
     )
-    .healed_when(|scene, bound| record_follows(scene, 36, bound)),
+    .recovered_when(|scene, bound| record_follows(scene, 36, bound)),
     Fault::slow(
         "Route 53 proves itself by an authority nobody knows",
         "ertificate",
         75,
         |scene| {
             let host = "route53.failberry.test";
-            in_a_mood(
+            with_route53_behaviour(
                 scene,
-                Mood::SomebodyElse(Authority::new().server(&[host])),
+                Behaviour::WrongCertificate(Authority::new().server(&[host])),
                 37,
             )
         },
     )
-    .healed_when(|scene, bound| record_follows(scene, 37, bound)),
+    .recovered_when(|scene, bound| record_follows(scene, 37, bound)),
 ];
 
 /// Ends what goes wrong there.
-pub(super) fn relieve(scene: &mut Scene) -> Outcome {
-    scene.services.route53.set_mood(Mood::Well);
+pub(super) fn clear_faults(scene: &mut Scene) -> Outcome {
+    scene.services.route53.set_behaviour(Behaviour::Normal);
     scene.services.ntp.set_silent(false);
     scene.services.ntp.set_offset(0);
-    if scene.world.names() != Names::Right {
-        scene.world.answer_names(Names::Right)?;
+    if scene.network.names() != ResolverBehaviour::Correct {
+        scene.network.set_resolver(ResolverBehaviour::Correct)?;
     }
     Ok(())
 }
@@ -234,7 +241,7 @@ fn at_rest(scene: &Scene) -> Outcome {
 /// A LAN host reaches the internet again and again until then.
 fn keep_asking(scene: &Scene, until: Instant, page: &str) -> Outcome {
     while Instant::now() < until {
-        get_within(scene.world.lan(), PAGE_HOST, 80, page, scene.bound(3))?;
+        get_within(scene.network.lan(), PAGE_HOST, 80, page, scene.bound(3))?;
     }
     Ok(())
 }
@@ -260,9 +267,9 @@ fn boot_at(scene: &mut Scene, last: u8) -> Outcome {
     traffic_flows(scene, scene.bound(60))
 }
 
-fn in_a_mood(scene: &mut Scene, mood: Mood, last: u8) -> Outcome {
+fn with_route53_behaviour(scene: &mut Scene, behaviour: Behaviour, last: u8) -> Outcome {
     at_rest(scene)?;
-    scene.services.route53.set_mood(mood);
+    scene.services.route53.set_behaviour(behaviour);
     new_address(scene, last)
 }
 
@@ -279,7 +286,7 @@ fn record_follows(scene: &mut Scene, last: u8, bound: Duration) -> Outcome {
 }
 
 /// The impostor was asked, and got no request.
-fn nobody_was_fooled(scene: &Scene) -> Outcome {
+fn impostor_got_no_request(scene: &Scene) -> Outcome {
     let impostor = &scene.services.impostor.route53;
     if impostor.refusals().is_empty() {
         return Err("expected the box at the impostor's door, nobody came".into());

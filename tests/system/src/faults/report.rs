@@ -4,7 +4,7 @@ use std::{fmt::Write as _, fs, io, time::Duration};
 
 use failberry_bench::scene::repository;
 
-use super::{Fault, strike::Times};
+use super::{Fault, inject::RecoveryTimes};
 
 /// What came of one fault.
 pub(super) struct Row {
@@ -12,11 +12,11 @@ pub(super) struct Row {
     says: &'static str,
     within: u64,
     /// None where it was not healed in time.
-    took: Option<Times>,
+    took: Option<RecoveryTimes>,
 }
 
 impl Row {
-    pub(super) const fn new(fault: &Fault, took: Option<Times>) -> Self {
+    pub(super) const fn new(fault: &Fault, took: Option<RecoveryTimes>) -> Self {
         Self {
             name: fault.name,
             says: fault.says,
@@ -37,7 +37,7 @@ impl Report {
 
     /// Writes `out/faults.md` for `Some(true)`, `out/faults-quick.md` where only the quick ones
     /// were played; prints what is not a whole table.
-    pub(super) fn tell(&self, all: Option<bool>) -> io::Result<()> {
+    pub(super) fn report(&self, all: Option<bool>) -> io::Result<()> {
         if self.0.is_empty() {
             return Ok(());
         }

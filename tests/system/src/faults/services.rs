@@ -10,14 +10,14 @@ use std::{
 use failberry_bench::{carrier::CarrierSettings, probe::get_within, scene::Scene, stick::Sim};
 use failberry_state::Service;
 
-use super::{Fault, strike::traffic_flows};
+use super::{Fault, inject::traffic_flows};
 use crate::{
     steps::{self, is_ready, status},
     suite::{Outcome, expect},
 };
 
 /// Between two looks at what must change by itself.
-const LOOK: Duration = Duration::from_millis(200);
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
 /// PID 1 gives up a service after a minute without a sign of life, and kills it some seconds later.
 const HUNG: u64 = 90;
@@ -38,7 +38,7 @@ const RIGHT: u64 = 2;
 
 const JUMPED: &str = "somebody else has stepped the clock";
 
-const NEXT_LIFE: &str = "is PID 1";
+const REBOOTED: &str = "is PID 1";
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::slow(
@@ -47,24 +47,24 @@ pub(super) const FAULTS: &[Fault] = &[
         20,
         |scene| kill(scene, "network"),
     )
-    .healed_when(|scene, bound| works(scene, "network", bound)),
+    .recovered_when(|scene, bound| works(scene, "network", bound)),
     Fault::quick(
         "uplink is killed",
         "uplink ended: signal SIGKILL",
         30,
         |scene| kill(scene, "uplink"),
     )
-    .healed_when(|scene, bound| works(scene, "uplink", bound)),
+    .recovered_when(|scene, bound| works(scene, "uplink", bound)),
     Fault::slow(
         "health is killed",
         "health ended: signal SIGKILL",
         10,
         |scene| kill(scene, "health"),
     )
-    .healed_when(|scene, bound| {
+    .recovered_when(|scene, bound| {
         works(scene, "health", bound)?;
         let to = steps::address(scene)?;
-        get_within(scene.world.lan(), to, steps::HEALTH, "/", bound)?;
+        get_within(scene.network.lan(), to, steps::HEALTH, "/", bound)?;
         Ok(())
     }),
     Fault::slow(
@@ -73,7 +73,7 @@ pub(super) const FAULTS: &[Fault] = &[
         10,
         |scene| kill(scene, "clock"),
     )
-    .healed_when(|scene, bound| {
+    .recovered_when(|scene, bound| {
         works(scene, "clock", bound)?;
         wait(bound, "the clock set", || {
             Ok(status(scene)?.is("/clock/synced"))
@@ -85,7 +85,7 @@ pub(super) const FAULTS: &[Fault] = &[
         20,
         |scene| kill(scene, "dyndns"),
     )
-    .healed_when(|scene, bound| {
+    .recovered_when(|scene, bound| {
         works(scene, "dyndns", bound)?;
         let published = || Ok(status(scene)?.text("/dyndns/published").is_some());
         wait(bound, "the record known", published)
@@ -96,86 +96,83 @@ pub(super) const FAULTS: &[Fault] = &[
         HUNG,
         |scene| hang(scene, "network"),
     )
-    .healed_when(|scene, bound| was_hung(scene, "network", bound)),
+    .recovered_when(|scene, bound| was_hung(scene, "network", bound)),
     Fault::slow(
         "uplink hangs",
         "uplink gave no sign of life",
         HUNG,
         |scene| hang(scene, "uplink"),
     )
-    .healed_when(|scene, bound| was_hung(scene, "uplink", bound)),
+    .recovered_when(|scene, bound| was_hung(scene, "uplink", bound)),
     Fault::slow(
         "health hangs",
         "health gave no sign of life",
         HUNG,
         |scene| hang(scene, "health"),
     )
-    .healed_when(|scene, bound| was_hung(scene, "health", bound)),
+    .recovered_when(|scene, bound| was_hung(scene, "health", bound)),
     Fault::slow("clock hangs", "clock gave no sign of life", HUNG, |scene| {
         hang(scene, "clock")
     })
-    .healed_when(|scene, bound| was_hung(scene, "clock", bound)),
+    .recovered_when(|scene, bound| was_hung(scene, "clock", bound)),
     Fault::slow(
         "dyndns hangs",
         "dyndns gave no sign of life",
         HUNG,
         |scene| hang(scene, "dyndns"),
     )
-    .healed_when(|scene, bound| was_hung(scene, "dyndns", bound)),
+    .recovered_when(|scene, bound| was_hung(scene, "dyndns", bound)),
     Fault::slow(
         "dyndns dies whenever it is started",
         "dyndns ended: signal SIGKILL; starting it again in 16 s",
         60,
         |scene| order(scene, &format!("hunt dyndns {HUNT_SECONDS}")),
     )
-    .healed_when(|scene, bound| {
+    .recovered_when(|scene, bound| {
         traffic_flows(scene, bound)?;
-        others_never_noticed(scene, "dyndns")?;
+        others_not_restarted(scene, "dyndns")?;
         is_ready(scene, "dyndns", bound)
     }),
-    Fault::slow(
-        "PID 1 stalls; the watchdog bites",
-        NEXT_LIFE,
-        120,
-        |scene| order(scene, "freeze"),
-    )
-    .healed_when(|scene, bound| next_life(scene, "no orderly end", bound)),
-    Fault::quick("the kernel panics", NEXT_LIFE, 90, |scene| {
+    Fault::slow("PID 1 stalls; the watchdog bites", REBOOTED, 120, |scene| {
+        order(scene, "freeze")
+    })
+    .recovered_when(|scene, bound| rebooted(scene, "no orderly end", bound)),
+    Fault::quick("the kernel panics", REBOOTED, 90, |scene| {
         order(scene, "panic")
     })
-    .healed_when(|scene, bound| next_life(scene, "no orderly end", bound)),
-    Fault::slow("a reboot is asked for", NEXT_LIFE, 120, |scene| {
+    .recovered_when(|scene, bound| rebooted(scene, "no orderly end", bound)),
+    Fault::slow("a reboot is asked for", REBOOTED, 120, |scene| {
         order(
             scene,
             "ask {\"reboot\":{\"reason\":\"the bench wishes it\"}}",
         )
     })
-    .healed_when(|scene, bound| next_life(scene, "root: the bench wishes it", bound)),
+    .recovered_when(|scene, bound| rebooted(scene, "root: the bench wishes it", bound)),
     Fault::quick(
         "memory runs out",
         "Out of memory: Killed process",
         90,
         |scene| order(scene, "hog -200"),
     )
-    .healed_when(health_goes_first),
+    .recovered_when(oom_kills_health_first),
     Fault::slow("2000 orphans end at once", "", 30, |scene| {
         order(scene, "orphans 2000")
     })
-    .healed_when(|scene, bound| {
-        wait(bound, "all of them buried", || all_buried(scene))?;
+    .recovered_when(|scene, bound| {
+        wait(bound, "all of them buried", || all_reaped(scene))?;
         traffic_flows(scene, bound)?;
-        others_never_noticed(scene, "")
+        others_not_restarted(scene, "")
     }),
     Fault::slow(
         "the data partition is full, and the power fails",
-        NEXT_LIFE,
+        REBOOTED,
         90,
         |scene| {
             order(scene, &format!("fill {FILLER}"))?;
             Ok(scene.power_cycle(Sim::Ready)?)
         },
     )
-    .healed_when(|scene, bound| {
+    .recovered_when(|scene, bound| {
         traffic_flows(scene, bound)?;
         let status = status(scene)?;
         // The rows that follow are played on the same card.
@@ -190,16 +187,16 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault::slow("the clock is stepped a year ahead", JUMPED, 20, |scene| {
         step_clock(scene, |now| now + YEAR)
     })
-    .healed_when(|scene, bound| clock_is_right(scene, 18, bound)),
+    .recovered_when(|scene, bound| clock_is_right(scene, 18, bound)),
     Fault::slow("the clock is stepped back to 1970", JUMPED, 20, |scene| {
         // The kernel's clock is never behind its uptime.
         step_clock(scene, |_| HOUR)
     })
-    .healed_when(|scene, bound| clock_is_right(scene, 19, bound)),
+    .recovered_when(|scene, bound| clock_is_right(scene, 19, bound)),
 ];
 
 fn order(scene: &mut Scene, order: &str) -> Outcome {
-    scene.board.hand()?.order(order)?;
+    scene.board.fault_agent()?.execute(order)?;
     Ok(())
 }
 
@@ -218,7 +215,7 @@ fn works(scene: &mut Scene, service: &str, bound: Duration) -> Outcome {
     wait(bound, "the service started again", again)?;
     is_ready(scene, service, bound)?;
     traffic_flows(scene, bound)?;
-    others_never_noticed(scene, service)
+    others_not_restarted(scene, service)
 }
 
 fn was_hung(scene: &mut Scene, service: &str, bound: Duration) -> Outcome {
@@ -228,7 +225,7 @@ fn was_hung(scene: &mut Scene, service: &str, bound: Duration) -> Outcome {
 }
 
 /// All services but `service` are still in their first life.
-fn others_never_noticed(scene: &Scene, service: &str) -> Outcome {
+fn others_not_restarted(scene: &Scene, service: &str) -> Outcome {
     for other in Service::SUPERVISED {
         if other.name() != service {
             let starts = of_service(scene, other.name(), "starts")?;
@@ -248,7 +245,7 @@ fn of_service(scene: &Scene, service: &str, what: &str) -> Outcome<u64> {
 }
 
 /// The box has started anew, does its work, and tells how its last life ended.
-fn next_life(scene: &mut Scene, ended: &str, bound: Duration) -> Outcome {
+fn rebooted(scene: &mut Scene, ended: &str, bound: Duration) -> Outcome {
     traffic_flows(scene, bound)?;
     let status = status(scene)?;
     let told = status.text("/supervisor/last_boot").unwrap_or_default();
@@ -260,7 +257,7 @@ fn next_life(scene: &mut Scene, ended: &str, bound: Duration) -> Outcome {
 }
 
 /// The kernel ended what the house can do without, and never what keeps it online.
-fn health_goes_first(scene: &mut Scene, bound: Duration) -> Outcome {
+fn oom_kills_health_first(scene: &mut Scene, bound: Duration) -> Outcome {
     let until = Instant::now() + bound;
     traffic_flows(scene, bound)?;
     is_ready(
@@ -288,7 +285,7 @@ fn health_goes_first(scene: &mut Scene, bound: Duration) -> Outcome {
 
 /// What the box's clock shows, in seconds since 1970.
 fn time(scene: &Scene) -> Outcome<u64> {
-    Ok(scene.board.hand()?.order("time")?.parse()?)
+    Ok(scene.board.fault_agent()?.execute("time")?.parse()?)
 }
 
 /// Steps a clock that the box has set already, and used.
@@ -319,12 +316,12 @@ fn clock_is_right(scene: &mut Scene, host: u8, bound: Duration) -> Outcome {
     scene.carrier.terminate_call()?;
     scene.services.route53.wait_change(address, bound)?;
     traffic_flows(scene, bound)?;
-    others_never_noticed(scene, "")
+    others_not_restarted(scene, "")
 }
 
 /// PID 1 has no children but its services and the hand.
-fn all_buried(scene: &Scene) -> Outcome<bool> {
-    let sample = scene.board.hand()?.sample()?;
+fn all_reaped(scene: &Scene) -> Outcome<bool> {
+    let sample = scene.board.fault_agent()?.sample()?;
     let mut processes = sample.processes.iter();
     let supervisor = processes.find(|process| process.pid == 1);
     let children = supervisor.map(|process| process.children);
@@ -338,7 +335,7 @@ fn wait(bound: Duration, what: &str, done: impl Fn() -> Outcome<bool>) -> Outcom
         if Instant::now() >= until {
             return Err(format!("expected {what} within {bound:?}").into());
         }
-        thread::sleep(LOOK);
+        thread::sleep(POLL_INTERVAL);
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt::Write as _, fs, io, time::Duration};
 
 use failberry_bench::{board::Process, scene::repository};
 
-use super::accounts::{Accounts, Span};
+use super::leak_check::{LeakCheck, Span};
 
 /// What came of each kind of fault.
 #[derive(Default)]
@@ -17,11 +17,16 @@ impl Report {
     }
 
     /// Writes `out/soak.md` after so many minutes; gives out the text.
-    pub(super) fn write(&self, seed: u64, minutes: u64, accounts: &Accounts) -> io::Result<String> {
+    pub(super) fn write(
+        &self,
+        seed: u64,
+        minutes: u64,
+        leak_check: &LeakCheck,
+    ) -> io::Result<String> {
         let text = format!(
             "{minutes} minutes, seed {seed}\n\n{}\n{}",
             self.faults(),
-            processes(accounts)
+            processes(leak_check)
         );
         fs::write(repository().join("out/soak.md"), &text)?;
         Ok(text)
@@ -52,21 +57,21 @@ impl Report {
     }
 }
 
-fn processes(accounts: &Accounts) -> String {
+fn processes(leak_check: &LeakCheck) -> String {
     let mut text = String::from(
         "| process | samples | PSS in KiB, first and last | of its own | files | children | threads |\n\
          |---|--:|--:|--:|--:|--:|--:|\n",
     );
-    for life in accounts.lives.iter().filter(|life| life.tells()) {
+    for trace in leak_check.traces.iter().filter(|trace| trace.tells()) {
         let of = |figure: fn(&Process) -> u64| {
-            let Span { first, last } = life.span(figure);
+            let Span { first, last } = trace.span(figure);
             format!("{first}, {last}")
         };
         let _ = writeln!(
             text,
             "| {} | {} | {} | {} | {} | {} | {} |",
-            life.name,
-            life.samples(),
+            trace.name,
+            trace.samples(),
             of(|it| it.pss),
             of(|it| it.anonymous),
             of(|it| it.files),

@@ -50,7 +50,7 @@ pub(super) struct Call {
 }
 
 /// What pppd's log tells.
-pub(super) struct Told {
+pub(super) struct LogEvent {
     pub(super) line: String,
     /// Both addresses, in the line that completes them.
     pub(super) up: Option<(Ipv4Addr, Ipv4Addr)>,
@@ -117,7 +117,7 @@ impl Call {
     }
 
     /// What pppd said since; none when it closed its output, which it does by ending.
-    pub(super) fn told(&mut self) -> Result<Option<Vec<Told>>, GuestError> {
+    pub(super) fn read_log(&mut self) -> Result<Option<Vec<LogEvent>>, GuestError> {
         let mut buffer = [0; 4096];
         let length = self.output.read(&mut buffer).map_err(at("pppd's output"))?;
         if length == 0 {
@@ -135,7 +135,7 @@ impl Call {
                 tty.taken = true;
             }
             let remote = address(&line, "remote IP address ");
-            told.push(Told {
+            told.push(LogEvent {
                 up: self.local.zip(remote),
                 line,
             });

@@ -27,7 +27,7 @@ pub(super) fn serve(link: File) -> Result<(), GuestError> {
         call: None,
         blackhole: false,
     };
-    server.say(FromGuest::Ready)?;
+    server.send(FromGuest::Ready)?;
     loop {
         let turn = server.wait()?;
         // The line before the log: pppd's last words to the caller precede its end.
@@ -39,7 +39,7 @@ pub(super) fn serve(link: File) -> Result<(), GuestError> {
         }
         if turn.link {
             match Frame::read(&mut server.link).map_err(at("link"))? {
-                Some(Frame::Message(command)) => server.obey(command)?,
+                Some(Frame::Message(command)) => server.execute(command)?,
                 Some(Frame::Data { call, bytes }) => server.data(call, &bytes)?,
                 None => return Ok(()),
             }
@@ -73,13 +73,13 @@ impl Server {
         })
     }
 
-    fn say(&mut self, event: FromGuest) -> Result<(), GuestError> {
+    fn send(&mut self, event: FromGuest) -> Result<(), GuestError> {
         Frame::Message(event)
             .write(&mut self.link)
             .map_err(at("link"))
     }
 
-    fn obey(&mut self, command: ToGuest) -> Result<(), GuestError> {
+    fn execute(&mut self, command: ToGuest) -> Result<(), GuestError> {
         let done = match command {
             ToGuest::Call { call, settings } => match Call::begin(call, &settings) {
                 Ok(begun) => {
@@ -87,8 +87,8 @@ impl Server {
                     Ok(())
                 }
                 Err(error) => {
-                    self.say(FromGuest::Problem(error.to_string()))?;
-                    return self.say(FromGuest::Down { call, status: None });
+                    self.send(FromGuest::Problem(error.to_string()))?;
+                    return self.send(FromGuest::Down { call, status: None });
                 }
             },
             ToGuest::HangUp { call: number } => {
@@ -108,14 +108,14 @@ impl Server {
                     Ok(())
                 };
                 if done.is_ok() {
-                    self.say(FromGuest::Blackhole(on))?;
+                    self.send(FromGuest::Blackhole(on))?;
                 }
                 done
             }
         };
         match done {
             Ok(()) => Ok(()),
-            Err(error) => self.say(FromGuest::Problem(error.to_string())),
+            Err(error) => self.send(FromGuest::Problem(error.to_string())),
         }
     }
 
@@ -161,12 +161,12 @@ impl Server {
             return Ok(());
         };
         let number = call.number;
-        let Some(told) = call.told()? else {
+        let Some(event) = call.read_log()? else {
             return self.end();
         };
-        for told in told {
-            self.say(FromGuest::Log(told.line))?;
-            if let Some((local, remote)) = told.up {
+        for event in event {
+            self.send(FromGuest::Log(event.line))?;
+            if let Some((local, remote)) = event.up {
                 if let Some(call) = &mut self.call {
                     call.up = true;
                 }
@@ -180,9 +180,9 @@ impl Server {
                 });
                 // It fails only where the interface has gone again.
                 if let Err(error) = prepared {
-                    self.say(FromGuest::Log(format!("carrier: {error}")))?;
+                    self.send(FromGuest::Log(format!("carrier: {error}")))?;
                 }
-                self.say(FromGuest::Up {
+                self.send(FromGuest::Up {
                     call: number,
                     local,
                     remote,
@@ -198,7 +198,7 @@ impl Server {
             return Ok(());
         };
         let status = call.status()?;
-        self.say(FromGuest::Down {
+        self.send(FromGuest::Down {
             call: call.number,
             status,
         })

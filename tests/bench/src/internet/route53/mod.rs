@@ -3,8 +3,8 @@
 //! Owns a TLS port. Takes in signed requests; gives out what the real service would answer, the
 //! changes made and the requests refused.
 
+mod behaviour;
 mod change;
-mod mood;
 mod refusal;
 mod signature;
 #[cfg(test)]
@@ -20,12 +20,12 @@ use std::{
 
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-pub use crate::internet::route53::{change::Change, mood::Mood};
+pub use crate::internet::route53::{behaviour::Behaviour, change::Change};
 use crate::internet::{
-    acceptor::Running,
+    acceptor::ServiceThread,
     clock,
+    event_log::{EventLog, TimedOut},
     http::{self, Request},
-    journal::{Journal, TimedOut},
     route53::{
         change::{Records, apply, parse},
         refusal::Refusal,
@@ -57,17 +57,17 @@ pub struct Keys {
 #[derive(Debug)]
 pub struct Route53 {
     shared: Arc<Shared>,
-    _running: Running,
+    _thread: ServiceThread,
 }
 
 #[derive(Debug)]
 struct Shared {
     path: String,
     keys: Keys,
-    mood: Mutex<Mood>,
+    behaviour: Mutex<Behaviour>,
     records: Mutex<Records>,
-    changes: Journal<Change>,
-    refusals: Journal<String>,
+    changes: EventLog<Change>,
+    refusals: EventLog<String>,
 }
 
 impl Route53 {
@@ -76,13 +76,13 @@ impl Route53 {
         let shared = Arc::new(Shared {
             path: format!("/2013-04-01/hostedzone/{zone}/rrset"),
             keys,
-            mood: Mutex::default(),
+            behaviour: Mutex::default(),
             records: Mutex::new(BTreeMap::new()),
-            changes: Journal::new(),
-            refusals: Journal::new(),
+            changes: EventLog::new(),
+            refusals: EventLog::new(),
         });
         let serving = Arc::clone(&shared);
-        let running = Running::accept(listener, move |stream, peer| {
+        let thread = ServiceThread::accept(listener, move |stream, peer| {
             if let Err(error) = serving.connection(stream, &tls) {
                 serving
                     .refusals
@@ -91,17 +91,17 @@ impl Route53 {
         });
         Self {
             shared,
-            _running: running,
+            _thread: thread,
         }
     }
 
     /// How requests are met from now on.
-    pub fn set_mood(&self, mood: Mood) {
+    pub fn set_behaviour(&self, behaviour: Behaviour) {
         *self
             .shared
-            .mood
+            .behaviour
             .lock()
-            .unwrap_or_else(PoisonError::into_inner) = mood;
+            .unwrap_or_else(PoisonError::into_inner) = behaviour;
     }
 
     /// Every change made so far.
@@ -140,26 +140,26 @@ impl Route53 {
 
 impl Shared {
     fn connection(&self, stream: TcpStream, tls: &Arc<ServerConfig>) -> io::Result<()> {
-        let mood = self
-            .mood
+        let behaviour = self
+            .behaviour
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
-        let tls = match &mood {
-            Mood::HangsUp => return Err(io::Error::other("hung up")),
-            Mood::SomebodyElse(tls) => tls,
+        let tls = match &behaviour {
+            Behaviour::CloseConnection => return Err(io::Error::other("hung up")),
+            Behaviour::WrongCertificate(tls) => tls,
             _ => tls,
         };
         let connection = ServerConnection::new(Arc::clone(tls)).map_err(io::Error::other)?;
         let mut stream = StreamOwned::new(connection, stream);
         if let Some(request) = http::read(&mut stream)? {
-            if let Mood::Babbles(bytes) = &mood {
+            if let Behaviour::Garbage(bytes) = &behaviour {
                 self.refusals.push("babble".to_owned());
                 stream.write_all(bytes)?;
                 return stream.flush();
             }
-            let outcome = match mood {
-                Mood::Refuses(refusal) => Err(refusal),
+            let outcome = match behaviour {
+                Behaviour::Refuse(refusal) => Err(refusal),
                 _ => self.change(&request),
             };
             let (status, body) = match outcome {

@@ -1,9 +1,9 @@
 //! On the bus or not: plugging, power, restarts, and the mode that each of them begins in.
 
-use super::{AWAY_MS, Bus, Drive, LEAVE_MS, Machine, Mode, Port, Role};
+use super::{AWAY_MS, Bus, Drive, LEAVE_MS, Mode, Port, Role, StickMachine};
 use crate::stick::usb::Device;
 
-impl Machine {
+impl StickMachine {
     /// Begins to take the stick off the bus for good.
     pub(in super::super) fn unplug(&mut self, now: u64) {
         self.unplugging = true;
@@ -69,7 +69,7 @@ impl Machine {
     pub(super) fn attach(&mut self, mode: Mode) {
         (self.mode, self.next) = (mode, mode);
         let mut device = Device::attach(self.layout(), self.transport);
-        device.freeze(self.troubles.silence.is_silent());
+        device.freeze(self.faults.silence.is_silent());
         self.frames.append(&mut device.take_frames());
         self.bus = Bus::On(device);
         self.configured = false;

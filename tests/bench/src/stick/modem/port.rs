@@ -219,7 +219,7 @@ impl Port {
     }
 
     fn obey(&mut self, text: &str, phone: &mut Phone, now: u64) {
-        if let Some(answer) = phone.take_fault(text) {
+        if let Some(answer) = phone.overridden_answer(text) {
             self.say(&answer);
             return;
         }

@@ -1,7 +1,7 @@
 //! What can be wrong with a stick: silence of several depths, a call that nobody has told it is
 //! over, echo requests that get no answer.
 
-use super::{Bus, Machine, Order};
+use super::{Bus, LineAction, StickMachine};
 use crate::stick::modem::Action;
 
 /// What a stick hears whatever else it does not: the command to start anew.
@@ -15,9 +15,9 @@ pub(super) enum Silence {
     /// It takes bytes and answers nothing, whatever is done.
     Hung,
     /// The same, until it is told to start anew, which it does not answer either.
-    Dazed,
+    HungUntilReset,
     /// The same, until it loses its power.
-    Crashed,
+    HungUntilPowerCycle,
 }
 
 impl Silence {
@@ -27,51 +27,51 @@ impl Silence {
 }
 
 /// A stick's troubles.
-pub(super) struct Troubles {
+pub(super) struct Faults {
     pub(super) silence: Silence,
     /// The command at which it falls into a daze.
-    hangs_at: Option<String>,
+    hang_at_command: Option<String>,
     /// What it heard last in its daze.
     heard: Vec<u8>,
     /// It does not know that its call is over, and does not mind DTR.
-    pub(super) astray: bool,
+    pub(super) stuck_in_data_mode: bool,
     /// Takes echo requests out of what goes up to the carrier.
     echo: Option<EchoFilter>,
 }
 
-impl Default for Troubles {
+impl Default for Faults {
     fn default() -> Self {
         Self {
             silence: Silence::None,
-            hangs_at: None,
+            hang_at_command: None,
             heard: Vec::new(),
-            astray: false,
+            stuck_in_data_mode: false,
             echo: None,
         }
     }
 }
 
-impl Troubles {
-    pub(super) fn minds_dtr(&self) -> bool {
-        !self.silence.is_silent() && !self.astray
+impl Faults {
+    pub(super) fn honours_dtr(&self) -> bool {
+        !self.silence.is_silent() && !self.stuck_in_data_mode
     }
 
     /// Hears of commands; tells whether one of them is too much for it.
-    pub(super) fn is_felled_by(&mut self, actions: &[Action]) -> bool {
-        let felled = self.hangs_at.as_ref().is_some_and(|prefix| {
+    pub(super) fn triggers_hang(&mut self, actions: &[Action]) -> bool {
+        let hangs = self.hang_at_command.as_ref().is_some_and(|prefix| {
             let hears =
                 |it: &Action| matches!(it, Action::Heard(command) if command.starts_with(prefix));
             actions.iter().any(hears)
         });
-        if felled {
-            self.hangs_at = None;
+        if hangs {
+            self.hang_at_command = None;
         }
-        felled
+        hangs
     }
 
     /// Hears bytes without answering; tells whether they make it start anew.
-    pub(super) fn hear(&mut self, bytes: &[u8]) -> bool {
-        if self.silence != Silence::Dazed {
+    pub(super) fn completes_reset_command(&mut self, bytes: &[u8]) -> bool {
+        if self.silence != Silence::HungUntilReset {
             return false;
         }
         self.heard.extend(bytes);
@@ -82,48 +82,48 @@ impl Troubles {
     }
 
     /// What of `bytes` goes up to the carrier.
-    pub(super) fn pass(&mut self, bytes: Vec<u8>) -> Vec<u8> {
+    pub(super) fn filter_uplink(&mut self, bytes: Vec<u8>) -> Vec<u8> {
         match &mut self.echo {
-            _ if self.astray => Vec::new(),
+            _ if self.stuck_in_data_mode => Vec::new(),
             Some(filter) => filter.pass(&bytes),
             None => bytes,
         }
     }
 }
 
-impl Machine {
+impl StickMachine {
     /// The next command that starts so is answered with this line.
-    pub(in super::super) fn fault(&mut self, prefix: &str, answer: &str) {
-        self.phone.fault(prefix, answer);
+    pub(in super::super) fn answer_next_with(&mut self, prefix: &str, answer: &str) {
+        self.phone.answer_next_with(prefix, answer);
     }
 
     /// From now on every command that starts so is answered with this line, until a restart.
-    pub(in super::super) fn spoil(&mut self, prefix: &str, answer: &str) {
-        self.phone.spoil(prefix, answer);
+    pub(in super::super) fn answer_all_with(&mut self, prefix: &str, answer: &str) {
+        self.phone.answer_all_with(prefix, answer);
     }
 
     /// Whether it hangs: takes bytes and answers nothing.
-    pub(in super::super) fn set_silent(&mut self, on: bool, now: u64) {
+    pub(in super::super) fn set_hung(&mut self, on: bool, now: u64) {
         self.fall_silent(if on { Silence::Hung } else { Silence::None }, now);
     }
 
     /// Hangs until it loses its power.
     pub(in super::super) fn crash(&mut self, now: u64) {
-        self.fall_silent(Silence::Crashed, now);
+        self.fall_silent(Silence::HungUntilPowerCycle, now);
     }
 
     /// Hangs until it is told to start anew.
-    pub(in super::super) fn daze(&mut self, now: u64) {
-        self.fall_silent(Silence::Dazed, now);
+    pub(in super::super) fn hang_until_reset(&mut self, now: u64) {
+        self.fall_silent(Silence::HungUntilReset, now);
     }
 
     /// The same, from the next command on that starts so.
-    pub(in super::super) fn daze_at(&mut self, prefix: &str) {
-        self.troubles.hangs_at = Some(prefix.to_owned());
+    pub(in super::super) fn hang_at_command(&mut self, prefix: &str) {
+        self.faults.hang_at_command = Some(prefix.to_owned());
     }
 
     fn fall_silent(&mut self, silence: Silence, now: u64) {
-        self.troubles.silence = silence;
+        self.faults.silence = silence;
         if let Bus::On(device) = &mut self.bus {
             device.freeze(silence.is_silent());
         }
@@ -131,18 +131,18 @@ impl Machine {
     }
 
     /// The call is over, and the stick stays in its data mode whatever DTR does.
-    pub(in super::super) fn go_astray(&mut self, now: u64) {
+    pub(in super::super) fn hang_in_data_mode(&mut self, now: u64) {
         if self.in_call() {
             self.uplink.clear();
-            self.orders.push(Order::Close);
-            self.troubles.astray = true;
+            self.line_actions.push(LineAction::Close);
+            self.faults.stuck_in_data_mode = true;
             self.tick(now);
         }
     }
 
     /// From now on echo requests get no answer.
     pub(in super::super) fn ignore_echo(&mut self) {
-        self.troubles.echo = Some(EchoFilter::default());
+        self.faults.echo = Some(EchoFilter::default());
     }
 
     /// Bytes on the modem port out of nowhere.
@@ -232,7 +232,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn echo_requests_are_taken_out_and_nothing_else() {
+    fn echo_filter_drops_only_echo_requests() {
         let request = [&[FLAG], ECHO_REQUEST, &[1, 2, 3, FLAG]].concat();
         let reply = [FLAG, 0xff, 0x7d, 0x23, 0xc0, 0x21, 0x7d, 0x2a, 7, FLAG];
         let packet = [0x21, 0x45, 9, FLAG];

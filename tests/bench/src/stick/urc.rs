@@ -4,25 +4,25 @@ use std::time::Duration;
 
 /// A line that the stick says once, some time after its SIM is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Chatter {
+pub struct Urc {
     /// From the SIM that is open to the line.
     pub after: Duration,
     /// The line.
     pub line: &'static str,
 }
 
-const fn at(after_ms: u64, line: &'static str) -> Chatter {
+const fn at(after_ms: u64, line: &'static str) -> Urc {
     let after = Duration::from_millis(after_ms);
-    Chatter { after, line }
+    Urc { after, line }
 }
 
 /// Nothing.
-pub const SILENT: &[Chatter] = &[];
+pub const SILENT: &[Urc] = &[];
 
 /// A ZTE of the MF180's time that finds its network: operator (`+ZDONR`) and radio (`+ZPASR`) each
 /// time they change, circuits before packets. Order and words as in captures of an MF627 and an
 /// MF626 on ubuntuforums.org.
-pub const ZTE: &[Chatter] = &[
+pub const ZTE: &[Urc] = &[
     at(300, "+ZDONR: \"Not Found\""),
     at(320, "+ZPASR: \"Limited Service\""),
     at(
@@ -39,7 +39,7 @@ pub const ZTE: &[Chatter] = &[
 ];
 
 /// An Icera, such as the MF190J: network and radio, as in a capture of one on ubuntuforums.org.
-pub const ICERA: &[Chatter] = &[
+pub const ICERA: &[Urc] = &[
     at(500, "%NWSTATE: 0,,,-,0"),
     at(1_500, "%NWSTATE: 4,00101,3G,-,0"),
     at(3_000, "%NWSTATE: 3,00101,3G,R99,0"),
@@ -48,7 +48,7 @@ pub const ICERA: &[Chatter] = &[
 ];
 
 /// A stick that tells its radio's state the way Huawei's and some relabelled ZTEs do.
-pub const CARETS: &[Chatter] = &[
+pub const CARETS: &[Urc] = &[
     at(200, "^SIMST:1"),
     at(250, "^SRVST:1"),
     at(400, "^BOOT:27710117,0,0,0,75"),

@@ -12,7 +12,7 @@ const YOUNG: usize = 2;
 const WINDOW: usize = 3;
 
 /// The life of one process.
-pub(super) struct Life {
+pub(super) struct ProcessTrace {
     pub(super) name: String,
     pid: u32,
     young: usize,
@@ -28,14 +28,14 @@ pub(super) struct Span {
 
 /// All lives.
 #[derive(Default)]
-pub(super) struct Accounts {
-    pub(super) lives: Vec<Life>,
+pub(super) struct LeakCheck {
+    pub(super) traces: Vec<ProcessTrace>,
     killed: Vec<&'static str>,
     samples: usize,
     dead: u64,
 }
 
-impl Accounts {
+impl LeakCheck {
     /// Takes in a sample of a box at rest.
     pub(super) fn add(&mut self, sample: Sample) {
         let young = if self.samples == 0 { 0 } else { YOUNG };
@@ -43,12 +43,12 @@ impl Accounts {
         self.dead = self.dead.max(sample.dead);
         for process in sample.processes {
             let known = self
-                .lives
+                .traces
                 .iter_mut()
-                .find(|life| life.name == process.name && life.pid == process.pid);
+                .find(|trace| trace.name == process.name && trace.pid == process.pid);
             match known {
-                Some(life) => life.samples.push(process),
-                None => self.lives.push(Life {
+                Some(trace) => trace.samples.push(process),
+                None => self.traces.push(ProcessTrace {
                     name: process.name.clone(),
                     pid: process.pid,
                     young,
@@ -69,20 +69,23 @@ impl Accounts {
     /// What must be true in the end, and whether it is.
     pub(super) fn verdicts(&self) -> Vec<(String, Result<(), String>)> {
         let mut all: Vec<_> = self
-            .lives
+            .traces
             .iter()
-            .filter(|life| life.tells())
-            .map(|life| {
+            .filter(|trace| trace.tells())
+            .map(|trace| {
                 let what = format!(
                     "{} {} is flat over {} samples",
-                    life.name,
-                    life.pid,
-                    life.samples.len()
+                    trace.name,
+                    trace.pid,
+                    trace.samples.len()
                 );
-                (what, life.verdict())
+                (what, trace.verdict())
             })
             .collect();
-        all.push(("no service ended by itself".into(), self.nobody_died()));
+        all.push((
+            "no service ended by itself".into(),
+            self.check_unexpected_exits(),
+        ));
         all.push(("nobody is left unburied".into(), {
             let dead = self.dead;
             (dead == 0)
@@ -92,17 +95,25 @@ impl Accounts {
         all
     }
 
-    fn nobody_died(&self) -> Result<(), String> {
-        let mut names: Vec<&str> = self.lives.iter().map(|life| life.name.as_str()).collect();
+    fn check_unexpected_exits(&self) -> Result<(), String> {
+        let mut names: Vec<&str> = self
+            .traces
+            .iter()
+            .map(|trace| trace.name.as_str())
+            .collect();
         names.sort_unstable();
         names.dedup();
         for name in names {
-            let lives = self.lives.iter().filter(|life| life.name == name).count();
+            let traces = self
+                .traces
+                .iter()
+                .filter(|trace| trace.name == name)
+                .count();
             let killed = self.killed.iter().filter(|it| **it == name).count();
             // One that was killed twice between two samples has a life that was not seen.
-            if lives > killed + 1 {
+            if traces > killed + 1 {
                 return Err(format!(
-                    "{name} was killed {killed} times and has had {lives} lives"
+                    "{name} was killed {killed} times and has had {traces} lives"
                 ));
             }
         }
@@ -110,7 +121,7 @@ impl Accounts {
     }
 }
 
-impl Life {
+impl ProcessTrace {
     pub(super) fn samples(&self) -> usize {
         self.samples.len()
     }
@@ -174,45 +185,45 @@ mod tests {
         }
     }
 
-    fn accounts(processes: impl IntoIterator<Item = Process>) -> Accounts {
-        let mut accounts = Accounts::default();
+    fn leak_check(processes: impl IntoIterator<Item = Process>) -> LeakCheck {
+        let mut leak_check = LeakCheck::default();
         for process in processes {
-            accounts.add(Sample {
+            leak_check.add(Sample {
                 processes: vec![process],
                 dead: 0,
             });
         }
-        accounts
+        leak_check
     }
 
-    fn wrong(accounts: &Accounts) -> Vec<String> {
-        let verdicts = accounts.verdicts().into_iter();
+    fn wrong(leak_check: &LeakCheck) -> Vec<String> {
+        let verdicts = leak_check.verdicts().into_iter();
         verdicts.filter_map(|(_, verdict)| verdict.err()).collect()
     }
 
     #[test]
-    fn what_comes_and_goes_is_no_leak_and_what_only_grows_is() {
+    fn fluctuation_is_no_leak_and_growth_is() {
         let noise = [400, 900, 410, 405, 300, 464, 470, 460];
-        assert!(wrong(&accounts(noise.map(|pss| process(9, pss, 8)))).is_empty());
+        assert!(wrong(&leak_check(noise.map(|pss| process(9, pss, 8)))).is_empty());
         let leak = (0..10).map(|at| process(9, 400 + 10 * at, 8));
         assert_eq!(
-            wrong(&accounts(leak)),
+            wrong(&leak_check(leak)),
             ["memory (PSS) in KiB: 410 at first, 480 in the end"]
         );
         let files = (0..8).map(|at| process(9, 400, 8 + at / 4));
         assert_eq!(
-            wrong(&accounts(files)),
+            wrong(&leak_check(files)),
             ["open files: 8 at first, 9 in the end"]
         );
     }
 
     #[test]
-    fn a_killed_service_begins_anew_and_one_that_ends_by_itself_is_told() {
-        let lives = (0..16).map(|at| process(9 + at / 8, 400 + 200 * u64::from(at / 8), 8));
-        let mut accounts = accounts(lives);
-        let told = wrong(&accounts);
+    fn killed_service_starts_new_trace_own_exit_fails() {
+        let traces = (0..16).map(|at| process(9 + at / 8, 400 + 200 * u64::from(at / 8), 8));
+        let mut leak_check = leak_check(traces);
+        let told = wrong(&leak_check);
         assert_eq!(told, ["uplink was killed 0 times and has had 2 lives"]);
-        accounts.killed(Some("uplink"));
-        assert!(wrong(&accounts).is_empty());
+        leak_check.killed(Some("uplink"));
+        assert!(wrong(&leak_check).is_empty());
     }
 }

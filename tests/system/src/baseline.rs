@@ -4,7 +4,7 @@ use std::thread;
 
 use failberry_bench::{
     probe,
-    scene::{Kind, Scene, Setting},
+    scene::{Kind, ScenarioConfig, Scene},
     status::Status,
     stick::Sim,
 };
@@ -17,8 +17,8 @@ use crate::{
 };
 
 /// Plays the scene.
-pub fn play(suite: &mut Suite) {
-    suite.scene("house", &Setting::new("fbh", Kind::Virt), |run| {
+pub fn run(suite: &mut Suite) {
+    suite.scene("house", &ScenarioConfig::new("fbh", Kind::Virt), |run| {
         run.step("PID 1 is ours and starts every service", starts);
         steps::main_job(run);
         run.step("the AT dialogue is the one designed", dialogue);
@@ -86,7 +86,7 @@ fn burst(scene: &mut Scene) -> Outcome {
     const REQUESTS: usize = 200;
     let to = steps::address(scene)?;
     let before = health(&status(scene)?)?;
-    let (lan, internet) = (scene.world.lan(), scene.world.internet());
+    let (lan, internet) = (scene.network.lan(), scene.network.internet());
     let bound = scene.bound(10);
     let (answered, check) = thread::scope(|threads| {
         let burst = threads.spawn(|| probe::burst(lan, to, steps::HEALTH, REQUESTS, bound));
@@ -142,7 +142,7 @@ fn replugs(scene: &mut Scene) -> Outcome {
         .wait_from(mark, "stick is gone", scene.bound(10))?;
     scene.carrier.wait_down(scene.bound(10))?;
     // Another device of the same driver takes the numbers that the stick had.
-    scene.plug_squatter()?;
+    scene.plug_decoy()?;
     scene.plug(Sim::Ready)?;
     let after = scene
         .board

@@ -12,28 +12,28 @@ use serde_json::{Value, json};
 const ANSWER: Duration = Duration::from_secs(20);
 
 /// A connection to the monitor (QMP).
-pub(super) struct Monitor {
+pub(super) struct Qmp {
     answers: BufReader<UnixStream>,
-    orders: UnixStream,
+    commands: UnixStream,
 }
 
-impl Monitor {
+impl Qmp {
     /// Gets a connection ready for orders.
-    pub(super) fn open(orders: UnixStream) -> io::Result<Self> {
-        orders.set_read_timeout(Some(ANSWER))?;
-        let mut monitor = Self {
-            answers: BufReader::new(orders.try_clone()?),
-            orders,
+    pub(super) fn open(commands: UnixStream) -> io::Result<Self> {
+        commands.set_read_timeout(Some(ANSWER))?;
+        let mut qmp = Self {
+            answers: BufReader::new(commands.try_clone()?),
+            commands,
         };
-        monitor.line()?;
-        monitor.order("qmp_capabilities", &json!({}))?;
-        Ok(monitor)
+        qmp.line()?;
+        qmp.execute("qmp_capabilities", &json!({}))?;
+        Ok(qmp)
     }
 
     /// Gives an order and waits until it is carried out.
-    pub(super) fn order(&mut self, name: &str, arguments: &Value) -> io::Result<Value> {
-        let order = json!({ "execute": name, "arguments": arguments });
-        self.orders.write_all(format!("{order}\n").as_bytes())?;
+    pub(super) fn execute(&mut self, name: &str, arguments: &Value) -> io::Result<Value> {
+        let command = json!({ "execute": name, "arguments": arguments });
+        self.commands.write_all(format!("{command}\n").as_bytes())?;
         loop {
             // Events come in between.
             let mut line = self.line()?;

@@ -38,7 +38,7 @@ pub(super) fn listen(guest: impl Read, state: &State) {
     let mut guest = io::BufReader::new(guest);
     while let Ok(Some(frame)) = Frame::<FromGuest>::read(&mut guest) {
         match frame {
-            Frame::Message(event) => state.take(event),
+            Frame::Message(event) => state.apply(event),
             Frame::Data { .. } if state.mute.load(Ordering::Relaxed) => {}
             Frame::Data { call, bytes } => state.with(|known| {
                 if let (true, Some(caller)) = (call == known.calls, &known.caller) {

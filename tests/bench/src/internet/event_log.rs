@@ -17,12 +17,12 @@ pub struct TimedOut {
 
 /// Entries in the order of their coming.
 #[derive(Debug)]
-pub(crate) struct Journal<T> {
+pub(crate) struct EventLog<T> {
     entries: Mutex<Vec<T>>,
     grown: Condvar,
 }
 
-impl<T: Clone + Debug> Journal<T> {
+impl<T: Clone + Debug> EventLog<T> {
     pub(crate) const fn new() -> Self {
         Self {
             entries: Mutex::new(Vec::new()),
@@ -81,8 +81,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waiting_ends_with_the_entry_or_names_what_was_seen() {
-        let journal = Arc::new(Journal::new());
+    fn wait_returns_entry_or_error_lists_entries() {
+        let journal = Arc::new(EventLog::new());
         let writer = Arc::clone(&journal);
         let handle = thread::spawn(move || (1..=3).for_each(|n| writer.push(n)));
         let found = journal.wait("three", Duration::from_secs(10), |n| *n == 3);

@@ -18,7 +18,7 @@ pub struct Update {
 
 /// How far the box came before its power went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Reached {
+pub enum UpdateStage {
     /// The image is not all there, or not to be tried yet.
     Writing,
     /// It is to be tried, and U-Boot has not written down that it does.
@@ -46,7 +46,7 @@ impl Update {
     }
 
     /// The update, the restart by U-Boot, and what the new image decides, until the power goes.
-    pub fn live(&self, card: &Card, ends: &SlotsOrder) -> Reached {
+    pub fn run_until_power_loss(&self, card: &Card, ends: &SlotsOrder) -> UpdateStage {
         let mut whole = Part::whole(card);
         let mut slot = Part::slot(card, Slot::B);
         let order = |order: SlotsOrder| {
@@ -56,15 +56,15 @@ impl Update {
         let source = &mut self.new.as_slice();
         let target = (Slot::B, &mut slot);
         if install(&self.header, target, source, order, |_| Ok(())).is_err() {
-            return Reached::Writing;
+            return UpdateStage::Writing;
         }
         match UBoot::start(card) {
-            None => return Reached::Tried,
+            None => return UpdateStage::Tried,
             Some(started) => assert!(started == (Slot::B, self.new.clone())),
         }
         if carry_out_on(ends, Some(Slot::B), &mut whole).is_err() {
-            return Reached::Restarted;
+            return UpdateStage::Restarted;
         }
-        Reached::Decided
+        UpdateStage::Decided
     }
 }

@@ -8,24 +8,24 @@ use crate::internet::route53::refusal::Refusal;
 
 /// How requests are met.
 #[derive(Clone, Debug, Default)]
-pub enum Mood {
+pub enum Behaviour {
     /// As they deserve.
     #[default]
-    Well,
+    Normal,
     /// By closing the connection.
-    HangsUp,
+    CloseConnection,
     /// By somebody who proves himself with this.
-    SomebodyElse(Arc<ServerConfig>),
+    WrongCertificate(Arc<ServerConfig>),
     /// By refusing every one of them.
-    Refuses(Refusal),
+    Refuse(Refusal),
     /// With these bytes over TLS.
-    Babbles(Vec<u8>),
+    Garbage(Vec<u8>),
 }
 
-impl Mood {
+impl Behaviour {
     /// More than the service can bear at present.
     pub fn overloaded() -> Self {
-        Self::Refuses(Refusal::new(
+        Self::Refuse(Refusal::new(
             503,
             "ServiceUnavailable",
             "Service is unable to handle request",
@@ -34,11 +34,11 @@ impl Mood {
 
     /// More than five requests a second for the account, as Route 53 tells it.
     pub fn throttles() -> Self {
-        Self::Refuses(Refusal::new(400, "Throttling", "Rate exceeded"))
+        Self::Refuse(Refusal::new(400, "Throttling", "Rate exceeded"))
     }
 
     /// The same in HTTP's own words.
     pub fn too_many_requests() -> Self {
-        Self::Refuses(Refusal::new(429, "TooManyRequests", "Slow down"))
+        Self::Refuse(Refusal::new(429, "TooManyRequests", "Slow down"))
     }
 }

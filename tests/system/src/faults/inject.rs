@@ -12,12 +12,12 @@ use failberry_bench::{
     stick::Sim,
 };
 
-use super::{Fault, card, house, internet};
+use super::{Fault, card, internet, lan};
 use crate::{steps, suite::Outcome};
 
 /// How long it took.
 #[derive(Clone, Copy)]
-pub(super) struct Times {
+pub(super) struct RecoveryTimes {
     /// Until the console said so.
     pub(super) noticed: Option<Duration>,
     /// Until it was healed.
@@ -25,9 +25,9 @@ pub(super) struct Times {
 }
 
 /// Plays one fault. What the console said during one that was not healed is kept.
-pub(super) fn play(scene: &mut Scene, fault: &Fault) -> Outcome<Times> {
-    let outcome = begin(scene).and_then(|()| strike(scene, fault));
-    outcome.map_err(|error| match keep_console(scene, fault.name) {
+pub(super) fn run(scene: &mut Scene, fault: &Fault) -> Outcome<RecoveryTimes> {
+    let outcome = begin(scene).and_then(|()| inject(scene, fault));
+    outcome.map_err(|error| match save_console_log(scene, fault.name) {
         Ok(kept) => format!("{error}\nconsole: {kept}").into(),
         Err(_) => error,
     })
@@ -36,8 +36,8 @@ pub(super) fn play(scene: &mut Scene, fault: &Fault) -> Outcome<Times> {
 /// A box that has just started and works: no fault is judged by what an earlier one has left, such
 /// as a back-off that has grown.
 fn begin(scene: &mut Scene) -> Outcome {
-    relieve(scene)?;
-    house::restore(scene)?;
+    clear_faults(scene)?;
+    lan::restore(scene)?;
     card::restore(scene)?;
     // Every life of the box has a file of its own.
     match fs::remove_file(scene.directory().join("console.log")) {
@@ -46,12 +46,12 @@ fn begin(scene: &mut Scene) -> Outcome {
     }
     scene.power_cycle(Sim::Ready)?;
     let bound = scene.bound(60);
-    get_within(scene.world.lan(), steps::PAGE_HOST, 80, "/before", bound)?;
+    get_within(scene.network.lan(), steps::PAGE_HOST, 80, "/before", bound)?;
     Ok(())
 }
 
 /// Breaks something and waits until it is healed; tells how long that took.
-fn strike(scene: &mut Scene, fault: &Fault) -> Outcome<Times> {
+fn inject(scene: &mut Scene, fault: &Fault) -> Outcome<RecoveryTimes> {
     let mark = scene.board.console.mark();
     let began = Instant::now();
     let bound = scene.bound(fault.within);
@@ -68,14 +68,14 @@ fn strike(scene: &mut Scene, fault: &Fault) -> Outcome<Times> {
             });
             while !waiting.is_finished() {
                 // Whether it is answered does not matter yet.
-                let _ = get(scene.world.lan(), steps::PAGE_HOST, 80, "/meanwhile");
+                let _ = get(scene.network.lan(), steps::PAGE_HOST, 80, "/meanwhile");
             }
             waiting.join()
         });
         noticed = Some(heard.map_err(|_| "the console's listener panicked")??);
     }
-    relieve(scene)?;
-    (fault.heals)(scene, bound.saturating_sub(began.elapsed()))?;
+    clear_faults(scene)?;
+    (fault.recovers)(scene, bound.saturating_sub(began.elapsed()))?;
     let healed = began.elapsed();
     if healed > bound {
         let expected = fault.within;
@@ -86,26 +86,26 @@ fn strike(scene: &mut Scene, fault: &Fault) -> Outcome<Times> {
     {
         return Err(format!("expected it noticed within {limit:?}, it took {took:?}").into());
     }
-    Ok(Times { noticed, healed })
+    Ok(RecoveryTimes { noticed, healed })
 }
 
 /// Ends what the carrier and the house do wrong; the box has to do the rest.
-fn relieve(scene: &mut Scene) -> Outcome {
+fn clear_faults(scene: &mut Scene) -> Outcome {
     scene.carrier.blackhole(false)?;
     scene.carrier.mute(false);
     scene.carrier.set(CarrierSettings::default())?;
-    scene.board.cable(true)?;
-    internet::relieve(scene)
+    scene.board.set_cable(true)?;
+    internet::clear_faults(scene)
 }
 
 /// A LAN host reaches the internet.
 pub(super) fn traffic_flows(scene: &mut Scene, bound: Duration) -> Outcome {
-    get_within(scene.world.lan(), steps::PAGE_HOST, 80, "/again", bound)?;
+    get_within(scene.network.lan(), steps::PAGE_HOST, 80, "/again", bound)?;
     Ok(())
 }
 
 /// Copies what the console said to a file that is named after the fault.
-fn keep_console(scene: &Scene, fault: &str) -> Outcome<String> {
+fn save_console_log(scene: &Scene, fault: &str) -> Outcome<String> {
     let word = |letter: char| {
         if letter.is_ascii_alphanumeric() {
             letter

@@ -1,7 +1,7 @@
 //! The cards as they are shipped, on emulated Raspberry Pis: U-Boot, slot A, and the main job.
 
 use failberry_bench::{
-    scene::{Kind, Scene, Setting},
+    scene::{Kind, ScenarioConfig, Scene},
     stick::Sim,
 };
 
@@ -14,9 +14,9 @@ use crate::{
 
 /// Plays the scene on the Raspberry Pi 2B; with `all` also on the 3B, in 32 and in 64 bit, and on
 /// the 3B+ with the 3B's card; and as far as QEMU has one on the 4B.
-pub fn play(suite: &mut Suite, all: bool) {
+pub fn run(suite: &mut Suite, all: bool) {
     let mut scene = |name, prefix, kind, tree| {
-        let setting = Setting::new(prefix, kind);
+        let setting = ScenarioConfig::new(prefix, kind);
         suite.scene(name, &setting, |run| main_part(run, tree));
     };
     scene("shipped", "fbs", Kind::Rpi2, "bcm2836-rpi-2-b");
@@ -25,9 +25,9 @@ pub fn play(suite: &mut Suite, all: bool) {
         scene("rpi3-64", "fby", Kind::Rpi3_64, "bcm2837-rpi-3-b");
         let plus = "bcm2837-rpi-3-b-plus";
         scene("rpi3-64-plus", "fby", Kind::Rpi3Plus64, plus);
-        let four = Setting {
+        let four = ScenarioConfig {
             sim: None,
-            ..Setting::new("fby", Kind::Rpi4_64)
+            ..ScenarioConfig::new("fby", Kind::Rpi4_64)
         };
         suite.scene("rpi4-64", &four, |run| {
             run.step("slot A starts, and all its modules load", starts);

@@ -16,44 +16,44 @@ pub(super) const TRACE: [&str; 6] = [
 ];
 
 /// Called with each change; returns false when it wants no more.
-type Line = Box<dyn Fn(bool) -> bool + Send>;
+type Observer = Box<dyn Fn(bool) -> bool + Send>;
 
 /// The sockets of a hub.
 #[derive(Clone, Default)]
-pub(super) struct Sockets(Arc<Mutex<State>>);
+pub(super) struct PortPower(Arc<Mutex<State>>);
 
 #[derive(Default)]
 struct State {
     /// Ports without power.
-    dark: Vec<u8>,
-    lines: Vec<(u8, Line)>,
+    unpowered: Vec<u8>,
+    observers: Vec<(u8, Observer)>,
 }
 
 /// What happened to the hub.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Change {
+enum PortEvent {
     /// A port was switched.
     Port(u8, bool),
     /// All are on, as after a reset.
     AllOn,
 }
 
-impl Sockets {
-    /// Calls `line` with every change of a port from now on, and at once where it is dark.
-    pub(super) fn watch(&self, port: u8, line: impl Fn(bool) -> bool + Send + 'static) {
+impl PortPower {
+    /// Calls `observer` with every change of a port from now on, and at once where it is dark.
+    pub(super) fn observe(&self, port: u8, observer: impl Fn(bool) -> bool + Send + 'static) {
         let mut state = self.lock();
-        if !state.dark.contains(&port) || line(false) {
-            state.lines.push((port, Box::new(line)));
+        if !state.unpowered.contains(&port) || observer(false) {
+            state.observers.push((port, Box::new(observer)));
         }
     }
 
     /// Takes in a line of QEMU's log.
-    pub(super) fn hear(&self, text: &str) {
-        match change(text) {
-            Some(Change::Port(port, on)) => self.lock().switch(port, on),
-            Some(Change::AllOn) => {
+    pub(super) fn on_trace_line(&self, text: &str) {
+        match parse_trace(text) {
+            Some(PortEvent::Port(port, on)) => self.lock().switch(port, on),
+            Some(PortEvent::AllOn) => {
                 let mut state = self.lock();
-                for port in state.dark.clone() {
+                for port in state.unpowered.clone() {
                     state.switch(port, true);
                 }
             }
@@ -68,29 +68,29 @@ impl Sockets {
 
 impl State {
     fn switch(&mut self, port: u8, on: bool) {
-        if self.dark.contains(&port) != on {
+        if self.unpowered.contains(&port) != on {
             return;
         }
-        self.dark.retain(|dark| *dark != port);
+        self.unpowered.retain(|unpowered| *unpowered != port);
         if !on {
-            self.dark.push(port);
+            self.unpowered.push(port);
         }
-        self.lines
-            .retain(|(watched, line)| *watched != port || line(on));
+        self.observers
+            .retain(|(watched, observer)| *watched != port || observer(on));
     }
 }
 
-fn change(text: &str) -> Option<Change> {
+fn parse_trace(text: &str) -> Option<PortEvent> {
     let (event, rest) = text.trim().split_once(' ')?;
     let on = match event {
         "usb_hub_set_port_feature" => true,
         "usb_hub_clear_port_feature" => false,
-        "usb_hub_reset" => return Some(Change::AllOn),
+        "usb_hub_reset" => return Some(PortEvent::AllOn),
         _ => return None,
     };
     let mut fields = rest.split(", ").skip(1);
     let port = fields.next()?.strip_prefix("port ")?.parse().ok()?;
-    (fields.next()? == "feature power").then_some(Change::Port(port, on))
+    (fields.next()? == "feature power").then_some(PortEvent::Port(port, on))
 }
 
 #[cfg(test)]
@@ -100,15 +100,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_of_the_log_are_parsed() {
+    fn hub_trace_lines_parse() {
         for (text, expected) in [
             (
                 "usb_hub_clear_port_feature dev 2, port 3, feature power",
-                Some(Change::Port(3, false)),
+                Some(PortEvent::Port(3, false)),
             ),
             (
                 "usb_hub_set_port_feature dev 2, port 1, feature power",
-                Some(Change::Port(1, true)),
+                Some(PortEvent::Port(1, true)),
             ),
             (
                 "usb_hub_set_port_feature dev 2, port 1, feature reset",
@@ -118,40 +118,40 @@ mod tests {
                 "usb_hub_clear_port_feature dev 2, port 2, feature c_connection",
                 None,
             ),
-            ("usb_hub_reset dev 2", Some(Change::AllOn)),
+            ("usb_hub_reset dev 2", Some(PortEvent::AllOn)),
             ("qemu-system-arm: warning: port 2, feature power", None),
         ] {
-            assert_eq!(change(text), expected, "{text}");
+            assert_eq!(parse_trace(text), expected, "{text}");
         }
     }
 
     #[test]
-    fn changes_reach_the_socket_they_concern_once() {
-        let sockets = Sockets::default();
+    fn power_change_reaches_its_port_once() {
+        let ports = PortPower::default();
         let (sender, changes) = mpsc::channel();
         for port in [2, 3] {
             let sender = sender.clone();
-            sockets.watch(port, move |on| sender.send((port, on)).is_ok());
+            ports.observe(port, move |on| sender.send((port, on)).is_ok());
         }
         let off = "usb_hub_clear_port_feature dev 2, port 2, feature power";
         let on = "usb_hub_set_port_feature dev 2, port 2, feature power";
         for text in [on, off, off, on, off, "usb_hub_reset dev 2"] {
-            sockets.hear(text);
+            ports.on_trace_line(text);
         }
         let seen: Vec<_> = changes.try_iter().collect();
         assert_eq!(seen, [(2, false), (2, true), (2, false), (2, true)]);
     }
 
     #[test]
-    fn a_stick_in_a_dark_socket_hears_it_at_once() {
-        let sockets = Sockets::default();
-        sockets.hear("usb_hub_clear_port_feature dev 2, port 2, feature power");
+    fn observer_of_unpowered_port_is_called_at_once() {
+        let ports = PortPower::default();
+        ports.on_trace_line("usb_hub_clear_port_feature dev 2, port 2, feature power");
         let (sender, changes) = mpsc::channel();
-        sockets.watch(2, move |on| sender.send(on).is_ok());
+        ports.observe(2, move |on| sender.send(on).is_ok());
         assert_eq!(changes.try_iter().collect::<Vec<_>>(), [false]);
         drop(changes);
         // Whoever is gone is not called any more.
-        sockets.hear("usb_hub_set_port_feature dev 2, port 2, feature power");
-        assert!(sockets.lock().lines.is_empty());
+        ports.on_trace_line("usb_hub_set_port_feature dev 2, port 2, feature power");
+        assert!(ports.lock().observers.is_empty());
     }
 }

@@ -13,12 +13,12 @@ use std::{
 const ANSWER: Duration = Duration::from_secs(60);
 
 /// A connection to the hand.
-pub struct Hand(Mutex<Line>);
+pub struct FaultAgent(Mutex<Connection>);
 
-struct Line {
-    orders: UnixStream,
+struct Connection {
+    requests: UnixStream,
     answers: BufReader<UnixStream>,
-    given: u32,
+    last_id: u32,
 }
 
 /// A process of the product, as the kernel sees it.
@@ -51,14 +51,14 @@ pub struct Sample {
     pub dead: u64,
 }
 
-impl Hand {
-    pub(super) fn new(orders: UnixStream) -> io::Result<Self> {
-        orders.set_read_timeout(Some(ANSWER))?;
-        let answers = BufReader::new(orders.try_clone()?);
-        Ok(Self(Mutex::new(Line {
-            orders,
+impl FaultAgent {
+    pub(super) fn new(requests: UnixStream) -> io::Result<Self> {
+        requests.set_read_timeout(Some(ANSWER))?;
+        let answers = BufReader::new(requests.try_clone()?);
+        Ok(Self(Mutex::new(Connection {
+            requests,
             answers,
-            given: 0,
+            last_id: 0,
         })))
     }
 
@@ -67,13 +67,13 @@ impl Hand {
     ///
     /// # Errors
     /// The hand's, or none has answered.
-    pub fn order(&self, order: &str) -> io::Result<String> {
+    pub fn execute(&self, command: &str) -> io::Result<String> {
         let mut line = self
             .0
             .lock()
             .map_err(|_| io::Error::other("an order has panicked"))?;
-        line.give(order).map_err(|error| {
-            let why = format!("the order {order:?} to the hand in the box: {error}");
+        line.request(command).map_err(|error| {
+            let why = format!("the order {command:?} to the hand in the box: {error}");
             io::Error::new(error.kind(), why)
         })
     }
@@ -83,7 +83,7 @@ impl Hand {
     /// # Errors
     /// The hand's.
     pub fn sample(&self) -> io::Result<Sample> {
-        let text = self.order("sample")?;
+        let text = self.execute("sample")?;
         parse(&text).ok_or_else(|| {
             let why = format!("expected a sample from the hand in the box, got {text:?}");
             io::Error::new(io::ErrorKind::InvalidData, why)
@@ -91,12 +91,12 @@ impl Hand {
     }
 }
 
-impl Line {
-    fn give(&mut self, order: &str) -> io::Result<String> {
-        self.given += 1;
-        let number = self.given.to_string();
-        self.orders
-            .write_all(format!("{number} {order}\n").as_bytes())?;
+impl Connection {
+    fn request(&mut self, command: &str) -> io::Result<String> {
+        self.last_id += 1;
+        let number = self.last_id.to_string();
+        self.requests
+            .write_all(format!("{number} {command}\n").as_bytes())?;
         loop {
             let mut line = String::new();
             if self.answers.read_line(&mut line)? == 0 {
@@ -153,29 +153,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_order_is_answered_by_its_number() {
+    fn reply_is_matched_by_request_number() {
         let (ours, box_side) = UnixStream::pair().unwrap();
-        let hand = Hand::new(ours).unwrap();
+        let fault_agent = FaultAgent::new(ours).unwrap();
         let answering = thread::spawn(move || {
-            let mut orders = BufReader::new(box_side.try_clone().unwrap());
+            let mut requests = BufReader::new(box_side.try_clone().unwrap());
             let mut heard = Vec::new();
             for answer in ["0 ok of an earlier life\n1 ok \n", "2 error no\n"] {
                 let mut line = String::new();
-                orders.read_line(&mut line).unwrap();
+                requests.read_line(&mut line).unwrap();
                 heard.push(line);
                 (&box_side).write_all(answer.as_bytes()).unwrap();
             }
             heard
         });
-        assert_eq!(hand.order("freeze").unwrap(), "");
-        let error = hand.order("signal x SIGKILL").unwrap_err().to_string();
+        assert_eq!(fault_agent.execute("freeze").unwrap(), "");
+        let error = fault_agent
+            .execute("signal x SIGKILL")
+            .unwrap_err()
+            .to_string();
         assert!(error.ends_with("no"), "{error}");
         let heard = answering.join().unwrap();
         assert_eq!(heard, ["1 freeze\n", "2 signal x SIGKILL\n"]);
     }
 
     #[test]
-    fn samples_are_read() {
+    fn sample_parses_and_rejects_malformed() {
         let sample = parse("supervisor:1:385:68:884:20:6:1 dead:2").unwrap();
         assert_eq!(sample.dead, 2);
         let one = sample.processes.first().unwrap();

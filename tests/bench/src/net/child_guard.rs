@@ -9,12 +9,12 @@ use std::{
 
 /// A running program; it is killed with this value.
 #[derive(Debug)]
-pub(crate) struct Kept {
+pub(crate) struct ChildGuard {
     stop: Option<Sender<()>>,
     keeper: Option<JoinHandle<()>>,
 }
 
-impl Kept {
+impl ChildGuard {
     /// Starts the program on a thread of its own: the kernel ties the death of a child to the
     /// *thread* that made it, and the caller's may be a passing one.
     pub(crate) fn spawn(mut command: Command) -> io::Result<Self> {
@@ -39,7 +39,7 @@ impl Kept {
     }
 }
 
-impl Drop for Kept {
+impl Drop for ChildGuard {
     fn drop(&mut self) {
         self.stop = None;
         if let Some(keeper) = self.keeper.take() {

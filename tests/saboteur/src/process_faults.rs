@@ -17,17 +17,17 @@ use nix::{
 use crate::{fork, processes};
 
 /// Between two looks for a service that is not there: it shall not live for long.
-const LOOK: Duration = Duration::from_millis(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Leaves `count` processes to PID 1 that all end at the same moment.
-pub(crate) fn orphans(count: usize) -> io::Result<()> {
+pub(crate) fn create_orphans(count: usize) -> io::Result<()> {
     let (wait, signal) = io::pipe()?;
     let mut signal = Some(signal);
-    let parent = fork::child(|| {
+    let parent = fork::spawn(|| {
         drop(signal.take());
         for _ in 0..count {
             // All wait for the end of the same pipe.
-            let born = fork::child(|| {
+            let born = fork::spawn(|| {
                 let _ = (&wait).read(&mut [0]);
             });
             if born.is_err() {
@@ -42,15 +42,15 @@ pub(crate) fn orphans(count: usize) -> io::Result<()> {
 }
 
 /// Leaves a child that kills the service called `name` whenever it appears, for `seconds`.
-pub(crate) fn hunt(name: &str, seconds: u64) -> io::Result<()> {
-    fork::child(|| {
+pub(crate) fn kill_repeatedly(name: &str, seconds: u64) -> io::Result<()> {
+    fork::spawn(|| {
         let until = Instant::now() + Duration::from_secs(seconds);
         while Instant::now() < until {
             if let Ok(Some(pid)) = processes::pid_of(name) {
                 // It may have gone by itself.
                 let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
             }
-            thread::sleep(LOOK);
+            thread::sleep(POLL_INTERVAL);
         }
     })
     .map(drop)

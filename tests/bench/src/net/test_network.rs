@@ -13,20 +13,20 @@ use nix::{
 };
 
 use super::{
-    CARRIER_TAP, Dhcp, HOUSE, Kept, Lease, Names, Namespace, NetError, PI_TAP, internet,
-    internet::Resolver, leases, router,
+    CARRIER_TAP, ChildGuard, DhcpConfig, LAN_SUBNET, Lease, Namespace, NetError, PI_TAP,
+    ResolverBehaviour, internet, internet::Resolver, leases, router,
 };
 
 /// The network around the box.
 #[derive(Debug)]
-pub struct World {
+pub struct TestNetwork {
     // Before the namespaces in which they run.
-    dhcp: Option<Kept>,
+    dhcp: Option<ChildGuard>,
     resolver: Option<Resolver>,
     // As they were told to be.
-    lends: Option<Dhcp>,
+    lends: Option<DhcpConfig>,
     gateway: bool,
-    names: Names,
+    names: ResolverBehaviour,
     router: Namespace,
     lan: Namespace,
     internet: Namespace,
@@ -35,7 +35,7 @@ pub struct World {
     _lock: Flock<File>,
 }
 
-impl World {
+impl TestNetwork {
     /// Makes the network; leases last an hour. The names of its namespaces begin with `prefix`.
     ///
     /// # Errors
@@ -52,26 +52,26 @@ impl World {
         let dir = std::env::temp_dir().join("failberry-bench").join(prefix);
         create_dir_all(&dir).map_err(NetError::file(&dir))?;
         let lock = lock(prefix, &dir)?;
-        let mut world = Self {
+        let mut network = Self {
             dhcp: None,
             resolver: None,
             lends: None,
             gateway: true,
-            names: Names::Right,
+            names: ResolverBehaviour::Correct,
             router: Namespace::create(format!("{prefix}-router"))?,
             lan: Namespace::create(format!("{prefix}-lan"))?,
             internet: Namespace::create(format!("{prefix}-net"))?,
             dir,
             _lock: lock,
         };
-        router::lay_out(&world.router, &world.lan)?;
-        internet::lay_out(&world.internet)?;
-        world.serve_dhcp(&Dhcp {
+        router::create_interfaces(&network.router, &network.lan)?;
+        internet::create_interfaces(&network.internet)?;
+        network.start_dhcp(&DhcpConfig {
             lease_time: lease_time.into(),
-            ..Dhcp::default()
+            ..DhcpConfig::default()
         })?;
-        world.answer_names(Names::Right)?;
-        Ok(world)
+        network.set_resolver(ResolverBehaviour::Correct)?;
+        Ok(network)
     }
 
     /// The house's DHCP server and resolver go away; who has a lease is not told.
@@ -84,7 +84,7 @@ impl World {
     ///
     /// # Errors
     /// When it does not start, or the addresses cannot be set.
-    pub fn serve_dhcp(&mut self, dhcp: &Dhcp) -> Result<(), NetError> {
+    pub fn start_dhcp(&mut self, dhcp: &DhcpConfig) -> Result<(), NetError> {
         self.stop_dhcp();
         // An earlier lease would be taken for the box's.
         let old = self.dir.join(leases::FILE);
@@ -107,7 +107,7 @@ impl World {
     /// # Errors
     /// When the address cannot be set.
     pub fn set_gateway(&mut self, there: bool) -> Result<(), NetError> {
-        let subnet = self.lends.as_ref().map_or(HOUSE, |dhcp| dhcp.subnet);
+        let subnet = self.lends.as_ref().map_or(LAN_SUBNET, |dhcp| dhcp.subnet);
         self.gateway = there;
         if there {
             return router::number(&self.router, &self.lan, subnet);
@@ -116,12 +116,12 @@ impl World {
     }
 
     /// Whether the house is as it was set up, with leases of an hour.
-    pub fn is_as_set_up(&self) -> bool {
-        self.gateway && self.lends.as_ref() == Some(&Dhcp::default())
+    pub fn is_default(&self) -> bool {
+        self.gateway && self.lends.as_ref() == Some(&DhcpConfig::default())
     }
 
     /// How the internet's resolver answers.
-    pub const fn names(&self) -> Names {
+    pub const fn names(&self) -> ResolverBehaviour {
         self.names
     }
 
@@ -129,7 +129,7 @@ impl World {
     ///
     /// # Errors
     /// When it does not start.
-    pub fn answer_names(&mut self, names: Names) -> Result<(), NetError> {
+    pub fn set_resolver(&mut self, names: ResolverBehaviour) -> Result<(), NetError> {
         // The old one holds the port.
         self.resolver = None;
         self.names = names;
@@ -187,7 +187,7 @@ impl World {
     ///
     /// # Errors
     /// When the route cannot be set.
-    pub fn route_through(&self, pi: Ipv4Addr) -> Result<(), NetError> {
+    pub fn set_default_route(&self, pi: Ipv4Addr) -> Result<(), NetError> {
         self.router
             .ip(&format!("route replace default via {pi} dev br0\n"))
     }
@@ -196,8 +196,8 @@ impl World {
     ///
     /// # Errors
     /// When it cannot be made, for instance a second time.
-    pub fn lay_line(&self) -> Result<(), NetError> {
-        router::lay_line(&self.router, &self.internet)
+    pub fn connect_wan(&self) -> Result<(), NetError> {
+        router::connect_wan(&self.router, &self.internet)
     }
 
     /// Breaks the wired line beyond the router, or mends it: packets leave by it and nothing comes
@@ -205,8 +205,8 @@ impl World {
     ///
     /// # Errors
     /// When the route cannot be set.
-    pub fn set_line(&self, alive: bool) -> Result<(), NetError> {
-        router::answer_by_line(&self.internet, alive)
+    pub fn set_wan_return_path(&self, alive: bool) -> Result<(), NetError> {
+        router::set_wan_return_path(&self.internet, alive)
     }
 
     /// Bytes that the internet has sent to the carrier so far, with all headers.

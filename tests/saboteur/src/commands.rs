@@ -18,7 +18,7 @@ use nix::{
     unistd::Pid,
 };
 
-use crate::{memory, processes, storms};
+use crate::{exhaustion, process_faults, processes};
 
 /// PID 1's own mounts.
 const ROOT: &str = "/proc/1/root";
@@ -33,7 +33,7 @@ pub(crate) enum Outcome {
     /// Why not.
     Failed(String),
     /// Is done when it has been answered.
-    Last(fn() -> io::Result<()>),
+    AfterReply(fn() -> io::Result<()>),
 }
 
 impl<E: std::fmt::Display> From<Result<String, E>> for Outcome {
@@ -46,31 +46,31 @@ impl<E: std::fmt::Display> From<Result<String, E>> for Outcome {
 }
 
 /// Carries out one.
-pub(crate) fn obey(order: &str) -> Outcome {
-    let words: Vec<&str> = order.split(' ').collect();
+pub(crate) fn execute(command: &str) -> Outcome {
+    let words: Vec<&str> = command.split(' ').collect();
     let done = |result: io::Result<()>| result.map(|()| String::new()).into();
     // A request has blanks of its own.
-    if let Some(request) = order.strip_prefix("ask ") {
+    if let Some(request) = command.strip_prefix("ask ") {
         return ask(request).into();
     }
     match words.as_slice() {
         ["sample"] => processes::sample(Path::new("/proc")).into(),
         ["signal", name, signal] => done(send(name, signal)),
-        ["freeze"] => done(freeze()),
+        ["freeze"] => done(freeze_pid1()),
         ["hog", adjust] => match adjust.parse() {
-            Ok(adjust) => done(memory::hog(adjust)),
+            Ok(adjust) => done(exhaustion::exhaust_memory(adjust)),
             Err(error) => Outcome::Failed(format!("{adjust:?}: {error}")),
         },
         ["orphans", count] => match count.parse() {
-            Ok(count) => done(storms::orphans(count)),
+            Ok(count) => done(process_faults::create_orphans(count)),
             Err(error) => Outcome::Failed(format!("{count:?}: {error}")),
         },
         ["hunt", name, seconds] => match seconds.parse() {
-            Ok(seconds) => done(storms::hunt(name, seconds)),
+            Ok(seconds) => done(process_faults::kill_repeatedly(name, seconds)),
             Err(error) => Outcome::Failed(format!("{seconds:?}: {error}")),
         },
         ["fill", path] => {
-            let filled = memory::fill(Path::new(&format!("{ROOT}{path}")));
+            let filled = exhaustion::fill_disk(Path::new(&format!("{ROOT}{path}")));
             filled.map(|bytes| bytes.to_string()).into()
         }
         ["remove", path] => done(fs::remove_file(format!("{ROOT}{path}"))),
@@ -83,8 +83,8 @@ pub(crate) fn obey(order: &str) -> Outcome {
             Ok(seconds) => done(set_clock(seconds)),
             Err(error) => Outcome::Failed(format!("{seconds:?}: {error}")),
         },
-        ["panic"] => Outcome::Last(|| fs::write("/proc/sysrq-trigger", "c")),
-        _ => Outcome::Failed(format!("expected an order, got {order:?}")),
+        ["panic"] => Outcome::AfterReply(|| fs::write("/proc/sysrq-trigger", "c")),
+        _ => Outcome::Failed(format!("expected an order, got {command:?}")),
     }
 }
 
@@ -96,7 +96,7 @@ fn send(name: &str, signal: &str) -> io::Result<()> {
 }
 
 /// PID 1 takes no SIGSTOP from its own children, but they may trace it.
-fn freeze() -> io::Result<()> {
+fn freeze_pid1() -> io::Result<()> {
     let one = Pid::from_raw(1);
     ptrace::seize(one, ptrace::Options::empty())?;
     Ok(ptrace::interrupt(one)?)

@@ -43,7 +43,7 @@ const MISSING: [&str; 12] = [
 pub(super) const CONSOLE: &str = "ttyAMA0";
 
 /// Changes slot A of `card`; leaves the device tree as `device_tree`.
-pub(super) fn suit(
+pub(super) fn adapt_card(
     board: &Board,
     made: &Path,
     card: &Path,
@@ -55,7 +55,7 @@ pub(super) fn suit(
     let name = board.device_trees.first().map_or("", String::as_str);
     let original = parts.join(format!("{name}.dtb"));
     fs::copy(&original, device_tree).map_err(SceneError::io(original.display()))?;
-    change(device_tree)?;
+    adapt_device_tree(device_tree)?;
     let slot = slot::build(
         &slot::Parts {
             processor: board.processor,
@@ -74,7 +74,7 @@ pub(super) fn suit(
         .map_err(SceneError::io(card.display()))
 }
 
-fn change(device_tree: &Path) -> Result<(), SceneError> {
+fn adapt_device_tree(device_tree: &Path) -> Result<(), SceneError> {
     let fdtput = |words: &[&str], values: &[&str]| {
         let mut fdtput = Command::new("fdtput");
         fdtput.args(words).arg(device_tree).args(values);
