@@ -1,4 +1,4 @@
-//! The orders.
+//! Parser and executor of the agent's commands.
 
 use std::{
     fs,
@@ -20,19 +20,19 @@ use nix::{
 
 use crate::{exhaustion, process_faults, processes};
 
-/// PID 1's own mounts.
+/// PID 1's root directory, in its mount namespace.
 const ROOT: &str = "/proc/1/root";
 
-/// Where PID 1 listens for requests.
+/// PID 1's control socket.
 const REQUESTS: &str = "/proc/1/root/run/failberry/supervisor/requests";
 
-/// What came of an order.
+/// Result of a command.
 pub(crate) enum Outcome {
-    /// What to tell.
+    /// Succeeded, with the text of the reply.
     Done(String),
-    /// Why not.
+    /// Failed, with the reason.
     Failed(String),
-    /// Is done when it has been answered.
+    /// Action to execute after the reply has been sent.
     AfterReply(fn() -> io::Result<()>),
 }
 
@@ -45,11 +45,11 @@ impl<E: std::fmt::Display> From<Result<String, E>> for Outcome {
     }
 }
 
-/// Carries out one.
+/// Executes one command line.
 pub(crate) fn execute(command: &str) -> Outcome {
     let words: Vec<&str> = command.split(' ').collect();
     let done = |result: io::Result<()>| result.map(|()| String::new()).into();
-    // A request has blanks of its own.
+    // The request itself contains spaces.
     if let Some(request) = command.strip_prefix("ask ") {
         return ask(request).into();
     }
@@ -95,7 +95,7 @@ fn send(name: &str, signal: &str) -> io::Result<()> {
     Ok(kill(Pid::from_raw(pid), signal)?)
 }
 
-/// PID 1 takes no SIGSTOP from its own children, but they may trace it.
+/// Stops PID 1 by ptrace: it ignores SIGSTOP from its children, but they may trace it.
 fn freeze_pid1() -> io::Result<()> {
     let one = Pid::from_raw(1);
     ptrace::seize(one, ptrace::Options::empty())?;
@@ -106,13 +106,13 @@ fn now() -> io::Result<i64> {
     Ok(clock_gettime(ClockId::CLOCK_REALTIME)?.tv_sec())
 }
 
-/// Steps the clock to so many seconds after 1970.
+/// Sets the clock to `seconds` since the Unix epoch.
 fn set_clock(seconds: u64) -> io::Result<()> {
     let time = TimeSpec::from_duration(Duration::from_secs(seconds));
     Ok(clock_settime(ClockId::CLOCK_REALTIME, time)?)
 }
 
-/// Asks PID 1 as root; gives out its answer.
+/// Sends a request to PID 1's control socket as root and returns the reply.
 fn ask(request: &str) -> io::Result<String> {
     let mut stream = UnixStream::connect(REQUESTS)?;
     stream.write_all(format!("{request}\n").as_bytes())?;

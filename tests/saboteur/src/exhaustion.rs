@@ -1,4 +1,4 @@
-//! Taking all memory, and all room on a card.
+//! Resource exhaustion: takes all memory, or all space of a file system.
 
 use std::{
     fs::{self, File},
@@ -9,10 +9,11 @@ use std::{
 
 use crate::fork;
 
-/// Taken and touched at a time.
+/// Bytes allocated or written at a time.
 const CHUNK: usize = 1 << 20;
 
-/// Leaves a child that takes memory until the kernel ends it; `adjust` is its `oom_score_adj`.
+/// Forks a child that allocates memory until the OOM killer ends it; `adjust` is its
+/// `oom_score_adj`.
 pub(crate) fn exhaust_memory(adjust: i16) -> io::Result<()> {
     fork::spawn(|| {
         if fs::write("/proc/self/oom_score_adj", adjust.to_string()).is_err() {
@@ -20,14 +21,14 @@ pub(crate) fn exhaust_memory(adjust: i16) -> io::Result<()> {
         }
         let mut taken = Vec::new();
         loop {
-            // Each page is written to, or the kernel would only promise it.
+            // Every page is written, because the kernel allocates on first write.
             taken.push(black_box(vec![1_u8; CHUNK]));
         }
     })
     .map(drop)
 }
 
-/// Writes to the file at `path` until there is no room; gives out the bytes it took.
+/// Writes to the file at `path` until the file system is full; returns the bytes written.
 pub(crate) fn fill_disk(path: &Path) -> io::Result<u64> {
     let mut file = File::create(path)?;
     for size in [CHUNK, 4096, 1] {

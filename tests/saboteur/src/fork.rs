@@ -1,4 +1,4 @@
-//! Children that share nothing.
+//! Child processes by `fork`, without `exec`.
 #![allow(unsafe_code)]
 
 use std::{
@@ -9,7 +9,7 @@ use std::{
 
 use nix::unistd::{ForkResult, Pid, fork};
 
-/// Runs `body` in a child process, which ends with it; gives out the child.
+/// Runs `body` in a child process, which exits with it; returns its process id.
 pub(crate) fn spawn(body: impl FnOnce()) -> io::Result<Pid> {
     // SAFETY: this program has one thread, so that no lock is held by another one in the child.
     match unsafe { fork() }? {

@@ -1,8 +1,9 @@
-//! The bench's hand inside the box. The kernel starts it in the place of `/init`, which it becomes
-//! after it has left a child behind: PID 1 runs as it is shipped.
+//! Fault agent: injects faults inside the emulated box. The kernel starts it in place of `/init`;
+//! it forks a child, then executes the shipped `/init`, so PID 1 runs as shipped.
 //!
-//! The child owns nothing that PID 1 knows of: its mounts are its own. It takes in orders on a
-//! virtio port, one line each, and gives out one line for each, both with the order's number.
+//! The child owns a mount namespace of its own, invisible to PID 1. It takes in commands on a
+//! virtio-serial port, one line each, and gives out one reply line for each; both begin with the
+//! command's number. Client: `failberry_bench::board::FaultAgent`.
 
 mod commands;
 mod exhaustion;
@@ -26,7 +27,7 @@ use nix::{
     unistd::execv,
 };
 
-/// What is shipped as PID 1.
+/// Program shipped as PID 1.
 const INIT: &str = "/init";
 
 fn main() -> ExitCode {
@@ -42,7 +43,7 @@ fn main() -> ExitCode {
     if let Err(error) = child {
         eprintln!("saboteur: {error}");
     }
-    // The kernel panics now, with this as the last line.
+    // PID 1 ends, so the kernel panics; this is the last console line.
     let Err(error) = become_init();
     eprintln!("saboteur: {INIT}: {error}");
     ExitCode::FAILURE
@@ -58,7 +59,7 @@ fn become_init() -> io::Result<Infallible> {
     Ok(execv(c"/init", &arguments)?)
 }
 
-/// Answers orders for ever.
+/// Executes commands until the port closes.
 fn serve() -> io::Result<()> {
     unshare(CloneFlags::CLONE_NEWNS)?;
     for (kind, place) in [("proc", "/proc"), ("sysfs", "/sys"), ("devtmpfs", "/dev")] {
@@ -76,7 +77,7 @@ fn serve() -> io::Result<()> {
         match commands::execute(command) {
             commands::Outcome::Done(text) => writeln!(answers, "{number} ok {text}")?,
             commands::Outcome::Failed(why) => writeln!(answers, "{number} error {why}")?,
-            // Nobody is left to answer afterwards.
+            // The command leaves nothing that could reply afterwards.
             commands::Outcome::AfterReply(act) => {
                 writeln!(answers, "{number} ok ")?;
                 act()?;

@@ -1,4 +1,5 @@
-//! An owner's mistakes: a broken file, a wrong AWS secret, a stick that is not there, noise.
+//! Bad-input scene: invalid settings, wrong AWS secret, missing stick, noise. Its name on the
+//! command line is `mistakes`.
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +16,7 @@ use crate::{
     suite::{Outcome, expect},
 };
 
-/// Plays the scene.
+/// Runs the scene.
 pub fn run(suite: &mut Suite) {
     let setting = ScenarioConfig {
         settings: Settings {
@@ -98,10 +99,10 @@ fn odd_requests(scene: &mut Scene) -> Outcome {
         &long,
         &noise,
     ] {
-        // What comes back does not matter, nor whether the box hangs up on it.
+        // Neither the response nor a closed connection matters.
         let _ = probe::exchange(lan, to, HEALTH, odd);
     }
-    // The counters are told with a request that comes some seconds after the last telling.
+    // The counters are published on the next request, some seconds after the previous publication.
     let until = Instant::now() + scene.bound(30);
     loop {
         steps::health_on_the_lan(scene)?;

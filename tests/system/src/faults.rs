@@ -1,7 +1,8 @@
-//! Faults, one after another, each on a house that works: what is broken, what the box says, and
-//! how long it takes until it does its work again.
+//! Fault scenes: inject one fault after another into a working scenario, check what the console
+//! logs, and measure the time to recovery.
 //!
-//! A fault is a row, a group of them shares a scene. All groups end in one table.
+//! Each fault is a row of the report; the faults of a group share a scene. All groups share one
+//! report.
 
 mod card;
 mod carrier;
@@ -20,10 +21,10 @@ use failberry_bench::scene::{Kind, ScenarioConfig, Scene, Settings};
 use self::report::{Report, Row};
 use crate::{Suite, steps, suite::Outcome};
 
-/// All groups, in the order in which they are played.
+/// All groups, in execution order.
 const GROUPS: &[Group] = &[LAN_AND_INTERNET, SERVICES, STICKS];
 
-/// Stick, carrier and power. What costs the box its card comes last.
+/// Faults of stick, carrier and power. The loss of the card comes last.
 const STICKS: Group = Group {
     scene: "faults-sticks",
     prefix: "fbf",
@@ -33,7 +34,7 @@ const STICKS: Group = Group {
     faults: &[carrier::FAULTS, stick::FAULTS, power::FAULTS],
 };
 
-/// What goes wrong inside the box.
+/// Faults inside the box, injected by the fault agent.
 const SERVICES: Group = Group {
     scene: "faults-services",
     prefix: "fbk",
@@ -43,7 +44,7 @@ const SERVICES: Group = Group {
     faults: &[services::FAULTS],
 };
 
-/// The house, the internet behind the carrier, and the card.
+/// Faults of the LAN, the internet behind the carrier, and the card.
 const LAN_AND_INTERNET: Group = Group {
     scene: "faults-house",
     prefix: "fbg",
@@ -53,41 +54,41 @@ const LAN_AND_INTERNET: Group = Group {
     faults: &[lan::FAULTS, internet::FAULTS, card::FAULTS],
 };
 
-/// Faults that strike the same house.
+/// Faults that share a scenario.
 struct Group {
     /// Name of the scene.
     scene: &'static str,
     /// Prefix of the network namespaces' names.
     prefix: &'static str,
     kind: Kind,
-    /// What its owner wrote into `failberrypi.toml`.
+    /// Settings in `failberrypi.toml`.
     settings: fn() -> Settings,
-    /// Whether the bench has a hand inside the box.
+    /// Whether the fault agent runs inside the box.
     fault_agent: bool,
-    /// By duty, in the order in which they are played.
+    /// Faults by subsystem, in execution order.
     faults: &'static [&'static [Fault]],
 }
 
-/// A fault and what must come of it.
+/// Fault, its expected log line and its recovery.
 struct Fault {
-    /// In the words of the table.
+    /// Name in the report.
     name: &'static str,
-    /// Breaks it, on a box that has just started and works.
+    /// Injects the fault into a freshly booted, working box.
     inject: fn(&mut Scene) -> Outcome,
-    /// What the console says then; empty where there is nothing to say.
+    /// Expected console text; empty if there is none.
     says: &'static str,
-    /// How long it may take until the console says so, from the first packet that it hits.
+    /// Longest time from the end of the injection to the console text.
     noticed_within: Option<Duration>,
-    /// Shows that it is healed; waits for that no longer than it is told.
+    /// Checks recovery, waiting up to the given time.
     recovers: fn(&mut Scene, Duration) -> Outcome,
-    /// How long it may take until it is healed, in seconds.
+    /// Longest time to recovery, in seconds.
     within: u64,
-    /// Part of `make test`; the others are played by `make test-all`.
+    /// Whether `make test` includes it; the others need `make test-all`.
     quick: bool,
 }
 
 impl Fault {
-    /// A row of `make test`, healed when a LAN host reaches the internet again.
+    /// Creates a fault of `make test`, recovered when a LAN host reaches the internet again.
     const fn quick(
         name: &'static str,
         says: &'static str,
@@ -105,7 +106,7 @@ impl Fault {
         }
     }
 
-    /// The same, of `make test-all` only.
+    /// As [`Self::quick`], of `make test-all` only.
     const fn slow(
         name: &'static str,
         says: &'static str,
@@ -118,7 +119,7 @@ impl Fault {
         }
     }
 
-    /// The console must say so that soon.
+    /// Sets the longest time to the console text.
     const fn noticed_within(self, limit: Duration) -> Self {
         Self {
             noticed_within: Some(limit),
@@ -126,17 +127,17 @@ impl Fault {
         }
     }
 
-    /// It is healed when this is seen.
+    /// Replaces the check of recovery.
     const fn recovered_when(self, recovers: fn(&mut Scene, Duration) -> Outcome) -> Self {
         Self { recovers, ..self }
     }
 }
 
-/// Which faults are played.
+/// Selection of faults.
 pub struct Choice {
-    /// The slow ones too.
+    /// Includes the slow ones.
     pub all: bool,
-    /// Only those with one of these in their names, slow or not.
+    /// If not empty, only faults whose names contain one of these, slow or not.
     pub rows: Vec<String>,
 }
 
@@ -150,7 +151,7 @@ impl Choice {
     }
 }
 
-/// Plays them, and writes the table where all groups had their turn.
+/// Runs the selected faults; writes the report if all groups were run.
 pub fn run(suite: &mut Suite, choice: &Choice) {
     let mut report = Report::default();
     for group in GROUPS {

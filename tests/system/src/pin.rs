@@ -1,4 +1,4 @@
-//! SIM cards with a PIN: the right one, and a wrong one that must be tried once and never again.
+//! PIN scenes: a right PIN, and a wrong one that must be tried only once.
 
 use failberry_bench::{
     scene::{Kind, ScenarioConfig, Scene, Settings},
@@ -25,7 +25,7 @@ fn setting(prefix: &str, pin: &str) -> ScenarioConfig {
     }
 }
 
-/// Plays the scenes.
+/// Runs the scenes.
 pub fn run(suite: &mut Suite) {
     suite.scene("pin", &setting("fbp", "2468"), |run| {
         run.step("eth0 leases an address", steps::lease);

@@ -1,4 +1,5 @@
-//! The cards as they are shipped, on emulated Raspberry Pis: U-Boot, slot A, and the main job.
+//! Release-image scenes: the shipped cards on emulated Raspberry Pis, from U-Boot and slot A to the
+//! main job. The first is named `shipped` on the command line.
 
 use failberry_bench::{
     scene::{Kind, ScenarioConfig, Scene},
@@ -12,8 +13,8 @@ use crate::{
     suite::{Outcome, Run},
 };
 
-/// Plays the scene on the Raspberry Pi 2B; with `all` also on the 3B, in 32 and in 64 bit, and on
-/// the 3B+ with the 3B's card; and as far as QEMU has one on the 4B.
+/// Runs the scene on the Raspberry Pi 2B; with `all` also on the 3B, in 32 and in 64 bit, on the
+/// 3B+ with the 3B's card, and on the 4B as far as QEMU emulates it.
 pub fn run(suite: &mut Suite, all: bool) {
     let mut scene = |name, prefix, kind, tree| {
         let setting = ScenarioConfig::new(prefix, kind);
@@ -58,11 +59,11 @@ fn main_part(run: &mut Run<'_>, tree: &str) {
 
 fn boots(scene: &mut Scene, tree: &str) -> Outcome {
     let console = &scene.board.console;
-    // Its first words, where the mini UART is the console: that is ready only then.
+    // First output if the mini UART is the console, which is not ready earlier.
     let environment = "Loading Environment from MMC... Reading";
     console.wait(environment, scene.bound(20))?;
     console.wait("Slot a:", scene.bound(20))?;
-    // The tree that fits the board, where a slot has several.
+    // Device tree of the board, if a slot has several.
     let choice = format!("Using '{tree}' configuration");
     console.wait(&choice, scene.bound(20))?;
     // One check each of kernel, device tree and userland.
@@ -113,7 +114,7 @@ fn replugs(scene: &mut Scene) -> Outcome {
 
 fn tells(scene: &mut Scene, tree: &str) -> Outcome {
     say(scene, "")?;
-    // QEMU's sensor reads the same on all; what that means stands in the device tree.
+    // QEMU's sensor reads the same on all boards; the device tree defines the temperature.
     let warm = if tree.starts_with("bcm2836") {
         "20.1 °C"
     } else {

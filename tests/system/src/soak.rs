@@ -1,7 +1,8 @@
-//! An hour of faults at random on one life of the box: traffic comes back after each one, and
-//! nothing that a service takes is lost on the way.
+//! Soak test: an hour of random faults in one boot of the box. Traffic must return after each, and
+//! no process may leak memory, descriptors or children.
 //!
-//! What happens follows from the seed, which is told first; only the times are the machine's.
+//! The sequence follows from the seed, which is printed first; only the timing depends on the
+//! machine.
 
 mod leak_check;
 mod random_fault;
@@ -35,31 +36,32 @@ use crate::{
 /// Name of the scene.
 pub const SCENE: &str = "soak";
 
-/// Between the end of one fault and the next, in seconds. Half of them find a link that is not
-/// old enough to count as good.
+/// Seconds from recovery to the next fault. About half the faults find a link too young to count as
+/// good.
 const PAUSE: RangeInclusive<u64> = 20..=100;
 
-/// The same while it warms up.
+/// Pause during the warm-up, in seconds.
 const SHORT_PAUSE: RangeInclusive<u64> = 10..=20;
 
-/// A link that held so long was good: the next dialling begins without a wait, on the mildest rung.
+/// Uptime after which a link counts as good: the next dial starts without delay, on the lowest rung
+/// of the ladder.
 const GOOD: Duration = Duration::from_secs(60);
 
-/// What trouble soon after trouble may cost besides: the longest wait before dialling, and a
+/// Extra recovery time in seconds for a fault soon after another: the longest dial delay and a
 /// restart of the stick.
 const SOON: u64 = 60 + 30;
 
-/// Between two samples.
+/// Interval of samples.
 const SAMPLE_EVERY: Duration = Duration::from_secs(60);
 
-/// A LAN host's request is answered in this time while nothing is broken: two lost packets.
+/// Longest time for a LAN host's request without a fault; allows two lost packets.
 const UNBROKEN: Duration = Duration::from_secs(8);
 
-/// How it is played.
+/// Options of the soak test.
 pub struct Choice {
-    /// What happens; by the clock where none is given.
+    /// Seed of the random sequence; from the clock if `None`.
     pub seed: Option<u64>,
-    /// How long, the warm-up not counted.
+    /// Duration without the warm-up, in minutes.
     pub minutes: u64,
 }
 
@@ -72,7 +74,7 @@ impl Default for Choice {
     }
 }
 
-/// Plays it.
+/// Runs the soak test.
 pub fn run(suite: &mut Suite, choice: &Choice) {
     if !suite.selects(SCENE) {
         return;
@@ -105,13 +107,13 @@ pub fn run(suite: &mut Suite, choice: &Choice) {
 struct Soak {
     seed: u64,
     random: Rng,
-    /// When the warm-up was over.
+    /// End of the warm-up.
     began: Instant,
     leak_check: LeakCheck,
     report: Report,
     sampled: Instant,
     healed: Instant,
-    /// When the stick crashed: its power must not be cut at will.
+    /// Times of stick crashes: power cycles an hour are limited.
     crashes: Vec<Instant>,
 }
 
@@ -129,7 +131,7 @@ impl Soak {
         }
     }
 
-    /// Everything once, so that all that is ever needed has been touched.
+    /// Injects each fault once, so that all memory that is ever needed has been touched.
     fn warm_up(&mut self, run: &mut Run<'_>) {
         let mut order: Vec<&RandomFault> = RANDOM_FAULTS.iter().collect();
         self.random.shuffle(&mut order);
@@ -156,7 +158,7 @@ impl Soak {
         self.sample(run);
     }
 
-    /// Some time in which nothing is broken, and everything works.
+    /// Waits some time without a fault and checks that everything works.
     fn pause(&mut self, run: &mut Run<'_>, seconds: RangeInclusive<u64>) {
         let until = Instant::now() + Duration::from_secs(self.random.u64(seconds));
         let unbroken = || -> Outcome {
@@ -172,7 +174,7 @@ impl Soak {
         }
     }
 
-    /// After a failure: the next fault shall find a house that works.
+    /// Waits for recovery after a failure, so that the next fault meets a working box.
     fn wait_for_recovery(&mut self, run: &mut Run<'_>) {
         let bound = Duration::from_secs(300);
         run.step("it comes back after all", |scene| {
@@ -198,7 +200,7 @@ impl Soak {
         }
     }
 
-    /// Writes the table of what has been so far.
+    /// Writes the report so far.
     fn report(&self) -> std::io::Result<String> {
         let minutes = self.began.elapsed().as_secs() / 60;
         self.report.write(self.seed, minutes, &self.leak_check)
@@ -276,8 +278,8 @@ fn no_reboot(scene: &mut Scene) -> Outcome {
     expect("errors of the kernel", &[] as &[String], errors.as_slice())
 }
 
-/// Waits until the console says so. A LAN host keeps asking meanwhile: without traffic there is no
-/// fault.
+/// Waits for a console text. A LAN host keeps sending requests: some faults only show under
+/// traffic.
 fn wait_for_log(scene: &Scene, mark: Mark, text: &str, bound: Duration) -> Outcome {
     const LISTEN: Duration = Duration::from_millis(300);
     let until = Instant::now() + bound;
@@ -287,7 +289,7 @@ fn wait_for_log(scene: &Scene, mark: Mark, text: &str, bound: Duration) -> Outco
             Err(error) if Instant::now() >= until => return Err(error.into()),
             Err(_) => {}
         }
-        // Whether it is answered does not matter yet.
+        // The response does not matter yet.
         let _ = get(scene.network.lan(), steps::PAGE_HOST, 80, "/meanwhile");
     }
 }

@@ -1,4 +1,4 @@
-//! Steps that several scenes share.
+//! Steps shared by several scenes.
 
 use std::{
     net::Ipv4Addr,
@@ -14,25 +14,25 @@ use failberry_bench::{
 
 use crate::suite::{Outcome, Run, expect};
 
-/// The address that the carrier gives.
+/// Address assigned by the carrier.
 pub(crate) const CARRIER_ADDRESS: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 17);
 
-/// A host on the internet with a page.
+/// Web server on the internet.
 pub(crate) const PAGE_HOST: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 2);
 
-/// Answered by the box to anybody.
+/// Public health port.
 pub(crate) const HEALTH: u16 = 9000;
 
-/// A port that nothing listens on.
+/// Port without a listener.
 const CLOSED: u16 = 22;
 
-/// How long nothing must come back: a SYN and its first repetition.
+/// Time without any reply to a closed port: a SYN and its first retransmission.
 const SILENCE: Duration = Duration::from_millis(2500);
 
-/// What is done in a step.
+/// Body of a step.
 type Step = fn(&mut Scene) -> Outcome;
 
-/// What the box is for, from the lease to the record.
+/// Runs the main job of the box: DHCP lease, call, routing, health port, DNS record.
 pub(crate) fn main_job(run: &mut Run<'_>) {
     let jobs: [(&str, Step); 7] = [
         ("eth0 leases an address", lease),

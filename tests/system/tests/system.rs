@@ -21,9 +21,9 @@ fn main() -> ExitCode {
     let mut words = env::args().skip(1);
     while let Some(word) = words.next() {
         match word.as_str() {
-            // What takes longer than `make test` may.
+            // Includes scenes and faults that take longer than `make test` may.
             "--all" => choice.all = true,
-            // Faults with this in their names; may be said again.
+            // Faults whose names contain this; may be repeated.
             "--row" => choice.rows.extend(words.next()),
             "--seed" => {
                 soaking.seed = number(words.next());
@@ -60,7 +60,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// A number on the command line; a slip of the pen must not be an hour of something else.
+/// Parses a number; a typing error must not start an hour of another run.
 fn number(word: Option<String>) -> Option<u64> {
     let word = word.unwrap_or_default();
     match word.parse() {

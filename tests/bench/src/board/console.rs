@@ -1,4 +1,4 @@
-//! The serial console: every line the board said, and waiting for one.
+//! Serial console: records every line, and waits for expected ones.
 
 use std::{
     fs::File,
@@ -12,11 +12,11 @@ use std::{
 
 use super::BoardError;
 
-/// Where in the console's text to begin looking.
+/// Position in the console's output, in lines.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Mark(usize);
 
-/// Bytes that a person at a terminal should see as they come.
+/// Live copy of the output, for an interactive terminal.
 type Sink = Box<dyn Write + Send>;
 
 #[derive(Default)]
@@ -27,7 +27,7 @@ struct Output {
     sink: Option<Sink>,
 }
 
-/// A console being listened to.
+/// Handle to the recorded console; clones share one record.
 #[derive(Clone)]
 pub struct Console {
     output: Arc<(Mutex<Output>, Condvar)>,
@@ -35,10 +35,10 @@ pub struct Console {
 }
 
 impl Console {
-    /// Listens to `stream` until it ends, adding a copy of it to the file `log`.
+    /// Starts a thread that records `stream` until it ends and appends a copy to the file `log`.
     ///
     /// # Errors
-    /// The log cannot be written.
+    /// The log cannot be opened.
     pub fn listen(stream: UnixStream, log: &Path) -> Result<Self, BoardError> {
         let mut log_file = File::options()
             .append(true)
@@ -55,7 +55,7 @@ impl Console {
             let mut buffer = [0; 4096];
             while let Ok(length @ 1..) = source.read(&mut buffer) {
                 let bytes = buffer.get(..length).unwrap_or_default();
-                // The copy is for people; a full disk is not worth losing a run for.
+                // A full disk must not abort the run; the copy is only for reading.
                 let _ = log_file.write_all(bytes);
                 lock(&output.0).append(bytes);
                 output.1.notify_all();
@@ -66,27 +66,27 @@ impl Console {
         Ok(console)
     }
 
-    /// Where the text ends now.
+    /// Returns the current end of the output.
     pub fn mark(&self) -> Mark {
         Mark(lock(&self.output.0).lines.len())
     }
 
-    /// The first line since the start that contains `text`, waited for up to `bound`.
+    /// Returns the first line since power-up that contains `text`, waiting up to `bound`.
     ///
     /// # Errors
-    /// No such line in time, or the board is gone; with the last lines.
+    /// No such line in time, or the board ended; contains the last lines.
     pub fn wait(&self, text: &str, bound: Duration) -> Result<String, BoardError> {
         self.wait_from(Mark::default(), text, bound)
     }
 
-    /// As [`Console::wait`], from `mark` on.
+    /// As [`Console::wait`], beginning at `mark`.
     ///
     /// # Errors
     /// As [`Console::wait`].
     pub fn wait_from(&self, mark: Mark, text: &str, bound: Duration) -> Result<String, BoardError> {
         let until = Instant::now() + bound;
         let mut output = lock(&self.output.0);
-        // A mark beyond the end is of a life before this one.
+        // A mark beyond the end dates from before a power cycle.
         let start = if mark.0 > output.lines.len() {
             0
         } else {
@@ -117,10 +117,11 @@ impl Console {
         }
     }
 
-    /// The lines after `mark`, once the line begun ends in `prompt` and there is one at least.
+    /// Returns the lines after `mark` once there is at least one and the partial line ends with
+    /// `prompt`.
     ///
     /// # Errors
-    /// No such prompt in time, or the board is gone; with the last lines.
+    /// No such prompt in time, or the board ended; contains the last lines.
     pub fn wait_prompt(
         &self,
         mark: Mark,
@@ -148,22 +149,22 @@ impl Console {
         }
     }
 
-    /// Every line so far that contains `text`.
+    /// Returns all recorded lines that contain `text`.
     pub fn lines_with(&self, text: &str) -> Vec<String> {
         let output = lock(&self.output.0);
         let lines = output.lines.iter().filter(|line| line.contains(text));
         lines.cloned().collect()
     }
 
-    /// Types `bytes` at the board.
+    /// Sends `bytes` to the board.
     ///
     /// # Errors
-    /// The board is gone.
+    /// The board has ended.
     pub fn send(&self, bytes: &[u8]) -> io::Result<()> {
         (&*self.stream).write_all(bytes)
     }
 
-    /// Copies what is said from now on to `sink`, after the last line begun.
+    /// Copies all further output to `sink`, beginning with the current partial line.
     pub fn copy_to(&self, mut sink: impl Write + Send + 'static) {
         let mut output = lock(&self.output.0);
         let _ = sink.write_all(&output.partial);
@@ -192,7 +193,7 @@ impl Output {
     }
 
     fn tail(&self) -> String {
-        /// Enough to see what it did instead.
+        /// Number of lines in an error; enough to see what happened instead.
         const LINES: usize = 25;
         let from = self.lines.len().saturating_sub(LINES);
         self.lines.get(from..).unwrap_or_default().join("\n")

@@ -1,6 +1,7 @@
-//! The bench's hand inside the box (`tests/saboteur`): orders to it, and what it sees.
+//! Client of the fault agent (`tests/saboteur`), which runs inside the box: sends commands, reads
+//! replies and process samples.
 //!
-//! It goes through the box's lives: after a reset the next life's hand answers at the same socket.
+//! One connection serves all boots of the box: after a reset the new boot's agent answers on it.
 
 use std::{
     io::{self, BufRead, BufReader, Write},
@@ -9,10 +10,11 @@ use std::{
     time::Duration,
 };
 
-/// A box that has to start first, under load, and then does it; a full card takes the longest.
+/// Longest time from a command to its reply. Covers a box under load that is still booting; filling
+/// the card takes longest.
 const ANSWER: Duration = Duration::from_secs(60);
 
-/// A connection to the hand.
+/// Connection to the fault agent; commands are sent one at a time.
 pub struct FaultAgent(Mutex<Connection>);
 
 struct Connection {
@@ -30,24 +32,24 @@ pub struct Process {
     pub pid: u32,
     /// Proportional set size in KiB.
     pub pss: u64,
-    /// The part of it that stands for no file: heap, stacks, changed data.
+    /// Anonymous part of `pss` in KiB: heap, stacks, changed data.
     pub anonymous: u64,
     /// Resident set size in KiB.
     pub rss: u64,
-    /// Open descriptors.
+    /// Number of open file descriptors.
     pub files: u64,
-    /// Processes it has started and that are not buried yet.
+    /// Number of child processes that are not reaped yet.
     pub children: u64,
-    /// Threads, the first one included.
+    /// Number of threads, the main thread included.
     pub threads: u64,
 }
 
-/// What the hand sees at one time.
+/// Snapshot of the product's processes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sample {
-    /// PID 1 and the services that run.
+    /// PID 1 and the running services.
     pub processes: Vec<Process>,
-    /// Ended processes that nobody has buried yet.
+    /// Number of zombie processes.
     pub dead: u64,
 }
 
@@ -62,11 +64,11 @@ impl FaultAgent {
         })))
     }
 
-    /// Gives an order and waits until it is carried out, or at least understood where nobody is
-    /// left to tell; gives out what the hand tells.
+    /// Sends a command and returns the text of its reply. The agent replies after execution, or
+    /// before it if the command leaves nothing that could reply (a kernel panic).
     ///
     /// # Errors
-    /// The hand's, or none has answered.
+    /// The agent reports a failure, or does not reply in time.
     pub fn execute(&self, command: &str) -> io::Result<String> {
         let mut line = self
             .0
@@ -78,10 +80,10 @@ impl FaultAgent {
         })
     }
 
-    /// Looks at the product's processes.
+    /// Returns a snapshot of the product's processes.
     ///
     /// # Errors
-    /// The hand's.
+    /// As [`Self::execute`], or a malformed sample.
     pub fn sample(&self) -> io::Result<Sample> {
         let text = self.execute("sample")?;
         parse(&text).ok_or_else(|| {
@@ -102,7 +104,7 @@ impl Connection {
             if self.answers.read_line(&mut line)? == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
-            // What an earlier life could not answer in time may come late.
+            // A late reply from before a reset has another number.
             let Some((of, answer)) = line.trim_end_matches('\n').split_once(' ') else {
                 continue;
             };

@@ -1,8 +1,8 @@
-//! The emulated boards: Raspberry Pis that boot the card image as the real ones would, and QEMU's
-//! `virt` machine that runs the 2B's kernel and userland ten times faster.
+//! Emulated boards: Raspberry Pis that boot the card image as the real ones do, and QEMU's `virt`
+//! machine, which runs the 2B's kernel and userland ten times faster.
 //!
-//! Takes in images and the namespace its network lies in; gives out a running machine with its
-//! console and the socket on which its USB bus waits for a stick. Ends it when dropped.
+//! Takes in images and the network namespace; gives out a running machine with its console and the
+//! socket on which its USB bus accepts a stick. The machine ends when dropped.
 
 mod card;
 mod console;
@@ -24,7 +24,7 @@ use serde_json::json;
 
 use crate::{net::TestNetwork, stick::Transport};
 
-/// What to boot.
+/// Definition of the emulated machine.
 #[derive(Clone, Debug)]
 pub enum Machine {
     /// A Raspberry Pi: U-Boot from the card's FAT partition, then slot A.
@@ -48,12 +48,12 @@ pub enum Machine {
         kernel_args: String,
         /// The card, as a virtio disk; written to.
         card: Card,
-        /// Whether the userland has the bench's hand in it.
+        /// Whether the userland contains the fault agent.
         fault_agent: bool,
     },
 }
 
-/// A Raspberry Pi of the bench.
+/// Emulated Raspberry Pi model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Model {
     /// The 2B.
@@ -77,7 +77,7 @@ impl Model {
         }
     }
 
-    /// How many serial ports come before the one with the console.
+    /// Returns the number of serial ports before the one with the console.
     const fn silent_serial_ports(self) -> usize {
         match self {
             // The first leads to the radio, the mini UART to the pins.
@@ -89,7 +89,7 @@ impl Model {
 }
 
 impl Machine {
-    /// How a stick must speak to the machine's USB host controller.
+    /// Returns how a stick must transfer data on the machine's USB host controller.
     pub const fn transport(&self) -> Transport {
         match self {
             Self::Pi { .. } => Transport::Interrupt,
@@ -112,7 +112,7 @@ impl Machine {
         }
     }
 
-    /// How many serial ports come before the one with the console.
+    /// Returns the number of serial ports before the one with the console.
     const fn silent_serial_ports(&self) -> usize {
         match self {
             Self::Pi { model, .. } => model.silent_serial_ports(),
@@ -166,7 +166,7 @@ impl Machine {
                 fault_agent,
             } => {
                 add(&["-machine", "virt,highmem=off", "-cpu", "cortex-a15"]);
-                // The real board has no clock chip; this one's must not tell the time either.
+                // The real board has no RTC; `virt` has one, which must not provide the time.
                 add(&["-rtc", "base=1970-01-02"]);
                 add(&[
                     "-m",
@@ -205,21 +205,22 @@ impl Machine {
     }
 }
 
-/// What stands for U-Boot's `board_args` on `virt`; the rest is as the real board has it.
+/// Kernel arguments in place of U-Boot's `board_args` on `virt`; the others are those of the real
+/// board.
 const VIRT_ARGS: &str =
     "failberry.board=virt failberry.card=vda failberry.slot=a console=ttyAMA0,115200";
 
-/// The hand goes first; it becomes PID 1 as it is shipped.
+/// Kernel argument that starts the fault agent, which then executes the shipped `/init` as PID 1.
 const FAULT_AGENT_ARGS: &str = " rdinit=/saboteur";
 
-/// Where QEMU listens.
+/// Sockets on which QEMU listens.
 struct Sockets {
     usb: PathBuf,
     spare: PathBuf,
     fault_agent: PathBuf,
 }
 
-/// A running board.
+/// Running emulated board; it is killed when dropped.
 pub struct Board {
     /// Its serial console.
     pub console: Console,
@@ -231,17 +232,17 @@ pub struct Board {
     qemu: qemu::Qemu,
 }
 
-/// A USB socket that a stick can be plugged into.
+/// USB port that a stick can be plugged into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Socket {
-    /// The second, which is the usual one.
+    /// Second port, the default.
     Usual,
-    /// The third.
+    /// Third port.
     Spare,
 }
 
 impl Socket {
-    /// Its port of the hub.
+    /// Returns its hub port number.
     const fn port(self) -> u8 {
         match self {
             Self::Usual => 2,
@@ -296,17 +297,17 @@ impl Board {
         })
     }
 
-    /// Takes its power away in the middle of whatever it does.
+    /// Cuts the power at once.
     pub fn power_off(&mut self) {
         self.qemu.kill();
     }
 
-    /// The card in its slot; to be changed without power only.
+    /// Returns the card; only change it while the board is off.
     pub const fn card(&mut self) -> &mut Card {
         self.machine.card()
     }
 
-    /// Takes its power away in the middle of whatever it does, and gives it back.
+    /// Cuts the power at once and boots the board again.
     ///
     /// # Errors
     /// QEMU cannot be started again.
@@ -320,7 +321,7 @@ impl Board {
         Ok(())
     }
 
-    /// Pulls the network cable out, or puts it in again.
+    /// Disconnects or connects the network cable.
     ///
     /// # Errors
     /// QEMU's.
@@ -328,7 +329,7 @@ impl Board {
         self.execute("set_link", &json!({ "name": "lan", "up": plugged }))
     }
 
-    /// The card fails: whatever is read from it or written to it from now on is an error.
+    /// Makes every later read and write of the card fail.
     ///
     /// # Errors
     /// QEMU's.
@@ -350,7 +351,7 @@ impl Board {
         done.map(drop).map_err(BoardError::io("monitor"))
     }
 
-    /// Returns where a USB socket waits for a stick.
+    /// Returns the path of the usb-redir socket of a USB port.
     pub fn usb(&self, socket: Socket) -> &Path {
         match socket {
             Socket::Usual => &self.sockets.usb,
@@ -358,21 +359,21 @@ impl Board {
         }
     }
 
-    /// Calls `line` whenever the box takes power from that socket (false) or gives it back (true),
-    /// until it returns false.
+    /// Calls `line` whenever the box switches the port's power off (false) or on (true), until it
+    /// returns false.
     pub fn watch_power(&self, socket: Socket, line: impl Fn(bool) -> bool + Send + 'static) {
         self.power.observe(socket.port(), line);
     }
 
-    /// The bench's hand inside the box.
+    /// Returns the client of the fault agent.
     ///
     /// # Errors
-    /// It was booted without.
+    /// The board was booted without a fault agent.
     pub fn fault_agent(&self) -> Result<&FaultAgent, BoardError> {
         self.fault_agent.as_ref().ok_or(BoardError::NoFaultAgent)
     }
 
-    /// What was booted.
+    /// Returns the machine definition.
     pub fn machine(&self) -> &Machine {
         &self.machine
     }

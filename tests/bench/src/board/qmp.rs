@@ -1,4 +1,4 @@
-//! QEMU's monitor: what happens to a board without its doing.
+//! QMP client: executes monitor commands of QEMU, such as reset and cable link.
 
 use std::{
     io::{self, BufRead, BufReader, Write},
@@ -8,17 +8,17 @@ use std::{
 
 use serde_json::{Value, json};
 
-/// QEMU answers at once, unless it hangs.
+/// Longest time from a command to its reply. QEMU replies at once unless it hangs.
 const ANSWER: Duration = Duration::from_secs(20);
 
-/// A connection to the monitor (QMP).
+/// QMP connection.
 pub(super) struct Qmp {
     answers: BufReader<UnixStream>,
     commands: UnixStream,
 }
 
 impl Qmp {
-    /// Gets a connection ready for orders.
+    /// Negotiates capabilities on a new connection.
     pub(super) fn open(commands: UnixStream) -> io::Result<Self> {
         commands.set_read_timeout(Some(ANSWER))?;
         let mut qmp = Self {
@@ -30,12 +30,12 @@ impl Qmp {
         Ok(qmp)
     }
 
-    /// Gives an order and waits until it is carried out.
+    /// Executes a command and returns its result.
     pub(super) fn execute(&mut self, name: &str, arguments: &Value) -> io::Result<Value> {
         let command = json!({ "execute": name, "arguments": arguments });
         self.commands.write_all(format!("{command}\n").as_bytes())?;
         loop {
-            // Events come in between.
+            // Asynchronous events are skipped.
             let mut line = self.line()?;
             if let Some(error) = line.get("error") {
                 return Err(io::Error::other(format!("{name}: {error}")));

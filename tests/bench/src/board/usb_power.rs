@@ -1,11 +1,11 @@
-//! The power of the emulated USB sockets, as the box switches it at the hub.
+//! USB port power: tracks what the box switches at the emulated hub.
 //!
-//! Takes in what QEMU logs of requests to its hub; gives out which socket went dark or has power
-//! again. The redirection of a device says nothing of that, and QEMU leaves the device where it is.
+//! Takes in QEMU's trace of hub requests; gives out which port lost or regained power. usb-redir
+//! does not report it, and QEMU leaves the device attached.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// What QEMU has to log for this.
+/// QEMU options that trace these requests.
 pub(super) const TRACE: [&str; 6] = [
     "-trace",
     "usb_hub_set_port_feature",
@@ -15,10 +15,10 @@ pub(super) const TRACE: [&str; 6] = [
     "usb_hub_reset",
 ];
 
-/// Called with each change; returns false when it wants no more.
+/// Callback for a power change (true: on); returns false to unsubscribe.
 type Observer = Box<dyn Fn(bool) -> bool + Send>;
 
-/// The sockets of a hub.
+/// Power state and observers of the ports of a hub.
 #[derive(Clone, Default)]
 pub(super) struct PortPower(Arc<Mutex<State>>);
 
@@ -29,17 +29,17 @@ struct State {
     observers: Vec<(u8, Observer)>,
 }
 
-/// What happened to the hub.
+/// Power event of the hub.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum PortEvent {
-    /// A port was switched.
+    /// One port was switched off or on.
     Port(u8, bool),
-    /// All are on, as after a reset.
+    /// All ports are on, as after a hub reset.
     AllOn,
 }
 
 impl PortPower {
-    /// Calls `observer` with every change of a port from now on, and at once where it is dark.
+    /// Calls `observer` on every later power change of `port`, and at once if it has no power.
     pub(super) fn observe(&self, port: u8, observer: impl Fn(bool) -> bool + Send + 'static) {
         let mut state = self.lock();
         if !state.unpowered.contains(&port) || observer(false) {
@@ -47,7 +47,7 @@ impl PortPower {
         }
     }
 
-    /// Takes in a line of QEMU's log.
+    /// Parses a line of QEMU's trace and notifies observers.
     pub(super) fn on_trace_line(&self, text: &str) {
         match parse_trace(text) {
             Some(PortEvent::Port(port, on)) => self.lock().switch(port, on),
@@ -150,7 +150,7 @@ mod tests {
         ports.observe(2, move |on| sender.send(on).is_ok());
         assert_eq!(changes.try_iter().collect::<Vec<_>>(), [false]);
         drop(changes);
-        // Whoever is gone is not called any more.
+        // A dropped observer is removed.
         ports.on_trace_line("usb_hub_set_port_feature dev 2, port 2, feature power");
         assert!(ports.lock().observers.is_empty());
     }

@@ -1,4 +1,4 @@
-//! What a service saw, for others to read and to wait for.
+//! Event log of a service: tests read it and wait for entries.
 
 use std::{
     fmt::Debug,
@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// An event that did not come in time.
+/// Timeout of an expected event.
 #[derive(Debug, thiserror::Error)]
 #[error("expected {expected} within {bound:?}, saw {seen}")]
 pub struct TimedOut {
@@ -15,7 +15,7 @@ pub struct TimedOut {
     seen: String,
 }
 
-/// Entries in the order of their coming.
+/// Log entries in order of arrival.
 #[derive(Debug)]
 pub(crate) struct EventLog<T> {
     entries: Mutex<Vec<T>>,
@@ -39,7 +39,7 @@ impl<T: Clone + Debug> EventLog<T> {
         self.lock().clone()
     }
 
-    /// The first entry that `wanted` takes, be it there already or yet to come.
+    /// Returns the first entry accepted by `wanted`, past or future.
     pub(crate) fn wait(
         &self,
         expected: &str,

@@ -1,4 +1,4 @@
-//! A time server (SNTP version 4, RFC 4330) with the host's time, or one beside it.
+//! SNTP server (version 4, RFC 4330) with the host's time plus an offset.
 
 use std::{
     net::{SocketAddr, UdpSocket},
@@ -41,7 +41,7 @@ struct Shared {
 }
 
 impl Ntp {
-    /// Answers on `socket` with the host's time.
+    /// Starts the server on `socket`, with the host's time.
     ///
     /// # Panics
     /// The socket is none.
@@ -50,7 +50,7 @@ impl Ntp {
         reason = "a bench that cannot be set up has nothing to test"
     )]
     pub fn serve(socket: UdpSocket) -> Self {
-        // A packet may turn out broken between poll and reading.
+        // A packet may fail its checksum between poll and read.
         socket
             .set_nonblocking(true)
             .expect("a bound socket is a socket");
@@ -75,9 +75,9 @@ impl Ntp {
                 shifted(now(), offset),
             );
             if let Some(packet) = packet {
-                // Noted first: who has the answer must find himself in the list.
+                // Logged first: a client that has the reply must be in the log.
                 serving.answered.push(peer);
-                // An asker out of reach has got nothing, which he will notice.
+                // An unreachable client notices the missing reply itself.
                 let _ = socket.send_to(&packet, peer);
             } else {
                 serving.refused.fetch_add(1, Ordering::Relaxed);
@@ -89,30 +89,30 @@ impl Ntp {
         }
     }
 
-    /// From now on the time told lies `milliseconds` ahead of the host's (behind, where negative).
+    /// Sets the offset of the served time: `milliseconds` ahead of the host's, behind if negative.
     pub fn set_offset(&self, milliseconds: i64) {
         self.shared.offset_ms.store(milliseconds, Ordering::Relaxed);
     }
 
-    /// From now on nobody is answered, or everybody again.
+    /// Stops or resumes answering.
     pub fn set_silent(&self, silent: bool) {
         self.shared.silent.store(silent, Ordering::Relaxed);
     }
 
-    /// Who was answered so far.
+    /// Returns the clients answered so far.
     pub fn answered(&self) -> Vec<SocketAddr> {
         self.shared.answered.all()
     }
 
-    /// How many packets were no request of a client.
+    /// Returns the number of packets that were no client request.
     pub fn refused(&self) -> u64 {
         self.shared.refused.load(Ordering::Relaxed)
     }
 
-    /// The first one answered.
+    /// Waits for the first answered client.
     ///
     /// # Errors
-    /// Nobody asked within `bound`.
+    /// No request within `bound`.
     pub fn wait_answered(&self, bound: Duration) -> Result<SocketAddr, TimedOut> {
         self.shared
             .answered
@@ -120,7 +120,7 @@ impl Ntp {
     }
 }
 
-/// The answer of a server of stratum 1 whose clock shows `time`.
+/// Returns the reply of a stratum 1 server whose clock shows `time`.
 fn answer(request: &[u8], time: Duration) -> Option<[u8; LENGTH]> {
     let first = *request.get(..LENGTH)?.first()?;
     let (version, mode) = (first >> 3 & 0b111, first & 0b111);

@@ -1,4 +1,4 @@
-//! A page on the internet that remembers who asked for it.
+//! Web server with one page; logs the address of each client.
 
 use std::{
     io,
@@ -13,10 +13,10 @@ use crate::internet::{
     http,
 };
 
-/// One request: the address it came from, which is what masquerading made of it, and its path.
+/// Logged request: source address, after masquerading, and path.
 pub type Page = (SocketAddr, String);
 
-/// A server of one page; dropping it stops the server.
+/// Server of one page; dropping it stops the server.
 #[derive(Debug)]
 pub struct Web {
     requests: Arc<EventLog<Page>>,
@@ -24,13 +24,13 @@ pub struct Web {
 }
 
 impl Web {
-    /// Answers every `GET` on `listener` with `body`.
+    /// Starts a server that answers every `GET` on `listener` with `body`.
     pub fn serve(listener: TcpListener, body: &str) -> Self {
         let requests = Arc::new(EventLog::new());
         let journal = Arc::clone(&requests);
         let body = body.to_owned();
         let thread = ServiceThread::accept(listener, move |stream, peer| {
-            // A peer that leaves or talks nonsense has got nothing, which it will notice.
+            // A client that disconnects or sends garbage gets no response.
             let _ = exchange(stream, peer, &body, &journal);
         });
         Self {
@@ -39,15 +39,15 @@ impl Web {
         }
     }
 
-    /// Every request so far.
+    /// Returns all requests so far.
     pub fn requests(&self) -> Vec<Page> {
         self.requests.all()
     }
 
-    /// The first request from `source`.
+    /// Waits for the first request from `source`.
     ///
     /// # Errors
-    /// None came within `bound`.
+    /// None within `bound`.
     pub fn wait_request(&self, source: IpAddr, bound: Duration) -> Result<Page, TimedOut> {
         let expected = format!("a request from {source}");
         self.requests

@@ -1,10 +1,10 @@
-//! The network around the box: a house with a router whose wired line is dead, and an internet
-//! behind the mobile carrier.
+//! Test network around the box: a LAN with a router whose wired WAN is down, and an internet behind
+//! the mobile carrier.
 //!
-//! Owns three network namespaces, the interfaces in them and the servers (dnsmasq) that run
-//! there. Takes in a prefix for their names; gives out the namespaces, the names of the taps for
-//! the emulated machines, and the DHCP leases of the house. Nothing outside the namespaces changes,
-//! and everything goes away with the [`TestNetwork`], or with the next one of the same prefix.
+//! Owns three network namespaces, the interfaces in them and the servers (dnsmasq) that run there.
+//! Takes in a prefix for their names; gives out the namespaces, the names of the taps for the
+//! emulated machines, and the DHCP leases of the LAN. Nothing outside the namespaces changes, and
+//! everything goes away with the [`TestNetwork`], or with the next one of the same prefix.
 //!
 //! ```text
 //! {prefix}-lan        {prefix}-router                        {prefix}-net

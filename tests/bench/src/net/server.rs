@@ -1,4 +1,4 @@
-//! dnsmasq, in one role or the other.
+//! dnsmasq process: DHCP server of the LAN or resolver of the internet.
 
 use std::{
     fs::{self, File},
@@ -9,7 +9,7 @@ use std::{
 
 use super::{ChildGuard, Namespace, NetError, watch};
 
-/// It takes some milliseconds, more on a busy computer.
+/// Longest start-up time; it takes milliseconds, more on a busy host.
 const START: Duration = Duration::from_secs(20);
 
 /// Starts dnsmasq and waits until it serves. `name` is that of its log in `dir`.
@@ -28,7 +28,7 @@ pub(super) fn start(
             "--conf-file=/dev/null",
             "--pid-file=",
         ])
-        // A change of identity would undo that it dies with us.
+        // Changing the user would clear the parent-death signal.
         .args(["--user=root", "--group=root"])
         .args(["--log-facility=-", "--log-dhcp", "--log-queries"])
         .args(["--no-hosts", "--no-resolv", "--bind-interfaces"])

@@ -1,7 +1,7 @@
-//! The emulated stick: a ZTE MF180 as a device on an emulated board's USB.
+//! Emulated stick: a ZTE modem as a USB device of an emulated board.
 //!
 //! Takes in the sockets of QEMU's `usb-redir` device and of the carrier's line; gives out a stick
-//! that the kernel's own drivers meet, and a handle to watch and disturb it.
+//! for the kernel's own drivers, and a handle to observe it and inject faults.
 
 mod cdrom;
 mod error;

@@ -1,4 +1,4 @@
-//! Faults of the card: what is on it, what it does not give or take, and when its power goes.
+//! Faults of the card: corrupt contents, unreadable or read-only sectors, power loss during boot.
 
 use std::{
     fs,
@@ -22,16 +22,17 @@ use crate::{
 
 const IN_MEMORY: &str = "/data is in memory";
 const MADE_ANEW: &str = "was made anew";
-/// Made anew, or in memory: which of them depends on what the card still takes.
+/// Log text for a data partition that is recreated or in memory, depending on what the card still
+/// accepts.
 const TOLD: &str = "storage: /data ";
 const NO_FILE: &str = "failberrypi.toml cannot be read";
-/// The settings that were taken in before stay.
+/// The settings imported before remain in force.
 const KEPT: &str = "the settings kept are in force";
 
-/// A journal's superblock in ext4 begins with this (`JBD2_MAGIC_NUMBER`, then version 2).
+/// First bytes of an ext4 journal superblock (`JBD2_MAGIC_NUMBER`, then version 2).
 const JOURNAL: [u8; 8] = [0xc0, 0x3b, 0x39, 0x98, 0, 0, 0, 4];
 
-/// Blocks of the data partition have this many bytes.
+/// Block size of the data partition in bytes.
 const BLOCK: u64 = 1024;
 
 pub(super) const FAULTS: &[Fault] = &[
@@ -198,7 +199,7 @@ pub(super) const FAULTS: &[Fault] = &[
     }),
 ];
 
-/// A card as it was flashed, where a fault has changed it.
+/// Flashes the card again if a fault has changed it.
 pub(super) fn restore(scene: &mut Scene) -> Outcome {
     if scene.card_is_untouched() {
         return Ok(());
@@ -223,12 +224,12 @@ fn bytes_of(layout: &Layout, role: Role) -> Outcome<std::ops::Range<u64>> {
     Ok(layout.partition(role)?.bytes())
 }
 
-/// Where the journal of the data partition begins.
+/// Returns the offset of the data partition's journal.
 fn journal(card: &Card, layout: &Layout) -> Outcome<u64> {
     find(card, bytes_of(layout, Role::Data)?, &JOURNAL)
 }
 
-/// Where `text` stands on the card.
+/// Returns the offset of `text` on the card.
 fn find(card: &Card, within: std::ops::Range<u64>, text: &[u8]) -> Outcome<u64> {
     let mut bytes = vec![0; usize::try_from(within.end - within.start)?];
     fs::File::open(card.path())?.read_exact_at(&mut bytes, within.start)?;
@@ -237,14 +238,14 @@ fn find(card: &Card, within: std::ops::Range<u64>, text: &[u8]) -> Outcome<u64> 
     Ok(within.start + u64::try_from(place)?)
 }
 
-/// Everything but what the card has forgotten.
+/// Checks all functions but those that need data lost with the card.
 fn all_functions_work(scene: &mut Scene, bound: Duration) -> Outcome {
     traffic_flows(scene, bound)?;
     steps::health_on_the_lan(scene)?;
     steps::health_from_the_internet(scene)
 }
 
-/// Without settings there is nothing to dial with; the box says so to whoever asks on the wire.
+/// Checks the LAN side only: without settings there is nothing to dial with.
 fn the_wire_answers(scene: &mut Scene, bound: Duration) -> Outcome {
     scene.board.console.wait("eth0: leased", bound)?;
     steps::health_on_the_lan(scene)?;
@@ -260,13 +261,13 @@ fn set_address(scene: &Scene, last: u8) -> Outcome {
     Ok(scene.carrier.set(settings)?)
 }
 
-/// What no file has by chance, and the same each time.
+/// Returns pseudo-random bytes, identical in each run.
 fn noise(length: usize) -> Vec<u8> {
     let mut dice = Dice(1);
     (0..length).map(|_| dice.roll().to_le_bytes()[0]).collect()
 }
 
-/// Knuth's generator of numbers (MMIX).
+/// Linear congruential generator (Knuth's MMIX).
 struct Dice(u64);
 
 impl Dice {

@@ -10,11 +10,11 @@ use failberry_bench::{
 use super::{Fault, inject, stick, stick::DOWN};
 use crate::suite::Outcome;
 
-/// What the carrier gives after it has cut the session, as many do every 24 h.
+/// Address assigned after the carrier has cut the session, as many do every 24 h.
 const NEXT_ADDRESS: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 18);
 
-/// The box promises 12 s to its verdict. The console says so when the call has been ended, which
-/// takes until the peer has answered, on a host that may be busy.
+/// Longest time to the log line of a black hole: 12 s to the verdict, then the end of the call,
+/// which waits for the peer's reply.
 const BLACK_HOLE: Duration = Duration::from_secs(15);
 
 pub(super) const FAULTS: &[Fault] = &[
@@ -67,7 +67,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
 ];
 
-/// Ends the call; the next one is answered with other settings.
+/// Ends the call; changes the settings for the next one.
 fn next_call(scene: &mut Scene, change: fn(&mut CarrierSettings)) -> Outcome {
     let mut settings = CarrierSettings::default();
     change(&mut settings);

@@ -1,5 +1,5 @@
-//! Faults of the internet: names that lead to the wrong place or nowhere, time servers that lie or
-//! are silent, a Route 53 that does not do as it should.
+//! Faults of the internet: wrong or missing DNS answers, wrong or silent time servers, a
+//! misbehaving Route 53.
 
 use std::{
     net::Ipv4Addr,
@@ -21,13 +21,13 @@ use crate::{
     suite::{Outcome, expect},
 };
 
-/// What dyndns says of each try that failed.
+/// Log text of dyndns for each failed attempt.
 const NOT_SET: &str = "cannot set gsm.failberry.test";
 
 /// Ten years in milliseconds.
 const TEN_YEARS_MS: i64 = 10 * 365 * 86_400_000;
 
-/// A time that one server told alone is asked for again after this many seconds.
+/// Seconds until the time of a single server is checked again.
 const ASKED_AGAIN: u64 = 64;
 
 pub(super) const FAULTS: &[Fault] = &[
@@ -70,7 +70,7 @@ pub(super) const FAULTS: &[Fault] = &[
         |scene| {
             scene.network.set_resolver(ResolverBehaviour::RefuseAaaa)?;
             boot_at(scene, 23)?;
-            // Set while they refuse.
+            // The record is set while AAAA queries are refused.
             let set = scene
                 .services
                 .route53
@@ -83,7 +83,7 @@ pub(super) const FAULTS: &[Fault] = &[
         let until = Instant::now() + Duration::from_secs(60);
         scene.network.set_resolver(ResolverBehaviour::Silent)?;
         new_address(scene, 24)?;
-        // Who needs no names does not notice.
+        // Traffic without DNS is not affected.
         traffic_flows(scene, scene.bound(20))?;
         keep_asking(scene, until, "/nameless")?;
         Ok(())
@@ -125,13 +125,13 @@ pub(super) const FAULTS: &[Fault] = &[
             scene.services.ntp.set_offset(TEN_YEARS_MS);
             boot_at(scene, 28)?;
             scene.board.console.wait("time set from", scene.bound(40))?;
-            // The lie must not have reached the card.
+            // The wrong time must not have been saved on the card.
             scene.services.ntp.set_silent(true);
             Ok(scene.power_cycle(Sim::Ready)?)
         },
     )
     .recovered_when(|scene, bound| {
-        // In this life of the box, which got the usual address.
+        // In this boot, which got the default address.
         let words = "gsm.failberry.test is now 203.0.113.17";
         scene.board.console.wait(words, bound)?;
         Ok(())
@@ -204,7 +204,7 @@ pub(super) const FAULTS: &[Fault] = &[
     .recovered_when(|scene, bound| record_follows(scene, 37, bound)),
 ];
 
-/// Ends what goes wrong there.
+/// Clears all faults of the internet.
 pub(super) fn clear_faults(scene: &mut Scene) -> Outcome {
     scene.services.route53.set_behaviour(Behaviour::Normal);
     scene.services.ntp.set_silent(false);
@@ -215,7 +215,8 @@ pub(super) fn clear_faults(scene: &mut Scene) -> Outcome {
     Ok(())
 }
 
-/// A carrier address of its own for each row, so that no earlier change of the record counts.
+/// Returns a carrier address for one fault; distinct ones, so that no earlier change of the record
+/// counts.
 const fn address(last: u8) -> Ipv4Addr {
     Ipv4Addr::new(203, 0, 113, last)
 }
@@ -228,7 +229,7 @@ fn set_carrier(scene: &Scene, last: u8) -> Outcome {
     Ok(scene.carrier.set(settings)?)
 }
 
-/// All is done that follows a start: the clock is set, and proven by a signature.
+/// Waits until the boot is complete: clock set, and confirmed by an accepted signature.
 fn at_rest(scene: &Scene) -> Outcome {
     let bound = scene.bound(40);
     scene
@@ -238,7 +239,7 @@ fn at_rest(scene: &Scene) -> Outcome {
     Ok(())
 }
 
-/// A LAN host reaches the internet again and again until then.
+/// Sends requests from a LAN host until `until`; each must succeed.
 fn keep_asking(scene: &Scene, until: Instant, page: &str) -> Outcome {
     while Instant::now() < until {
         get_within(scene.network.lan(), PAGE_HOST, 80, page, scene.bound(3))?;
@@ -246,12 +247,12 @@ fn keep_asking(scene: &Scene, until: Instant, page: &str) -> Outcome {
     Ok(())
 }
 
-/// The next call gets this address, and there is one now.
+/// Sets the address of the next call and ends the present one.
 fn new_address(scene: &mut Scene, last: u8) -> Outcome {
     set_carrier(scene, last)?;
     let mark = scene.board.console.mark();
     scene.carrier.terminate_call()?;
-    // Before the carrier is told to give the usual one again.
+    // Waits before the carrier's address is reset to the default.
     let line = format!("address 203.0.113.{last}");
     scene
         .board
@@ -260,7 +261,7 @@ fn new_address(scene: &mut Scene, last: u8) -> Outcome {
     Ok(())
 }
 
-/// The box starts anew, and gets this address.
+/// Power-cycles the box, which then gets this carrier address.
 fn boot_at(scene: &mut Scene, last: u8) -> Outcome {
     set_carrier(scene, last)?;
     scene.power_cycle(Sim::Ready)?;
@@ -273,19 +274,19 @@ fn with_route53_behaviour(scene: &mut Scene, behaviour: Behaviour, last: u8) -> 
     new_address(scene, last)
 }
 
-/// How often somebody came to Route 53.
+/// Returns the number of requests to Route 53.
 fn tries(scene: &Scene) -> usize {
     let route53 = &scene.services.route53;
     route53.changes().len() + route53.refusals().len()
 }
 
-/// The record is right, which takes a right clock: a signature of another time is refused.
+/// Waits for the record, which takes a right clock: a signature of another time is refused.
 fn record_follows(scene: &mut Scene, last: u8, bound: Duration) -> Outcome {
     let change = scene.services.route53.wait_change(address(last), bound)?;
     expect("the record", address(last).to_string(), change.value)
 }
 
-/// The impostor was asked, and got no request.
+/// Checks that the box connected to the impostor and sent it no request.
 fn impostor_got_no_request(scene: &Scene) -> Outcome {
     let impostor = &scene.services.impostor.route53;
     if impostor.refusals().is_empty() {

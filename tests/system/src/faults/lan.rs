@@ -1,4 +1,4 @@
-//! Faults of the house: its router, its DHCP server, its wire.
+//! Faults of the LAN: router, DHCP server, cable.
 
 use std::{
     net::Ipv4Addr,
@@ -17,10 +17,10 @@ use crate::{
     suite::{Outcome, expect},
 };
 
-/// The network that the house moves to.
+/// Subnet that the LAN is renumbered to.
 const OTHER: Subnet = Subnet(77);
 
-/// How long the router is away when it starts anew.
+/// Duration of a router restart.
 const ROUTER_AWAY: Duration = Duration::from_secs(20);
 
 /// The shortest lease that dnsmasq gives, in seconds.
@@ -40,7 +40,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault::slow(
         "the house gets another subnet, the cable stays in",
         "leased 192.168.77.",
-        // Learnt when the lease is to be prolonged by any server (T2, seven eighths of it).
+        // Noticed at rebinding (T2, seven eighths of the lease time).
         SHORT + 10,
         |scene| {
             take_short_lease(scene)?;
@@ -69,7 +69,7 @@ pub(super) const FAULTS: &[Fault] = &[
             let leased = Instant::now();
             scene.network.stop_dhcp();
             keeps_the_address_until(scene, leased + Duration::from_secs(SHORT))?;
-            // Without an address on the wire the carrier's side goes on.
+            // Without an address on eth0 the carrier link still works.
             steps::health_from_the_internet(scene)?;
             Ok(scene.network.start_dhcp(&DhcpConfig::default())?)
         },
@@ -100,7 +100,7 @@ pub(super) const FAULTS: &[Fault] = &[
             scene.network.set_gateway(false)?;
             steps::health_on_the_lan(scene)?;
             steps::health_from_the_internet(scene)?;
-            // A host that is told to use the box itself gets through it.
+            // A host that uses the box as its gateway gets through.
             let lan = scene.network.lan();
             lan.ip(&format!("route replace default via {pi}\n"))?;
             get_within(lan, PAGE_HOST, 80, "/by-the-box", scene.bound(5))?;
@@ -119,13 +119,13 @@ pub(super) const FAULTS: &[Fault] = &[
     }),
 ];
 
-/// Gives the house back what it had when it was set up.
+/// Restores the LAN's initial state.
 pub(super) fn restore(scene: &mut Scene) -> Outcome {
     if scene.network.is_default() {
         return Ok(());
     }
     scene.network.start_dhcp(&DhcpConfig::default())?;
-    // The box forgets its lease with its power; what it gets is known only then.
+    // The box loses its lease with its power; its new address is known only after the boot.
     scene.power_cycle(failberry_bench::stick::Sim::Ready)?;
     steps::lease(scene)
 }
@@ -149,7 +149,7 @@ fn replug(scene: &mut Scene) -> Outcome {
     Ok(scene.board.set_cable(true)?)
 }
 
-/// The box gets a short lease, of an address that it has not had.
+/// Makes the box take a short lease of a new address.
 fn take_short_lease(scene: &mut Scene) -> Outcome {
     let dhcp = lending(DhcpConfig::default().subnet, (100, 149), "2m");
     scene.network.start_dhcp(&dhcp)?;
@@ -164,7 +164,7 @@ fn take_short_lease(scene: &mut Scene) -> Outcome {
     traffic_flows(scene, scene.bound(10))
 }
 
-/// While the lease lasts everything goes on; then the address is given up, in clear words.
+/// Checks that everything works until the lease expires, and that the expiry is logged.
 fn keeps_the_address_until(scene: &mut Scene, end: Instant) -> Outcome {
     const LATE: Duration = Duration::from_secs(10);
     let address = steps::address(scene)?;
@@ -188,8 +188,7 @@ fn keeps_the_address_until(scene: &mut Scene, end: Instant) -> Outcome {
     Ok(())
 }
 
-/// The router finds the box at the address that it has leased, and all that the box does is done
-/// from there.
+/// Checks that the box works at its newly leased address: routing, health port, status page.
 fn works_at_new_address(scene: &mut Scene, bound: Duration) -> Outcome {
     let until = Instant::now() + bound;
     let address: Ipv4Addr = scene.network.wait_lease(bound)?;

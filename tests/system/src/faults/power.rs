@@ -1,4 +1,4 @@
-//! Faults of the board and what is plugged into it, but for the stick.
+//! Faults of the board: cable, power, reset, card.
 
 use failberry_bench::stick::Sim;
 

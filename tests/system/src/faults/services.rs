@@ -1,5 +1,5 @@
-//! Faults inside the box, struck by the bench's hand: services, PID 1, the kernel, memory, the
-//! card's room.
+//! Faults inside the box, injected by the fault agent: services, PID 1, kernel, memory, full data
+//! partition, clock.
 
 use std::{
     net::Ipv4Addr,
@@ -16,24 +16,25 @@ use crate::{
     suite::{Outcome, expect},
 };
 
-/// Between two looks at what must change by itself.
+/// Poll interval.
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
-/// PID 1 gives up a service after a minute without a sign of life, and kills it some seconds later.
+/// Seconds until a hung service is replaced: PID 1 aborts it after a minute without a heartbeat,
+/// and kills it some seconds later.
 const HUNG: u64 = 90;
 
-/// What fills the data partition.
+/// File that fills the data partition.
 const FILLER: &str = "/data/filler";
 
-/// A service that never lives for longer than it takes to see it is started again after 1, 2, 4
-/// and 8 s; then it must wait for 16.
+/// Duration of the repeated kill: a service that exits at once is restarted after 1, 2, 4 and 8 s;
+/// the next back-off is 16 s.
 const HUNT_SECONDS: u64 = 25;
 
 const HOUR: u64 = 3_600;
 
 const YEAR: u64 = 365 * 86_400;
 
-/// A box that was right is as right again; asking takes no longer than this.
+/// Allowed clock error in seconds; includes the time of the query.
 const RIGHT: u64 = 2;
 
 const JUMPED: &str = "somebody else has stepped the clock";
@@ -175,7 +176,7 @@ pub(super) const FAULTS: &[Fault] = &[
     .recovered_when(|scene, bound| {
         traffic_flows(scene, bound)?;
         let status = status(scene)?;
-        // The rows that follow are played on the same card.
+        // Later faults use the same card.
         order(scene, &format!("remove {FILLER}"))?;
         let told = status.text("/supervisor/warnings/0").unwrap_or_default();
         if told.contains("No space left") {
@@ -189,7 +190,7 @@ pub(super) const FAULTS: &[Fault] = &[
     })
     .recovered_when(|scene, bound| clock_is_right(scene, 18, bound)),
     Fault::slow("the clock is stepped back to 1970", JUMPED, 20, |scene| {
-        // The kernel's clock is never behind its uptime.
+        // The kernel refuses a time before its uptime.
         step_clock(scene, |_| HOUR)
     })
     .recovered_when(|scene, bound| clock_is_right(scene, 19, bound)),
@@ -208,9 +209,9 @@ fn hang(scene: &mut Scene, service: &str) -> Outcome {
     order(scene, &format!("signal {service} SIGSTOP"))
 }
 
-/// The service is there again, and so is the internet; nobody else was touched.
+/// Checks that the service and the internet are back and no other service was restarted.
 fn works(scene: &mut Scene, service: &str, bound: Duration) -> Outcome {
-    // One that hangs counts as ready until it has ended.
+    // A hung service counts as ready until it has exited.
     let again = || Ok(of_service(scene, service, "starts")? == 2);
     wait(bound, "the service started again", again)?;
     is_ready(scene, service, bound)?;
@@ -224,7 +225,7 @@ fn was_hung(scene: &mut Scene, service: &str, bound: Duration) -> Outcome {
     expect("hangs told", 1, hangs)
 }
 
-/// All services but `service` are still in their first life.
+/// Checks that all services but `service` were started once.
 fn others_not_restarted(scene: &Scene, service: &str) -> Outcome {
     for other in Service::SUPERVISED {
         if other.name() != service {
@@ -244,7 +245,7 @@ fn of_service(scene: &Scene, service: &str, what: &str) -> Outcome<u64> {
     Ok(status.number(&format!("{place}/{what}")))
 }
 
-/// The box has started anew, does its work, and tells how its last life ended.
+/// Checks that the box has rebooted, works, and reports how the previous boot ended.
 fn rebooted(scene: &mut Scene, ended: &str, bound: Duration) -> Outcome {
     traffic_flows(scene, bound)?;
     let status = status(scene)?;
@@ -256,7 +257,7 @@ fn rebooted(scene: &mut Scene, ended: &str, bound: Duration) -> Outcome {
     }
 }
 
-/// The kernel ended what the house can do without, and never what keeps it online.
+/// Checks that the OOM killer ended health first, and no routing service.
 fn oom_kills_health_first(scene: &mut Scene, bound: Duration) -> Outcome {
     let until = Instant::now() + bound;
     traffic_flows(scene, bound)?;
@@ -269,7 +270,7 @@ fn oom_kills_health_first(scene: &mut Scene, bound: Duration) -> Outcome {
         .board
         .console
         .lines_with("Out of memory: Killed process");
-    // By oom_score_adj: all of them are called `init`.
+    // By oom_score_adj: all processes are named `init`.
     let score = |score: &str| {
         let word = format!("oom_score_adj:{score}");
         killed.iter().position(|line| line.ends_with(&word))
@@ -283,12 +284,12 @@ fn oom_kills_health_first(scene: &mut Scene, bound: Duration) -> Outcome {
     Ok(())
 }
 
-/// What the box's clock shows, in seconds since 1970.
+/// Returns the box's clock in seconds since the Unix epoch.
 fn time(scene: &Scene) -> Outcome<u64> {
     Ok(scene.board.fault_agent()?.execute("time")?.parse()?)
 }
 
-/// Steps a clock that the box has set already, and used.
+/// Steps the clock after the box has set and used it.
 fn step_clock(scene: &mut Scene, to: fn(u64) -> u64) -> Outcome {
     let bound = scene.bound(30);
     wait(bound, "the clock and the record set", || {
@@ -299,8 +300,8 @@ fn step_clock(scene: &mut Scene, to: fn(u64) -> u64) -> Outcome {
     order(scene, &format!("clock {stepped}"))
 }
 
-/// The clock is back, and good for a signature: the record follows when the carrier gives another
-/// address.
+/// Checks that the clock is right again and accepted in a signature: the record follows a new
+/// carrier address.
 fn clock_is_right(scene: &mut Scene, host: u8, bound: Duration) -> Outcome {
     let right = || {
         let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
@@ -319,7 +320,7 @@ fn clock_is_right(scene: &mut Scene, host: u8, bound: Duration) -> Outcome {
     others_not_restarted(scene, "")
 }
 
-/// PID 1 has no children but its services and the hand.
+/// Returns whether PID 1 has no children but its services and the fault agent.
 fn all_reaped(scene: &Scene) -> Outcome<bool> {
     let sample = scene.board.fault_agent()?.sample()?;
     let mut processes = sample.processes.iter();

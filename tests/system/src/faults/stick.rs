@@ -10,10 +10,10 @@ use failberry_bench::{
 use super::{Fault, inject};
 use crate::suite::{Outcome, expect};
 
-/// What is said when a link that was up ends, whatever ended it.
+/// Log text for the end of the carrier link, whatever ended it.
 pub(super) const DOWN: &str = "carrier link is down";
 
-/// What is said of a stick that came.
+/// Log text for a detected modem port.
 const PORT: &str = "modem port ";
 
 pub(super) const FAULTS: &[Fault] = &[
@@ -217,7 +217,7 @@ pub(super) const FAULTS: &[Fault] = &[
                 .board
                 .console
                 .wait_from(mark, "stick is gone", bound)?;
-            // Another device of the same driver takes the numbers that the stick had.
+            // A decoy with the same driver takes the tty numbers that the stick had.
             scene.plug_decoy()?;
             Ok(scene.plug(Sim::Ready)?)
         },
@@ -239,7 +239,8 @@ pub(super) const FAULTS: &[Fault] = &[
     }),
 ];
 
-/// Both registrations are asked for so many times in vain: that for packets counts as well.
+/// Answers `times` registration queries with `state`, for circuit and packet domain: either would
+/// count.
 fn registration(scene: &Scene, times: u32, state: u8) -> Outcome {
     let stick = of(scene)?;
     for name in ["+CREG", "+CGREG"] {
@@ -254,7 +255,7 @@ fn registration(scene: &Scene, times: u32, state: u8) -> Outcome {
     Ok(())
 }
 
-/// Nothing is asked over the link for four times as long as echo requests are apart; it stays up.
+/// Checks that the link stays up without traffic for four echo intervals.
 fn stays_up(scene: &mut Scene, bound: Duration) -> Outcome {
     const WATCHED: Duration = Duration::from_secs(60);
     inject::traffic_flows(scene, bound)?;
@@ -267,8 +268,8 @@ fn stays_up(scene: &mut Scene, bound: Duration) -> Outcome {
     expect("calls meanwhile", calls, scene.carrier.calls())
 }
 
-/// Traffic flows, the power was cut in the way that is left to a service without root, and the stick
-/// came back as sticks do.
+/// Checks that traffic flows, the power was cycled by hub requests (the way open to a service
+/// without root), and the stick came back as a CD-ROM.
 fn after_power(scene: &mut Scene, bound: Duration) -> Outcome {
     inject::traffic_flows(scene, bound)?;
     let way = "the USB sockets have power again (by hub requests)";
@@ -282,7 +283,7 @@ pub(super) fn of(scene: &Scene) -> Outcome<&Stick> {
     Ok(scene.stick.as_ref().ok_or("no stick is plugged in")?)
 }
 
-/// Ends the call; the command that follows is answered with `answer` once.
+/// Ends the call; answers the next such command with `answer`, once.
 fn redial_into(scene: &Scene, command: &str, answer: &str) -> Outcome {
     let stick = of(scene)?;
     stick.answer_next_with(command, answer);

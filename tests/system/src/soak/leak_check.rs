@@ -1,17 +1,18 @@
-//! What each process had at each sample, and whether any of it is lost.
+//! Leak detector: samples of each process, and whether any of its resources grow.
 
 use failberry_bench::board::{Process, Sample};
 
-/// What may come and go, in KiB: sixteen pages.
+/// Allowed fluctuation in KiB: sixteen pages.
 const SLACK: u64 = 64;
 
-/// Samples of a process that has just been started; it touches its memory for the first time.
+/// Number of first samples ignored after a process start, while it touches its memory for the first
+/// time.
 const YOUNG: usize = 2;
 
-/// The median of so many stands for a time.
+/// Number of samples in a median.
 const WINDOW: usize = 3;
 
-/// The life of one process.
+/// Samples of one process, from start to exit.
 pub(super) struct ProcessTrace {
     pub(super) name: String,
     pid: u32,
@@ -19,14 +20,14 @@ pub(super) struct ProcessTrace {
     samples: Vec<Process>,
 }
 
-/// The beginning of a life, and its end.
+/// Medians at the beginning and at the end of a trace.
 #[derive(Clone, Copy)]
 pub(super) struct Span {
     pub(super) first: u64,
     pub(super) last: u64,
 }
 
-/// All lives.
+/// Traces of all processes.
 #[derive(Default)]
 pub(super) struct LeakCheck {
     pub(super) traces: Vec<ProcessTrace>,
@@ -36,7 +37,7 @@ pub(super) struct LeakCheck {
 }
 
 impl LeakCheck {
-    /// Takes in a sample of a box at rest.
+    /// Adds a sample of an idle box.
     pub(super) fn add(&mut self, sample: Sample) {
         let young = if self.samples == 0 { 0 } else { YOUNG };
         self.samples += 1;
@@ -58,15 +59,14 @@ impl LeakCheck {
         }
     }
 
-    /// Takes in that a service was killed, and not by itself. What the warm-up killed has no life
-    /// here.
+    /// Records that a service was killed by the test. Kills during the warm-up do not count.
     pub(super) fn killed(&mut self, service: Option<&'static str>) {
         if self.samples > 0 {
             self.killed.extend(service);
         }
     }
 
-    /// What must be true in the end, and whether it is.
+    /// Returns the checks and their results.
     pub(super) fn verdicts(&self) -> Vec<(String, Result<(), String>)> {
         let mut all: Vec<_> = self
             .traces
@@ -110,7 +110,7 @@ impl LeakCheck {
                 .filter(|trace| trace.name == name)
                 .count();
             let killed = self.killed.iter().filter(|it| **it == name).count();
-            // One that was killed twice between two samples has a life that was not seen.
+            // A service killed twice between two samples has one trace less.
             if traces > killed + 1 {
                 return Err(format!(
                     "{name} was killed {killed} times and has had {traces} lives"
@@ -126,12 +126,12 @@ impl ProcessTrace {
         self.samples.len()
     }
 
-    /// Whether its beginning and its end can be told apart.
+    /// Returns whether it has enough samples to compare beginning and end.
     pub(super) fn tells(&self) -> bool {
         self.samples.len() >= self.young + 2 * WINDOW
     }
 
-    /// The medians of one figure at the beginning and at the end.
+    /// Returns the medians of one figure at the beginning and at the end.
     pub(super) fn span(&self, figure: fn(&Process) -> u64) -> Span {
         let grown = self.samples.get(self.young..).unwrap_or_default();
         let median = |part: &[Process]| {
@@ -157,10 +157,10 @@ impl ProcessTrace {
     }
 }
 
-/// A figure in words, where to find it, and how much it may differ.
+/// Label of a figure, its accessor, and its allowed difference.
 type Figure = (&'static str, fn(&Process) -> u64, u64);
 
-/// What is compared.
+/// Figures that are compared.
 const FIGURES: &[Figure] = &[
     ("memory (PSS) in KiB", |it| it.pss, SLACK),
     ("memory of its own in KiB", |it| it.anonymous, SLACK),

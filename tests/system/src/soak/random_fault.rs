@@ -1,4 +1,4 @@
-//! What is broken.
+//! Faults of the soak test, chosen at random.
 
 use failberry_bench::{
     scene::Scene,
@@ -9,26 +9,27 @@ use fastrand::Rng;
 
 use crate::suite::Outcome;
 
-/// The ladder cuts the power at most eight times an hour, and once or twice not for a crash.
+/// Most stick crashes per hour: the ladder allows eight power cycles, of which one or two may have
+/// another cause.
 pub(super) const CRASHES_AN_HOUR: usize = 6;
 
-/// What a blow came to.
+/// Expected effects of an injected fault.
 #[derive(Default)]
 pub(super) struct Injected {
-    /// What the console says then; empty where there is nothing to say.
+    /// Expected console text; empty if there is none.
     pub(super) says: String,
-    /// The service whose process is gone.
+    /// Service that was killed, if any.
     pub(super) kills: Option<&'static str>,
 }
 
-/// A kind of fault.
+/// Kind of fault and its limits.
 pub(super) struct RandomFault {
     pub(super) name: &'static str,
-    /// How often it comes, beside the others.
+    /// Relative frequency.
     pub(super) weight: u32,
-    /// How long it may take until it is healed, in seconds.
+    /// Longest time to recovery, in seconds.
     pub(super) within: u64,
-    /// Whether only a power cut heals it.
+    /// Whether recovery takes a USB power cycle.
     pub(super) costs_power: bool,
     pub(super) inject: fn(&mut Scene, &mut Rng) -> Outcome<Injected>,
 }
@@ -50,7 +51,7 @@ const fn fault(
     }
 }
 
-/// All kinds.
+/// All kinds of faults.
 pub(super) const RANDOM_FAULTS: &[RandomFault] = &[
     fault("`NO CARRIER` in the call", 3, 15, |scene, _| {
         stick(scene)?.drop_call();
@@ -67,7 +68,7 @@ pub(super) const RANDOM_FAULTS: &[RandomFault] = &[
     RandomFault {
         costs_power: true,
         ..fault("the stick crashes", 1, 75, |scene, random| {
-            // Whether it comes back as a CD-ROM.
+            // Comes back as a CD-ROM at random.
             stick(scene)?.set_autorun(random.bool());
             stick(scene)?.crash();
             Ok(says("cutting the power"))
@@ -105,7 +106,7 @@ pub(super) const RANDOM_FAULTS: &[RandomFault] = &[
     }),
 ];
 
-/// Ends what the carrier and the house do wrong; the box has to do the rest.
+/// Clears the faults of carrier and LAN; the box has to recover by itself.
 pub(super) fn clear_faults(scene: &mut Scene) -> Outcome {
     scene.carrier.blackhole(false)?;
     scene.board.set_cable(true)?;

@@ -1,4 +1,4 @@
-//! The table that people read.
+//! Report of the soak test, as Markdown tables.
 
 use std::{collections::BTreeMap, fmt::Write as _, fs, io, time::Duration};
 
@@ -6,17 +6,17 @@ use failberry_bench::{board::Process, scene::repository};
 
 use super::leak_check::{LeakCheck, Span};
 
-/// What came of each kind of fault.
+/// Recovery times by fault; `None` if it did not recover.
 #[derive(Default)]
 pub(super) struct Report(BTreeMap<String, Vec<Option<Duration>>>);
 
 impl Report {
-    /// Adds one; none where it was not healed in time.
+    /// Adds a fault; `None` if it did not recover in time.
     pub(super) fn add(&mut self, what: &str, took: Option<Duration>) {
         self.0.entry(what.to_owned()).or_default().push(took);
     }
 
-    /// Writes `out/soak.md` after so many minutes; gives out the text.
+    /// Writes `out/soak.md` and returns the text.
     pub(super) fn write(
         &self,
         seed: u64,

@@ -77,7 +77,7 @@ fn mib(bytes: u64) -> String {
     format!("{:.2} MiB", bytes as f64 / f64::from(1 << 20))
 }
 
-/// Moments of the start: what is told, and how the console's line for it reads.
+/// Boot milestones: label, and text of the console line.
 const MOMENTS: [(&str, &str); 3] = [
     ("kernel start to PID 1", "is PID 1"),
     ("kernel start to eth0 lease", "leased"),
@@ -99,7 +99,7 @@ fn times(scene: &Scene) -> Outcome<Vec<(&'static str, String)>> {
         .board
         .console
         .wait("answering on port 9000", scene.bound(1))?;
-    // The port is of no use before there is an address.
+    // The port is unreachable before there is an address.
     let lease = figures
         .get(1)
         .map(|(_, value)| value.clone())
@@ -113,7 +113,7 @@ fn times(scene: &Scene) -> Outcome<Vec<(&'static str, String)>> {
     Ok(figures)
 }
 
-/// The kernel's time stamp, `[   12.345678]`.
+/// Returns the kernel's time stamp in seconds, `[   12.345678]`.
 fn guest_seconds(line: &str) -> Outcome<f64> {
     let stamp = line
         .split_once('[')
@@ -124,7 +124,7 @@ fn guest_seconds(line: &str) -> Outcome<f64> {
 
 fn memory(scene: &Scene) -> Outcome<Vec<(&'static str, String)>> {
     let address = scene.network.wait_lease(Duration::from_secs(5))?;
-    // The box measures when nothing has changed for ten seconds.
+    // The box measures its memory once nothing has changed for ten seconds.
     let until = Instant::now() + scene.bound(30);
     let status = loop {
         let status = Status::ask(scene.network.lan(), address, Duration::from_secs(30))?;
@@ -152,7 +152,7 @@ fn memory(scene: &Scene) -> Outcome<Vec<(&'static str, String)>> {
 /// A host on the internet with a page.
 const PAGE_HOST: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 2);
 
-/// Pushes an update, and waits until the LAN has its way to the internet again.
+/// Pushes an update and waits until the LAN reaches the internet again.
 fn update(scene: &Scene, laptop: &Laptop) -> Outcome<Vec<(&'static str, String)>> {
     let (console, lan) = (&scene.board.console, scene.network.lan());
     let image = repository().join("out/rpi2/slot.fit");
@@ -167,7 +167,7 @@ fn update(scene: &Scene, laptop: &Laptop) -> Outcome<Vec<(&'static str, String)>
     let mark = console.mark();
     eprintln!("==> pushing an update");
     laptop.push(lan, address, &bundle, "key.pem")?;
-    // It is told when PID 1 has taken the order to restart.
+    // `push` returns when PID 1 has accepted the reboot request.
     let began = Instant::now();
     let mut moments = Vec::new();
     for line in ["U-Boot 20", "Linux version"] {

@@ -1,4 +1,4 @@
-//! The shipped card in an emulated Pi 2B, for a person to use.
+//! Interactive run of the shipped card in an emulated Pi 2B.
 
 use std::{
     error::Error,
@@ -17,7 +17,7 @@ use crate::terminal::{Terminal, UserAction};
 /// The namespaces are `fb-router`, `fb-lan` and `fb-net`.
 const PREFIX: &str = "fb";
 
-/// Between two looks whether the box has got its address.
+/// Poll interval for the box's DHCP lease.
 const LEASE_POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 pub(crate) fn run() -> Result<(), Box<dyn Error>> {

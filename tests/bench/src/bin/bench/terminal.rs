@@ -1,4 +1,4 @@
-//! The person's terminal: key by key, and as it was in the end.
+//! User's terminal in raw mode, restored on drop.
 
 use std::{
     io::{self, IsTerminal, Read, Stdin, stdin},
@@ -14,31 +14,32 @@ use nix::sys::{
 /// Ctrl-], as in telnet: no console uses it.
 const ESCAPE: u8 = 0x1d;
 
-/// What a person wants.
+/// Action requested by the user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum UserAction {
-    /// To type this at the box.
+    /// Send these bytes to the box.
     Type(Vec<u8>),
-    /// To pull the stick out.
+    /// Unplug the stick.
     Unplug,
-    /// To plug it in.
+    /// Plug the stick in.
     Plug,
-    /// To be told the keys.
+    /// Show the keys.
     Help,
-    /// To stop.
+    /// Quit.
     Quit,
 }
 
-/// The terminal in raw mode while this lives; a pipe is left alone.
+/// Terminal in raw mode until dropped; a pipe is left unchanged.
 pub(crate) struct Terminal {
     input: Stdin,
     before: Option<Termios>,
 }
 
 impl Terminal {
-    /// Takes the keyboard, if there is one; gives out what is wished with it.
+    /// Opens the terminal; returns it with the channel of user actions.
     ///
-    /// Signals are wishes too. They are caught from here on, so it must come before any thread.
+    /// Termination signals are actions too. They are blocked from here on, so call this before any
+    /// thread starts.
     pub(crate) fn open() -> io::Result<(Self, Receiver<UserAction>)> {
         let (sender, actions) = channel();
         let mut ends = SigSet::empty();
@@ -62,7 +63,7 @@ impl Terminal {
             before = Some(attributes);
             thread::spawn(move || listen(stdin(), &sender));
         } else {
-            // Nobody types; the sender must live on all the same.
+            // There is no input; the sender must not be dropped all the same.
             thread::spawn(move || {
                 let _keep = sender;
                 loop {
@@ -73,7 +74,7 @@ impl Terminal {
         Ok((Self { input, before }, actions))
     }
 
-    /// How a line ends there.
+    /// Returns the line ending of the terminal.
     pub(crate) fn line_end(&self) -> &'static str {
         if self.before.is_some() { "\r\n" } else { "\n" }
     }
@@ -100,7 +101,7 @@ fn listen(mut input: impl Read, sender: &Sender<UserAction>) {
     let _ = sender.send(UserAction::Quit);
 }
 
-/// What keys mean.
+/// Parser of key presses.
 #[derive(Default)]
 struct Keys {
     escaped: bool,

@@ -1,4 +1,4 @@
-//! Days on which the service does not do as it should.
+//! Injected behaviour of the emulated Route 53.
 
 use std::sync::Arc;
 
@@ -6,24 +6,24 @@ use rustls::ServerConfig;
 
 use crate::internet::route53::refusal::Refusal;
 
-/// How requests are met.
+/// Behaviour towards all requests.
 #[derive(Clone, Debug, Default)]
 pub enum Behaviour {
-    /// As they deserve.
+    /// Evaluates each request, as the real service does.
     #[default]
     Normal,
-    /// By closing the connection.
+    /// Closes the connection.
     CloseConnection,
-    /// By somebody who proves himself with this.
+    /// Presents this certificate, which is wrong for the host.
     WrongCertificate(Arc<ServerConfig>),
-    /// By refusing every one of them.
+    /// Refuses every request.
     Refuse(Refusal),
-    /// With these bytes over TLS.
+    /// Sends these bytes over TLS.
     Garbage(Vec<u8>),
 }
 
 impl Behaviour {
-    /// More than the service can bear at present.
+    /// Returns a refusal for an overloaded service.
     pub fn overloaded() -> Self {
         Self::Refuse(Refusal::new(
             503,
@@ -32,12 +32,12 @@ impl Behaviour {
         ))
     }
 
-    /// More than five requests a second for the account, as Route 53 tells it.
+    /// Returns a refusal for more than five requests a second, in Route 53's words.
     pub fn throttles() -> Self {
         Self::Refuse(Refusal::new(400, "Throttling", "Rate exceeded"))
     }
 
-    /// The same in HTTP's own words.
+    /// Returns a refusal for too many requests, with HTTP's status.
     pub fn too_many_requests() -> Self {
         Self::Refuse(Refusal::new(429, "TooManyRequests", "Slow down"))
     }

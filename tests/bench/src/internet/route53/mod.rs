@@ -1,7 +1,7 @@
-//! Amazon Route 53, as far as one hosted zone and `ChangeResourceRecordSets` go.
+//! Emulated Amazon Route 53: one hosted zone and `ChangeResourceRecordSets`.
 //!
-//! Owns a TLS port. Takes in signed requests; gives out what the real service would answer, the
-//! changes made and the requests refused.
+//! Owns a TLS port. Takes in signed requests; gives out the real service's responses, the changes
+//! made and the requests refused.
 
 mod behaviour;
 mod change;
@@ -71,7 +71,7 @@ struct Shared {
 }
 
 impl Route53 {
-    /// Keeps the zone with the id `zone` for whoever holds `keys`.
+    /// Serves the zone with the id `zone` to holders of `keys`.
     pub fn serve(listener: TcpListener, tls: Arc<ServerConfig>, zone: &str, keys: Keys) -> Self {
         let shared = Arc::new(Shared {
             path: format!("/2013-04-01/hostedzone/{zone}/rrset"),
@@ -95,7 +95,7 @@ impl Route53 {
         }
     }
 
-    /// How requests are met from now on.
+    /// Sets the behaviour towards later requests.
     pub fn set_behaviour(&self, behaviour: Behaviour) {
         *self
             .shared
@@ -104,20 +104,20 @@ impl Route53 {
             .unwrap_or_else(PoisonError::into_inner) = behaviour;
     }
 
-    /// Every change made so far.
+    /// Returns all changes made so far.
     pub fn changes(&self) -> Vec<Change> {
         self.shared.changes.all()
     }
 
-    /// Why requests and connections were refused so far, `code: message`.
+    /// Returns all refusals of requests and connections so far, as `code: message`.
     pub fn refusals(&self) -> Vec<String> {
         self.shared.refusals.all()
     }
 
-    /// The first change that sets a record to `value`.
+    /// Waits for the first change that sets a record to `value`.
     ///
     /// # Errors
-    /// None came within `bound`.
+    /// None within `bound`.
     pub fn wait_change(&self, value: Ipv4Addr, bound: Duration) -> Result<Change, TimedOut> {
         let expected = format!("a record set to {value} (refused: {:?})", self.refusals());
         self.shared
@@ -125,10 +125,10 @@ impl Route53 {
             .wait(&expected, bound, |change| change.value == value.to_string())
     }
 
-    /// The first refusal that begins with `code`, for instance `SignatureDoesNotMatch`.
+    /// Waits for the first refusal that begins with `code`, for instance `SignatureDoesNotMatch`.
     ///
     /// # Errors
-    /// None came within `bound`.
+    /// None within `bound`.
     pub fn wait_refusal(&self, code: &str, bound: Duration) -> Result<String, TimedOut> {
         self.shared
             .refusals
@@ -176,7 +176,7 @@ impl Shared {
         stream.flush()
     }
 
-    /// In the order of the real one: who asks, for what, and whether it makes sense.
+    /// Checks in the order of the real service: signature, zone, validity of the batch.
     fn change(&self, request: &Request) -> Result<String, Refusal> {
         let now = clock::now();
         verify(request, &self.keys, &SCOPE, now.as_secs())?;

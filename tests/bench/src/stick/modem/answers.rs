@@ -1,4 +1,4 @@
-//! What each command answers and changes.
+//! Response and effect of each AT command.
 
 use super::{
     command::{Command, Operation},

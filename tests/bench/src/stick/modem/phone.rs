@@ -1,67 +1,67 @@
-//! What the ports share: SIM, radio, and what is said unasked.
+//! State shared by all ports: SIM, radio, URCs.
 
 use super::super::{Sim, Urc};
 
-/// From a SIM that is ready to a registration.
+/// Time from an unlocked SIM to registration.
 const SEARCH_MS: u64 = 1_500;
 
-/// The flood repeats so often; real sticks do so every second or two.
+/// Interval of the flood; real sticks repeat it every second or two.
 const FLOOD_MS: u64 = 1_000;
 
-/// After its PIN the SIM is read, and the flood begins.
+/// Time from the PIN to the flood: the SIM is read meanwhile.
 const AFTER_PIN_MS: u64 = 1_000;
 
-/// Wrong unblocking codes that a SIM takes.
+/// Number of PUK tries.
 pub(super) const PUK_TRIES: u8 = 10;
 
-/// Wrong PINs that a fresh SIM takes.
+/// Number of PIN tries of a fresh SIM.
 const PIN_TRIES: u8 = 3;
 
-/// The flood itself.
+/// Line of the flood.
 const FLOOD: &str = "+ZUSIMR:2";
 
-/// From one `RING` to the next.
+/// Interval of `RING`.
 const RING_MS: u64 = 3_000;
 
-/// A call from outside.
+/// URC of an incoming call.
 pub(in super::super) const RING: &str = "RING";
 
 /// SIM and radio of one stick.
 pub(in super::super) struct Phone {
     sim: Sim,
-    /// The SIM is open for this power-up.
+    /// When the SIM was unlocked in this power-up.
     open_since: Option<u64>,
     radio: bool,
     flood_at: Option<u64>,
     urcs: &'static [Urc],
-    /// How many of its lines were said since the SIM was opened.
+    /// Number of URCs sent since the SIM was unlocked.
     urcs_sent: usize,
-    /// When the next is due, and how many are left.
+    /// Time of the next `RING`, and how many are left.
     rings: Option<(u64, u32)>,
-    /// The CD-ROM shows after a restart.
+    /// Whether the stick restarts as CD-ROM.
     pub(in super::super) autorun: bool,
     /// Access point names by context.
     contexts: Vec<(u8, String)>,
     next_answers: Vec<(String, String)>,
-    /// Those that last until a restart.
+    /// Overridden answers that last until a restart, by command prefix.
     lasting_answers: Vec<(String, String)>,
 }
 
-/// What became of a PIN.
+/// Result of entering a PIN.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PinResult {
-    /// It opened the SIM.
+    /// The SIM is unlocked.
     Right,
-    /// It did not.
+    /// Wrong PIN.
     Wrong,
-    /// None was asked for.
+    /// No PIN was required.
     NotAsked,
     /// There is no SIM.
     NoSim,
 }
 
 impl Phone {
-    /// A stick with this SIM, powered up.
+    /// Creates a powered-up stick with this SIM.
     pub(in super::super) fn new(sim: Sim, urcs: &'static [Urc], autorun: bool, now: u64) -> Self {
         let mut phone = Self {
             sim,
@@ -80,7 +80,7 @@ impl Phone {
         phone
     }
 
-    /// As after a restart; the SIM remembers its tries.
+    /// Resets the state as after a restart; the SIM keeps its tries.
     pub(in super::super) fn power_up(&mut self, now: u64) {
         self.radio = true;
         self.lasting_answers.clear();
@@ -89,19 +89,19 @@ impl Phone {
         self.flood_at = (!matches!(self.sim, Sim::Absent)).then(|| now.saturating_add(FLOOD_MS));
     }
 
-    /// The next command that starts so is answered with this line.
+    /// Answers the next command with this prefix with this line.
     pub(in super::super) fn answer_next_with(&mut self, prefix: &str, answer: &str) {
         let prefix = prefix.to_ascii_uppercase();
         self.next_answers.push((prefix, answer.to_owned()));
     }
 
-    /// Every command that starts so is answered with this line, until a restart.
+    /// Answers every command with this prefix with this line, until a restart.
     pub(in super::super) fn answer_all_with(&mut self, prefix: &str, answer: &str) {
         let prefix = prefix.to_ascii_uppercase();
         self.lasting_answers.push((prefix, answer.to_owned()));
     }
 
-    /// The answer that was ordered for this command.
+    /// Returns the overridden answer to this command, if any.
     pub(super) fn overridden_answer(&mut self, command: &str) -> Option<String> {
         let command = command.to_ascii_uppercase();
         let ordered = |(prefix, _): &(String, String)| command.starts_with(prefix);
@@ -112,7 +112,7 @@ impl Phone {
         lasting.map(|(_, answer)| answer.clone())
     }
 
-    /// What is said unasked now: one line at a time, until there is none.
+    /// Returns the next URC that is due; call it until there is none.
     pub(in super::super) fn next_urc(&mut self, now: u64) -> Option<&'static str> {
         if let Some(at) = self.flood_at.filter(|at| *at <= now) {
             self.flood_at = Some(at.max(now).saturating_add(FLOOD_MS));
@@ -128,7 +128,7 @@ impl Phone {
         Some(line)
     }
 
-    /// When something will be said unasked.
+    /// Returns when the next URC is due.
     pub(in super::super) fn deadline(&self) -> Option<u64> {
         let urcs = self.next_delayed_urc().map(|(at, _)| at);
         let rings = self.rings.map(|(at, _)| at);
@@ -141,22 +141,22 @@ impl Phone {
         Some((self.open_since?.saturating_add(after), urc.line))
     }
 
-    /// There is a call from outside, which rings so often.
+    /// Starts an incoming call that rings `times` times.
     pub(in super::super) fn ring(&mut self, times: u32, now: u64) {
         self.rings = (times > 0).then_some((now, times));
     }
 
-    /// `H` or `A`.
+    /// Ends the incoming call (`H` or `A`).
     pub(super) fn end_ringing(&mut self) {
         self.rings = None;
     }
 
-    /// Message storage was asked for.
+    /// Stops the flood: message storage was queried (`+CPMS?`).
     pub(super) fn stop_flood(&mut self) {
         self.flood_at = None;
     }
 
-    /// The state of `+CPIN?`, `None` without a SIM.
+    /// Returns the state of `+CPIN?`, `None` without a SIM.
     pub(super) fn pin_state(&self) -> Option<&'static str> {
         match (&self.sim, self.open_since) {
             (Sim::Absent, _) => None,
@@ -166,7 +166,7 @@ impl Phone {
         }
     }
 
-    /// Tries left of the PIN.
+    /// Returns the PIN tries left.
     pub(super) fn pin_tries(&self) -> u8 {
         match &self.sim {
             Sim::Pin { tries, .. } => *tries,
@@ -205,12 +205,12 @@ impl Phone {
         self.radio = on;
     }
 
-    /// Whether the radio is on.
+    /// Returns whether the radio is on.
     pub(super) fn radio(&self) -> bool {
         self.radio
     }
 
-    /// The number of `+CREG?`: 0 off, 1 home, 2 searching.
+    /// Returns the state of `+CREG?`: 0 off, 1 home, 2 searching.
     pub(super) fn registration(&self, now: u64) -> u8 {
         match self.open_since.filter(|_| self.radio) {
             None => 0,
@@ -219,7 +219,7 @@ impl Phone {
         }
     }
 
-    /// Calls are possible.
+    /// Returns whether calls are possible.
     pub(super) fn is_registered(&self, now: u64) -> bool {
         self.registration(now) == 1
     }

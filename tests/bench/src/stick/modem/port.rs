@@ -1,4 +1,4 @@
-//! One serial port: lines in command mode, bytes in data mode, and the ways between them.
+//! Serial port: command mode, data mode, and the transitions between them.
 
 use super::{
     super::usb::Role,
