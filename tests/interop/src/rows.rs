@@ -1,4 +1,4 @@
-//! The rows: every combination, as data, and how one is played.
+//! Test cases as data, and the runner of one.
 
 use std::{fmt::Debug, path::Path, time::Duration};
 
@@ -16,32 +16,32 @@ use crate::{
 const PROTOCOL_REJECT: u8 = 8;
 const ECHO_REQUEST: u8 = 9;
 const ECHO_REPLY: u8 = 10;
-/// The option that demands a proof (RFC 1661, section 6.2).
+/// Authentication-Protocol option (RFC 1661, section 6.2).
 const AUTHENTICATION: u8 = 3;
 
-/// A combination.
+/// Test case: one combination of settings, and its expected end.
 pub(crate) struct Case {
     what: &'static str,
-    /// Whether `make test` plays it.
+    /// Whether `make test` includes it.
     quick: bool,
-    /// How the subscriber proves who it is.
+    /// Authentication of the subscriber.
     pub(crate) auth: Option<AuthProtocol>,
     pub(crate) wrong_password: bool,
     /// Seconds between pppd's echo requests.
     pub(crate) their_echo: Option<u32>,
     /// Whether pppd asks for compression.
     pub(crate) compression: bool,
-    /// How long the line takes, each way.
+    /// Delay of the line, each way.
     pub(crate) delay: Option<Duration>,
     pub(crate) ours: fn(&mut Config),
     pub(crate) pppd: &'static [&'static str],
-    /// Words for slirp, where it can do this.
+    /// Options for slirp; `None` if it cannot do this.
     pub(crate) slirp: Option<&'static [&'static str]>,
     ending: Ending,
     check: fn(&mut PppEnd) -> Outcome,
 }
 
-/// What comes of a call.
+/// Expected end of a call.
 #[derive(Clone, Copy)]
 enum Ending {
     /// It opens, and we hang up.
@@ -175,7 +175,7 @@ const CASES: &[Case] = &[
         what: "IPv6CP on at our end only",
         ours: |config| config.ipv6 = true,
         pppd: &["noipv6"],
-        // It says nothing at all to a protocol that it does not know.
+        // It does not reply to an unknown protocol.
         slirp: None,
         check: |end| {
             end.run_until("a rejection", |it| {
@@ -270,19 +270,19 @@ const SLOW: Case = Case {
     ..PLAIN
 };
 
-/// On a line where each answer comes after pppd's restart timer of 3 s, and ours.
+/// On a line where each reply arrives after the restart timers of pppd, 3 s, and of our engine.
 const SLOW_LINE: Case = Case {
     delay: Some(Duration::from_millis(1_750)),
     slirp: None,
     ..SLOW
 };
 
-/// Plays the rows that the table wants.
+/// Runs the cases selected by the table.
 pub fn run(table: &mut Table, carrier: &Carrier, dir: &Path) {
     for (peer, peer_name) in [(Peer::Pppd, "pppd"), (Peer::Slirp, "slirp")] {
         for (side, side_name) in [(Side::Client, "client"), (Side::Server, "server")] {
             for case in CASES {
-                // A slirp that proves nothing has no wrong password either.
+                // A slirp without authentication cannot send a wrong password.
                 let unheard = side == Side::Server && case.wrong_password;
                 if peer == Peer::Slirp && (case.slirp.is_none() || unheard) {
                     continue;
@@ -317,7 +317,7 @@ fn row(carrier: &Carrier, dir: &Path, ends: (Side, Peer), case: &Case) -> Outcom
             let reason = call.end.finished.clone();
             let words = match (ends.1, reason) {
                 (Peer::Pppd, Some(Reason::PeerTerminated(words))) => words.to_string(),
-                // slirp leaves without a word.
+                // slirp exits without LCP Terminate.
                 (Peer::Slirp, Some(Reason::LowerDown)) => "line down".into(),
                 (_, other) => {
                     return Err(format!("expected the peer's goodbye, got {other:?}").into());
@@ -349,7 +349,7 @@ fn row(carrier: &Carrier, dir: &Path, ends: (Side, Peer), case: &Case) -> Outcom
     }
 }
 
-/// slirp rejects every request to say who it is.
+/// Checks that a call ends if slirp rejects every authentication request.
 fn unproven(call: &mut Call<'_>) -> Outcome<RowResult> {
     call.end.run_until("the end", |it| it.finished.is_some())?;
     let refused = Reason::Refused {
@@ -364,7 +364,7 @@ fn unproven(call: &mut Call<'_>) -> Outcome<RowResult> {
     })
 }
 
-/// From the line to packets of full size in both directions.
+/// Runs a call from the start of the line to packets of full size in both directions.
 fn opens(call: &mut Call<'_>, case: &Case) -> Outcome<Option<Duration>> {
     call.end.run_until("IPCP", |it| it.ipv4.is_some())?;
     let agreed = call.end.ipv4.ok_or("IPCP went down")?;
@@ -393,8 +393,8 @@ fn hang_up(mut call: Call<'_>, case: &Case) -> Outcome {
         Some(Reason::Closed),
         call.end.finished.clone(),
     )?;
-    // On a slow line, frames from before a negotiation that begins again arrive in its course, and
-    // are framed otherwise.
+    // On a slow line, frames of an earlier negotiation with other framing arrive during the next
+    // one.
     if case.delay.is_none() {
         expect("broken frames", 0, call.end.broken)?;
     }

@@ -1,4 +1,4 @@
-//! The table: results as they come, and Markdown in the end.
+//! Results: printed as they come, written as a Markdown table at the end.
 
 use std::{
     fmt::Write as _,
@@ -10,7 +10,7 @@ use std::{
 
 use crate::Outcome;
 
-/// All that was tried.
+/// Results so far, and the selection of rows.
 #[derive(Debug)]
 pub struct Table {
     filter: Option<String>,
@@ -27,17 +27,17 @@ struct Row {
     took: Duration,
 }
 
-/// What a row that went well tells.
+/// Result of a row that passed.
 #[derive(Debug)]
 pub(crate) struct RowResult {
-    /// How it ended, in a few words.
+    /// Short description.
     pub(crate) result: String,
-    /// From the line's being there to IPCP.
+    /// Time from the start of the line to IPCP.
     pub(crate) opened_after: Option<Duration>,
 }
 
 impl Table {
-    /// A table of the quick rows, or of `all`; of those whose names contain `filter`.
+    /// Creates a table of the quick rows, or of `all`; only of those whose names contain `filter`.
     pub fn new(all: bool, filter: Option<String>) -> Self {
         Self {
             filter,
@@ -79,7 +79,7 @@ impl Table {
         self.rows.push(row);
     }
 
-    /// Writes the table; true where every row passed and there is one.
+    /// Writes the table; returns true if all rows passed and there is one.
     ///
     /// # Errors
     /// When the file cannot be written.

@@ -1,4 +1,4 @@
-//! The card: its sectors, those that are only on their way, and the moment at which the power goes.
+//! Simulated card: durable sectors, unflushed writes, and the moment of the power loss.
 
 use std::{
     cell::RefCell,
@@ -13,24 +13,24 @@ use failberry_state::Slot;
 
 use crate::{random::Random, store::Store};
 
-/// What a flattened image tree begins with; its size follows, big endian.
+/// Magic of a flattened image tree (FIT); its size follows, big endian.
 const FIT: [u8; 4] = [0xD0, 0x0D, 0xFE, 0xED];
 
-/// Judges an image.
+/// Predicate: whether an image is complete.
 pub type ImageCheck = Rc<dyn Fn(&[u8]) -> bool>;
 
-/// Where the slots are, and which images are all there.
+/// Layout of the card, and the check of images.
 #[derive(Clone)]
 pub struct Geometry {
     /// The first byte of slot A and of slot B.
     pub slots: [u64; 2],
     /// Bytes of one.
     pub slot: u64,
-    /// Whether U-Boot would find the hashes in an image right.
+    /// Whether U-Boot would accept the hashes in an image.
     pub is_complete: ImageCheck,
-    /// Bytes that are erased together; 0 where the card loses sectors and nothing else.
+    /// Bytes of an erase block; 0 if the card only loses sectors.
     pub erase_block: u64,
-    /// What the box never writes and cannot start without: boot record and boot files.
+    /// Ranges that the box never writes and cannot boot without: boot record and boot files.
     pub fixed: Vec<Range<u64>>,
 }
 
@@ -38,31 +38,31 @@ type Sector = [u8; SECTOR];
 
 struct Inner {
     geometry: Geometry,
-    /// What is on the card for good.
+    /// Durable content of the card.
     durable: Store,
-    /// What lay in the fixed places at first.
+    /// Initial content of the fixed ranges.
     fixed: Vec<Vec<u8>>,
-    /// Writes since the last flush, in their order.
+    /// Writes since the last flush, in order.
     pending: Vec<(usize, Sector)>,
-    /// Sectors written so far.
+    /// Number of sectors written so far.
     written: u32,
-    /// Sector writes until the power goes.
+    /// Sector writes until the power loss.
     writes_left: Option<u32>,
-    /// A sector that stays as it is.
+    /// Sector whose writes are ignored.
     ignored_sector: Option<usize>,
 }
 
-/// The card.
+/// Simulated card; clones share its content.
 #[derive(Clone)]
 pub struct Card(Rc<RefCell<Inner>>);
 
 impl Card {
-    /// A card with these bytes on it.
+    /// Creates a card with this content.
     pub fn new(bytes: &[u8], geometry: Geometry) -> Self {
         Self::of(Store::new(bytes), geometry)
     }
 
-    /// Another card with the same bytes on it for good, and nothing pending.
+    /// Returns an independent card with the durable content, and nothing pending.
     #[must_use]
     pub fn copy(&self) -> Self {
         let inner = self.0.borrow();
@@ -83,12 +83,12 @@ impl Card {
         })))
     }
 
-    /// All that is on it for good.
+    /// Returns the durable content.
     pub fn bytes(&self) -> Vec<u8> {
         self.0.borrow().durable.to_vec()
     }
 
-    /// Whether boot record and boot files are what they were at first.
+    /// Returns whether boot record and boot files are unchanged.
     pub fn has_fixed(&self) -> bool {
         let inner = self.0.borrow();
         let places = inner.geometry.fixed.iter().zip(&inner.fixed);
@@ -97,31 +97,31 @@ impl Card {
             .all(|(range, first)| bytes(&inner.durable, range) == *first)
     }
 
-    /// How many sectors have been written.
+    /// Returns the number of sectors written.
     pub fn written(&self) -> u32 {
         self.0.borrow().written
     }
 
-    /// Puts `bytes` into a slot.
+    /// Writes `bytes` to a slot, durably.
     pub fn fill(&self, slot: Slot, bytes: &[u8]) {
         let at = usize::try_from(self.offset(slot)).unwrap();
         self.0.borrow_mut().durable.write(at, bytes);
     }
 
-    /// The power goes when so many sectors have been written.
+    /// Schedules the power loss after `sectors` more sector writes.
     pub fn lose_power_after(&self, sectors: u32) {
         self.0.borrow_mut().writes_left = Some(sectors);
     }
 
-    /// Sector `number` of `slot` stays as it is, without a word.
+    /// Silently ignores writes to sector `number` of `slot`.
     pub fn ignore_writes_to(&self, slot: Slot, number: usize) {
         let first = usize::try_from(self.offset(slot)).unwrap() / SECTOR;
         self.0.borrow_mut().ignored_sector = Some(first + number);
     }
 
-    /// Decides what is left of what was not flushed: each sector is the old one, one of those
-    /// written, or torn. Then each erase block with such a sector in it is as that left it, erased,
-    /// erased in part, or noise: a card moves a whole block to change one sector.
+    /// Restores the power and decides the fate of unflushed writes: each sector is old, as written,
+    /// or torn. Then each erase block with such a sector is unchanged, erased, partly erased, or
+    /// noise: a card rewrites a whole block to change one sector.
     pub fn restore_power(&self, seed: u64) {
         let mut inner = self.0.borrow_mut();
         let mut random = Random(seed);
@@ -139,7 +139,7 @@ impl Card {
                 _ => random.below(SECTOR),
             };
             let at = sector * SECTOR;
-            // From one end or the other.
+            // Written from either end.
             let range = if random.below(2) == 0 {
                 0..written
             } else {
@@ -162,7 +162,7 @@ impl Card {
         inner.writes_left = None;
     }
 
-    /// The image in a slot, where U-Boot would start it.
+    /// Returns the image in a slot, if U-Boot would start it.
     pub fn image(&self, slot: Slot) -> Option<Vec<u8>> {
         let geometry = self.0.borrow().geometry.clone();
         let mut bytes = vec![0; usize::try_from(geometry.slot).unwrap()];
@@ -173,7 +173,7 @@ impl Card {
         (bytes.len() == size && (geometry.is_complete)(&bytes)).then_some(bytes)
     }
 
-    /// What the environment says.
+    /// Returns the slot state in the U-Boot environment.
     pub fn slots(&self) -> Slots {
         let stored = Stored::read(&Part::whole(self)).unwrap();
         Slots::of(&stored.environment).unwrap()
@@ -195,7 +195,7 @@ pub struct Part {
 }
 
 impl Part {
-    /// All of it.
+    /// Returns the whole card.
     pub fn whole(card: &Card) -> Self {
         Self {
             card: card.clone(),
@@ -203,7 +203,7 @@ impl Part {
         }
     }
 
-    /// A slot.
+    /// Returns a slot of the card.
     pub fn slot(card: &Card, slot: Slot) -> Self {
         Self {
             card: card.clone(),
@@ -265,7 +265,7 @@ impl Disk for Part {
             let mut sector = inner.sector(number);
             sector[begin..begin + now.len()].copy_from_slice(now);
             if inner.ignored_sector != Some(number) {
-                // The one during which the power goes may be torn as well.
+                // The write during which the power fails may be torn as well.
                 inner.pending.push((number, sector));
             }
             inner.written += 1;

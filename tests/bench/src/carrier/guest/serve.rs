@@ -1,4 +1,4 @@
-//! The loop: link, line and pppd's log.
+//! Poll loop over link, line and pppd's log.
 
 use std::{fs::File, os::fd::AsFd};
 
@@ -13,7 +13,7 @@ struct Server {
     blackhole: bool,
 }
 
-/// Which of the three files has something.
+/// Files that are ready.
 struct Turn {
     link: bool,
     line: PollFlags,
@@ -30,7 +30,7 @@ pub(super) fn serve(link: File) -> Result<(), GuestError> {
     server.send(FromGuest::Ready)?;
     loop {
         let turn = server.wait()?;
-        // The line before the log: pppd's last words to the caller precede its end.
+        // The line before the log: pppd's last bytes to the caller precede its exit.
         if !turn.line.is_empty() {
             server.line()?;
         }
@@ -101,7 +101,7 @@ impl Server {
             ToGuest::Terminate => self.call.as_ref().map_or(Ok(()), Call::terminate),
             ToGuest::Blackhole(on) => {
                 self.blackhole = on;
-                // Without an interface it is the next call's.
+                // Without an interface it applies to the next call.
                 let done = if self.is_up() {
                     unit::drop_packets(on)
                 } else {
@@ -130,12 +130,12 @@ impl Server {
                 line.put(bytes);
                 line.push()
             }
-            // Sent before the caller heard that the call is over.
+            // Sent before the caller learned that the call is over.
             None => Ok(()),
         }
     }
 
-    /// Moves the bytes of the line; gives whether pppd had sent some.
+    /// Moves the bytes of the line; returns whether pppd had sent some.
     fn line(&mut self) -> Result<bool, GuestError> {
         let Some(call) = &mut self.call else {
             return Ok(false);
@@ -178,7 +178,7 @@ impl Server {
                         Ok(())
                     }
                 });
-                // It fails only where the interface has gone again.
+                // It fails only if the interface has gone again.
                 if let Err(error) = prepared {
                     self.send(FromGuest::Log(format!("carrier: {error}")))?;
                 }
