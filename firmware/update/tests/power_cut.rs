@@ -7,7 +7,7 @@
 mod card;
 
 use card::BLOCK;
-use failberry_power::{Card, Part, Reached, UBoot, Update};
+use failberry_power::{Card, Part, UBoot, Update, UpdateStage};
 use failberry_service::SlotsOrder;
 use failberry_state::Slot;
 use failberry_update::{install, slots::carry_out_on};
@@ -36,7 +36,12 @@ impl World {
     }
 
     /// The power comes back, again and again.
-    fn check(&self, card: &Card, reached: Reached, confirms: bool) -> Result<(), TestCaseError> {
+    fn check(
+        &self,
+        card: &Card,
+        reached: UpdateStage,
+        confirms: bool,
+    ) -> Result<(), TestCaseError> {
         let old = (Slot::A, self.0.old.clone());
         let new = (Slot::B, self.0.new.clone());
         for start in 0..4 {
@@ -49,10 +54,10 @@ impl World {
             );
             let decided = if confirms { &new } else { &old };
             match reached {
-                Reached::Writing if start == 3 => prop_assert!(started == old),
+                UpdateStage::Writing if start == 3 => prop_assert!(started == old),
                 // A start that is not confirmed is not for ever.
-                Reached::Tried if start == 3 => prop_assert!(started == old),
-                Reached::Decided => prop_assert!(started == *decided),
+                UpdateStage::Tried if start == 3 => prop_assert!(started == old),
+                UpdateStage::Decided => prop_assert!(started == *decided),
                 _ => {}
             }
         }
@@ -77,7 +82,7 @@ fn a_cut_at_any_write_leaves_a_card_that_starts() {
         for (ends, confirms) in orders() {
             let mut cut = 0;
             loop {
-                let mut reached = Reached::Decided;
+                let mut reached = UpdateStage::Decided;
                 // What is lost differs each time: none, all, and a mixture.
                 for seed in 0..9 {
                     let card = world.card(order);
@@ -85,16 +90,16 @@ fn a_cut_at_any_write_leaves_a_card_that_starts() {
                         // Slot A runs although B comes first: B was damaged.
                         card.fill(Slot::B, &[0xFF; 4096]);
                     }
-                    card.cut_after(cut);
-                    reached = world.0.live(&card, &ends);
-                    card.power_comes_back(seed);
+                    card.lose_power_after(cut);
+                    reached = world.0.run_until_power_loss(&card, &ends);
+                    card.restore_power(seed);
                     world.check(&card, reached, confirms).unwrap_or_else(|error| {
                         panic!("cut after {cut} sectors, seed {seed}, {order}, {ends:?}, {reached:?}: {error}")
                     });
                     points += 1;
                 }
                 seen.push(reached);
-                if reached == Reached::Decided {
+                if reached == UpdateStage::Decided {
                     break;
                 }
                 cut += 1;
@@ -104,10 +109,10 @@ fn a_cut_at_any_write_leaves_a_card_that_starts() {
     println!("{points} power cuts");
     assert!(points > 5000, "{points}");
     for reached in [
-        Reached::Writing,
-        Reached::Tried,
-        Reached::Restarted,
-        Reached::Decided,
+        UpdateStage::Writing,
+        UpdateStage::Tried,
+        UpdateStage::Restarted,
+        UpdateStage::Decided,
     ] {
         assert!(seen.contains(&reached), "no cut while {reached:?}");
     }
@@ -127,15 +132,15 @@ fn shared_erase_blocks_leave_cards_that_do_not_start() {
         let plain = card::with_slots_at(slots, erase_block);
         let mut failed = 0;
         for cut in 0.. {
-            let mut reached = Reached::Decided;
+            let mut reached = UpdateStage::Decided;
             for seed in 0..9 {
                 let card = world.filled(plain.copy());
-                card.cut_after(cut);
-                reached = world.0.live(&card, &confirm);
-                card.power_comes_back(seed);
+                card.lose_power_after(cut);
+                reached = world.0.run_until_power_loss(&card, &confirm);
+                card.restore_power(seed);
                 failed += u32::from(world.check(&card, reached, confirms).is_err());
             }
-            if reached == Reached::Decided {
+            if reached == UpdateStage::Decided {
                 break;
             }
         }
@@ -171,7 +176,7 @@ proptest! {
         seed: u64,
     ) {
         let card = card::card("a b");
-        card.cut_after(cut);
+        card.lose_power_after(cut);
         let mut whole = Part::whole(&card);
         let mut good = card.slots();
         let mut tried = good.clone();
@@ -185,7 +190,7 @@ proptest! {
                 break;
             }
         }
-        card.power_comes_back(seed);
+        card.restore_power(seed);
         let after = card.slots();
         prop_assert_eq!(card::other(&card), Some("kept".to_owned()));
         prop_assert!(after == good || after == tried, "{after:?} is neither {good:?} nor {tried:?}");
@@ -243,7 +248,7 @@ fn a_card_that_does_not_keep_what_is_written_is_found_out() {
     let world = World::new();
     for sector in 0..IMAGE.div_ceil(512) {
         let card = world.card("a b");
-        card.lose_writes_to(Slot::B, sector);
+        card.ignore_writes_to(Slot::B, sector);
         let mut slot = Part::slot(&card, Slot::B);
         let mut tried = false;
         let order = |it| {

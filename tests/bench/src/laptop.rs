@@ -1,4 +1,4 @@
-//! A person's laptop on the LAN, with `failberryctl` and a key.
+//! Owner's laptop on the LAN: runs `failberryctl` with a signing key.
 
 use std::{
     env, io,
@@ -9,13 +9,13 @@ use std::{
 
 use crate::net::Namespace;
 
-/// What the laptop could not do.
+/// Error of the laptop.
 #[derive(Debug, thiserror::Error)]
 pub enum LaptopError {
-    /// There is no program to do it with.
+    /// `failberryctl` is not built.
     #[error("failberryctl is not built: run `cargo build --package failberry-tool`")]
     NotBuilt,
-    /// A file or the program itself.
+    /// I/O error of a file or of the program.
     #[error("{what}: {source}")]
     Io {
         /// Which.
@@ -23,12 +23,12 @@ pub enum LaptopError {
         /// Why.
         source: io::Error,
     },
-    /// The program says no.
+    /// `failberryctl` failed; contains its standard error.
     #[error("{0}")]
     Refused(String),
 }
 
-/// A laptop with a key of its own.
+/// Laptop with a key of its own.
 pub struct Laptop {
     program: PathBuf,
     directory: PathBuf,
@@ -36,7 +36,7 @@ pub struct Laptop {
 }
 
 impl Laptop {
-    /// Makes a key; all that the laptop has lies in `directory`.
+    /// Creates a key; all files of the laptop are in `directory`.
     ///
     /// # Errors
     /// There is no `failberryctl`, or it fails.
@@ -50,17 +50,17 @@ impl Laptop {
         Ok(laptop)
     }
 
-    /// The public half of its key, as it stands in `update.keys`.
+    /// Returns the public half of its key, as written in `update.keys`.
     pub fn public(&self) -> &str {
         &self.public
     }
 
-    /// Where a file of its own is.
+    /// Returns the path of one of its files.
     pub fn path(&self, name: &str) -> PathBuf {
         self.directory.join(name)
     }
 
-    /// Makes another key, and gives its public half.
+    /// Creates another key and returns its public half.
     ///
     /// # Errors
     /// `failberryctl`'s.
@@ -70,7 +70,7 @@ impl Laptop {
         Ok(self.tool(&["key", "show", &path])?.trim().to_owned())
     }
 
-    /// Makes a bundle of `image` for the Raspberry Pi 2B, signed with the first key.
+    /// Creates a bundle of `image` for the Raspberry Pi 2B, signed with the first key.
     ///
     /// # Errors
     /// `failberryctl`'s.
@@ -78,7 +78,7 @@ impl Laptop {
         self.bundle_for("rpi2", image, version)
     }
 
-    /// The same for another board.
+    /// As [`Self::bundle`], for another board.
     ///
     /// # Errors
     /// `failberryctl`'s.
@@ -102,10 +102,10 @@ impl Laptop {
     }
 
     /// Pushes `bundle` from inside `namespace` to the box at `to`, proving the key in the file
-    /// `key`; gives what `failberryctl` says.
+    /// `key`; returns the output of `failberryctl`.
     ///
     /// # Errors
-    /// What it says of a push that was not taken.
+    /// Its error output if the push is refused.
     pub fn push(
         &self,
         namespace: &Namespace,
@@ -117,7 +117,7 @@ impl Laptop {
         let (key, known) = (self.text(key), self.text("known"));
         let mut command = namespace.command(&self.program.display().to_string());
         let words = ["push", &bundle, &to, "--key", &key, "--known", &known];
-        told(command.args(words))
+        run(command.args(words))
     }
 
     fn text(&self, name: &str) -> String {
@@ -125,11 +125,11 @@ impl Laptop {
     }
 
     fn tool(&self, words: &[&str]) -> Result<String, LaptopError> {
-        told(Command::new(&self.program).args(words))
+        run(Command::new(&self.program).args(words))
     }
 }
 
-/// `failberryctl`, as it lies beside the running program or a test's directory.
+/// Returns `failberryctl` beside the running program or one directory above.
 fn program() -> Result<PathBuf, LaptopError> {
     let failed = |source| LaptopError::Io {
         what: "this program".into(),
@@ -143,7 +143,7 @@ fn program() -> Result<PathBuf, LaptopError> {
     found.ok_or(LaptopError::NotBuilt)
 }
 
-fn told(command: &mut Command) -> Result<String, LaptopError> {
+fn run(command: &mut Command) -> Result<String, LaptopError> {
     let output = command.output().map_err(|source| LaptopError::Io {
         what: "failberryctl".into(),
         source,

@@ -1,7 +1,7 @@
 //! One end of a PPP link without kernel PPP: the firmware's engine on any line of bytes.
 //!
-//! Takes in a descriptor and how this end wants the link; gives out what was agreed, what was
-//! heard and how it ended.
+//! Takes in a descriptor and how this end wants the link; gives out the negotiated options, counts
+//! of received packets and how the link ended.
 
 use std::{
     collections::BTreeMap,
@@ -22,10 +22,11 @@ use tokio_modem::{
     ppp::{Config, Engine, Event, Ipv4, Ipv6, LcpOptions, MAX_FRAME, Output, Protocol, Reason},
 };
 
-/// pppd's own negotiation takes 30 s at worst; an emulated processor is slow too.
+/// Longest time for an expected event. pppd's own negotiation takes up to 30 s, and an emulated
+/// processor is slow.
 const BOUND: Duration = Duration::from_secs(45);
 
-/// What did not come.
+/// Timeout of an expected event.
 #[derive(Debug, thiserror::Error)]
 #[error("{what}: not within {BOUND:?}; finished: {finished:?}")]
 pub struct Late {
@@ -42,34 +43,34 @@ pub struct PppEnd {
     options: LcpOptions,
     begun: Instant,
     heard: BTreeMap<(u16, u8), u32>,
-    /// What LCP agreed, while it is open.
+    /// LCP's negotiated options, while it is open.
     pub lcp: Option<LcpOptions>,
-    /// What IPCP agreed, while it is open.
+    /// IPCP's negotiated options, while it is open.
     pub ipv4: Option<Ipv4>,
-    /// What IPv6CP agreed, while it is open.
+    /// IPv6CP's negotiated options, while it is open.
     pub ipv6: Option<Ipv6>,
-    /// How long it took from the line's being there to IPCP, the last time.
+    /// Time from the start of the line to the last opening of IPCP.
     pub opened_after: Option<Duration>,
     /// Why the link ended.
     pub finished: Option<Reason>,
-    /// IPv4 packets.
+    /// Received IPv4 packets.
     pub packets: Vec<Vec<u8>>,
-    /// Frames that came broken.
+    /// Number of damaged frames received.
     pub broken: u32,
-    /// Whether the other side closed the line.
+    /// Whether the peer closed the line.
     pub line_closed: bool,
 }
 
 impl PppEnd {
-    /// Dials at a socket, as [`crate::carrier::Carrier::line`] is one.
+    /// Dials at a socket such as [`crate::carrier::Carrier::line`].
     ///
     /// # Errors
-    /// When nobody answers.
+    /// Nothing listens there.
     pub fn call(line: &Path, config: Config) -> io::Result<Self> {
         Ok(Self::new(UnixStream::connect(line)?, config))
     }
 
-    /// Begins on a line that is there.
+    /// Starts on a line that is already connected.
     pub fn new(line: impl Into<OwnedFd>, config: Config) -> Self {
         let mut this = Self {
             line: line.into().into(),
@@ -92,12 +93,12 @@ impl PppEnd {
         this
     }
 
-    /// Echo requests in a row without answer.
+    /// Returns the number of consecutive unanswered echo requests.
     pub fn echo_unanswered(&self) -> u32 {
         self.engine.echo_unanswered()
     }
 
-    /// How many packets of this protocol and code came.
+    /// Returns how many packets of this protocol and code were received.
     pub fn heard(&self, protocol: Protocol, code: u8) -> u32 {
         self.heard.get(&(protocol.0, code)).copied().unwrap_or(0)
     }
@@ -106,7 +107,7 @@ impl PppEnd {
         u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// Tells the engine what happened, and does what it wants.
+    /// Passes an event to the engine and carries out its outputs.
     pub fn handle(&mut self, event: Event<'_>) {
         let now = self.now();
         self.engine.handle(event, now);
@@ -162,7 +163,7 @@ impl PppEnd {
         })
     }
 
-    /// Runs until `done`, or for `bound`; tells which.
+    /// Runs until `done`, or for `bound`; returns whether `done` was reached.
     pub fn run_for(&mut self, bound: Duration, done: impl Fn(&Self) -> bool) -> bool {
         let end = Instant::now() + bound;
         while !done(self) {
@@ -179,7 +180,7 @@ impl PppEnd {
         true
     }
 
-    /// Takes in what the line has within `wait`.
+    /// Reads from the line, waiting up to `wait`.
     fn turn(&mut self, wait: Duration) {
         let timeout = PollTimeout::try_from(wait).unwrap_or(PollTimeout::MAX);
         let mut files = [PollFd::new(self.line.as_fd(), PollFlags::POLLIN)];
@@ -190,7 +191,7 @@ impl PppEnd {
         match self.line.read(&mut buffer) {
             Ok(length @ 1..) => self.take(buffer.get(..length).unwrap_or_default()),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            // A pty whose other side is closed says EIO.
+            // A pty whose other side is closed returns EIO.
             Ok(0) | Err(_) => {
                 self.line_closed = true;
                 self.handle(Event::LowerDown);
@@ -219,7 +220,7 @@ impl PppEnd {
         }
     }
 
-    /// Hangs up without a word.
+    /// Closes the line without LCP Terminate.
     pub fn hang_up(self) {
         drop(self);
     }

@@ -1,4 +1,4 @@
-//! Knocking at ports, as a health checker, a LAN host or a stranger would.
+//! TCP and HTTP probes from a network namespace: as a health checker, a LAN host or a stranger.
 
 use std::{
     io::{self, Read, Write},
@@ -9,25 +9,25 @@ use std::{
 
 use crate::net::Namespace;
 
-/// Between two tries at a port that may not be open yet.
+/// Retry interval for a port that may not be open yet.
 const STEP: Duration = Duration::from_millis(100);
 
-/// One try: a lost SYN is sent again after a second, which is time for two.
+/// Timeout of one attempt: a lost SYN is repeated after a second, so two fit.
 const TRY: Duration = Duration::from_secs(2);
 
-/// An HTTP answer.
+/// HTTP response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
-    /// For instance 200.
+    /// Status code.
     pub status: u16,
-    /// What follows the head.
+    /// Body.
     pub body: String,
 }
 
-/// Asks for `path` once, from inside `namespace`.
+/// Sends one GET request for `path` from `namespace`.
 ///
 /// # Errors
-/// The connection's, or an answer that is no HTTP.
+/// The connection fails, or the response is not HTTP.
 pub fn get(namespace: &Namespace, to: Ipv4Addr, port: u16, path: &str) -> io::Result<Answer> {
     let request = format!("GET {path} HTTP/1.1\r\nHost: {to}\r\nConnection: close\r\n\r\n");
     let answer = exchange(namespace, to, port, request.as_bytes())?;
@@ -40,10 +40,10 @@ pub fn get(namespace: &Namespace, to: Ipv4Addr, port: u16, path: &str) -> io::Re
     })
 }
 
-/// Asks until an answer comes or `bound` is over.
+/// Repeats the request until a response comes or `bound` is over.
 ///
 /// # Errors
-/// The last one's.
+/// Error of the last attempt.
 pub fn get_within(
     namespace: &Namespace,
     to: Ipv4Addr,
@@ -60,10 +60,10 @@ pub fn get_within(
     }
 }
 
-/// Sends `bytes` and gives out all that comes back until the other end closes.
+/// Sends `bytes` and returns everything received until the peer closes.
 ///
 /// # Errors
-/// The connection's.
+/// The connection fails.
 pub fn exchange(
     namespace: &Namespace,
     to: Ipv4Addr,
@@ -73,7 +73,7 @@ pub fn exchange(
     namespace.run(|| {
         let mut stream = connect(to, port, TRY)?;
         stream.set_read_timeout(Some(TRY))?;
-        // Whoever has heard enough may close before we have said all; the answer counts.
+        // The peer may close before it has read everything; its response counts.
         let sent = stream.write_all(bytes);
         let mut answer = Vec::new();
         match stream.read_to_end(&mut answer) {
@@ -84,7 +84,7 @@ pub fn exchange(
 }
 
 /// Opens `count` connections to an HTTP port with a whole request each, as fast as that goes, and
-/// then reads the answers, for `bound` each at most. Gives out how many were 200.
+/// then reads the responses, for `bound` each at most. Returns how many had status 200.
 ///
 /// # Errors
 /// A connection that could not be made within `bound`.
@@ -101,7 +101,7 @@ pub fn burst(
         for _ in 0..count {
             let mut stream = connect(to, port, bound)?;
             stream.set_read_timeout(Some(bound))?;
-            // One that is lost has no answer, which is what is counted.
+            // A lost request has no response, and responses are counted.
             let _ = stream.write_all(request.as_bytes());
             open.push(stream);
         }
@@ -114,27 +114,32 @@ pub fn burst(
     })
 }
 
-/// What became of a connection attempt.
+/// State of a TCP port as seen by a probe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Door {
-    /// Somebody listens.
+pub enum PortState {
+    /// Connection accepted.
     Open,
-    /// Somebody is there and refuses.
+    /// Connection refused (RST).
     Refused,
-    /// Nothing at all came back.
+    /// No reply: filtered or unreachable.
     Silent,
 }
 
-/// Knocks at a TCP port for `bound`.
+/// Probes a TCP port, with timeout `bound`.
 ///
 /// # Errors
-/// Where it is neither open nor closed, for instance without a route.
-pub fn knock(namespace: &Namespace, to: Ipv4Addr, port: u16, bound: Duration) -> io::Result<Door> {
+/// Neither open, refused nor silent, for instance without a route.
+pub fn probe_port(
+    namespace: &Namespace,
+    to: Ipv4Addr,
+    port: u16,
+    bound: Duration,
+) -> io::Result<PortState> {
     namespace.run(|| match connect(to, port, bound) {
-        Ok(_) => Ok(Door::Open),
+        Ok(_) => Ok(PortState::Open),
         Err(error) => match error.kind() {
-            io::ErrorKind::ConnectionRefused => Ok(Door::Refused),
-            io::ErrorKind::TimedOut => Ok(Door::Silent),
+            io::ErrorKind::ConnectionRefused => Ok(PortState::Refused),
+            io::ErrorKind::TimedOut => Ok(PortState::Silent),
             _ => Err(error),
         },
     })
@@ -158,7 +163,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn answers_are_read() {
+    fn http_response_parses() {
         let answer = parse("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n").unwrap();
         assert_eq!((answer.status, answer.body.as_str()), (200, "ok\n"));
         assert_eq!(parse("SSH-2.0\r\n\r\n"), None);

@@ -15,12 +15,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use failberry_bench::net::{INTERNET_ADDRESS, LAN_HOST, NetError, World};
+use failberry_bench::net::{INTERNET_ADDRESS, LAN_HOST, NetError, TestNetwork};
 
 const BOUND: Duration = Duration::from_secs(10);
 
 #[test]
-fn what_a_killed_run_left_goes_and_a_living_one_is_respected() {
+fn stale_namespaces_removed_live_ones_locked() {
     let mut run = Command::new(std::env::current_exe().unwrap())
         .args([
             "--ignored",
@@ -34,7 +34,7 @@ fn what_a_killed_run_left_goes_and_a_living_one_is_respected() {
     let mut said = BufReader::new(run.stdout.take().unwrap()).lines();
     assert!(said.any(|line| line.unwrap().contains(HOLDING)));
     assert_ne!(processes("fbleft-router"), "");
-    let error = World::create("fbleft").unwrap_err();
+    let error = TestNetwork::create("fbleft").unwrap_err();
     assert!(matches!(error, NetError::InUse { .. }), "{error}");
 
     run.kill().unwrap();
@@ -48,7 +48,7 @@ fn what_a_killed_run_left_goes_and_a_living_one_is_respected() {
         );
         std::thread::yield_now();
     }
-    drop(World::create("fbleft").unwrap());
+    drop(TestNetwork::create("fbleft").unwrap());
     for part in ["router", "lan", "net"] {
         let handle = Path::new("/run/netns").join(format!("fbleft-{part}"));
         assert!(!handle.exists(), "{} is still there", handle.display());
@@ -61,7 +61,7 @@ const HOLDING: &str = "holding a world";
 #[test]
 #[ignore = "started, and killed, by the test above"]
 fn a_run_that_is_killed() {
-    let _world = World::create("fbleft").unwrap();
+    let _network = TestNetwork::create("fbleft").unwrap();
     println!("{HOLDING}");
     std::thread::park();
 }
@@ -75,27 +75,27 @@ fn processes(namespace: &str) -> String {
 }
 
 #[test]
-fn the_router_gives_addresses_and_the_internet_names() {
-    let world = World::create("fbnet").unwrap();
-    assert_eq!(world.leases().unwrap(), []);
+fn router_leases_address_and_internet_resolves() {
+    let network = TestNetwork::create("fbnet").unwrap();
+    assert_eq!(network.leases().unwrap(), []);
     let (offered, lease) = std::thread::scope(|scope| {
-        let waiting = scope.spawn(|| world.wait_lease(BOUND));
-        let client = world.lan().run(|| UdpSocket::bind("0.0.0.0:68").unwrap());
+        let waiting = scope.spawn(|| network.wait_lease(BOUND));
+        let client = network.lan().run(|| UdpSocket::bind("0.0.0.0:68").unwrap());
         (acquire(&client), waiting.join().unwrap().unwrap())
     });
     assert_eq!(offered, lease);
     assert_eq!(lease.octets()[..3], LAN_HOST.octets()[..3]);
     assert!((50..=99).contains(&lease.octets()[3]), "{lease}");
-    assert_eq!(world.leases().unwrap()[0].mac, "02:00:00:00:00:07");
+    assert_eq!(network.leases().unwrap()[0].mac, "02:00:00:00:00:07");
 
-    let asker = world
+    let asker = network
         .internet()
         .run(|| UdpSocket::bind("0.0.0.0:0").unwrap());
     let answer = resolve(&asker, INTERNET_ADDRESS);
     assert!(answer.ends_with(&INTERNET_ADDRESS.octets()), "{answer:?}");
 
-    world.route_through(lease).unwrap();
-    let routes = world
+    network.set_default_route(lease).unwrap();
+    let routes = network
         .router()
         .command("ip")
         .args(["route"])

@@ -1,7 +1,8 @@
-//! The firmware's PPP against other people's: which combinations work, and how quickly.
+//! PPP interoperability tests: the firmware's engine against pppd and slirp, with the time of each
+//! combination.
 //!
-//! Takes in real peers, pppd in the carrier's machine and slirp on this one; gives out a table
-//! in Markdown with a result and a time for each combination. Every row is asserted.
+//! Takes in real peers, pppd in the carrier's machine and slirp on this host; gives out a Markdown
+//! table with result and time of each combination. Every row is asserted.
 
 mod peers;
 mod ping;
@@ -11,8 +12,8 @@ mod slow_line;
 mod table;
 pub mod timing;
 
-pub use rows::play;
+pub use rows::run;
 pub use table::Table;
 
-/// How a row went.
+/// Result of a row.
 pub type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;

@@ -1,4 +1,4 @@
-//! The other end of a call: pppd or slirp, as our carrier or as our subscriber.
+//! PPP peers of the engine: pppd or slirp, as its carrier or as its subscriber.
 
 use std::{net::Ipv4Addr, path::Path, time::Duration};
 
@@ -23,28 +23,28 @@ const CARRIER: Ipv4Addr = Ipv4Addr::new(10, 64, 64, 64);
 const SUBSCRIBER: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 17);
 const DNS: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 2);
 
-/// What slirp gives to its subscriber, and its alias for the machine it runs on.
+/// Address assigned by slirp to its subscriber, and its alias for its host.
 const SLIRP_SUBSCRIBER: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 15);
 const SLIRP_ALIAS: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);
 
-/// pppd on the emulated machine ends within its own time-outs.
+/// Longest time until pppd on the emulated machine exits, by its own timeouts.
 const END: Duration = Duration::from_secs(30);
 
-/// Who is at the other end.
+/// Program at the other end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Peer {
     Pppd,
     Slirp,
 }
 
-/// Which end we are.
+/// Role of the engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
     Client,
     Server,
 }
 
-/// A call that is going on.
+/// Call in progress.
 pub(crate) struct Call<'a> {
     pub(crate) end: PppEnd,
     other: Other<'a>,
@@ -56,14 +56,14 @@ enum Other<'a> {
     Slirp(Slirp),
 }
 
-/// How the program at the other end should leave.
+/// Expected exit of the program at the other end.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Left {
+pub(crate) enum PeerExit {
     /// We hung up.
-    Told,
-    /// By itself.
+    HungUp,
+    /// It terminated the call itself.
     Terminated,
-    /// The password was wrong.
+    /// Authentication failed.
     Refused,
 }
 
@@ -100,7 +100,7 @@ impl<'a> Call<'a> {
         Ok(Self { end, other, side })
     }
 
-    /// Our address and the peer's as they should be agreed.
+    /// Returns the expected local and remote address.
     pub(crate) fn addresses(&self) -> (Ipv4Addr, Ipv4Addr) {
         match (&self.other, self.side) {
             (Other::Pppd(_), Side::Client) => (SUBSCRIBER, CARRIER),
@@ -109,7 +109,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Who answers echo requests.
+    /// Returns the address that answers ICMP echo requests.
     pub(crate) fn echoes(&self) -> Ipv4Addr {
         match (&self.other, self.side) {
             (Other::Pppd(_), Side::Client) => CARRIER,
@@ -118,7 +118,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Has the other end hang up.
+    /// Makes the other end hang up.
     pub(crate) fn terminate(&self) -> Outcome {
         match &self.other {
             Other::Pppd(carrier) => Ok(carrier.terminate_call()?),
@@ -126,24 +126,24 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Waits for the end of the call at the other end, where that can be told.
-    pub(crate) fn left(mut self, how: Left) -> Outcome {
+    /// Waits for the end of the call at the other end and checks its exit status (pppd only).
+    pub(crate) fn left(mut self, how: PeerExit) -> Outcome {
         let Other::Pppd(carrier) = &self.other else {
             return Ok(());
         };
-        if matches!(how, Left::Told) {
-            // pppd would linger for as long as the line is there.
+        if matches!(how, PeerExit::HungUp) {
+            // pppd would wait for as long as the line is open.
             drop(self.end);
         } else {
-            // It ends for a reason of its own, which a hang-up would hide.
+            // It exits for a reason of its own, which a hang-up would hide.
             self.end.run_until("the line's end", |it| it.line_closed)?;
         }
         // pppd's exit codes: terminated by the peer; by a signal; peer, or we, failed to authenticate.
         let expected = match (how, self.side) {
-            (Left::Told, _) => 16,
-            (Left::Terminated, _) => 5,
-            (Left::Refused, Side::Client) => 11,
-            (Left::Refused, Side::Server) => 19,
+            (PeerExit::HungUp, _) => 16,
+            (PeerExit::Terminated, _) => 5,
+            (PeerExit::Refused, Side::Client) => 11,
+            (PeerExit::Refused, Side::Server) => 19,
         };
         let status = carrier.wait_down(END)?;
         if status == Some(expected) {
@@ -153,7 +153,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// The addresses as pppd sees them.
+    /// Checks the addresses as negotiated by pppd.
     pub(crate) fn confirmed(&self) -> Outcome {
         let Other::Pppd(carrier) = &self.other else {
             return Ok(());

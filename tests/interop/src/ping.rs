@@ -1,4 +1,4 @@
-//! An echo request as a whole IPv4 packet, with every octet there is in it.
+//! ICMP echo request as an IPv4 packet whose payload contains every octet value.
 
 use std::{iter, net::Ipv4Addr};
 

@@ -1,4 +1,4 @@
-//! The rows: every combination, as data, and how one is played.
+//! Test cases as data, and the runner of one.
 
 use std::{fmt::Debug, path::Path, time::Duration};
 
@@ -7,41 +7,41 @@ use tokio_modem::ppp::{AuthProtocol, Config, Echo, Event, LcpOptions, Protocol, 
 
 use crate::{
     Outcome,
-    peers::{Call, Left, Peer, Side},
+    peers::{Call, Peer, PeerExit, Side},
     ping,
-    table::{Played, Table},
+    table::{RowResult, Table},
 };
 
 /// LCP's codes (RFC 1661, section 5).
 const PROTOCOL_REJECT: u8 = 8;
 const ECHO_REQUEST: u8 = 9;
 const ECHO_REPLY: u8 = 10;
-/// The option that demands a proof (RFC 1661, section 6.2).
+/// Authentication-Protocol option (RFC 1661, section 6.2).
 const AUTHENTICATION: u8 = 3;
 
-/// A combination.
+/// Test case: one combination of settings, and its expected end.
 pub(crate) struct Case {
     what: &'static str,
-    /// Whether `make test` plays it.
+    /// Whether `make test` includes it.
     quick: bool,
-    /// How the subscriber proves who it is.
+    /// Authentication of the subscriber.
     pub(crate) auth: Option<AuthProtocol>,
     pub(crate) wrong_password: bool,
     /// Seconds between pppd's echo requests.
     pub(crate) their_echo: Option<u32>,
     /// Whether pppd asks for compression.
     pub(crate) compression: bool,
-    /// How long the line takes, each way.
+    /// Delay of the line, each way.
     pub(crate) delay: Option<Duration>,
     pub(crate) ours: fn(&mut Config),
     pub(crate) pppd: &'static [&'static str],
-    /// Words for slirp, where it can do this.
+    /// Options for slirp; `None` if it cannot do this.
     pub(crate) slirp: Option<&'static [&'static str]>,
     ending: Ending,
     check: fn(&mut PppEnd) -> Outcome,
 }
 
-/// What comes of a call.
+/// Expected end of a call.
 #[derive(Clone, Copy)]
 enum Ending {
     /// It opens, and we hang up.
@@ -175,7 +175,7 @@ const CASES: &[Case] = &[
         what: "IPv6CP on at our end only",
         ours: |config| config.ipv6 = true,
         pppd: &["noipv6"],
-        // It says nothing at all to a protocol that it does not know.
+        // It does not reply to an unknown protocol.
         slirp: None,
         check: |end| {
             end.run_until("a rejection", |it| {
@@ -270,19 +270,19 @@ const SLOW: Case = Case {
     ..PLAIN
 };
 
-/// On a line where each answer comes after pppd's restart timer of 3 s, and ours.
+/// On a line where each reply arrives after the restart timers of pppd, 3 s, and of our engine.
 const SLOW_LINE: Case = Case {
     delay: Some(Duration::from_millis(1_750)),
     slirp: None,
     ..SLOW
 };
 
-/// Plays the rows that the table wants.
-pub fn play(table: &mut Table, carrier: &Carrier, dir: &Path) {
+/// Runs the cases selected by the table.
+pub fn run(table: &mut Table, carrier: &Carrier, dir: &Path) {
     for (peer, peer_name) in [(Peer::Pppd, "pppd"), (Peer::Slirp, "slirp")] {
         for (side, side_name) in [(Side::Client, "client"), (Side::Server, "server")] {
             for case in CASES {
-                // A slirp that proves nothing has no wrong password either.
+                // A slirp without authentication cannot send a wrong password.
                 let unheard = side == Side::Server && case.wrong_password;
                 if peer == Peer::Slirp && (case.slirp.is_none() || unheard) {
                     continue;
@@ -295,7 +295,7 @@ pub fn play(table: &mut Table, carrier: &Carrier, dir: &Path) {
     }
 }
 
-fn row(carrier: &Carrier, dir: &Path, ends: (Side, Peer), case: &Case) -> Outcome<Played> {
+fn row(carrier: &Carrier, dir: &Path, ends: (Side, Peer), case: &Case) -> Outcome<RowResult> {
     let begin = || Call::begin(carrier, dir, ends, case);
     let mut call = begin()?;
     if ends == (Side::Server, Peer::Slirp) && case.auth.is_some() {
@@ -305,7 +305,7 @@ fn row(carrier: &Carrier, dir: &Path, ends: (Side, Peer), case: &Case) -> Outcom
         Ending::Opens => {
             let opened_after = opens(&mut call, case)?;
             hang_up(call, case)?;
-            Ok(Played {
+            Ok(RowResult {
                 result: "opens, carries, closes".into(),
                 opened_after,
             })
@@ -317,17 +317,17 @@ fn row(carrier: &Carrier, dir: &Path, ends: (Side, Peer), case: &Case) -> Outcom
             let reason = call.end.finished.clone();
             let words = match (ends.1, reason) {
                 (Peer::Pppd, Some(Reason::PeerTerminated(words))) => words.to_string(),
-                // slirp leaves without a word.
+                // slirp exits without LCP Terminate.
                 (Peer::Slirp, Some(Reason::LowerDown)) => "line down".into(),
                 (_, other) => {
                     return Err(format!("expected the peer's goodbye, got {other:?}").into());
                 }
             };
-            call.left(Left::Terminated)?;
+            call.left(PeerExit::Terminated)?;
             let mut next = begin()?;
             let opened_after = opens(&mut next, case)?;
             hang_up(next, case)?;
-            Ok(Played {
+            Ok(RowResult {
                 result: format!("ends ({words}), opens again"),
                 opened_after,
             })
@@ -340,8 +340,8 @@ fn row(carrier: &Carrier, dir: &Path, ends: (Side, Peer), case: &Case) -> Outcom
                 other => return Err(format!("expected a refusal, got {other:?}").into()),
             }
             expect("IPv4", None, call.end.ipv4)?;
-            call.left(Left::Refused)?;
-            Ok(Played {
+            call.left(PeerExit::Refused)?;
+            Ok(RowResult {
                 result: "refused".into(),
                 opened_after: None,
             })
@@ -349,8 +349,8 @@ fn row(carrier: &Carrier, dir: &Path, ends: (Side, Peer), case: &Case) -> Outcom
     }
 }
 
-/// slirp rejects every request to say who it is.
-fn unproven(call: &mut Call<'_>) -> Outcome<Played> {
+/// Checks that a call ends if slirp rejects every authentication request.
+fn unproven(call: &mut Call<'_>) -> Outcome<RowResult> {
     call.end.run_until("the end", |it| it.finished.is_some())?;
     let refused = Reason::Refused {
         protocol: Protocol::LCP,
@@ -358,13 +358,13 @@ fn unproven(call: &mut Call<'_>) -> Outcome<Played> {
     };
     expect("the reason", Some(refused), call.end.finished.clone())?;
     expect("IPv4", None, call.end.ipv4)?;
-    Ok(Played {
+    Ok(RowResult {
         result: "slirp does not prove itself, and is not let in".into(),
         opened_after: None,
     })
 }
 
-/// From the line to packets of full size in both directions.
+/// Runs a call from the start of the line to packets of full size in both directions.
 fn opens(call: &mut Call<'_>, case: &Case) -> Outcome<Option<Duration>> {
     call.end.run_until("IPCP", |it| it.ipv4.is_some())?;
     let agreed = call.end.ipv4.ok_or("IPCP went down")?;
@@ -393,12 +393,12 @@ fn hang_up(mut call: Call<'_>, case: &Case) -> Outcome {
         Some(Reason::Closed),
         call.end.finished.clone(),
     )?;
-    // On a slow line, frames from before a negotiation that begins again arrive in its course, and
-    // are framed otherwise.
+    // On a slow line, frames of an earlier negotiation with other framing arrive during the next
+    // one.
     if case.delay.is_none() {
         expect("broken frames", 0, call.end.broken)?;
     }
-    call.left(Left::Told)
+    call.left(PeerExit::HungUp)
 }
 
 fn agreed<T: PartialEq + Debug>(

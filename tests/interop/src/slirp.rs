@@ -1,4 +1,4 @@
-//! slirp on a pty: a PPP of 1995 that needs no kernel's help, with the network of this machine.
+//! slirp on a pty: a user-space PPP of 1995 with the network of this host.
 //!
 //! Its negotiation comes from ppp 2.2, an ancestor of today's pppd; framing, data path and timers
 //! are its own.
@@ -27,18 +27,18 @@ use tokio_modem::ppp::Config;
 
 use crate::Outcome;
 
-/// The name by which slirp finds its own line in the secrets files.
+/// Name under which slirp finds its own entry in the secrets files.
 const NAME: &str = "slirp";
 
-/// The variant that paces nothing by a baud rate; Debian's other one ends at its first look at
-/// the tty.
+/// Variant without pacing by baud rate; Debian's other one exits when it first reads the tty's
+/// settings.
 const PROGRAM: &str = "slirp-fullbolt";
 
 /// Its own address. It asks the resolver for that of its host, and takes no loopback address: in
 /// a namespace of its own the host is named so that there is only one answer.
 pub(crate) const ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 
-/// A running slirp. It ends with this value.
+/// Running slirp; killed when dropped.
 pub(crate) struct Slirp {
     child: Child,
 }
@@ -79,7 +79,7 @@ impl Slirp {
         Ok((Self { child }, PppEnd::new(pty.master, config)))
     }
 
-    /// Asks slirp to end.
+    /// Makes slirp exit.
     pub(crate) fn terminate(&self) -> Outcome {
         kill(Pid::from_raw(self.child.id().try_into()?), Signal::SIGTERM)?;
         Ok(())
@@ -97,7 +97,7 @@ fn tty(slave: &OwnedFd) -> io::Result<Stdio> {
     Ok(slave.try_clone()?.into())
 }
 
-/// slirp takes no secrets that others may read.
+/// Writes a secrets file that only its owner may read, which slirp requires.
 fn secrets(path: &Path, text: &str) -> io::Result<()> {
     let _ = fs::remove_file(path);
     let mut file = OpenOptions::new()

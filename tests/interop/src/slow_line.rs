@@ -1,4 +1,4 @@
-//! A line that takes its time, each way, to the socket of a carrier.
+//! Line with a delay each way, to the socket of a carrier.
 
 use std::{
     io::{self, Read, Write},
@@ -13,7 +13,7 @@ use std::{
 /// Bytes read at once.
 const CHUNK: usize = 4_096;
 
-/// Dials at `line`; what is said on the stream arrives `delay` later, both ways.
+/// Dials at `line`; data on the stream arrives `delay` later, both ways.
 ///
 /// # Errors
 /// When nothing answers at the socket.
@@ -25,7 +25,7 @@ pub(crate) fn call(line: &Path, delay: Duration) -> io::Result<UnixStream> {
     Ok(ours)
 }
 
-/// Carries one way until the end of it, which it passes on.
+/// Carries one direction until its end, which it passes on.
 fn carry(mut from: UnixStream, mut to: UnixStream, delay: Duration) {
     let (sender, receiver) = mpsc::channel::<(Instant, Vec<u8>)>();
     thread::spawn(move || {

@@ -1,4 +1,4 @@
-//! The table: results as they come, and Markdown in the end.
+//! Results: printed as they come, written as a Markdown table at the end.
 
 use std::{
     fmt::Write as _,
@@ -10,7 +10,7 @@ use std::{
 
 use crate::Outcome;
 
-/// All that was tried.
+/// Results so far, and the selection of rows.
 #[derive(Debug)]
 pub struct Table {
     filter: Option<String>,
@@ -23,21 +23,21 @@ struct Row {
     ours: &'static str,
     peer: &'static str,
     what: &'static str,
-    result: Result<Played, String>,
+    result: Result<RowResult, String>,
     took: Duration,
 }
 
-/// What a row that went well tells.
+/// Result of a row that passed.
 #[derive(Debug)]
-pub(crate) struct Played {
-    /// How it ended, in a few words.
+pub(crate) struct RowResult {
+    /// Short description.
     pub(crate) result: String,
-    /// From the line's being there to IPCP.
+    /// Time from the start of the line to IPCP.
     pub(crate) opened_after: Option<Duration>,
 }
 
 impl Table {
-    /// A table of the quick rows, or of `all`; of those whose names contain `filter`.
+    /// Creates a table of the quick rows, or of `all`; only of those whose names contain `filter`.
     pub fn new(all: bool, filter: Option<String>) -> Self {
         Self {
             filter,
@@ -50,7 +50,7 @@ impl Table {
         &mut self,
         [ours, peer, what]: [&'static str; 3],
         quick: bool,
-        play: impl FnOnce() -> Outcome<Played>,
+        run: impl FnOnce() -> Outcome<RowResult>,
     ) {
         let name = format!("{ours} {peer} {what}");
         let filtered = self
@@ -61,7 +61,7 @@ impl Table {
             return;
         }
         let began = Instant::now();
-        let result = play().map_err(|error| error.to_string());
+        let result = run().map_err(|error| error.to_string());
         let row = Row {
             ours,
             peer,
@@ -79,7 +79,7 @@ impl Table {
         self.rows.push(row);
     }
 
-    /// Writes the table; true where every row passed and there is one.
+    /// Writes the table; returns true if all rows passed and there is one.
     ///
     /// # Errors
     /// When the file cannot be written.

@@ -1,8 +1,8 @@
-//! How long a subscriber takes from `CONNECT` to IPCP open: the engine beside pppd.
+//! Time from `CONNECT` to IPCP open of a subscriber: the engine compared with pppd.
 //!
 //! Both run as subscriber in the same emulated machine, on the same kernel PPP, and call the same
-//! pppd in another one. The line between goes through this process, which looks at the frames: a
-//! call takes from the subscriber's first byte to the second of the two acknowledgements of IPCP.
+//! pppd in another one. The line passes through this process, which decodes the frames: a call is
+//! measured from the subscriber's first byte to the second of the two Configure-Acks of IPCP.
 
 use std::{
     io::{self, Read, Write},
@@ -14,7 +14,7 @@ use std::{
 
 use failberry_bench::{
     carrier::{Auth, Carrier, CarrierSettings, Program},
-    net::World,
+    net::TestNetwork,
 };
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tokio_modem::{
@@ -26,20 +26,20 @@ use crate::Outcome;
 
 const CONFIGURE_ACK: u8 = 2;
 
-/// pppd's own negotiation takes 30 s at worst.
+/// Longest time of a call. pppd's own negotiation takes up to 30 s.
 const BOUND: Duration = Duration::from_secs(45);
 
-/// What pppd says when it has the line.
+/// Log text of pppd when it has taken the line.
 const TAKEN: &str = "Connect: ";
 
-/// The times of one way to authenticate.
+/// Measured times with one kind of authentication.
 #[derive(Debug)]
-pub struct Figures {
-    /// How the subscriber proves who it is.
+pub struct Timings {
+    /// Authentication of the subscriber.
     pub auth: Auth,
-    /// Of the engine, in the order of the calls.
+    /// Times of the engine, in call order.
     pub engine: Vec<Duration>,
-    /// Of pppd, taken in turns with the engine's.
+    /// Times of pppd, alternating with the engine's calls.
     pub pppd: Vec<Duration>,
 }
 
@@ -47,26 +47,29 @@ pub struct Figures {
 struct Bench {
     carrier: Carrier,
     subscriber: Carrier,
-    _worlds: [World; 2],
+    _networks: [TestNetwork; 2],
 }
 
 /// Times `calls` calls of each, for each way to authenticate. `dir` takes sockets and logs.
 ///
 /// # Errors
 /// When a machine does not start or a call does not come up.
-pub fn measure(dir: &Path, calls: usize) -> Outcome<Vec<Figures>> {
-    let worlds = [World::create("fbtima")?, World::create("fbtimb")?];
-    let start = |world: &World, name: &str| {
-        Carrier::start(world, &dir.join(name), CarrierSettings::default())
+pub fn measure(dir: &Path, calls: usize) -> Outcome<Vec<Timings>> {
+    let networks = [
+        TestNetwork::create("fbtima")?,
+        TestNetwork::create("fbtimb")?,
+    ];
+    let start = |network: &TestNetwork, name: &str| {
+        Carrier::start(network, &dir.join(name), CarrierSettings::default())
     };
     let bench = Bench {
-        carrier: start(&worlds[0], "carrier")?,
-        subscriber: start(&worlds[1], "subscriber")?,
-        _worlds: worlds,
+        carrier: start(&networks[0], "carrier")?,
+        subscriber: start(&networks[1], "subscriber")?,
+        _networks: networks,
     };
     let mut figures = Vec::new();
     for auth in [Auth::None, Auth::Pap, Auth::Chap] {
-        let mut these = Figures {
+        let mut these = Timings {
             auth,
             engine: Vec::new(),
             pppd: Vec::new(),
@@ -86,7 +89,7 @@ impl Bench {
     fn call(&self, auth: Auth, program: Program) -> Outcome<Duration> {
         self.carrier.set(CarrierSettings {
             auth,
-            // It waits for the caller, so that both find it in the same state.
+            // It waits for the caller, so that both meet it in an identical state.
             options: vec!["silent".into()],
             ..CarrierSettings::default()
         })?;
@@ -106,7 +109,7 @@ impl Bench {
     }
 }
 
-/// The line between, until IPCP is open; then it is hung up.
+/// Relay between the two ends, until IPCP is open; then it hangs up.
 struct Relay {
     ends: [UnixStream; 2],
     decoders: [Decoder; 2],
@@ -118,7 +121,7 @@ impl Relay {
     fn new(subscriber: UnixStream, carrier: UnixStream) -> Self {
         let mut decoders = [Decoder::new(), Decoder::new()];
         for decoder in &mut decoders {
-            // What is escaped is understood all the same.
+            // Escaped octets are decoded all the same.
             decoder.agree(&Direction {
                 accm: 0,
                 ..Direction::default()

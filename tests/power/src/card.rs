@@ -1,4 +1,4 @@
-//! The card: its sectors, those that are only on their way, and the moment at which the power goes.
+//! Simulated card: durable sectors, unflushed writes, and the moment of the power loss.
 
 use std::{
     cell::RefCell,
@@ -13,24 +13,24 @@ use failberry_state::Slot;
 
 use crate::{random::Random, store::Store};
 
-/// What a flattened image tree begins with; its size follows, big endian.
+/// Magic of a flattened image tree (FIT); its size follows, big endian.
 const FIT: [u8; 4] = [0xD0, 0x0D, 0xFE, 0xED];
 
-/// Judges an image.
-pub type Judge = Rc<dyn Fn(&[u8]) -> bool>;
+/// Predicate: whether an image is complete.
+pub type ImageCheck = Rc<dyn Fn(&[u8]) -> bool>;
 
-/// Where the slots are, and which images are all there.
+/// Layout of the card, and the check of images.
 #[derive(Clone)]
 pub struct Geometry {
     /// The first byte of slot A and of slot B.
     pub slots: [u64; 2],
     /// Bytes of one.
     pub slot: u64,
-    /// Whether U-Boot would find the hashes in an image right.
-    pub is_complete: Judge,
-    /// Bytes that are erased together; 0 where the card loses sectors and nothing else.
+    /// Whether U-Boot would accept the hashes in an image.
+    pub is_complete: ImageCheck,
+    /// Bytes of an erase block; 0 if the card only loses sectors.
     pub erase_block: u64,
-    /// What the box never writes and cannot start without: boot record and boot files.
+    /// Ranges that the box never writes and cannot boot without: boot record and boot files.
     pub fixed: Vec<Range<u64>>,
 }
 
@@ -38,91 +38,91 @@ type Sector = [u8; SECTOR];
 
 struct Inner {
     geometry: Geometry,
-    /// What is on the card for good.
-    kept: Store,
-    /// What lay in the fixed places at first.
+    /// Durable content of the card.
+    durable: Store,
+    /// Initial content of the fixed ranges.
     fixed: Vec<Vec<u8>>,
-    /// Writes since the last flush, in their order.
+    /// Writes since the last flush, in order.
     pending: Vec<(usize, Sector)>,
-    /// Sectors written so far.
+    /// Number of sectors written so far.
     written: u32,
-    /// Sector writes until the power goes.
-    left: Option<u32>,
-    /// A sector that stays as it is.
-    stuck: Option<usize>,
+    /// Sector writes until the power loss.
+    writes_left: Option<u32>,
+    /// Sector whose writes are ignored.
+    ignored_sector: Option<usize>,
 }
 
-/// The card.
+/// Simulated card; clones share its content.
 #[derive(Clone)]
 pub struct Card(Rc<RefCell<Inner>>);
 
 impl Card {
-    /// A card with these bytes on it.
+    /// Creates a card with this content.
     pub fn new(bytes: &[u8], geometry: Geometry) -> Self {
         Self::of(Store::new(bytes), geometry)
     }
 
-    /// Another card with the same bytes on it for good, and nothing pending.
+    /// Returns an independent card with the durable content, and nothing pending.
     #[must_use]
     pub fn copy(&self) -> Self {
         let inner = self.0.borrow();
-        Self::of(inner.kept.clone(), inner.geometry.clone())
+        Self::of(inner.durable.clone(), inner.geometry.clone())
     }
 
-    fn of(kept: Store, geometry: Geometry) -> Self {
-        let fixed = geometry.fixed.iter().map(|range| bytes(&kept, range));
+    fn of(durable: Store, geometry: Geometry) -> Self {
+        let fixed = geometry.fixed.iter().map(|range| bytes(&durable, range));
         let fixed = fixed.collect();
         Self(Rc::new(RefCell::new(Inner {
             geometry,
-            kept,
+            durable,
             fixed,
             pending: Vec::new(),
             written: 0,
-            left: None,
-            stuck: None,
+            writes_left: None,
+            ignored_sector: None,
         })))
     }
 
-    /// All that is on it for good.
+    /// Returns the durable content.
     pub fn bytes(&self) -> Vec<u8> {
-        self.0.borrow().kept.to_vec()
+        self.0.borrow().durable.to_vec()
     }
 
-    /// Whether boot record and boot files are what they were at first.
+    /// Returns whether boot record and boot files are unchanged.
     pub fn has_fixed(&self) -> bool {
         let inner = self.0.borrow();
         let places = inner.geometry.fixed.iter().zip(&inner.fixed);
         places
             .into_iter()
-            .all(|(range, first)| bytes(&inner.kept, range) == *first)
+            .all(|(range, first)| bytes(&inner.durable, range) == *first)
     }
 
-    /// How many sectors have been written.
+    /// Returns the number of sectors written.
     pub fn written(&self) -> u32 {
         self.0.borrow().written
     }
 
-    /// Puts `bytes` into a slot.
+    /// Writes `bytes` to a slot, durably.
     pub fn fill(&self, slot: Slot, bytes: &[u8]) {
         let at = usize::try_from(self.offset(slot)).unwrap();
-        self.0.borrow_mut().kept.write(at, bytes);
+        self.0.borrow_mut().durable.write(at, bytes);
     }
 
-    /// The power goes when so many sectors have been written.
-    pub fn cut_after(&self, sectors: u32) {
-        self.0.borrow_mut().left = Some(sectors);
+    /// Schedules the power loss after `sectors` more sector writes.
+    pub fn lose_power_after(&self, sectors: u32) {
+        self.0.borrow_mut().writes_left = Some(sectors);
     }
 
-    /// Sector `number` of `slot` stays as it is, without a word.
-    pub fn lose_writes_to(&self, slot: Slot, number: usize) {
+    /// Silently ignores writes to sector `number` of `slot`.
+    pub fn ignore_writes_to(&self, slot: Slot, number: usize) {
         let first = usize::try_from(self.offset(slot)).unwrap() / SECTOR;
-        self.0.borrow_mut().stuck = Some(first + number);
+        self.0.borrow_mut().ignored_sector = Some(first + number);
     }
 
-    /// Decides what is left of what was not flushed: each sector is the old one, one of those
-    /// written, or torn. Then each erase block with such a sector in it is as that left it, erased,
-    /// erased in part, or noise: a card moves a whole block to change one sector.
-    pub fn power_comes_back(&self, seed: u64) {
+    /// Restores the power and decides the fate of unflushed writes: each sector is old, as written,
+    /// or torn. Then each erase block with such a sector is unchanged, erased, partly erased, or
+    /// noise: a card rewrites a whole block to change one sector.
+    pub fn restore_power(&self, seed: u64) {
         let mut inner = self.0.borrow_mut();
         let mut random = Random(seed);
         let pending = std::mem::take(&mut inner.pending);
@@ -139,13 +139,13 @@ impl Card {
                 _ => random.below(SECTOR),
             };
             let at = sector * SECTOR;
-            // From one end or the other.
+            // Written from either end.
             let range = if random.below(2) == 0 {
                 0..written
             } else {
                 SECTOR - written..SECTOR
             };
-            inner.kept.write(at + range.start, &content[range]);
+            inner.durable.write(at + range.start, &content[range]);
             blocks.extend(at.checked_div(usize::try_from(inner.geometry.erase_block).unwrap()));
         }
         // The first two seeds lose no block, the third loses every one.
@@ -159,10 +159,10 @@ impl Card {
                 }
             }
         }
-        inner.left = None;
+        inner.writes_left = None;
     }
 
-    /// The image in a slot, where U-Boot would start it.
+    /// Returns the image in a slot, if U-Boot would start it.
     pub fn image(&self, slot: Slot) -> Option<Vec<u8>> {
         let geometry = self.0.borrow().geometry.clone();
         let mut bytes = vec![0; usize::try_from(geometry.slot).unwrap()];
@@ -173,7 +173,7 @@ impl Card {
         (bytes.len() == size && (geometry.is_complete)(&bytes)).then_some(bytes)
     }
 
-    /// What the environment says.
+    /// Returns the slot state in the U-Boot environment.
     pub fn slots(&self) -> Slots {
         let stored = Stored::read(&Part::whole(self)).unwrap();
         Slots::of(&stored.environment).unwrap()
@@ -195,7 +195,7 @@ pub struct Part {
 }
 
 impl Part {
-    /// All of it.
+    /// Returns the whole card.
     pub fn whole(card: &Card) -> Self {
         Self {
             card: card.clone(),
@@ -203,7 +203,7 @@ impl Part {
         }
     }
 
-    /// A slot.
+    /// Returns a slot of the card.
     pub fn slot(card: &Card, slot: Slot) -> Self {
         Self {
             card: card.clone(),
@@ -220,9 +220,9 @@ impl Inner {
         let quarter = size / 4;
         let begin = block * size + first * quarter;
         let end = (begin + length * quarter).min((block + 1) * size);
-        let end = end.min(self.kept.len());
+        let end = end.min(self.durable.len());
         let noise = [0xFF, 0x00, 0x5A][random.below(3)];
-        self.kept
+        self.durable
             .write(begin, &vec![noise; end.saturating_sub(begin)]);
     }
 
@@ -231,7 +231,7 @@ impl Inner {
         written.map_or_else(
             || {
                 let mut sector = [0; SECTOR];
-                self.kept.read(number * SECTOR, &mut sector);
+                self.durable.read(number * SECTOR, &mut sector);
                 sector
             },
             |it| it.1,
@@ -264,12 +264,12 @@ impl Disk for Part {
             let (now, after) = rest.split_at(rest.len().min(SECTOR - begin));
             let mut sector = inner.sector(number);
             sector[begin..begin + now.len()].copy_from_slice(now);
-            if inner.stuck != Some(number) {
-                // The one during which the power goes may be torn as well.
+            if inner.ignored_sector != Some(number) {
+                // The write during which the power fails may be torn as well.
                 inner.pending.push((number, sector));
             }
             inner.written += 1;
-            match &mut inner.left {
+            match &mut inner.writes_left {
                 Some(0) => return Err(Error::other("no power")),
                 Some(left) => *left -= 1,
                 None => {}
@@ -282,11 +282,11 @@ impl Disk for Part {
 
     fn flush(&mut self) -> io::Result<()> {
         let mut inner = self.card.0.borrow_mut();
-        if inner.left == Some(0) {
+        if inner.writes_left == Some(0) {
             return Err(Error::other("no power"));
         }
         for (number, content) in std::mem::take(&mut inner.pending) {
-            inner.kept.write(number * SECTOR, &content);
+            inner.durable.write(number * SECTOR, &content);
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Numbers that decide what becomes of a sector, the same for the same seed.
+//! Deterministic random numbers that decide the fate of a sector.
 
 /// Generator of 64-bit numbers (splitmix64), seeded with its field.
 pub(crate) struct Random(pub(crate) u64);

@@ -1,4 +1,5 @@
-//! Bytes of a card in shared pieces: thousands of cards that differ in a few sectors cost little.
+//! Copy-on-write content of a card in shared pieces: thousands of cards that differ in a few
+//! sectors cost little memory.
 
 use std::{ops::Range, rc::Rc};
 

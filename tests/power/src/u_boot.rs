@@ -1,4 +1,4 @@
-//! U-Boot as the script in `uboot.env` has it behave.
+//! Model of U-Boot's slot selection, after the script in `uboot.env`.
 
 use failberry_environment::{Slots, Stored};
 use failberry_state::Slot;
@@ -9,9 +9,9 @@ use crate::{Card, Part};
 pub struct UBoot;
 
 impl UBoot {
-    /// The slot that is started and its image; none without power, or where nothing starts.
+    /// Returns the started slot and its image; `None` without power, or if nothing starts.
     pub fn start(card: &Card) -> Option<(Slot, Vec<u8>)> {
-        // Without these it is not started itself.
+        // Without these U-Boot is not started itself.
         if !card.has_fixed() {
             return None;
         }

@@ -1,4 +1,4 @@
-//! Children that share nothing.
+//! Child processes by `fork`, without `exec`.
 #![allow(unsafe_code)]
 
 use std::{
@@ -9,14 +9,14 @@ use std::{
 
 use nix::unistd::{ForkResult, Pid, fork};
 
-/// Runs `life` in a child process, which ends with it; gives out the child.
-pub(crate) fn child(life: impl FnOnce()) -> io::Result<Pid> {
+/// Runs `body` in a child process, which exits with it; returns its process id.
+pub(crate) fn spawn(body: impl FnOnce()) -> io::Result<Pid> {
     // SAFETY: this program has one thread, so that no lock is held by another one in the child.
     match unsafe { fork() }? {
         ForkResult::Parent { child } => Ok(child),
         ForkResult::Child => {
-            let lived = catch_unwind(AssertUnwindSafe(life));
-            process::exit(i32::from(lived.is_err()));
+            let outcome = catch_unwind(AssertUnwindSafe(body));
+            process::exit(i32::from(outcome.is_err()));
         }
     }
 }

@@ -1,15 +1,16 @@
-//! The bench's hand inside the box. The kernel starts it in the place of `/init`, which it becomes
-//! after it has left a child behind: PID 1 runs as it is shipped.
+//! Fault agent: injects faults inside the emulated box. The kernel starts it in place of `/init`;
+//! it forks a child, then executes the shipped `/init`, so PID 1 runs as shipped.
 //!
-//! The child owns nothing that PID 1 knows of: its mounts are its own. It takes in orders on a
-//! virtio port, one line each, and gives out one line for each, both with the order's number.
+//! The child owns a mount namespace of its own, invisible to PID 1. It takes in commands on a
+//! virtio-serial port, one line each, and gives out one reply line for each; both begin with the
+//! command's number. Client: `failberry_bench::board::FaultAgent`.
 
+mod commands;
+mod exhaustion;
 mod fork;
-mod memory;
-mod orders;
-mod port;
+mod process_faults;
 mod processes;
-mod storms;
+mod virtio_port;
 
 use std::{
     convert::Infallible,
@@ -26,7 +27,7 @@ use nix::{
     unistd::execv,
 };
 
-/// What is shipped as PID 1.
+/// Program shipped as PID 1.
 const INIT: &str = "/init";
 
 fn main() -> ExitCode {
@@ -34,7 +35,7 @@ fn main() -> ExitCode {
         eprintln!("saboteur: expected to be PID 1 of an emulated box");
         return ExitCode::FAILURE;
     }
-    let child = fork::child(|| {
+    let child = fork::spawn(|| {
         if let Err(error) = serve() {
             eprintln!("saboteur: {error}");
         }
@@ -42,7 +43,7 @@ fn main() -> ExitCode {
     if let Err(error) = child {
         eprintln!("saboteur: {error}");
     }
-    // The kernel panics now, with this as the last line.
+    // PID 1 ends, so the kernel panics; this is the last console line.
     let Err(error) = become_init();
     eprintln!("saboteur: {INIT}: {error}");
     ExitCode::FAILURE
@@ -58,26 +59,26 @@ fn become_init() -> io::Result<Infallible> {
     Ok(execv(c"/init", &arguments)?)
 }
 
-/// Answers orders for ever.
+/// Executes commands until the port closes.
 fn serve() -> io::Result<()> {
     unshare(CloneFlags::CLONE_NEWNS)?;
     for (kind, place) in [("proc", "/proc"), ("sysfs", "/sys"), ("devtmpfs", "/dev")] {
         let flags = MsFlags::empty();
         mount(Some(kind), place, Some(kind), flags, None::<&str>)?;
     }
-    let mut orders = BufReader::new(port::open()?);
-    let mut answers = orders.get_ref().try_clone()?;
+    let mut commands = BufReader::new(virtio_port::open()?);
+    let mut answers = commands.get_ref().try_clone()?;
     loop {
         let mut line = String::new();
-        if orders.read_line(&mut line)? == 0 {
+        if commands.read_line(&mut line)? == 0 {
             return Ok(());
         }
-        let (number, order) = line.trim().split_once(' ').unwrap_or_default();
-        match orders::obey(order) {
-            orders::Outcome::Done(text) => writeln!(answers, "{number} ok {text}")?,
-            orders::Outcome::Failed(why) => writeln!(answers, "{number} error {why}")?,
-            // Nobody is left to answer afterwards.
-            orders::Outcome::Last(act) => {
+        let (number, command) = line.trim().split_once(' ').unwrap_or_default();
+        match commands::execute(command) {
+            commands::Outcome::Done(text) => writeln!(answers, "{number} ok {text}")?,
+            commands::Outcome::Failed(why) => writeln!(answers, "{number} error {why}")?,
+            // The command leaves nothing that could reply afterwards.
+            commands::Outcome::AfterReply(act) => {
                 writeln!(answers, "{number} ok ")?;
                 act()?;
             }

@@ -1,4 +1,4 @@
-//! The services as the kernel sees them: who runs, and what each has taken.
+//! Process table of the product: running services with memory, descriptors, children and threads.
 
 use std::{
     fs::{self, DirEntry},
@@ -6,10 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// What every service's command line begins with.
+/// First word of every service's command line.
 const PROGRAM: &str = "failberry";
 
-/// What PID 1 is called in a sample.
+/// Name of PID 1 in a sample.
 const SUPERVISOR: &str = "supervisor";
 
 /// A process of the product.
@@ -20,7 +20,7 @@ pub(crate) struct Process {
     directory: PathBuf,
 }
 
-/// All of them below `proc`, PID 1 first.
+/// Returns all processes of the product below `proc`, PID 1 first.
 pub(crate) fn all(proc: &Path) -> io::Result<Vec<Process>> {
     let mut found: Vec<Process> = numbered(proc)?
         .filter_map(|(pid, entry)| {
@@ -43,14 +43,14 @@ pub(crate) fn all(proc: &Path) -> io::Result<Vec<Process>> {
     Ok(found)
 }
 
-/// The process id of the service called `name`, while it runs.
+/// Returns the process id of the service `name` if it runs.
 pub(crate) fn pid_of(name: &str) -> io::Result<Option<i32>> {
     let all = all(Path::new("/proc"))?;
     Ok(all.into_iter().find(|it| it.name == name).map(|it| it.pid))
 }
 
-/// One word for each process, `name:pid:pss:anonymous:rss:files:children:threads`, sizes in KiB;
-/// then the dead that nobody has buried yet.
+/// Returns one word for each process, `name:pid:pss:anonymous:rss:files:children:threads`, sizes in
+/// KiB, then `dead:` with the number of zombies.
 pub(crate) fn sample(proc: &Path) -> io::Result<String> {
     let parents = parents(proc)?;
     let mut words = Vec::new();
@@ -75,11 +75,11 @@ pub(crate) fn sample(proc: &Path) -> io::Result<String> {
     Ok(words.join(" "))
 }
 
-/// Parent and state of every process.
+/// Returns parent and state of every process.
 fn parents(proc: &Path) -> io::Result<Vec<(i32, char)>> {
     let of = |entry: &DirEntry| {
         let text = fs::read_to_string(entry.path().join("stat")).ok()?;
-        // The name before it may have brackets and blanks of its own.
+        // The process name before it may contain brackets and spaces.
         let mut words = text.rsplit_once(") ")?.1.split(' ');
         let state = words.next()?.chars().next()?;
         Some((words.next()?.parse().ok()?, state))
@@ -89,7 +89,7 @@ fn parents(proc: &Path) -> io::Result<Vec<(i32, char)>> {
         .collect())
 }
 
-/// Entries that are processes. One that ends meanwhile is missing below.
+/// Returns the entries that are processes. One that exits meanwhile has missing files.
 fn numbered(proc: &Path) -> io::Result<impl Iterator<Item = (i32, DirEntry)>> {
     let entries = fs::read_dir(proc)?;
     Ok(entries.filter_map(|entry| {
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn services_are_told_from_others() {
+    fn sample_lists_only_services() {
         let proc = tempfile::tempdir().unwrap();
         process(proc.path(), 1, "/init\0", 0, 'S');
         process(proc.path(), 9, "/saboteur\0", 1, 'R');

@@ -1,8 +1,8 @@
-//! A person at the serial cable: wakes the prompt, looks, disturbs the call, reboots.
+//! Scene of the serial console: prompt, pages, commands that affect the call, reboot.
 
 use std::time::{Duration, Instant};
 
-use failberry_bench::scene::{Kind, NAME, SECRET, Scene, Setting, Settings};
+use failberry_bench::scene::{Kind, NAME, SECRET, ScenarioConfig, Scene, Settings};
 
 use crate::{
     Suite,
@@ -10,20 +10,20 @@ use crate::{
     suite::{Outcome, expect},
 };
 
-/// The prompt as it is painted: the cursor stands behind it.
+/// Prompt as drawn, with the cursor after it.
 pub(crate) const PROMPT: &str = "failberry> \x1b[K\x1b[11C";
 
 /// A carrier password that must not be shown.
 const PASSWORD: &str = "carrier-password-of-the-test";
 
-/// Plays the scene.
-pub fn play(suite: &mut Suite) {
-    let setting = Setting {
+/// Runs the scene.
+pub fn run(suite: &mut Suite) {
+    let setting = ScenarioConfig {
         settings: Settings {
             login: Some(("house".into(), PASSWORD.into())),
             ..Settings::default()
         },
-        ..Setting::new("fbq", Kind::Virt)
+        ..ScenarioConfig::new("fbq", Kind::Virt)
     };
     suite.scene("console", &setting, |run| {
         run.step("eth0 leases an address", steps::lease);
@@ -50,7 +50,7 @@ pub fn play(suite: &mut Suite) {
     });
 }
 
-/// Types `line` and waits for the next prompt; gives out the lines in between.
+/// Types `line`, waits for the next prompt and returns the lines in between.
 pub(crate) fn say(scene: &Scene, line: &str) -> Outcome<Vec<String>> {
     let console = &scene.board.console;
     let mark = console.mark();
@@ -59,7 +59,7 @@ pub(crate) fn say(scene: &Scene, line: &str) -> Outcome<Vec<String>> {
     Ok(console.wait_prompt(mark, PROMPT, scene.bound(30))?)
 }
 
-/// The same for one that asks first.
+/// As [`say`], for a command that asks for confirmation.
 fn confirm(scene: &Scene, line: &str) -> Outcome<Vec<String>> {
     let console = &scene.board.console;
     let mark = console.mark();
@@ -68,7 +68,7 @@ fn confirm(scene: &Scene, line: &str) -> Outcome<Vec<String>> {
     say(scene, "y")
 }
 
-/// Every one of `texts` stands in one of `lines`.
+/// Checks that each of `texts` is in one of `lines`.
 pub(crate) fn expect_all(lines: &[String], texts: &[&str]) -> Outcome {
     for text in texts {
         if !lines.iter().any(|line| line.contains(text)) {
@@ -147,13 +147,13 @@ fn log_follows(scene: &mut Scene) -> Outcome {
     let mark = console.mark();
     console.send(b"log -f network\r")?;
     console.wait_from(mark, "network: eth0: leased", scene.bound(10))?;
-    scene.board.cable(false)?;
+    scene.board.set_cable(false)?;
     console.wait_from(mark, "cable out", scene.bound(10))?;
-    scene.board.cable(true)?;
+    scene.board.set_cable(true)?;
     console.wait_from(mark, "cable in", scene.bound(10))?;
     console.send(b"q")?;
     console.wait_prompt(mark, PROMPT, scene.bound(10))?;
-    // The key ended it and is no letter of what follows.
+    // The key ended the command and is not part of the next one.
     expect_all(&say(scene, "help")?, &["this page"])
 }
 
@@ -218,11 +218,11 @@ fn redial(scene: &mut Scene) -> Outcome {
     stick.wait_call(false, scene.bound(10))?;
     stick.wait_call(true, scene.bound(30))?;
     wait_status(scene, &["2 connected, 0 failed; 1 redials", "up for "])?;
-    // What is no warning keeps away from whoever is here.
+    // Only warnings are shown at the prompt.
     expect("lines of the log at the prompt", before, told())
 }
 
-/// Asks for the status until it tells all of `texts`.
+/// Repeats `status` until it contains all of `texts`.
 fn wait_status(scene: &Scene, texts: &[&str]) -> Outcome {
     let until = Instant::now() + scene.bound(60);
     loop {
@@ -230,7 +230,7 @@ fn wait_status(scene: &Scene, texts: &[&str]) -> Outcome {
         if told.is_ok() || Instant::now() > until {
             return told;
         }
-        // The pages cost the box more than the waiting.
+        // Rendering the page costs the box more than waiting.
         std::thread::sleep(Duration::from_millis(500));
     }
 }
@@ -241,7 +241,7 @@ fn autorun(scene: &mut Scene) -> Outcome {
     let mark = scene.board.console.mark();
     let console = &scene.board.console;
     console.send(b"modem at AT+CFUN=1,1\r")?;
-    // Above the prompt, as a warning; then the call is there again.
+    // Shown above the prompt, as a warning; then the call is up again.
     console.wait_from(mark, "stick is gone", scene.bound(20))?;
     wait_status(scene, &["up for "])?;
     let lines = say(scene, "log uplink")?;
@@ -260,7 +260,7 @@ fn power_cycle(scene: &mut Scene) -> Outcome {
     let said = confirm(scene, "power-cycle")?;
     expect_all(&said, &["the sockets lose their power"])?;
     let console = &scene.board.console;
-    // A warning, which stands above the prompt.
+    // A warning, shown above the prompt.
     console.wait_from(
         mark,
         "cutting the power of the USB sockets",
@@ -276,10 +276,10 @@ fn leaves(scene: &mut Scene) -> Outcome {
     console.send(b"\x04")?;
     console.wait_from(mark, "Enter wakes the prompt", scene.bound(10))?;
     let mark = console.mark();
-    scene.board.cable(false)?;
+    scene.board.set_cable(false)?;
     let console = &scene.board.console;
     console.wait_from(mark, "network: eth0: cable out", scene.bound(10))?;
-    scene.board.cable(true)?;
+    scene.board.set_cable(true)?;
     let console = &scene.board.console;
     console.wait_from(mark, "network: eth0: cable in", scene.bound(30))?;
     Ok(())

@@ -1,93 +1,94 @@
-//! Faults, one after another, each on a house that works: what is broken, what the box says, and
-//! how long it takes until it does its work again.
+//! Fault scenes: inject one fault after another into a working scenario, check what the console
+//! logs, and measure the time to recovery.
 //!
-//! A fault is a row, a group of them shares a scene. All groups end in one table.
+//! Each fault is a row of the report; the faults of a group share a scene. All groups share one
+//! report.
 
 mod card;
 mod carrier;
-mod house;
+mod inject;
 mod internet;
+mod lan;
 mod power;
 mod report;
 mod services;
 mod stick;
-mod strike;
 
 use std::time::Duration;
 
-use failberry_bench::scene::{Kind, Scene, Setting, Settings};
+use failberry_bench::scene::{Kind, ScenarioConfig, Scene, Settings};
 
 use self::report::{Report, Row};
 use crate::{Suite, steps, suite::Outcome};
 
-/// All groups, in the order in which they are played.
-const GROUPS: &[Group] = &[HOUSE, SERVICES, STICKS];
+/// All groups, in execution order.
+const GROUPS: &[Group] = &[LAN_AND_INTERNET, SERVICES, STICKS];
 
-/// Stick, carrier and power. What costs the box its card comes last.
+/// Faults of stick, carrier and power. The loss of the card comes last.
 const STICKS: Group = Group {
     scene: "faults-sticks",
     prefix: "fbf",
     kind: Kind::Virt,
     settings: Settings::default,
-    hand: false,
+    fault_agent: false,
     faults: &[carrier::FAULTS, stick::FAULTS, power::FAULTS],
 };
 
-/// What goes wrong inside the box.
+/// Faults inside the box, injected by the fault agent.
 const SERVICES: Group = Group {
     scene: "faults-services",
     prefix: "fbk",
     kind: Kind::Virt,
     settings: Settings::default,
-    hand: true,
+    fault_agent: true,
     faults: &[services::FAULTS],
 };
 
-/// The house, the internet behind the carrier, and the card.
-const HOUSE: Group = Group {
+/// Faults of the LAN, the internet behind the carrier, and the card.
+const LAN_AND_INTERNET: Group = Group {
     scene: "faults-house",
     prefix: "fbg",
     kind: Kind::Virt,
     settings: Settings::default,
-    hand: false,
-    faults: &[house::FAULTS, internet::FAULTS, card::FAULTS],
+    fault_agent: false,
+    faults: &[lan::FAULTS, internet::FAULTS, card::FAULTS],
 };
 
-/// Faults that strike the same house.
+/// Faults that share a scenario.
 struct Group {
     /// Name of the scene.
     scene: &'static str,
     /// Prefix of the network namespaces' names.
     prefix: &'static str,
     kind: Kind,
-    /// What its owner wrote into `failberrypi.toml`.
+    /// Settings in `failberrypi.toml`.
     settings: fn() -> Settings,
-    /// Whether the bench has a hand inside the box.
-    hand: bool,
-    /// By duty, in the order in which they are played.
+    /// Whether the fault agent runs inside the box.
+    fault_agent: bool,
+    /// Faults by subsystem, in execution order.
     faults: &'static [&'static [Fault]],
 }
 
-/// A fault and what must come of it.
+/// Fault, its expected log line and its recovery.
 struct Fault {
-    /// In the words of the table.
+    /// Name in the report.
     name: &'static str,
-    /// Breaks it, on a box that has just started and works.
+    /// Injects the fault into a freshly booted, working box.
     inject: fn(&mut Scene) -> Outcome,
-    /// What the console says then; empty where there is nothing to say.
+    /// Expected console text; empty if there is none.
     says: &'static str,
-    /// How long it may take until the console says so, from the first packet that it hits.
+    /// Longest time from the end of the injection to the console text.
     noticed_within: Option<Duration>,
-    /// Shows that it is healed; waits for that no longer than it is told.
-    heals: fn(&mut Scene, Duration) -> Outcome,
-    /// How long it may take until it is healed, in seconds.
+    /// Checks recovery, waiting up to the given time.
+    recovers: fn(&mut Scene, Duration) -> Outcome,
+    /// Longest time to recovery, in seconds.
     within: u64,
-    /// Part of `make test`; the others are played by `make test-all`.
+    /// Whether `make test` includes it; the others need `make test-all`.
     quick: bool,
 }
 
 impl Fault {
-    /// A row of `make test`, healed when a LAN host reaches the internet again.
+    /// Creates a fault of `make test`, recovered when a LAN host reaches the internet again.
     const fn quick(
         name: &'static str,
         says: &'static str,
@@ -99,13 +100,13 @@ impl Fault {
             inject,
             says,
             noticed_within: None,
-            heals: strike::traffic_flows,
+            recovers: inject::traffic_flows,
             within,
             quick: true,
         }
     }
 
-    /// The same, of `make test-all` only.
+    /// As [`Self::quick`], of `make test-all` only.
     const fn slow(
         name: &'static str,
         says: &'static str,
@@ -118,7 +119,7 @@ impl Fault {
         }
     }
 
-    /// The console must say so that soon.
+    /// Sets the longest time to the console text.
     const fn noticed_within(self, limit: Duration) -> Self {
         Self {
             noticed_within: Some(limit),
@@ -126,17 +127,17 @@ impl Fault {
         }
     }
 
-    /// It is healed when this is seen.
-    const fn healed_when(self, heals: fn(&mut Scene, Duration) -> Outcome) -> Self {
-        Self { heals, ..self }
+    /// Replaces the check of recovery.
+    const fn recovered_when(self, recovers: fn(&mut Scene, Duration) -> Outcome) -> Self {
+        Self { recovers, ..self }
     }
 }
 
-/// Which faults are played.
+/// Selection of faults.
 pub struct Choice {
-    /// The slow ones too.
+    /// Includes the slow ones.
     pub all: bool,
-    /// Only those with one of these in their names, slow or not.
+    /// If not empty, only faults whose names contain one of these, slow or not.
     pub rows: Vec<String>,
 }
 
@@ -150,20 +151,20 @@ impl Choice {
     }
 }
 
-/// Plays them, and writes the table where all groups had their turn.
-pub fn play(suite: &mut Suite, choice: &Choice) {
+/// Runs the selected faults; writes the report if all groups were run.
+pub fn run(suite: &mut Suite, choice: &Choice) {
     let mut report = Report::default();
     for group in GROUPS {
-        group.play(suite, choice, &mut report);
+        group.run(suite, choice, &mut report);
     }
-    let complete = choice.rows.is_empty() && GROUPS.iter().all(|group| suite.plays(group.scene));
-    if let Err(error) = report.tell(complete.then_some(choice.all)) {
+    let complete = choice.rows.is_empty() && GROUPS.iter().all(|group| suite.selects(group.scene));
+    if let Err(error) = report.report(complete.then_some(choice.all)) {
         println!("the table of faults cannot be written: {error}");
     }
 }
 
 impl Group {
-    fn play(&self, suite: &mut Suite, choice: &Choice, report: &mut Report) {
+    fn run(&self, suite: &mut Suite, choice: &Choice, report: &mut Report) {
         let chosen = || {
             let all = self.faults.iter().copied().flatten();
             all.filter(|fault| choice.takes(fault))
@@ -171,10 +172,10 @@ impl Group {
         if chosen().next().is_none() {
             return;
         }
-        let setting = Setting {
+        let setting = ScenarioConfig {
             settings: (self.settings)(),
-            hand: self.hand,
-            ..Setting::new(self.prefix, self.kind)
+            fault_agent: self.fault_agent,
+            ..ScenarioConfig::new(self.prefix, self.kind)
         };
         suite.scene(self.scene, &setting, |run| {
             run.step("eth0 leases an address", steps::lease);
@@ -182,7 +183,7 @@ impl Group {
             run.step("a LAN host reaches the internet", steps::masquerades);
             for fault in chosen() {
                 run.step(fault.name, |scene| {
-                    let outcome = strike::play(scene, fault);
+                    let outcome = inject::run(scene, fault);
                     report.add(Row::new(fault, outcome.as_ref().ok().copied()));
                     outcome.map(drop)
                 });

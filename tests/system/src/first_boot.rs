@@ -1,5 +1,5 @@
-//! The life of a card's settings: taken in at the first boot, secrets removed; kept over a power
-//! cut and a broken file; forgotten on request.
+//! First-boot scene, the handling of settings: imported at the first boot, secrets masked; kept
+//! over a power loss and a broken file; deleted on request.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -8,7 +8,7 @@ use std::{
 };
 
 use failberry_bench::{
-    scene::{Kind, SECRET, Scene, Setting, Settings, repository},
+    scene::{Kind, SECRET, ScenarioConfig, Scene, Settings, repository},
     stick::{MF180, Sim},
 };
 use failberry_image::{
@@ -24,16 +24,16 @@ use crate::{
 
 const FILE: &str = "failberrypi.toml";
 const PIN: &str = "2468";
-/// A person's own words in the file.
+/// User's comment in the file.
 const REMARK: &str = "# the SIM in the drawer has PUK no. 3\n";
 const RESET: &str = "factory-reset.txt";
 
-/// What is compared and written at once.
+/// Bytes compared and written at once.
 const BLOCK: usize = 4096;
 
-/// Plays the scene.
-pub fn play(suite: &mut Suite) {
-    let setting = Setting {
+/// Runs the scene.
+pub fn run(suite: &mut Suite) {
+    let setting = ScenarioConfig {
         settings: Settings {
             pin: Some(PIN.into()),
             more: REMARK.into(),
@@ -41,7 +41,7 @@ pub fn play(suite: &mut Suite) {
         },
         sim: Some(sim()),
         model: &MF180,
-        ..Setting::new("fbx", Kind::Virt)
+        ..ScenarioConfig::new("fbx", Kind::Virt)
     };
     suite.scene("first-boot", &setting, |run| {
         run.step("the file is taken in, and says so", |scene| {
@@ -111,12 +111,13 @@ fn masked(scene: &mut Scene) -> Outcome {
     Ok(())
 }
 
-/// What the power may take with it while secrets are removed must not be what the Pi starts with.
+/// A power loss while secrets are masked may destroy an erase block, which must not be that of the
+/// boot files.
 fn boot_block(scene: &mut Scene) -> Outcome {
     let layout = Layout::read(&repository().join("board/layout.toml"))?;
     let place = layout.partition(Role::Boot)?.bytes().start;
     let flashed = scene.directory().join("flashed.img");
-    scene.flash_another(&flashed)?;
+    scene.flash_to(&flashed)?;
     let read = |path: &Path| -> Outcome<Vec<u8>> {
         let mut block = vec![0; usize::try_from(layout.erase_block())?];
         File::open(path)?.read_exact_at(&mut block, place)?;
@@ -152,7 +153,7 @@ fn forgets(scene: &mut Scene) -> Outcome {
     scene.power_cycle(sim())?;
     let console = &scene.board.console;
     console.wait("kept on the card is forgotten", scene.bound(60))?;
-    // The AWS secret was nowhere but in what is forgotten.
+    // The AWS secret was only in the deleted settings.
     console.wait(
         "aws.secret_access_key: expected the secret itself",
         scene.bound(10),
@@ -168,13 +169,13 @@ fn forgets(scene: &mut Scene) -> Outcome {
     expect("the file that asked for it", false, there)
 }
 
-/// The file as a laptop would read it.
+/// Returns the file as a laptop would read it.
 fn file(scene: &Scene) -> Outcome<String> {
     let bytes = on_card(scene, |volume| fat::read(volume, FILE))?;
     Ok(String::from_utf8(bytes)?)
 }
 
-/// Changes it as a person would.
+/// Edits the file as a user would.
 fn edit(scene: &Scene, from: &str, to: &str) -> Outcome {
     let text = file(scene)?;
     if !text.contains(from) {
@@ -189,7 +190,7 @@ fn edit(scene: &Scene, from: &str, to: &str) -> Outcome {
     })
 }
 
-/// Works on the FAT file system of the card, which the box has not mounted once it runs.
+/// Edits the card's FAT file system, which the running box has not mounted.
 fn on_card<T>(
     scene: &Scene,
     work: impl FnOnce(&mut [u8]) -> failberry_image::Result<T>,
@@ -202,7 +203,7 @@ fn on_card<T>(
     card.read_exact_at(&mut before, place.start)?;
     let mut after = before.clone();
     let done = work(&mut after)?;
-    // Only what has changed is written: the box may be starting.
+    // Writes only changed blocks: the box may be booting.
     let blocks = before.chunks(BLOCK).zip(after.chunks(BLOCK));
     for (at, (old, new)) in (place.start..).step_by(BLOCK).zip(blocks) {
         if old != new {

@@ -1,17 +1,17 @@
-//! The product, booted and used: scenes and what must be seen in them.
+//! System tests: scenes that boot the product, and the steps that check it.
 //!
-//! Takes in what the build left in `out/`; gives out one line a step, and a failure with what was
-//! expected, what was there, and where the logs are.
+//! Takes in the build output in `out/`; gives out one line per step, and for a failure what was
+//! expected, what was found, and where the logs are.
 
+pub mod bad_input;
+pub mod baseline;
 pub mod console;
 pub mod faults;
 pub mod first_boot;
-pub mod house;
-pub mod mistakes;
 pub mod pin;
 pub mod power_cut;
 pub mod pull;
-pub mod shipped;
+pub mod release_image;
 mod slot;
 pub mod soak;
 mod steps;

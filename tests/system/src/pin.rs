@@ -1,7 +1,7 @@
-//! SIM cards with a PIN: the right one, and a wrong one that must be tried once and never again.
+//! PIN scenes: a right PIN, and a wrong one that must be tried only once.
 
 use failberry_bench::{
-    scene::{Kind, Scene, Setting, Settings},
+    scene::{Kind, ScenarioConfig, Scene, Settings},
     stick::{MF180, Sim},
 };
 
@@ -10,8 +10,8 @@ use crate::{
     suite::{Outcome, expect},
 };
 
-fn setting(prefix: &str, pin: &str) -> Setting {
-    Setting {
+fn setting(prefix: &str, pin: &str) -> ScenarioConfig {
+    ScenarioConfig {
         settings: Settings {
             pin: Some(pin.into()),
             ..Settings::default()
@@ -21,12 +21,12 @@ fn setting(prefix: &str, pin: &str) -> Setting {
             tries: 3,
         }),
         model: &MF180,
-        ..Setting::new(prefix, Kind::Virt)
+        ..ScenarioConfig::new(prefix, Kind::Virt)
     }
 }
 
-/// Plays the scenes.
-pub fn play(suite: &mut Suite) {
+/// Runs the scenes.
+pub fn run(suite: &mut Suite) {
     suite.scene("pin", &setting("fbp", "2468"), |run| {
         run.step("eth0 leases an address", steps::lease);
         run.step("the PIN is entered and the link comes up", |scene| {

@@ -1,14 +1,14 @@
-//! Cards whose power went during an update, booted: real U-Boot on the emulated Pi must start the
-//! slot that the rules of its script say, from the card as it is shipped.
+//! Power-loss scene: boots cards whose power failed during an update. Real U-Boot on the emulated
+//! Pi must start the slot that the rules of its script select.
 //!
-//! The cuts are those of `firmware/update/tests/power_cut.rs`, which looks at thousands of them
-//! without booting; here it is a few, at random. What happens follows from the seed, told first.
+//! The cuts are those of `firmware/update/tests/power_cut.rs`, which simulates thousands of them
+//! without booting; this scene boots a few, chosen at random from the seed, which is printed first.
 
 use std::{fs, path::Path, rc::Rc};
 
 use failberry_bench::{
     board::{self, Board},
-    net::World,
+    net::TestNetwork,
     scene::{Kind, Layout, Role, Settings, flash, layout, repository, rpi2},
 };
 use failberry_environment::{Slots, Stored};
@@ -27,19 +27,19 @@ use crate::{
 /// Name of the scene.
 pub const SCENE: &str = "power-cut";
 
-/// U-Boot reads a slot, finds it wrong and reads the other, each in half a minute; a busy machine
-/// takes longer.
+/// Longest time of a boot: U-Boot may read a damaged slot and then the other, half a minute each; a
+/// busy host takes longer.
 const BOUND: std::time::Duration = std::time::Duration::from_secs(300);
 
-/// Sector writes at the end of an update's life in which it becomes an image and the environment is
-/// saved, by the box, by U-Boot, and by the box again: 32 sectors each.
+/// Number of last sector writes of an update run, in which the image becomes valid and the
+/// environment is saved by the box, by U-Boot, and by the box again: 32 sectors each.
 const SAVES: u32 = 100;
 
-/// How it is played.
+/// Options of the scene.
 pub struct Choice {
-    /// What happens; by the clock where none is given.
+    /// Seed of the random sequence; from the clock if `None`.
     pub seed: Option<u64>,
-    /// How many cards.
+    /// Number of cards.
     pub cards: u64,
 }
 
@@ -52,9 +52,9 @@ impl Default for Choice {
     }
 }
 
-/// Plays it.
-pub fn play(suite: &mut Suite, choice: &Choice) {
-    if !suite.plays(SCENE) {
+/// Runs the scene.
+pub fn run(suite: &mut Suite, choice: &Choice) {
+    if !suite.selects(SCENE) {
         return;
     }
     let seed = choice.seed.unwrap_or_else(suite::seed_by_clock);
@@ -66,7 +66,7 @@ pub fn play(suite: &mut Suite, choice: &Choice) {
     });
     let (bench, lengths) = match prepared {
         Ok(prepared) => prepared,
-        Err(error) => return suite.broken(SCENE, &error.to_string()),
+        Err(error) => return suite.fail_setup(SCENE, &error.to_string()),
     };
     let mut random = Rng::with_seed(seed);
     for _ in 0..choice.cards {
@@ -75,7 +75,7 @@ pub fn play(suite: &mut Suite, choice: &Choice) {
     }
 }
 
-/// What slot B holds when the update begins.
+/// Content of slot B when the update begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Other {
     Empty,
@@ -86,19 +86,20 @@ enum Other {
 
 const OTHERS: [Other; 3] = [Other::Empty, Other::Complete, Other::Damaged];
 
-/// One life and its end.
+/// Update run and its power loss. Printed as the step's name.
 #[derive(Clone, Copy, Debug)]
 struct Cut {
     other: Other,
     confirms: bool,
-    /// The power goes after so many sectors.
+    /// Sector writes until the power fails.
     after: u32,
-    /// What becomes of those on their way.
+    /// Seed for the fate of unflushed sectors.
     fate: u64,
 }
 
 impl Cut {
-    /// Half of them while the environment is saved, which is where the slots change.
+    /// Returns a random cut; half of them while the environment is saved, which is when the slots
+    /// change.
     fn any(random: &mut Rng, lengths: &[u32; 3]) -> Self {
         let which = random.usize(0..OTHERS.len());
         let all = lengths.get(which).copied().unwrap_or_default();
@@ -122,10 +123,10 @@ impl Cut {
     }
 }
 
-/// The card as it is shipped, an update for it, and a board.
+/// Shipped card, an update for it, and a network for the board.
 struct Bench {
     directory: std::path::PathBuf,
-    world: World,
+    network: TestNetwork,
     shipped: Vec<u8>,
     geometry: Geometry,
     update: Update,
@@ -156,19 +157,19 @@ impl Bench {
             .image(Slot::A)
             .ok_or("the shipped card has no slot A")?;
         let update = Update::new(old, another()?, BLOCK);
-        // U-Boot goes by the hashes of the parts, which only these two have right.
+        // U-Boot checks the hashes of the parts, which only these two have right.
         let known = [update.old.clone(), update.new.clone()];
         geometry.is_complete = Rc::new(move |image| known.iter().any(|it| it == image));
         Ok(Self {
             directory: directory.to_owned(),
-            world: World::create("fbq")?,
+            network: TestNetwork::create("fbq")?,
             shipped,
             geometry,
             update,
         })
     }
 
-    /// A card that runs from slot A.
+    /// Returns a card that runs from slot A.
     fn card(&self, other: Other) -> Outcome<Card> {
         let card = Card::new(&self.shipped, self.geometry.clone());
         match other {
@@ -188,12 +189,13 @@ impl Bench {
         Ok(card.copy())
     }
 
-    /// Sectors that are written in a whole life, for each kind of slot B.
+    /// Returns the sectors written in a complete update run, for each kind of slot B.
     fn lengths(&self) -> Outcome<[u32; 3]> {
         let mut lengths = [0; 3];
         for (other, length) in OTHERS.into_iter().zip(&mut lengths) {
             let card = self.card(other)?;
-            self.update.live(&card, &SlotsOrder::Confirm);
+            self.update
+                .run_until_power_loss(&card, &SlotsOrder::Confirm);
             *length = card.written();
         }
         Ok(lengths)
@@ -201,19 +203,19 @@ impl Bench {
 
     fn boot(&self, cut: &Cut) -> Outcome {
         let card = self.card(cut.other)?;
-        card.cut_after(cut.after);
-        let reached = self.update.live(&card, &cut.ends());
-        card.power_comes_back(cut.fate);
+        card.lose_power_after(cut.after);
+        let reached = self.update.run_until_power_loss(&card, &cut.ends());
+        card.restore_power(cut.fate);
         let path = self.directory.join("card.img");
         fs::write(&path, card.bytes())?;
 
         let (slot, _) = UBoot::start(&card).ok_or("by its rules U-Boot starts nothing")?;
         println!("       the power went at {reached:?}; slot {slot} is to start");
         let machine = rpi2(board::Card::sound(path.clone()))?;
-        let board = Board::boot(machine, &self.world, &self.directory)?;
+        let board = Board::boot(machine, &self.network, &self.directory)?;
         let said = board.console.wait("is PID 1", BOUND)?;
         let started = said.rsplit(' ').next().unwrap_or_default().to_owned();
-        // The box changes nothing of it before it has run for a while.
+        // The box does not change the environment before it has run for a while.
         let stored = Stored::read(&fs::File::open(&path)?)?;
         expect("the slot that starts", slot.name(), started.trim())?;
         let slots = Slots::of(&stored.environment)?;
@@ -221,7 +223,7 @@ impl Bench {
         if slots.trial != Some(slot) {
             return Ok(());
         }
-        // The card was never told of the update: only U-Boot knows that it is on trial.
+        // The data partition has no record of the update: only U-Boot knows that it is on trial.
         let console = &board.console;
         console.wait("of which the card remembers nothing", BOUND)?;
         console.wait("was confirmed", BOUND)?;
@@ -236,14 +238,14 @@ impl Bench {
     }
 }
 
-/// Boot record, and the part of the boot partition in which the boot files lie.
+/// Returns the boot record, and the part of the boot partition that holds the boot files.
 fn fixed(layout: &Layout) -> Outcome<Vec<std::ops::Range<u64>>> {
     let boot = layout.partition(Role::Boot)?.bytes();
     Ok(vec![0..512, boot.start..boot.start + layout.erase_block()])
 }
 
-/// The image that is built, with a file more at the front of its userland: from there on it has
-/// other bytes everywhere.
+/// Returns the built image with a file added at the front of its userland, so that all later bytes
+/// differ.
 fn another() -> Outcome<Vec<u8>> {
     let mut tree = Tree::default();
     tree.put("another", Node::File(0o644, b"another".to_vec()));

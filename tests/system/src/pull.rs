@@ -1,7 +1,7 @@
-//! Updates fetched over HTTPS, on a person's order, while both links are up: by the wire, whatever
-//! the default route is, and over the carrier only where that is allowed.
+//! Update-pull scene: updates fetched over HTTPS on a console command while both links are up: over
+//! Ethernet whatever the default route, and over the carrier only if allowed.
 //!
-//! `virt` starts without U-Boot: what is fetched is installed, and not started.
+//! `virt` boots without U-Boot: a fetched update is installed, but not started.
 
 use std::{
     fs,
@@ -11,7 +11,7 @@ use std::{
 use failberry_bench::{
     internet::Fetch,
     laptop::Laptop,
-    scene::{BUNDLE, Kind, Pull, Scene, Setting, Settings},
+    scene::{BUNDLE, Kind, Pull, ScenarioConfig, Scene, Settings},
 };
 
 use crate::{
@@ -25,17 +25,17 @@ use crate::{
 /// services.
 const IMAGE: u32 = 640 * 1024;
 
-/// Where the downloads are broken off.
+/// Bytes after which the downloads are cut.
 const CUTS: [usize; 2] = [200_000, 300_000];
 
-/// Bytes that time servers and names may cost on the carrier meanwhile.
+/// Bytes allowed on the carrier meanwhile, for NTP and DNS.
 const NOISE: u64 = 50_000;
 
-/// A look that meets silence ends within this: a look-up, and one connection's 30 s.
+/// Seconds until a check without any reply ends: DNS, and a connection timeout of 30 s.
 const SILENCE: u64 = 60;
 
-/// Plays the scene.
-pub fn play(suite: &mut Suite) {
+/// Runs the scene.
+pub fn run(suite: &mut Suite) {
     let made = tempfile::tempdir()
         .map_err(Into::into)
         .and_then(|directory| {
@@ -45,7 +45,7 @@ pub fn play(suite: &mut Suite) {
         });
     let (_directory, laptop) = match made {
         Ok(made) => made,
-        Err(error) => return suite.broken("pull", &error.to_string()),
+        Err(error) => return suite.fail_setup("pull", &error.to_string()),
     };
     let settings = |over_mobile| Settings {
         pull: Some(Pull {
@@ -54,10 +54,10 @@ pub fn play(suite: &mut Suite) {
         }),
         ..Settings::default()
     };
-    let setting = Setting {
+    let setting = ScenarioConfig {
         settings: settings(false),
         environment: true,
-        ..Setting::new("fbl", Kind::Virt)
+        ..ScenarioConfig::new("fbl", Kind::Virt)
     };
     suite.scene("pull", &setting, |run| {
         run.step("both links are up, the default route is ppp0", both_up);
@@ -68,7 +68,7 @@ pub fn play(suite: &mut Suite) {
         run.step("an update comes by the wire alone, resumed", by_wire);
         run.step("settings allow the mobile link", |scene| {
             let text = settings(true).text(scene.services.authority.pem());
-            scene.at_the_card(|card, layout| {
+            scene.edit_card(|card, layout| {
                 failberry_image::card::set_config(card.path(), layout, &text)?;
                 Ok(())
             })?;
@@ -84,7 +84,7 @@ pub fn play(suite: &mut Suite) {
     });
 }
 
-/// What U-Boot would take for an image by its first bytes and its size.
+/// Returns an image that U-Boot would accept by its magic and size.
 fn image() -> Vec<u8> {
     let mut image = vec![0xD0, 0x0D, 0xFE, 0xED];
     image.extend(IMAGE.to_be_bytes());
@@ -102,11 +102,11 @@ fn offer(scene: &Scene, laptop: &Laptop, version: &str) -> Outcome {
 fn both_up(scene: &mut Scene) -> Outcome {
     steps::lease(scene)?;
     steps::dials(scene)?;
-    scene.world.lay_line()?;
+    scene.network.connect_wan()?;
     ready(scene)
 }
 
-/// The box has started again; the line is as it was.
+/// After a reboot; the wired WAN is unchanged.
 fn both_up_again(scene: &mut Scene) -> Outcome {
     let console = &scene.board.console;
     console.wait("eth0: leased", scene.bound(60))?;
@@ -114,7 +114,7 @@ fn both_up_again(scene: &mut Scene) -> Outcome {
     ready(scene)
 }
 
-/// TLS needs the time, which the record's being set shows.
+/// TLS needs the time; a set record shows that it is known.
 fn ready(scene: &mut Scene) -> Outcome {
     steps::sets_the_record(scene)?;
     let via = status(scene)?;
@@ -122,7 +122,7 @@ fn ready(scene: &mut Scene) -> Outcome {
     expect(place, Some("ppp0"), via.text(place))
 }
 
-/// Orders a look, and waits for its answer.
+/// Requests an update check and waits for its reply.
 fn check(scene: &Scene) -> Outcome<Vec<String>> {
     say(scene, "")?;
     let console = &scene.board.console;
@@ -131,7 +131,7 @@ fn check(scene: &Scene) -> Outcome<Vec<String>> {
     Ok(console.wait_prompt(mark, crate::console::PROMPT, scene.bound(2 * SILENCE))?)
 }
 
-/// Who has fetched something, in the order of the first time.
+/// Returns the clients, without consecutive repeats.
 fn askers(fetches: &[Fetch]) -> Vec<IpAddr> {
     let mut askers: Vec<IpAddr> = fetches.iter().map(|it| it.peer.ip()).collect();
     askers.dedup();
@@ -139,8 +139,8 @@ fn askers(fetches: &[Fetch]) -> Vec<IpAddr> {
 }
 
 fn dead_wire(scene: &mut Scene) -> Outcome {
-    scene.world.set_line(false)?;
-    let before = scene.world.bytes_to_carrier()?;
+    scene.network.set_wan_return_path(false)?;
+    let before = scene.network.bytes_to_carrier()?;
     let answer = check(scene)?;
     expect_all(
         &answer,
@@ -148,12 +148,12 @@ fn dead_wire(scene: &mut Scene) -> Outcome {
     )?;
     expect("fetches", 0, scene.services.files.fetches().len())?;
     quiet_carrier(scene, before)?;
-    scene.world.set_line(true)?;
+    scene.network.set_wan_return_path(true)?;
     Ok(())
 }
 
 fn quiet_carrier(scene: &Scene, before: u64) -> Outcome {
-    let cost = scene.world.bytes_to_carrier()? - before;
+    let cost = scene.network.bytes_to_carrier()? - before;
     println!("       {cost} bytes on the carrier meanwhile");
     if cost > NOISE {
         return Err(format!("expected at most {NOISE} bytes on the carrier, got {cost}").into());
@@ -164,7 +164,7 @@ fn quiet_carrier(scene: &Scene, before: u64) -> Outcome {
 fn by_wire(scene: &mut Scene) -> Outcome {
     let console = scene.board.console.clone();
     let mark = console.mark();
-    let before = scene.world.bytes_to_carrier()?;
+    let before = scene.network.bytes_to_carrier()?;
     let [cut, _] = CUTS;
     scene.services.files.cut_after(cut);
     let answer = check(scene)?;
@@ -196,8 +196,8 @@ fn over_to_the_carrier(scene: &mut Scene) -> Outcome {
     files.wait_fetch("the part before the cut", scene.bound(30), |it| {
         it.sent == cut
     })?;
-    // The next attempt comes 10 s later.
-    scene.world.set_line(false)?;
+    // The next attempt starts 10 s later.
+    scene.network.set_wan_return_path(false)?;
     let written = "version 9.1.0 is written and will be tried at the next start";
     console.wait_from(mark, written, scene.bound(2 * SILENCE))?;
     let fetches = scene.services.files.fetches();

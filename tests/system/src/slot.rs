@@ -1,4 +1,4 @@
-//! Slots for the Pi 2B with the kernel that is shipped and another userland.
+//! Slot images for the Pi 2B with the shipped kernel and another userland.
 
 use std::{
     path::{Path, PathBuf},
@@ -10,12 +10,12 @@ use failberry_image::{board::Board, slot};
 
 use crate::suite::Outcome;
 
-/// The slot of the card that is tested.
+/// Returns the slot of the card under test.
 pub(crate) fn shipped() -> PathBuf {
     Kind::Rpi2.directory().join("slot.fit")
 }
 
-/// The slot's image.
+/// Returns a slot image with this userland.
 pub(crate) fn with_userland(userland: &[u8]) -> Outcome<Vec<u8>> {
     let shipped = shipped();
     let board = Board::read(&repository().join("board"), "rpi2")?;
@@ -36,7 +36,7 @@ pub(crate) fn with_userland(userland: &[u8]) -> Outcome<Vec<u8>> {
     )?)
 }
 
-/// One image out of a FIT, which is a device tree.
+/// Returns one image of a FIT, which is a device tree.
 fn part(slot: &Path, name: &str) -> Outcome<Vec<u8>> {
     let node = format!("/images/{name}");
     let mut fdtget = Command::new("fdtget");

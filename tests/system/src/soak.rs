@@ -1,10 +1,11 @@
-//! An hour of faults at random on one life of the box: traffic comes back after each one, and
-//! nothing that a service takes is lost on the way.
+//! Soak test: an hour of random faults in one boot of the box. Traffic must return after each, and
+//! no process may leak memory, descriptors or children.
 //!
-//! What happens follows from the seed, which is told first; only the times are the machine's.
+//! The sequence follows from the seed, which is printed first; only the timing depends on the
+//! machine.
 
-mod accounts;
-mod breakage;
+mod leak_check;
+mod random_fault;
 mod report;
 
 use std::{
@@ -18,13 +19,13 @@ use std::{
 use failberry_bench::{
     board::Mark,
     probe::{get, get_within},
-    scene::{Kind, Scene, Setting},
+    scene::{Kind, ScenarioConfig, Scene},
 };
 use fastrand::Rng;
 
 use self::{
-    accounts::Accounts,
-    breakage::{BREAKAGES, Breakage},
+    leak_check::LeakCheck,
+    random_fault::{RANDOM_FAULTS, RandomFault},
     report::Report,
 };
 use crate::{
@@ -35,31 +36,32 @@ use crate::{
 /// Name of the scene.
 pub const SCENE: &str = "soak";
 
-/// Between the end of one fault and the next, in seconds. Half of them find a link that is not
-/// old enough to count as good.
+/// Seconds from recovery to the next fault. About half the faults find a link too young to count as
+/// good.
 const PAUSE: RangeInclusive<u64> = 20..=100;
 
-/// The same while it warms up.
+/// Pause during the warm-up, in seconds.
 const SHORT_PAUSE: RangeInclusive<u64> = 10..=20;
 
-/// A link that held so long was good: the next dialling begins without a wait, on the mildest rung.
+/// Uptime after which a link counts as good: the next dial starts without delay, on the lowest rung
+/// of the ladder.
 const GOOD: Duration = Duration::from_secs(60);
 
-/// What trouble soon after trouble may cost besides: the longest wait before dialling, and a
+/// Extra recovery time in seconds for a fault soon after another: the longest dial delay and a
 /// restart of the stick.
 const SOON: u64 = 60 + 30;
 
-/// Between two samples.
+/// Interval of samples.
 const SAMPLE_EVERY: Duration = Duration::from_secs(60);
 
-/// A LAN host's request is answered in this time while nothing is broken: two lost packets.
+/// Longest time for a LAN host's request without a fault; allows two lost packets.
 const UNBROKEN: Duration = Duration::from_secs(8);
 
-/// How it is played.
+/// Options of the soak test.
 pub struct Choice {
-    /// What happens; by the clock where none is given.
+    /// Seed of the random sequence; from the clock if `None`.
     pub seed: Option<u64>,
-    /// How long, the warm-up not counted.
+    /// Duration without the warm-up, in minutes.
     pub minutes: u64,
 }
 
@@ -72,16 +74,16 @@ impl Default for Choice {
     }
 }
 
-/// Plays it.
-pub fn play(suite: &mut Suite, choice: &Choice) {
-    if !suite.plays(SCENE) {
+/// Runs the soak test.
+pub fn run(suite: &mut Suite, choice: &Choice) {
+    if !suite.selects(SCENE) {
         return;
     }
     let seed = choice.seed.unwrap_or_else(suite::seed_by_clock);
     println!("\nseed {seed}, {} minutes", choice.minutes);
-    let setting = Setting {
-        hand: true,
-        ..Setting::new("fbz", Kind::Virt)
+    let setting = ScenarioConfig {
+        fault_agent: true,
+        ..ScenarioConfig::new("fbz", Kind::Virt)
     };
     suite.scene(SCENE, &setting, |run| {
         run.step("eth0 leases an address", steps::lease);
@@ -90,12 +92,12 @@ pub fn play(suite: &mut Suite, choice: &Choice) {
         run.step("the DNS record is set", steps::sets_the_record);
         let mut soak = Soak::new(seed);
         soak.warm_up(run);
-        soak.endure(run, Duration::from_secs(60 * choice.minutes));
-        for (what, verdict) in soak.accounts.verdicts() {
+        soak.run_for(run, Duration::from_secs(60 * choice.minutes));
+        for (what, verdict) in soak.leak_check.verdicts() {
             run.step(&what, |_| verdict.map_err(Into::into));
         }
-        run.step("it was one life of the box all along", one_life);
-        match soak.tell() {
+        run.step("it was one life of the box all along", no_reboot);
+        match soak.report() {
             Ok(table) => println!("\n{table}"),
             Err(error) => println!("the soak's table cannot be written: {error}"),
         }
@@ -105,13 +107,13 @@ pub fn play(suite: &mut Suite, choice: &Choice) {
 struct Soak {
     seed: u64,
     random: Rng,
-    /// When the warm-up was over.
+    /// End of the warm-up.
     began: Instant,
-    accounts: Accounts,
+    leak_check: LeakCheck,
     report: Report,
     sampled: Instant,
     healed: Instant,
-    /// When the stick crashed: its power must not be cut at will.
+    /// Times of stick crashes: power cycles an hour are limited.
     crashes: Vec<Instant>,
 }
 
@@ -121,7 +123,7 @@ impl Soak {
             seed,
             random: Rng::with_seed(seed),
             began: Instant::now(),
-            accounts: Accounts::default(),
+            leak_check: LeakCheck::default(),
             report: Report::default(),
             sampled: Instant::now(),
             healed: Instant::now(),
@@ -129,19 +131,19 @@ impl Soak {
         }
     }
 
-    /// Everything once, so that all that is ever needed has been touched.
+    /// Injects each fault once, so that all memory that is ever needed has been touched.
     fn warm_up(&mut self, run: &mut Run<'_>) {
-        let mut order: Vec<&Breakage> = BREAKAGES.iter().collect();
+        let mut order: Vec<&RandomFault> = RANDOM_FAULTS.iter().collect();
         self.random.shuffle(&mut order);
-        for breakage in order {
+        for fault in order {
             self.pause(run, SHORT_PAUSE);
-            self.strike(run, breakage);
+            self.inject(run, fault);
         }
         self.pause(run, PAUSE);
         self.sample(run);
     }
 
-    fn endure(&mut self, run: &mut Run<'_>, time: Duration) {
+    fn run_for(&mut self, run: &mut Run<'_>, time: Duration) {
         self.began = Instant::now();
         let until = self.began + time;
         while Instant::now() < until {
@@ -149,34 +151,34 @@ impl Soak {
             if self.sampled.elapsed() >= SAMPLE_EVERY {
                 self.sample(run);
             }
-            let breakage = self.choose();
-            self.strike(run, breakage);
+            let fault = self.choose();
+            self.inject(run, fault);
         }
         self.pause(run, PAUSE);
         self.sample(run);
     }
 
-    /// Some time in which nothing is broken, and everything works.
+    /// Waits some time without a fault and checks that everything works.
     fn pause(&mut self, run: &mut Run<'_>, seconds: RangeInclusive<u64>) {
         let until = Instant::now() + Duration::from_secs(self.random.u64(seconds));
         let unbroken = || -> Outcome {
             while Instant::now() < until {
-                get_within(run.scene.world.lan(), steps::PAGE_HOST, 80, "/", UNBROKEN)?;
+                get_within(run.scene.network.lan(), steps::PAGE_HOST, 80, "/", UNBROKEN)?;
                 thread::sleep(Duration::from_secs(2));
             }
             Ok(())
         };
         if let Err(error) = unbroken() {
             run.step("nothing is broken, and traffic flows", |_| Err(error));
-            self.heal_by_waiting(run);
+            self.wait_for_recovery(run);
         }
     }
 
-    /// After a failure: the next fault shall find a house that works.
-    fn heal_by_waiting(&mut self, run: &mut Run<'_>) {
+    /// Waits for recovery after a failure, so that the next fault meets a working box.
+    fn wait_for_recovery(&mut self, run: &mut Run<'_>) {
         let bound = Duration::from_secs(300);
         run.step("it comes back after all", |scene| {
-            get_within(scene.world.lan(), steps::PAGE_HOST, 80, "/", bound)?;
+            get_within(scene.network.lan(), steps::PAGE_HOST, 80, "/", bound)?;
             Ok(())
         });
         self.healed = Instant::now();
@@ -185,12 +187,12 @@ impl Soak {
     fn sample(&mut self, run: &mut Run<'_>) {
         self.sampled = Instant::now();
         let outcome = (|| -> Outcome {
-            let sample = run.scene.board.hand()?.sample()?;
+            let sample = run.scene.board.fault_agent()?.sample()?;
             let log = run.scene.directory().join("samples.log");
             let mut log = File::options().append(true).create(true).open(log)?;
             writeln!(log, "{:.0} s: {sample:?}", run.scene.elapsed())?;
-            self.accounts.add(sample);
-            self.tell()?;
+            self.leak_check.add(sample);
+            self.report()?;
             Ok(())
         })();
         if outcome.is_err() {
@@ -198,33 +200,33 @@ impl Soak {
         }
     }
 
-    /// Writes the table of what has been so far.
-    fn tell(&self) -> std::io::Result<String> {
+    /// Writes the report so far.
+    fn report(&self) -> std::io::Result<String> {
         let minutes = self.began.elapsed().as_secs() / 60;
-        self.report.write(self.seed, minutes, &self.accounts)
+        self.report.write(self.seed, minutes, &self.leak_check)
     }
 
-    fn choose(&mut self) -> &'static Breakage {
+    fn choose(&mut self) -> &'static RandomFault {
         let hour = Duration::from_secs(3600);
         self.crashes.retain(|at| at.elapsed() < hour);
         loop {
-            let total = BREAKAGES.iter().map(|breakage| breakage.weight).sum();
+            let total = RANDOM_FAULTS.iter().map(|fault| fault.weight).sum();
             let mut at = self.random.u32(0..total);
-            let chosen = BREAKAGES.iter().find(|breakage| {
-                let found = at < breakage.weight;
-                at = at.saturating_sub(breakage.weight);
+            let chosen = RANDOM_FAULTS.iter().find(|fault| {
+                let found = at < fault.weight;
+                at = at.saturating_sub(fault.weight);
                 found
             });
             if let Some(chosen) = chosen
-                && (!chosen.costs_power || self.crashes.len() < breakage::CRASHES_AN_HOUR)
+                && (!chosen.costs_power || self.crashes.len() < random_fault::CRASHES_AN_HOUR)
             {
                 return chosen;
             }
         }
     }
 
-    fn strike(&mut self, run: &mut Run<'_>, breakage: &Breakage) {
-        if breakage.costs_power {
+    fn inject(&mut self, run: &mut Run<'_>, fault: &RandomFault) {
+        if fault.costs_power {
             self.crashes.push(Instant::now());
         }
         let soon = if self.healed.elapsed() < GOOD {
@@ -232,25 +234,25 @@ impl Soak {
         } else {
             0
         };
-        let bound = run.scene.bound(breakage.within + soon);
+        let bound = run.scene.bound(fault.within + soon);
         let random = &mut self.random;
-        let mut what = breakage.name.to_owned();
+        let mut what = fault.name.to_owned();
         let mut killed = None;
         let began = Instant::now();
         let outcome = (|| -> Outcome {
             let scene = &mut run.scene;
             let mark = scene.board.console.mark();
-            let done = (breakage.strike)(scene, random)?;
+            let done = (fault.inject)(scene, random)?;
             if let Some(service) = done.kills {
                 what = format!("{what}: {service}");
                 killed = Some(service);
             }
             if !done.says.is_empty() {
-                hear(scene, mark, &done.says, bound)?;
+                wait_for_log(scene, mark, &done.says, bound)?;
             }
-            breakage::relieve(scene)?;
+            random_fault::clear_faults(scene)?;
             let left = bound.saturating_sub(began.elapsed());
-            get_within(scene.world.lan(), steps::PAGE_HOST, 80, "/again", left)?;
+            get_within(scene.network.lan(), steps::PAGE_HOST, 80, "/again", left)?;
             if let Some(service) = killed {
                 let left = bound.saturating_sub(began.elapsed());
                 steps::is_ready(scene, service, left)?;
@@ -261,24 +263,24 @@ impl Soak {
         self.healed = Instant::now();
         let healed = outcome.is_ok();
         self.report.add(&what, healed.then_some(took));
-        self.accounts.killed(killed);
-        run.played(&what, began, outcome);
+        self.leak_check.killed(killed);
+        run.record(&what, began, outcome);
         if !healed {
-            self.heal_by_waiting(run);
+            self.wait_for_recovery(run);
         }
     }
 }
 
-fn one_life(scene: &mut Scene) -> Outcome {
+fn no_reboot(scene: &mut Scene) -> Outcome {
     let console = &scene.board.console;
     expect("starts", 1, console.lines_with("is PID 1, slot").len())?;
     let errors = console.lines_with("the kernel has erred");
     expect("errors of the kernel", &[] as &[String], errors.as_slice())
 }
 
-/// Waits until the console says so. A LAN host keeps asking meanwhile: without traffic there is no
-/// fault.
-fn hear(scene: &Scene, mark: Mark, text: &str, bound: Duration) -> Outcome {
+/// Waits for a console text. A LAN host keeps sending requests: some faults only show under
+/// traffic.
+fn wait_for_log(scene: &Scene, mark: Mark, text: &str, bound: Duration) -> Outcome {
     const LISTEN: Duration = Duration::from_millis(300);
     let until = Instant::now() + bound;
     loop {
@@ -287,7 +289,7 @@ fn hear(scene: &Scene, mark: Mark, text: &str, bound: Duration) -> Outcome {
             Err(error) if Instant::now() >= until => return Err(error.into()),
             Err(_) => {}
         }
-        // Whether it is answered does not matter yet.
-        let _ = get(scene.world.lan(), steps::PAGE_HOST, 80, "/meanwhile");
+        // The response does not matter yet.
+        let _ = get(scene.network.lan(), steps::PAGE_HOST, 80, "/meanwhile");
     }
 }

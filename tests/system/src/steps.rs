@@ -1,4 +1,4 @@
-//! Steps that several scenes share.
+//! Steps shared by several scenes.
 
 use std::{
     net::Ipv4Addr,
@@ -7,32 +7,32 @@ use std::{
 };
 
 use failberry_bench::{
-    probe::{self, Door},
+    probe::{self, PortState},
     scene::{NAME, Scene},
     status::{self, Status},
 };
 
 use crate::suite::{Outcome, Run, expect};
 
-/// The address that the carrier gives.
+/// Address assigned by the carrier.
 pub(crate) const CARRIER_ADDRESS: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 17);
 
-/// A host on the internet with a page.
+/// Web server on the internet.
 pub(crate) const PAGE_HOST: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 2);
 
-/// Answered by the box to anybody.
+/// Public health port.
 pub(crate) const HEALTH: u16 = 9000;
 
-/// A port that nothing listens on.
+/// Port without a listener.
 const CLOSED: u16 = 22;
 
-/// How long nothing must come back: a SYN and its first repetition.
+/// Time without any reply to a closed port: a SYN and its first retransmission.
 const SILENCE: Duration = Duration::from_millis(2500);
 
-/// What is done in a step.
+/// Body of a step.
 type Step = fn(&mut Scene) -> Outcome;
 
-/// What the box is for, from the lease to the record.
+/// Runs the main job of the box: DHCP lease, call, routing, health port, DNS record.
 pub(crate) fn main_job(run: &mut Run<'_>) {
     let jobs: [(&str, Step); 7] = [
         ("eth0 leases an address", lease),
@@ -51,20 +51,20 @@ pub(crate) fn main_job(run: &mut Run<'_>) {
 /// The box leases an address from the router, which then sends the LAN's packets to it.
 pub(crate) fn lease(scene: &mut Scene) -> Outcome {
     scene.board.console.wait("eth0: leased", scene.bound(60))?;
-    let address = scene.world.wait_lease(scene.bound(10))?;
-    scene.world.route_through(address)?;
+    let address = scene.network.wait_lease(scene.bound(10))?;
+    scene.network.set_default_route(address)?;
     Ok(())
 }
 
 /// The address that the router leased to the box.
 pub(crate) fn address(scene: &Scene) -> Outcome<Ipv4Addr> {
-    Ok(scene.world.wait_lease(Duration::from_secs(1))?)
+    Ok(scene.network.wait_lease(Duration::from_secs(1))?)
 }
 
 /// The box answers a health checker on the LAN.
 pub(crate) fn health_on_the_lan(scene: &mut Scene) -> Outcome {
     let to = address(scene)?;
-    let answer = probe::get_within(scene.world.lan(), to, HEALTH, "/", scene.bound(20))?;
+    let answer = probe::get_within(scene.network.lan(), to, HEALTH, "/", scene.bound(20))?;
     expect("status of port 9000 from the LAN", 200, answer.status)
 }
 
@@ -84,7 +84,13 @@ pub(crate) fn dials(scene: &mut Scene) -> Outcome {
 /// A LAN host fetches a page of the internet, which sees the carrier address.
 pub(crate) fn masquerades(scene: &mut Scene) -> Outcome {
     let before = scene.services.web.requests().len();
-    let answer = probe::get_within(scene.world.lan(), PAGE_HOST, 80, "/house", scene.bound(20))?;
+    let answer = probe::get_within(
+        scene.network.lan(),
+        PAGE_HOST,
+        80,
+        "/house",
+        scene.bound(20),
+    )?;
     expect("status of the page", 200, answer.status)?;
     let requests = scene.services.web.requests();
     let request = requests
@@ -100,7 +106,7 @@ pub(crate) fn masquerades(scene: &mut Scene) -> Outcome {
 
 /// A health checker on the internet gets its answer.
 pub(crate) fn health_from_the_internet(scene: &mut Scene) -> Outcome {
-    let from = scene.world.internet();
+    let from = scene.network.internet();
     let answer = probe::get_within(from, CARRIER_ADDRESS, HEALTH, "/", scene.bound(10))?;
     expect("status of port 9000 from the internet", 200, answer.status)
 }
@@ -108,7 +114,7 @@ pub(crate) fn health_from_the_internet(scene: &mut Scene) -> Outcome {
 /// Everything else stays silent, on both sides.
 pub(crate) fn other_ports_are_silent(scene: &mut Scene) -> Outcome {
     let lan_address = address(scene)?;
-    let (lan, internet) = (scene.world.lan(), scene.world.internet());
+    let (lan, internet) = (scene.network.lan(), scene.network.internet());
     for (who, from, to, port) in [
         (
             "a closed port from the internet",
@@ -124,12 +130,16 @@ pub(crate) fn other_ports_are_silent(scene: &mut Scene) -> Outcome {
         ),
         ("a closed port from the LAN", lan, lan_address, CLOSED),
     ] {
-        expect(who, Door::Silent, probe::knock(from, to, port, SILENCE)?)?;
+        expect(
+            who,
+            PortState::Silent,
+            probe::probe_port(from, to, port, SILENCE)?,
+        )?;
     }
     expect(
         "the status page from the LAN",
-        Door::Open,
-        probe::knock(lan, lan_address, status::PORT, scene.bound(5))?,
+        PortState::Open,
+        probe::probe_port(lan, lan_address, status::PORT, scene.bound(5))?,
     )
 }
 
@@ -151,12 +161,12 @@ pub(crate) fn sets_the_record(scene: &mut Scene) -> Outcome {
 /// What the box tells of itself to the LAN.
 pub(crate) fn status(scene: &Scene) -> Outcome<Status> {
     let to = address(scene)?;
-    Ok(Status::ask(scene.world.lan(), to, scene.bound(10))?)
+    Ok(Status::ask(scene.network.lan(), to, scene.bound(10))?)
 }
 
 /// A service runs and gives signs of life, within `bound`.
 pub(crate) fn is_ready(scene: &Scene, service: &str, bound: Duration) -> Outcome {
-    const LOOK: Duration = Duration::from_millis(200);
+    const POLL_INTERVAL: Duration = Duration::from_millis(200);
     let until = Instant::now() + bound;
     loop {
         let status = status(scene)?;
@@ -171,6 +181,6 @@ pub(crate) fn is_ready(scene: &Scene, service: &str, bound: Duration) -> Outcome
         if Instant::now() >= until {
             return Err(format!("expected {service} ready within {bound:?}").into());
         }
-        thread::sleep(LOOK);
+        thread::sleep(POLL_INTERVAL);
     }
 }

@@ -1,4 +1,4 @@
-//! Steps in a scene, one after another, each told with its time.
+//! Test runner: runs the steps of a scene in order and prints each result with its duration.
 
 use std::{
     error::Error,
@@ -7,18 +7,18 @@ use std::{
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
-use failberry_bench::scene::{Scene, Setting, repository};
+use failberry_bench::scene::{ScenarioConfig, Scene, repository};
 
-/// How a step went.
+/// Result of a step.
 pub type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
-/// The seed of a scene of chance for which nobody names one.
+/// Returns the default seed of a random scene, from the clock.
 pub(crate) fn seed_by_clock() -> u64 {
     let time = SystemTime::now().duration_since(UNIX_EPOCH);
     time.unwrap_or_default().as_secs()
 }
 
-/// All that was tried.
+/// All results so far, and the filter of scenes.
 pub struct Suite {
     passed: u32,
     failed: u32,
@@ -26,7 +26,7 @@ pub struct Suite {
     began: Instant,
 }
 
-/// A scene under test.
+/// Running scene and its suite.
 pub struct Run<'a> {
     suite: &'a mut Suite,
     /// The scene.
@@ -35,7 +35,7 @@ pub struct Run<'a> {
 }
 
 impl Suite {
-    /// A suite that plays only the scenes whose names contain `filter`.
+    /// Creates a suite that runs only the scenes whose names contain `filter`.
     pub fn new(filter: Option<String>) -> Self {
         Self {
             passed: 0,
@@ -45,14 +45,14 @@ impl Suite {
         }
     }
 
-    /// Sets up a scene and plays `steps` in it.
+    /// Starts a scene and runs `steps` in it.
     pub fn scene(
         &mut self,
         name: &'static str,
-        setting: &Setting,
+        setting: &ScenarioConfig,
         steps: impl FnOnce(&mut Run<'_>),
     ) {
-        if !self.plays(name) {
+        if !self.selects(name) {
             return;
         }
         println!("\nscene {name}");
@@ -60,7 +60,7 @@ impl Suite {
         let began = Instant::now();
         match Scene::start(setting, &directory, |text| println!("  ... {text}")) {
             Ok(scene) => {
-                self.tell(true, "the scene is set", began);
+                self.report(true, "the scene is set", began);
                 let mut run = Run {
                     suite: self,
                     scene,
@@ -69,38 +69,38 @@ impl Suite {
                 steps(&mut run);
             }
             Err(error) => {
-                self.tell(false, "the scene is set", began);
+                self.report(false, "the scene is set", began);
                 println!("{error}\nlogs: {}", directory.display());
             }
         }
     }
 
-    /// Plays one step of a scene that has more than one box, one after another, in `directory`.
+    /// Runs one step of a scene that boots several boxes in turn, with logs in `directory`.
     pub(crate) fn step(&mut self, what: &str, directory: &Path, step: impl FnOnce() -> Outcome) {
         let began = Instant::now();
         let outcome = step();
-        self.tell(outcome.is_ok(), what, began);
+        self.report(outcome.is_ok(), what, began);
         if let Err(error) = outcome {
             println!("{error}\nlogs: {}", directory.display());
         }
     }
 
-    /// A scene that cannot even be prepared.
-    pub(crate) fn broken(&mut self, name: &'static str, why: &str) {
-        if self.plays(name) {
+    /// Records the failure of a scene that cannot be prepared.
+    pub(crate) fn fail_setup(&mut self, name: &'static str, why: &str) {
+        if self.selects(name) {
             println!("\nscene {name}");
-            self.tell(false, "the scene is prepared", Instant::now());
+            self.report(false, "the scene is prepared", Instant::now());
             println!("{why}");
         }
     }
 
-    /// Whether the scene is one of those to be played.
-    pub(crate) fn plays(&self, name: &str) -> bool {
+    /// Returns whether the scene passes the filter.
+    pub(crate) fn selects(&self, name: &str) -> bool {
         let filter = self.filter.as_deref();
         filter.is_none_or(|filter| name.contains(filter))
     }
 
-    /// Prints the sum; true where everything passed.
+    /// Prints the summary; returns true if all steps passed and there was one.
     pub fn finish(&self) -> bool {
         println!(
             "\nin {} s\n{} passed, {} failed",
@@ -111,7 +111,7 @@ impl Suite {
         self.failed == 0 && self.passed > 0
     }
 
-    fn tell(&mut self, good: bool, what: &str, began: Instant) {
+    fn report(&mut self, good: bool, what: &str, began: Instant) {
         let word = if good { "ok  " } else { "FAIL" };
         println!("  {word} {:6.1} s  {what}", began.elapsed().as_secs_f64());
         let _ = stdout().flush();
@@ -124,16 +124,16 @@ impl Suite {
 }
 
 impl Run<'_> {
-    /// Plays one step; what follows is played whatever comes of it.
+    /// Runs one step; a failure does not stop later steps.
     pub fn step(&mut self, what: &str, step: impl FnOnce(&mut Scene) -> Outcome) {
         let began = Instant::now();
         let outcome = step(&mut self.scene);
-        self.played(what, began, outcome);
+        self.record(what, began, outcome);
     }
 
-    /// Tells of one step that began then.
-    pub(crate) fn played(&mut self, what: &str, began: Instant, outcome: Outcome) {
-        self.suite.tell(outcome.is_ok(), what, began);
+    /// Records the outcome of a step that began at `began`.
+    pub(crate) fn record(&mut self, what: &str, began: Instant, outcome: Outcome) {
+        self.suite.report(outcome.is_ok(), what, began);
         if let Err(error) = outcome {
             println!(
                 "{error}\nscene {}, logs: {}",
@@ -144,7 +144,7 @@ impl Run<'_> {
     }
 }
 
-/// Fails with what was expected and what was there.
+/// Returns an error with expected and actual value if they differ.
 #[allow(clippy::needless_pass_by_value)] // as `assert_eq!` takes them
 pub(crate) fn expect<T: PartialEq + std::fmt::Debug>(what: &str, expected: T, got: T) -> Outcome {
     if expected == got {

@@ -1,5 +1,5 @@
-//! A signed update on the emulated Pi, where U-Boot chooses the slot: a good one that is confirmed,
-//! and one whose kernel panics, after which the old image is back and says why.
+//! Update scene on the emulated Pi, where U-Boot selects the slot: a good signed update is
+//! confirmed; one whose kernel panics is rolled back, and the old image reports why.
 
 mod broken;
 
@@ -11,7 +11,7 @@ use std::{
 
 use failberry_bench::{
     laptop::Laptop,
-    scene::{Kind, Scene, Setting, Settings},
+    scene::{Kind, ScenarioConfig, Scene, Settings},
 };
 use failberry_environment::{Slots, Stored};
 use failberry_state::Slot;
@@ -23,12 +23,13 @@ use crate::{
     suite::{Outcome, expect},
 };
 
-/// From the start of the broken image to the old one's first words, on the real board and here.
+/// Longest time from the start of the broken image to the old one's first log line, on the real
+/// board and here.
 const BACK: Duration = Duration::from_secs(180);
 
-/// Plays the scene; with `all` also an update whose network does not return, which needs the whole
-/// time of a trial.
-pub fn play(suite: &mut Suite, all: bool) {
+/// Runs the scene; with `all` also an update whose network does not return, which takes the full
+/// trial time.
+pub fn run(suite: &mut Suite, all: bool) {
     let made = tempfile::tempdir()
         .map_err(Into::into)
         .and_then(|directory| {
@@ -37,16 +38,16 @@ pub fn play(suite: &mut Suite, all: bool) {
         });
     let (_directory, laptop) = match made {
         Ok(made) => made,
-        Err(error) => return suite.broken("update", &error.to_string()),
+        Err(error) => return suite.fail_setup("update", &error.to_string()),
     };
-    let setting = Setting {
+    let setting = ScenarioConfig {
         settings: Settings {
             more: format!("[update]\nkeys = [\"{}\"]\n", laptop.public()),
             ..Settings::default()
         },
-        // What is on trial needs no carrier link where there was none before.
+        // A trial needs no carrier link if there was none before.
         sim: None,
-        ..Setting::new("fbu", Kind::Rpi2)
+        ..ScenarioConfig::new("fbu", Kind::Rpi2)
     };
     suite.scene("update", &setting, |run| {
         run.step("slot A runs and takes updates", takes_updates);
@@ -69,7 +70,7 @@ pub fn play(suite: &mut Suite, all: bool) {
         if all {
             run.step("a good update is pushed, and its cable is out", |scene| {
                 push(scene, &laptop, &laptop.bundle(&shipped(), "9.2.0")?)?;
-                scene.board.cable(false)?;
+                scene.board.set_cable(false)?;
                 Ok(())
             });
             run.step("it gives itself up, and slot B is back", gives_up);
@@ -88,7 +89,7 @@ fn stranger(scene: &mut Scene, laptop: &Laptop) -> Outcome {
     laptop.key("stranger.pem")?;
     let bundle = laptop.bundle(&shipped(), "9.9.9")?;
     let to = steps::address(scene)?;
-    match laptop.push(scene.world.lan(), to, &bundle, "stranger.pem") {
+    match laptop.push(scene.network.lan(), to, &bundle, "stranger.pem") {
         Ok(told) => Err(format!("expected a refusal, got {told:?}").into()),
         Err(error) if error.to_string().contains("update.keys") => Ok(()),
         Err(error) => Err(error.into()),
@@ -97,14 +98,14 @@ fn stranger(scene: &mut Scene, laptop: &Laptop) -> Outcome {
 
 fn push(scene: &mut Scene, laptop: &Laptop, bundle: &Path) -> Outcome {
     let to = steps::address(scene)?;
-    let said = laptop.push(scene.world.lan(), to, bundle, "key.pem")?;
+    let said = laptop.push(scene.network.lan(), to, bundle, "key.pem")?;
     if !said.contains("is being started") {
         return Err(format!("expected that it is being started, got {said:?}").into());
     }
     Ok(())
 }
 
-/// The environment on the card, read as the box reads it.
+/// Returns the environment on the card, read as the box reads it.
 fn slots(scene: &Scene) -> Outcome<Slots> {
     let card = fs::File::open(scene.directory().join("card.img"))?;
     Ok(Slots::of(&Stored::read(&card)?.environment)?)
@@ -117,11 +118,11 @@ fn tries(scene: &mut Scene) -> Outcome {
         scene.bound(60),
     )?;
     console.wait("Slot b:", scene.bound(10))?;
-    // U-Boot has saved before it reads the slot, which takes it half a minute.
+    // U-Boot saves before it reads the slot, which takes half a minute.
     let slots = slots(scene)?;
     expect("the trial", (Some(Slot::B), 1), (slots.trial, slots.tries))?;
     expect("the order", vec![Slot::A, Slot::B], slots.order)?;
-    // The kernel tells its command line.
+    // The kernel prints its command line.
     console.wait("failberry.slot=b failberry.on_trial", scene.bound(60))?;
     console.wait("is PID 1, slot b", scene.bound(60))?;
     Ok(())
@@ -141,8 +142,8 @@ fn confirms(scene: &mut Scene) -> Outcome {
     expect("the version", Some("9.0.0"), status.text("/update/version"))
 }
 
-/// The kernel ends in a panic each time. QEMU's Pi has no watchdog that can be used (it bites as
-/// soon as it is set), so the bench bites in its place.
+/// The kernel panics each time. QEMU's Pi has no usable watchdog (it resets as soon as it is set),
+/// so the test resets the board in its place.
 fn comes_back(scene: &mut Scene) -> Outcome {
     let console = scene.board.console.clone();
     let mark = console.mark();
@@ -169,7 +170,7 @@ fn comes_back(scene: &mut Scene) -> Outcome {
 fn says_why(scene: &mut Scene) -> Outcome {
     let why = "update to 9.1.0 was rolled back: it never came as far as";
     scene.board.console.wait(why, scene.bound(60))?;
-    // The page answers once the lease is there again.
+    // The page answers once the lease is back.
     let status = status(scene).or_else(|_| status(scene))?;
     let told = status.text("/update/last_update").unwrap_or_default();
     expect("that the status page says so", true, told.starts_with(why))?;
@@ -182,12 +183,12 @@ fn gives_up(scene: &mut Scene) -> Outcome {
     let console = &scene.board.console;
     let mark = console.mark();
     console.wait("update to 9.2.0 is on trial", scene.bound(90))?;
-    // The emulation has five minutes for a trial.
+    // A trial takes five minutes in the emulation.
     console.wait_from(mark, why, scene.bound(90))?;
     console.wait_from(mark, "is PID 1, slot b", scene.bound(60))?;
     let told = format!("update to 9.2.0 was rolled back: {why}");
     console.wait_from(mark, &told, scene.bound(60))?;
-    scene.board.cable(true)?;
+    scene.board.set_cable(true)?;
     let slots = slots(scene)?;
     expect("the order", vec![Slot::B, Slot::A], slots.order)
 }

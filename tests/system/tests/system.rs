@@ -5,9 +5,9 @@
 use std::{env, process::ExitCode};
 
 use failberry_system_tests::{
-    Suite, console,
+    Suite, bad_input, baseline, console,
     faults::{self, Choice},
-    first_boot, house, mistakes, pin, power_cut, pull, shipped, soak, update,
+    first_boot, pin, power_cut, pull, release_image, soak, update,
 };
 
 fn main() -> ExitCode {
@@ -21,9 +21,9 @@ fn main() -> ExitCode {
     let mut words = env::args().skip(1);
     while let Some(word) = words.next() {
         match word.as_str() {
-            // What takes longer than `make test` may.
+            // Includes scenes and faults that take longer than `make test` may.
             "--all" => choice.all = true,
-            // Faults with this in their names; may be said again.
+            // Faults whose names contain this; may be repeated.
             "--row" => choice.rows.extend(words.next()),
             "--seed" => {
                 soaking.seed = number(words.next());
@@ -39,20 +39,20 @@ fn main() -> ExitCode {
     let by_itself = filter.clone().unwrap_or_default();
     let mut suite = Suite::new(filter);
     if by_itself == soak::SCENE {
-        soak::play(&mut suite, &soaking);
+        soak::run(&mut suite, &soaking);
     }
     if by_itself == power_cut::SCENE {
-        power_cut::play(&mut suite, &cutting);
+        power_cut::run(&mut suite, &cutting);
     }
-    house::play(&mut suite);
-    mistakes::play(&mut suite);
-    pin::play(&mut suite);
-    first_boot::play(&mut suite);
-    console::play(&mut suite);
-    pull::play(&mut suite);
-    faults::play(&mut suite, &choice);
-    shipped::play(&mut suite, choice.all);
-    update::play(&mut suite, choice.all);
+    baseline::run(&mut suite);
+    bad_input::run(&mut suite);
+    pin::run(&mut suite);
+    first_boot::run(&mut suite);
+    console::run(&mut suite);
+    pull::run(&mut suite);
+    faults::run(&mut suite, &choice);
+    release_image::run(&mut suite, choice.all);
+    update::run(&mut suite, choice.all);
     if suite.finish() {
         ExitCode::SUCCESS
     } else {
@@ -60,7 +60,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// A number on the command line; a slip of the pen must not be an hour of something else.
+/// Parses a number; a typing error must not start an hour of another run.
 fn number(word: Option<String>) -> Option<u64> {
     let word = word.unwrap_or_default();
     match word.parse() {

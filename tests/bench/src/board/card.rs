@@ -1,4 +1,4 @@
-//! The card in the board's slot, and what can be wrong with it.
+//! SD card of an emulated board: image file and injected card faults.
 
 use std::{
     fs::OpenOptions,
@@ -9,10 +9,10 @@ use std::{
 
 use failberry_image::layout::Layout;
 
-/// Bytes of a sector, the smallest piece that a card reads.
+/// Bytes of a sector, the smallest unit a card reads.
 pub const SECTOR: u64 = 512;
 
-/// A card, as the image that it holds.
+/// SD card backed by an image file.
 #[derive(Clone, Debug)]
 pub struct Card {
     path: PathBuf,
@@ -21,7 +21,7 @@ pub struct Card {
 }
 
 impl Card {
-    /// A sound card with the image at `path`.
+    /// Creates a card without faults, backed by the image at `path`.
     pub const fn sound(path: PathBuf) -> Self {
         Self {
             path,
@@ -30,22 +30,23 @@ impl Card {
         }
     }
 
-    /// Its image.
+    /// Returns the path of the image.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Whether the card refuses what is to be written, from the next power-up on.
+    /// Sets the write protection, effective from the next power-up.
     pub const fn write_protect(&mut self, on: bool) {
         self.write_protected = on;
     }
 
-    /// Which sectors of the card cannot be read, from the next power-up on.
+    /// Sets the unreadable sectors, effective from the next power-up.
     pub fn set_bad_sectors(&mut self, sectors: Vec<u64>) {
         self.bad_sectors = sectors;
     }
 
-    /// Puts `bytes` on the card at `offset`. Only without power: a running board has its own view.
+    /// Writes `bytes` to the image at `offset`. Only valid while the board is off: a running one
+    /// has caches.
     ///
     /// # Errors
     /// The image's.
@@ -54,7 +55,7 @@ impl Card {
         file.write_all_at(bytes, offset)
     }
 
-    /// Puts another `failberrypi.toml` on the card.
+    /// Replaces `failberrypi.toml` on the card.
     ///
     /// # Errors
     /// The image's.
@@ -72,7 +73,7 @@ impl Card {
         }
         let mut drive = format!("file.driver=blkdebug,file.image.filename={path},{common}");
         for (index, sector) in self.bad_sectors.iter().enumerate() {
-            // The event of every read, whatever asks for it.
+            // Event of every read, whatever its cause.
             drive.extend([
                 format!(",file.inject-error.{index}.event=none"),
                 format!(",file.inject-error.{index}.iotype=read"),
@@ -89,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_drive_is_as_the_card() {
+    fn drive_option_reflects_card_faults() {
         let mut card = Card::sound("/c".into());
         assert_eq!(
             card.drive("sd"),

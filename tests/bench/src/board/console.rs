@@ -1,4 +1,4 @@
-//! The serial console: every line the board said, and waiting for one.
+//! Serial console: records every line, and waits for expected ones.
 
 use std::{
     fs::File,
@@ -12,33 +12,33 @@ use std::{
 
 use super::BoardError;
 
-/// Where in the console's text to begin looking.
+/// Position in the console's output, in lines.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Mark(usize);
 
-/// Bytes that a person at a terminal should see as they come.
-type Listener = Box<dyn Write + Send>;
+/// Live copy of the output, for an interactive terminal.
+type Sink = Box<dyn Write + Send>;
 
 #[derive(Default)]
-struct Heard {
+struct Output {
     lines: Vec<String>,
     partial: Vec<u8>,
     ended: bool,
-    listener: Option<Listener>,
+    sink: Option<Sink>,
 }
 
-/// A console being listened to.
+/// Handle to the recorded console; clones share one record.
 #[derive(Clone)]
 pub struct Console {
-    heard: Arc<(Mutex<Heard>, Condvar)>,
+    output: Arc<(Mutex<Output>, Condvar)>,
     stream: Arc<UnixStream>,
 }
 
 impl Console {
-    /// Listens to `stream` until it ends, adding a copy of it to the file `log`.
+    /// Starts a thread that records `stream` until it ends and appends a copy to the file `log`.
     ///
     /// # Errors
-    /// The log cannot be written.
+    /// The log cannot be opened.
     pub fn listen(stream: UnixStream, log: &Path) -> Result<Self, BoardError> {
         let mut log_file = File::options()
             .append(true)
@@ -47,80 +47,81 @@ impl Console {
             .map_err(BoardError::io(log.display()))?;
         let mut source = stream.try_clone().map_err(BoardError::io("console"))?;
         let console = Self {
-            heard: Arc::default(),
+            output: Arc::default(),
             stream: Arc::new(stream),
         };
-        let heard = console.heard.clone();
+        let output = console.output.clone();
         thread::spawn(move || {
             let mut buffer = [0; 4096];
             while let Ok(length @ 1..) = source.read(&mut buffer) {
                 let bytes = buffer.get(..length).unwrap_or_default();
-                // The copy is for people; a full disk is not worth losing a run for.
+                // A full disk must not abort the run; the copy is only for reading.
                 let _ = log_file.write_all(bytes);
-                lock(&heard.0).take(bytes);
-                heard.1.notify_all();
+                lock(&output.0).append(bytes);
+                output.1.notify_all();
             }
-            lock(&heard.0).ended = true;
-            heard.1.notify_all();
+            lock(&output.0).ended = true;
+            output.1.notify_all();
         });
         Ok(console)
     }
 
-    /// Where the text ends now.
+    /// Returns the current end of the output.
     pub fn mark(&self) -> Mark {
-        Mark(lock(&self.heard.0).lines.len())
+        Mark(lock(&self.output.0).lines.len())
     }
 
-    /// The first line since the start that contains `text`, waited for up to `bound`.
+    /// Returns the first line since power-up that contains `text`, waiting up to `bound`.
     ///
     /// # Errors
-    /// No such line in time, or the board is gone; with the last lines.
+    /// No such line in time, or the board ended; contains the last lines.
     pub fn wait(&self, text: &str, bound: Duration) -> Result<String, BoardError> {
         self.wait_from(Mark::default(), text, bound)
     }
 
-    /// As [`Console::wait`], from `mark` on.
+    /// As [`Console::wait`], beginning at `mark`.
     ///
     /// # Errors
     /// As [`Console::wait`].
     pub fn wait_from(&self, mark: Mark, text: &str, bound: Duration) -> Result<String, BoardError> {
         let until = Instant::now() + bound;
-        let mut heard = lock(&self.heard.0);
-        // A mark beyond the end is of a life before this one.
-        let start = if mark.0 > heard.lines.len() {
+        let mut output = lock(&self.output.0);
+        // A mark beyond the end dates from before a power cycle.
+        let start = if mark.0 > output.lines.len() {
             0
         } else {
             mark.0
         };
         let mut seen = start;
         loop {
-            let fresh = heard.lines.get(seen..).unwrap_or_default();
+            let fresh = output.lines.get(seen..).unwrap_or_default();
             if let Some(line) = fresh.iter().find(|line| line.contains(text)) {
                 return Ok(line.clone());
             }
-            seen = heard.lines.len();
+            seen = output.lines.len();
             let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() || heard.ended {
+            if left.is_zero() || output.ended {
                 return Err(BoardError::NotSaid {
                     text: text.to_owned(),
                     bound,
-                    ended: heard.ended,
-                    last: heard.tail(),
+                    ended: output.ended,
+                    last: output.tail(),
                 });
             }
-            heard = self
-                .heard
+            output = self
+                .output
                 .1
-                .wait_timeout(heard, left)
+                .wait_timeout(output, left)
                 .unwrap_or_else(PoisonError::into_inner)
                 .0;
         }
     }
 
-    /// The lines after `mark`, once the line begun ends in `prompt` and there is one at least.
+    /// Returns the lines after `mark` once there is at least one and the partial line ends with
+    /// `prompt`.
     ///
     /// # Errors
-    /// No such prompt in time, or the board is gone; with the last lines.
+    /// No such prompt in time, or the board ended; contains the last lines.
     pub fn wait_prompt(
         &self,
         mark: Mark,
@@ -128,58 +129,55 @@ impl Console {
         bound: Duration,
     ) -> Result<Vec<String>, BoardError> {
         let until = Instant::now() + bound;
-        let mut heard = lock(&self.heard.0);
+        let mut output = lock(&self.output.0);
         loop {
-            let fresh = heard.lines.get(mark.0..).unwrap_or_default();
-            if !fresh.is_empty() && heard.partial.ends_with(prompt.as_bytes()) {
+            let fresh = output.lines.get(mark.0..).unwrap_or_default();
+            if !fresh.is_empty() && output.partial.ends_with(prompt.as_bytes()) {
                 return Ok(fresh.to_vec());
             }
             let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() || heard.ended {
+            if left.is_zero() || output.ended {
                 return Err(BoardError::NotSaid {
                     text: prompt.to_owned(),
                     bound,
-                    ended: heard.ended,
-                    last: heard.tail(),
+                    ended: output.ended,
+                    last: output.tail(),
                 });
             }
-            let waited = self.heard.1.wait_timeout(heard, left);
-            heard = waited.unwrap_or_else(PoisonError::into_inner).0;
+            let waited = self.output.1.wait_timeout(output, left);
+            output = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
-    /// Every line so far that contains `text`.
+    /// Returns all recorded lines that contain `text`.
     pub fn lines_with(&self, text: &str) -> Vec<String> {
-        let heard = lock(&self.heard.0);
-        let lines = heard.lines.iter().filter(|line| line.contains(text));
+        let output = lock(&self.output.0);
+        let lines = output.lines.iter().filter(|line| line.contains(text));
         lines.cloned().collect()
     }
 
-    /// Types `bytes` at the board.
+    /// Sends `bytes` to the board.
     ///
     /// # Errors
-    /// The board is gone.
+    /// The board has ended.
     pub fn send(&self, bytes: &[u8]) -> io::Result<()> {
         (&*self.stream).write_all(bytes)
     }
 
-    /// Copies what is said from now on to `listener`, after the last line begun.
-    pub fn copy_to(&self, mut listener: impl Write + Send + 'static) {
-        let mut heard = lock(&self.heard.0);
-        let _ = listener.write_all(&heard.partial);
-        heard.listener = Some(Box::new(listener));
+    /// Copies all further output to `sink`, beginning with the current partial line.
+    pub fn copy_to(&self, mut sink: impl Write + Send + 'static) {
+        let mut output = lock(&self.output.0);
+        let _ = sink.write_all(&output.partial);
+        output.sink = Some(Box::new(sink));
     }
 }
 
-impl Heard {
-    fn take(&mut self, bytes: &[u8]) {
-        if let Some(listener) = &mut self.listener
-            && listener
-                .write_all(bytes)
-                .and_then(|()| listener.flush())
-                .is_err()
+impl Output {
+    fn append(&mut self, bytes: &[u8]) {
+        if let Some(sink) = &mut self.sink
+            && sink.write_all(bytes).and_then(|()| sink.flush()).is_err()
         {
-            self.listener = None;
+            self.sink = None;
         }
         for &byte in bytes {
             match byte {
@@ -195,7 +193,7 @@ impl Heard {
     }
 
     fn tail(&self) -> String {
-        /// Enough to see what it did instead.
+        /// Number of lines in an error; enough to see what happened instead.
         const LINES: usize = 25;
         let from = self.lines.len().saturating_sub(LINES);
         self.lines.get(from..).unwrap_or_default().join("\n")
@@ -213,7 +211,7 @@ mod tests {
     const SOON: Duration = Duration::from_secs(5);
 
     #[test]
-    fn lines_are_found_before_and_after_they_are_said() {
+    fn wait_finds_past_and_future_lines() {
         let (ours, mut board) = UnixStream::pair().unwrap();
         let dir = tempfile::tempdir().unwrap();
         let console = Console::listen(ours, &dir.path().join("log")).unwrap();

@@ -1,8 +1,8 @@
-//! What can go wrong with an emulated board.
+//! Errors of an emulated board.
 
 use std::{fmt::Display, io, time::Duration};
 
-/// A board that could not be started, or did not do what was waited for.
+/// Error of starting a board or of waiting for its console.
 #[derive(Debug, thiserror::Error)]
 pub enum BoardError {
     /// A file, a socket or a process.
@@ -21,10 +21,10 @@ pub enum BoardError {
         /// What it said.
         stderr: String,
     },
-    /// The setting asked for none.
+    /// The scenario was started without a fault agent.
     #[error("the box was booted without the bench's hand in it")]
-    NoHand,
-    /// A line that was waited for did not come.
+    NoFaultAgent,
+    /// The expected console line did not appear in time.
     #[error(
         "expected a line with {text:?} on the console within {} s, got {}:\n{last}",
         bound.as_secs(),

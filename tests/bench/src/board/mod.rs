@@ -1,30 +1,30 @@
-//! The emulated boards: Raspberry Pis that boot the card image as the real ones would, and QEMU's
-//! `virt` machine that runs the 2B's kernel and userland ten times faster.
+//! Emulated boards: Raspberry Pis that boot the card image as the real ones do, and QEMU's `virt`
+//! machine, which runs the 2B's kernel and userland ten times faster.
 //!
-//! Takes in images and the namespace its network lies in; gives out a running machine with its
-//! console and the socket on which its USB bus waits for a stick. Ends it when dropped.
+//! Takes in images and the network namespace; gives out a running machine with its console and the
+//! socket on which its USB bus accepts a stick. The machine ends when dropped.
 
 mod card;
 mod console;
 mod error;
-mod hand;
-mod monitor;
-mod power;
+mod fault_agent;
 mod qemu;
+mod qmp;
+mod usb_power;
 
 use std::path::{Path, PathBuf};
 
 pub use card::{Card, SECTOR};
 pub use console::{Console, Mark};
 pub use error::BoardError;
-pub use hand::{Hand, Process, Sample};
+pub use fault_agent::{FaultAgent, Process, Sample};
 
-use monitor::Monitor;
+use qmp::Qmp;
 use serde_json::json;
 
-use crate::{net::World, stick::Transport};
+use crate::{net::TestNetwork, stick::Transport};
 
-/// What to boot.
+/// Definition of the emulated machine.
 #[derive(Clone, Debug)]
 pub enum Machine {
     /// A Raspberry Pi: U-Boot from the card's FAT partition, then slot A.
@@ -48,12 +48,12 @@ pub enum Machine {
         kernel_args: String,
         /// The card, as a virtio disk; written to.
         card: Card,
-        /// Whether the userland has the bench's hand in it.
-        hand: bool,
+        /// Whether the userland contains the fault agent.
+        fault_agent: bool,
     },
 }
 
-/// A Raspberry Pi of the bench.
+/// Emulated Raspberry Pi model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Model {
     /// The 2B.
@@ -77,7 +77,7 @@ impl Model {
         }
     }
 
-    /// How many serial ports come before the one with the console.
+    /// Returns the number of serial ports before the one with the console.
     const fn silent_serial_ports(self) -> usize {
         match self {
             // The first leads to the radio, the mini UART to the pins.
@@ -89,7 +89,7 @@ impl Model {
 }
 
 impl Machine {
-    /// How a stick must speak to the machine's USB host controller.
+    /// Returns how a stick must transfer data on the machine's USB host controller.
     pub const fn transport(&self) -> Transport {
         match self {
             Self::Pi { .. } => Transport::Interrupt,
@@ -112,7 +112,7 @@ impl Machine {
         }
     }
 
-    /// How many serial ports come before the one with the console.
+    /// Returns the number of serial ports before the one with the console.
     const fn silent_serial_ports(&self) -> usize {
         match self {
             Self::Pi { model, .. } => model.silent_serial_ports(),
@@ -120,13 +120,13 @@ impl Machine {
         }
     }
 
-    fn arguments(&self, world: &World, sockets: &Sockets) -> Vec<String> {
+    fn arguments(&self, network: &TestNetwork, sockets: &Sockets) -> Vec<String> {
         let text = |path: &Path| path.display().to_string();
         let mut all: Vec<String> = Vec::new();
         let mut add = |words: &[&str]| all.extend(words.iter().map(|word| (*word).to_owned()));
         let tap = format!(
             "tap,id=lan,ifname={},script=no,downscript=no",
-            world.pi_tap()
+            network.pi_tap()
         );
         let socket = |id, path| format!("socket,id={id},path={},server=on,wait=off", text(path));
         let [stick, spare] = [
@@ -163,10 +163,10 @@ impl Machine {
                 userland,
                 kernel_args,
                 card,
-                hand,
+                fault_agent,
             } => {
                 add(&["-machine", "virt,highmem=off", "-cpu", "cortex-a15"]);
-                // The real board has no clock chip; this one's must not tell the time either.
+                // The real board has no RTC; `virt` has one, which must not provide the time.
                 add(&["-rtc", "base=1970-01-02"]);
                 add(&[
                     "-m",
@@ -176,7 +176,7 @@ impl Machine {
                     "-initrd",
                     &text(userland),
                 ]);
-                let start = if *hand { HAND_ARGS } else { "" };
+                let start = if *fault_agent { FAULT_AGENT_ARGS } else { "" };
                 add(&["-append", &format!("{VIRT_ARGS} {kernel_args}{start}")]);
                 add(&["-drive", &card.drive("none")]);
                 add(&["-device", "virtio-blk-pci,drive=card"]);
@@ -194,8 +194,8 @@ impl Machine {
                     "usb-redir,chardev=stick,bus=usb.0,port=1.2",
                 ]);
                 add(&["-device", "usb-redir,chardev=spare,bus=usb.0,port=1.3"]);
-                if *hand {
-                    add(&["-chardev", &socket("hand", &sockets.hand)]);
+                if *fault_agent {
+                    add(&["-chardev", &socket("hand", &sockets.fault_agent)]);
                     add(&["-device", "virtio-serial-pci"]);
                     add(&["-device", "virtserialport,chardev=hand"]);
                 }
@@ -205,43 +205,44 @@ impl Machine {
     }
 }
 
-/// What stands for U-Boot's `board_args` on `virt`; the rest is as the real board has it.
+/// Kernel arguments in place of U-Boot's `board_args` on `virt`; the others are those of the real
+/// board.
 const VIRT_ARGS: &str =
     "failberry.board=virt failberry.card=vda failberry.slot=a console=ttyAMA0,115200";
 
-/// The hand goes first; it becomes PID 1 as it is shipped.
-const HAND_ARGS: &str = " rdinit=/saboteur";
+/// Kernel argument that starts the fault agent, which then executes the shipped `/init` as PID 1.
+const FAULT_AGENT_ARGS: &str = " rdinit=/saboteur";
 
-/// Where QEMU listens.
+/// Sockets on which QEMU listens.
 struct Sockets {
     usb: PathBuf,
     spare: PathBuf,
-    hand: PathBuf,
+    fault_agent: PathBuf,
 }
 
-/// A running board.
+/// Running emulated board; it is killed when dropped.
 pub struct Board {
     /// Its serial console.
     pub console: Console,
     sockets: Sockets,
     machine: Machine,
-    monitor: Monitor,
-    hand: Option<Hand>,
-    power: power::Sockets,
+    qmp: Qmp,
+    fault_agent: Option<FaultAgent>,
+    power: usb_power::PortPower,
     qemu: qemu::Qemu,
 }
 
-/// A USB socket that a stick can be plugged into.
+/// USB port that a stick can be plugged into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Socket {
-    /// The second, which is the usual one.
+    /// Second port, the default.
     Usual,
-    /// The third.
+    /// Third port.
     Spare,
 }
 
 impl Socket {
-    /// Its port of the hub.
+    /// Returns its hub port number.
     const fn port(self) -> u8 {
         match self {
             Self::Usual => 2,
@@ -251,31 +252,37 @@ impl Socket {
 }
 
 impl Board {
-    /// Boots `machine` as the Pi of `world`; sockets and logs go to `directory`.
+    /// Boots `machine` as the Pi of `network`; sockets and logs go to `directory`.
     ///
     /// # Errors
     /// QEMU cannot be started.
-    pub fn boot(machine: Machine, world: &World, directory: &Path) -> Result<Self, BoardError> {
+    pub fn boot(
+        machine: Machine,
+        network: &TestNetwork,
+        directory: &Path,
+    ) -> Result<Self, BoardError> {
         let [console, monitor] = ["console.sock", "monitor.sock"].map(|name| directory.join(name));
         let sockets = Sockets {
             usb: directory.join("usb.sock"),
             spare: directory.join("spare.sock"),
-            hand: directory.join("hand.sock"),
+            fault_agent: directory.join("hand.sock"),
         };
-        let mut arguments = machine.arguments(world, &sockets);
+        let mut arguments = machine.arguments(network, &sockets);
         let orders = format!("unix:{},server=on,wait=off", monitor.display());
         arguments.extend(["-qmp".to_owned(), orders]);
         let log = directory.join("qemu.log");
-        let power = power::Sockets::default();
-        let router = world.router();
+        let power = usb_power::PortPower::default();
+        let router = network.router();
         let mut qemu = qemu::start(&machine, router, &arguments, &console, &log, power.clone())?;
         let stream = qemu.connect(&console)?;
         let console = Console::listen(stream, &directory.join("console.log"))?;
-        let monitor = Monitor::open(qemu.connect(&monitor)?).map_err(BoardError::io("monitor"))?;
-        let hand = match machine {
-            Machine::Virt { hand: true, .. } => {
-                let stream = qemu.connect(&sockets.hand)?;
-                Some(Hand::new(stream).map_err(BoardError::io("hand"))?)
+        let qmp = Qmp::open(qemu.connect(&monitor)?).map_err(BoardError::io("monitor"))?;
+        let fault_agent = match machine {
+            Machine::Virt {
+                fault_agent: true, ..
+            } => {
+                let stream = qemu.connect(&sockets.fault_agent)?;
+                Some(FaultAgent::new(stream).map_err(BoardError::io("hand"))?)
             }
             _ => None,
         };
@@ -283,48 +290,52 @@ impl Board {
             console,
             sockets,
             machine,
-            monitor,
-            hand,
+            qmp,
+            fault_agent,
             power,
             qemu,
         })
     }
 
-    /// Takes its power away in the middle of whatever it does.
+    /// Cuts the power at once.
     pub fn power_off(&mut self) {
         self.qemu.kill();
     }
 
-    /// The card in its slot; to be changed without power only.
+    /// Returns the card; only change it while the board is off.
     pub const fn card(&mut self) -> &mut Card {
         self.machine.card()
     }
 
-    /// Takes its power away in the middle of whatever it does, and gives it back.
+    /// Cuts the power at once and boots the board again.
     ///
     /// # Errors
     /// QEMU cannot be started again.
-    pub fn power_cycle(&mut self, world: &World, directory: &Path) -> Result<(), BoardError> {
+    pub fn power_cycle(
+        &mut self,
+        network: &TestNetwork,
+        directory: &Path,
+    ) -> Result<(), BoardError> {
         self.power_off();
-        *self = Self::boot(self.machine.clone(), world, directory)?;
+        *self = Self::boot(self.machine.clone(), network, directory)?;
         Ok(())
     }
 
-    /// Pulls the network cable out, or puts it in again.
+    /// Disconnects or connects the network cable.
     ///
     /// # Errors
     /// QEMU's.
-    pub fn cable(&mut self, plugged: bool) -> Result<(), BoardError> {
-        self.order("set_link", &json!({ "name": "lan", "up": plugged }))
+    pub fn set_cable(&mut self, plugged: bool) -> Result<(), BoardError> {
+        self.execute("set_link", &json!({ "name": "lan", "up": plugged }))
     }
 
-    /// The card fails: whatever is read from it or written to it from now on is an error.
+    /// Makes every later read and write of the card fail.
     ///
     /// # Errors
     /// QEMU's.
-    pub fn lose_card(&mut self) -> Result<(), BoardError> {
+    pub fn fail_card(&mut self) -> Result<(), BoardError> {
         let line = json!({ "command-line": "drive_del card" });
-        self.order("human-monitor-command", &line)
+        self.execute("human-monitor-command", &line)
     }
 
     /// Resets the processor, as a watchdog does.
@@ -332,15 +343,15 @@ impl Board {
     /// # Errors
     /// QEMU's.
     pub fn reset(&mut self) -> Result<(), BoardError> {
-        self.order("system_reset", &json!({}))
+        self.execute("system_reset", &json!({}))
     }
 
-    fn order(&mut self, name: &str, arguments: &serde_json::Value) -> Result<(), BoardError> {
-        let done = self.monitor.order(name, arguments);
+    fn execute(&mut self, name: &str, arguments: &serde_json::Value) -> Result<(), BoardError> {
+        let done = self.qmp.execute(name, arguments);
         done.map(drop).map_err(BoardError::io("monitor"))
     }
 
-    /// Returns where a USB socket waits for a stick.
+    /// Returns the path of the usb-redir socket of a USB port.
     pub fn usb(&self, socket: Socket) -> &Path {
         match socket {
             Socket::Usual => &self.sockets.usb,
@@ -348,21 +359,21 @@ impl Board {
         }
     }
 
-    /// Calls `line` whenever the box takes power from that socket (false) or gives it back (true),
-    /// until it returns false.
+    /// Calls `line` whenever the box switches the port's power off (false) or on (true), until it
+    /// returns false.
     pub fn watch_power(&self, socket: Socket, line: impl Fn(bool) -> bool + Send + 'static) {
-        self.power.watch(socket.port(), line);
+        self.power.observe(socket.port(), line);
     }
 
-    /// The bench's hand inside the box.
+    /// Returns the client of the fault agent.
     ///
     /// # Errors
-    /// It was booted without.
-    pub fn hand(&self) -> Result<&Hand, BoardError> {
-        self.hand.as_ref().ok_or(BoardError::NoHand)
+    /// The board was booted without a fault agent.
+    pub fn fault_agent(&self) -> Result<&FaultAgent, BoardError> {
+        self.fault_agent.as_ref().ok_or(BoardError::NoFaultAgent)
     }
 
-    /// What was booted.
+    /// Returns the machine definition.
     pub fn machine(&self) -> &Machine {
         &self.machine
     }

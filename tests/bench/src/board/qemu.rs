@@ -12,14 +12,14 @@ use std::{
 
 use super::{
     BoardError, Machine,
-    power::{Sockets, TRACE},
+    usb_power::{PortPower, TRACE},
 };
 use crate::net::Namespace;
 
-/// QEMU opens its sockets in its first second even on a busy machine.
+/// Longest time until QEMU listens on its sockets; it takes under a second even on a busy machine.
 const LISTENING: Duration = Duration::from_secs(20);
 
-/// Between two looks at a socket that a child process is about to make.
+/// Poll interval while QEMU creates a socket.
 const STEP: Duration = Duration::from_millis(20);
 
 /// A running QEMU; killed when dropped.
@@ -27,19 +27,19 @@ pub(super) struct Qemu {
     program: &'static str,
     child: Child,
     log: PathBuf,
-    /// Writes the log; ends with QEMU.
+    /// Thread that writes the log; ends with QEMU.
     logger: Option<JoinHandle<()>>,
 }
 
 /// Starts `machine` with QEMU inside `namespace`; it waits until a client connects to `console`.
-/// What it says goes to `log`, and what of it is about the power of its USB sockets to `sockets`.
+/// Its standard error goes to `log`; traced USB hub requests also go to `ports`.
 pub(super) fn start(
     machine: &Machine,
     namespace: &Namespace,
     arguments: &[String],
     console: &Path,
     log: &Path,
-    sockets: Sockets,
+    ports: PortPower,
 ) -> Result<Qemu, BoardError> {
     let mut file = File::create(log).map_err(BoardError::io(log.display()))?;
     // A socket left from an earlier run would answer for the new one.
@@ -50,7 +50,7 @@ pub(super) fn start(
     );
     let program = machine.emulator();
     let mut child = namespace
-        // It must not outlive whoever started it, however that ends.
+        // QEMU must not outlive this process, even if that is killed.
         .command("setpriv")
         .args(["--pdeathsig", "KILL", program])
         .args(["-display", "none", "-nodefaults", "-no-user-config"])
@@ -67,9 +67,9 @@ pub(super) fn start(
         thread::spawn(move || {
             for line in BufReader::new(stderr).split(b'\n').map_while(Result::ok) {
                 let text = String::from_utf8_lossy(&line);
-                // The log is for a reader; the sockets do not depend on it.
+                // A failed log write must not stop the power tracking.
                 let _ = writeln!(file, "{text}");
-                sockets.hear(&text);
+                ports.on_trace_line(&text);
             }
         })
     });
@@ -82,7 +82,7 @@ pub(super) fn start(
 }
 
 impl Qemu {
-    /// Connects to one of its sockets, which it makes while it starts.
+    /// Connects to one of QEMU's sockets, which appear while it starts.
     pub(super) fn connect(&mut self, socket: &Path) -> Result<UnixStream, BoardError> {
         let until = Instant::now() + LISTENING;
         loop {
@@ -108,17 +108,17 @@ impl Qemu {
         }
     }
 
-    /// Ends it at once.
+    /// Kills QEMU.
     pub(super) fn kill(&mut self) {
-        // It may have ended already.
+        // QEMU may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
         self.finish_log();
     }
 
-    /// Waits until all that it said is in the log.
+    /// Waits until its whole output is in the log.
     fn finish_log(&mut self) {
-        // A panic there is on standard error already.
+        // A panic of the logger is on standard error already.
         let _ = self.logger.take().map(JoinHandle::join);
     }
 }

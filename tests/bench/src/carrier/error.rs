@@ -1,8 +1,8 @@
-//! What can go wrong with the carrier.
+//! Errors of the emulated carrier.
 
 use std::{io, path::PathBuf, time::Duration};
 
-/// What went wrong with the carrier.
+/// Error of the emulated carrier.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CarrierError {
@@ -11,56 +11,56 @@ pub enum CarrierError {
     File {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// Error of the system.
         source: io::Error,
     },
-    /// The parts of the machine are not there.
+    /// A part of the machine is missing.
     #[error("{path} is missing: run {remedy}", path = path.display())]
     Missing {
-        /// What was looked for.
+        /// Missing path.
         path: PathBuf,
-        /// What makes it.
+        /// Command that creates it.
         remedy: &'static str,
     },
-    /// A program that does part of the work failed.
+    /// A helper program failed.
     #[error("{tool}: {message}")]
     Tool {
         /// Its name.
         tool: &'static str,
-        /// What it said.
+        /// Its error output.
         message: String,
     },
-    /// A setting cannot be told to pppd.
+    /// A setting cannot be written to pppd's files.
     #[error("{setting} has a character that pppd's files cannot hold: {character:?}")]
-    Setting {
-        /// Which one.
+    PppdSetting {
+        /// Name of the setting.
         setting: &'static str,
-        /// The first such character.
+        /// First invalid character.
         character: char,
     },
-    /// It did not happen in time.
+    /// An expected event did not occur in time.
     #[error("{what}: not within {bound:?}; the carrier's log so far:\n{log}")]
     Late {
-        /// What was waited for.
+        /// Expected event.
         what: &'static str,
-        /// How long.
+        /// Time waited.
         bound: Duration,
-        /// What pppd said.
+        /// pppd's log.
         log: String,
     },
     /// The machine is gone.
     #[error("the carrier's machine ended; its console is in {console}", console = console.display())]
     Gone {
-        /// What it wrote.
+        /// Its console log.
         console: PathBuf,
     },
-    /// The machine could not do what it was told.
+    /// The guest failed to execute a command.
     #[error("the carrier's machine: {message}")]
     Guest {
-        /// What it said.
+        /// Its error output.
         message: String,
     },
-    /// There is no call that this could be done to.
+    /// There is no call in progress.
     #[error("there is no call")]
     NoCall,
 }

@@ -1,4 +1,4 @@
-//! The guest's root file system: what board/setup/carrier.sh laid out, and our own init.
+//! Guest's initramfs: the files prepared by board/setup/carrier.sh, and our own init.
 
 use std::{
     collections::BTreeSet,
@@ -11,13 +11,13 @@ use failberry_image::cpio::{Node, Tree};
 
 use super::{CarrierError, guest};
 
-/// Name of the program that is the guest's init.
+/// File name of the guest's init.
 const INIT: &str = "carrier_guest";
 
-/// Names the init where it does not lie beside the running program.
+/// Environment variable with the path of init, if it is not beside the running program.
 const INIT_VARIABLE: &str = "FAILBERRY_CARRIER_GUEST";
 
-/// What the set-up made.
+/// Returns the directory prepared by the set-up script.
 pub(super) fn parts() -> Result<PathBuf, CarrierError> {
     let cache = std::env::var_os("FAILBERRY_CACHE").map_or_else(
         || {
@@ -30,7 +30,7 @@ pub(super) fn parts() -> Result<PathBuf, CarrierError> {
     present(cache.join("carrier"), "board/setup/carrier.sh")
 }
 
-/// The archive for the kernel. `dir` is for files needed on the way.
+/// Returns the archive for the kernel. `dir` takes temporary files.
 pub(super) fn build(parts: &Path, dir: &Path) -> Result<Vec<u8>, CarrierError> {
     let mut tree = Tree::default();
     for (path, permissions) in [
@@ -41,7 +41,7 @@ pub(super) fn build(parts: &Path, dir: &Path) -> Result<Vec<u8>, CarrierError> {
     ] {
         tree.put(path, Node::Directory(permissions));
     }
-    // What pppd reads and writes outside of /etc/ppp.
+    // Files that pppd reads and writes outside of /etc/ppp.
     tree.put("etc/ppp/options", Node::File(0o644, Vec::new()));
     tree.put(
         "etc/passwd",
@@ -68,7 +68,8 @@ fn present(path: PathBuf, remedy: &'static str) -> Result<PathBuf, CarrierError>
     }
 }
 
-/// The program: cargo puts it beside the bench's programs, one directory above those of tests.
+/// Returns the init program: cargo puts it beside the bench's programs, one directory above test
+/// programs.
 fn init() -> Result<PathBuf, CarrierError> {
     const REMEDY: &str = "cargo build -p failberry-bench --bins";
     if let Some(path) = std::env::var_os(INIT_VARIABLE) {
@@ -84,7 +85,8 @@ fn init() -> Result<PathBuf, CarrierError> {
     found.map_or_else(|| present(program.with_file_name(INIT), REMEDY), Ok)
 }
 
-/// Debug information is ten times the program, and the emulated machine reads every byte.
+/// Strips the program: debug information is ten times its size, and the emulated machine reads
+/// every byte.
 fn stripped(program: &Path, dir: &Path) -> Result<PathBuf, CarrierError> {
     let target = dir.join("carrier-init");
     output(
@@ -94,7 +96,7 @@ fn stripped(program: &Path, dir: &Path) -> Result<PathBuf, CarrierError> {
     Ok(target)
 }
 
-/// The shared libraries and the loader, under the paths at which the loader looks for them.
+/// Returns the shared libraries and the loader, under the paths at which the loader looks for them.
 fn libraries(program: &Path) -> Result<BTreeSet<PathBuf>, CarrierError> {
     let listing = output("ldd", Command::new("ldd").arg(program))?;
     let paths = listing

@@ -1,5 +1,5 @@
-//! What host and guest say to each other on the virtio-serial port: one ordered stream of frames,
-//! so that the bytes of a call never overtake its beginning or its end.
+//! Protocol between host and guest on the virtio-serial port: one ordered stream of frames, so that
+//! data of a call never overtakes its beginning or end.
 
 use std::{
     io::{self, Read, Write},
@@ -10,13 +10,13 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::CarrierSettings;
 
-/// Longest body of a frame; the sender cuts data to far less.
+/// Longest body of a frame in bytes; senders use far shorter ones.
 const MAX_BODY: usize = 64 * 1024;
 
 const MESSAGE: u8 = b'M';
 const DATA: u8 = b'D';
 
-/// From the host to the guest.
+/// Commands from the host to the guest.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum ToGuest {
     /// A call comes in.
@@ -26,16 +26,16 @@ pub(super) enum ToGuest {
     },
     /// The caller hung up.
     HangUp { call: u32 },
-    /// pppd is to end the call.
+    /// Makes pppd end the call.
     Terminate,
     /// IP packets are, or are no longer, dropped.
     Blackhole(bool),
 }
 
-/// From the guest to the host.
+/// Events from the guest to the host.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum FromGuest {
-    /// Calls are answered from now on.
+    /// The guest is ready to answer calls.
     Ready,
     /// A line of pppd's log.
     Log(String),
@@ -45,11 +45,11 @@ pub(super) enum FromGuest {
         local: Ipv4Addr,
         remote: Ipv4Addr,
     },
-    /// pppd ended with this status; none where a signal killed it.
+    /// pppd exited with this status; `None` if killed by a signal.
     Down { call: u32, status: Option<i32> },
     /// IP packets are, or are no longer, dropped.
     Blackhole(bool),
-    /// A command could not be obeyed.
+    /// A command failed.
     Problem(String),
 }
 
@@ -63,7 +63,7 @@ pub(super) enum Frame<M> {
 }
 
 impl<M: Serialize + DeserializeOwned> Frame<M> {
-    /// Writes the frame as one piece.
+    /// Writes the frame in one call.
     pub(super) fn write(&self, to: &mut impl Write) -> io::Result<()> {
         let (kind, body) = match self {
             Self::Message(message) => (MESSAGE, serde_json::to_vec(message)?),
@@ -74,7 +74,7 @@ impl<M: Serialize + DeserializeOwned> Frame<M> {
         to.write_all(&frame)
     }
 
-    /// Reads a frame; none at the end of the stream.
+    /// Reads a frame; `None` at the end of the stream.
     pub(super) fn read(from: &mut impl Read) -> io::Result<Option<Self>> {
         let (mut kind, mut length) = ([0], [0; 4]);
         if from.read(&mut kind)? == 0 {
@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn frames_come_out_as_they_went_in_and_a_cut_one_is_an_error() {
+    fn frames_round_trip_and_truncated_frame_fails() {
         let mut wire = Vec::new();
         Frame::Message(ToGuest::HangUp { call: 7 })
             .write(&mut wire)
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endless_frame_is_refused_before_memory_is_taken() {
+    fn oversized_frame_refused_before_allocation() {
         let mut wire: &[u8] = &[b'D', 0xff, 0xff, 0xff, 0xff];
         Frame::<ToGuest>::read(&mut wire).unwrap_err();
     }

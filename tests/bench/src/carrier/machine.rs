@@ -1,4 +1,4 @@
-//! The machine: QEMU without hardware help, in the internet's namespace, on the carrier's tap.
+//! Carrier's virtual machine: QEMU without KVM, in the internet's namespace, on the carrier's tap.
 
 use std::{
     fs,
@@ -14,21 +14,24 @@ use std::{
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::{CarrierError, initramfs};
-use crate::net::{CARRIER_TAP, Kept, World};
+use crate::net::{CARRIER_TAP, ChildGuard, TestNetwork};
 
-/// The kernel's share of the start: no waiting, no self-tests, nothing it could find.
+/// Kernel arguments for a fast boot: no delays, self-tests or probing.
 const KERNEL_OPTIONS: &str = "console=ttyS0 panic=-1 loglevel=4 nokaslr mitigations=off \
     no_timer_check tsc=reliable clocksource=tsc random.trust_cpu=on cryptomgr.notests \
     raid=noautodetect audit=0 selinux=0 apparmor=0";
 
-/// Megabytes: kernel, root file system and pppd need half of it.
+/// Memory in MB; kernel, root file system and pppd need half of it.
 const MEMORY: &str = "192";
 
-/// QEMU opens the socket before it starts the machine.
+/// Longest time until QEMU listens, which precedes the start of the machine.
 const QEMU_START: Duration = Duration::from_secs(20);
 
-/// Starts the machine in a world and gives its link.
-pub(super) fn start(world: &World, dir: &Path) -> Result<(Kept, UnixStream), CarrierError> {
+/// Starts the machine in a test network and returns its link.
+pub(super) fn start(
+    network: &TestNetwork,
+    dir: &Path,
+) -> Result<(ChildGuard, UnixStream), CarrierError> {
     let parts = initramfs::parts()?;
     let archive = dir.join("carrier-initramfs.cpio");
     fs::write(&archive, initramfs::build(&parts, dir)?).map_err(CarrierError::file(&archive))?;
@@ -37,7 +40,7 @@ pub(super) fn start(world: &World, dir: &Path) -> Result<(Kept, UnixStream), Car
     let qemu_log = dir.join("carrier-qemu.log");
     let errors = fs::File::create(&qemu_log).map_err(CarrierError::file(&qemu_log))?;
 
-    let mut command = world.internet().command("qemu-system-x86_64");
+    let mut command = network.internet().command("qemu-system-x86_64");
     command
         .args([
             "-nodefaults",
@@ -77,7 +80,7 @@ pub(super) fn start(world: &World, dir: &Path) -> Result<(Kept, UnixStream), Car
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(errors);
-    let machine = Kept::spawn(command).map_err(CarrierError::file("setpriv"))?;
+    let machine = ChildGuard::spawn(command).map_err(CarrierError::file("setpriv"))?;
 
     let timeout = PollTimeout::try_from(QEMU_START).unwrap_or(PollTimeout::MAX);
     let came = poll(
@@ -95,12 +98,12 @@ pub(super) fn start(world: &World, dir: &Path) -> Result<(Kept, UnixStream), Car
     Ok((machine, link))
 }
 
-/// Where the guest's console is written.
+/// Returns the path of the guest's console log.
 pub(super) fn console(dir: &Path) -> std::path::PathBuf {
     dir.join("carrier-console.log")
 }
 
-/// Listens on a socket at the path; one that an earlier run left goes.
+/// Listens on a socket at `path`; replaces one left by an earlier run.
 pub(super) fn listen(path: &Path) -> Result<UnixListener, CarrierError> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {

@@ -1,10 +1,11 @@
-//! The mobile carrier: a small virtual machine with a real pppd that answers the stick's calls.
+//! Emulated mobile carrier: a small virtual machine with a real pppd that answers the stick's
+//! calls.
 //!
 //! Owns the machine (Linux with PPP, because this host's kernel may have none), the line on which
-//! the stick calls, and pppd's log. Takes in a call as bytes on a Unix socket and settings for
-//! the next call; gives out what pppd agreed and how calls ended. Packets of a call go by the
-//! machine's uplink to the internet of [`crate::net`]. The same machine can be a subscriber
-//! instead, with pppd or with the firmware's engine: the tests compare them.
+//! the stick calls, and pppd's log. Takes in a call as bytes on a Unix socket and settings for the
+//! next call; gives out pppd's negotiated options and how calls ended. Packets of a call are routed
+//! over the machine's uplink to the internet of [`crate::net`]. The same machine can be a
+//! subscriber instead, with pppd or with the firmware's engine: the tests compare them.
 //!
 //! ```text
 //! stick ── line (Unix socket) ── exchange ── link (virtio-serial) ── guest ── pty ── pppd
@@ -12,9 +13,9 @@
 //! ```
 
 mod error;
-mod exchange;
 pub mod guest;
 mod initramfs;
+mod line_mux;
 mod link;
 mod machine;
 mod service;

@@ -1,4 +1,4 @@
-//! What tests hold in their hands.
+//! Handle to the running carrier, as used by tests.
 
 use std::{
     net::Ipv4Addr,
@@ -13,38 +13,38 @@ use nix::sys::socket::{Shutdown, shutdown};
 
 use super::{
     CarrierError, CarrierSettings,
-    exchange::{self, Guest},
+    line_mux::{self, Guest},
     link::{Frame, ToGuest},
     machine,
     state::State,
 };
-use crate::net::{Kept, World};
+use crate::net::{ChildGuard, TestNetwork};
 
-/// The machine boots in 3 s on an idle computer, and tests may run beside it.
+/// Longest boot time of the machine; 3 s on an idle host, and tests may run in parallel.
 const BOOT: Duration = Duration::from_secs(90);
 
-/// A command takes the guest some milliseconds.
+/// Longest time from a command to its reply; the guest takes some milliseconds.
 const COMMAND: Duration = Duration::from_secs(20);
 
-/// The mobile carrier. It ends with this value, and with this process.
+/// Running mobile carrier. It ends when dropped, and with this process.
 #[derive(Debug)]
 pub struct Carrier {
     path: PathBuf,
     line: Arc<UnixListener>,
     guest: Guest,
     state: Arc<State>,
-    machine: Option<Kept>,
+    machine: Option<ChildGuard>,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl Carrier {
-    /// Starts the carrier in a world and waits until it answers calls. `dir` takes its sockets and
-    /// logs; it is made where it is missing.
+    /// Starts the carrier in a test network and waits until it answers calls. `dir` gets its
+    /// sockets and logs; it is created if missing.
     ///
     /// # Errors
-    /// When a part is missing, the settings cannot be used, or the machine does not come up.
+    /// A part is missing, the settings are invalid, or the machine does not start.
     pub fn start(
-        world: &World,
+        network: &TestNetwork,
         dir: &Path,
         settings: CarrierSettings,
     ) -> Result<Self, CarrierError> {
@@ -52,15 +52,15 @@ impl Carrier {
         std::fs::create_dir_all(dir).map_err(CarrierError::file(dir))?;
         let path = dir.join("carrier-line");
         let line = Arc::new(machine::listen(&path)?);
-        let (machine, to_guest) = machine::start(world, dir)?;
+        let (machine, to_guest) = machine::start(network, dir)?;
         let from_guest = to_guest.try_clone().map_err(CarrierError::file(dir))?;
         let guest: Guest = Arc::new(Mutex::new(to_guest));
         let state = Arc::new(State::new(settings, machine::console(dir)));
         let listening = Arc::clone(&state);
         let answering = (Arc::clone(&line), Arc::clone(&guest), Arc::clone(&state));
         let threads = vec![
-            thread::spawn(move || exchange::listen(from_guest, &listening)),
-            thread::spawn(move || exchange::answer(&answering.0, &answering.1, &answering.2)),
+            thread::spawn(move || line_mux::listen(from_guest, &listening)),
+            thread::spawn(move || line_mux::answer(&answering.0, &answering.1, &answering.2)),
         ];
         let carrier = Self {
             path,
@@ -76,14 +76,13 @@ impl Carrier {
         Ok(carrier)
     }
 
-    /// The Unix socket on which the stick calls: to connect is to dial, to close is to hang up. A
-    /// caller that comes during a call is answered after it. When pppd ends the call the socket
-    /// is closed.
+    /// Returns the Unix socket of the line: connecting dials, closing hangs up. A second caller is
+    /// answered after the present call. When pppd ends the call the socket is closed.
     pub fn line(&self) -> &Path {
         &self.path
     }
 
-    /// How the calls from the next one on are answered.
+    /// Sets the settings of the next and later calls.
     ///
     /// # Errors
     /// When pppd's files cannot hold the settings.
@@ -93,12 +92,12 @@ impl Carrier {
         Ok(())
     }
 
-    /// How many calls have come in, the present one included.
+    /// Returns the number of calls received, the present one included.
     pub fn calls(&self) -> u32 {
         self.state.with(|known| known.calls)
     }
 
-    /// Waits until IPCP is open, and gives the subscriber's address.
+    /// Waits until IPCP is open and returns the subscriber's address.
     ///
     /// # Errors
     /// When it is not within `bound`, or the machine complains.
@@ -108,9 +107,9 @@ impl Carrier {
         })
     }
 
-    /// Waits until the present call is over, and gives pppd's exit status: 5 for its own
-    /// termination, 11 for a wrong password, 16 for a hang-up or the peer's termination. None
-    /// where there was no call, or a next one is there already.
+    /// Waits until the present call is over and returns pppd's exit status: 5 for its own
+    /// termination, 11 for a wrong password, 16 for a hang-up or the peer's termination. `None` if
+    /// there was no call, or the next one has begun.
     ///
     /// # Errors
     /// When the call still goes on after `bound`.
@@ -123,7 +122,7 @@ impl Carrier {
         })
     }
 
-    /// Waits until the log of all calls says this for the `times`th time.
+    /// Waits until the log of all calls contains `words` `times` times.
     ///
     /// # Errors
     /// When it does not within `bound`, or the machine complains.
@@ -143,7 +142,7 @@ impl Carrier {
         if self.state.with(|known| known.caller.is_none()) {
             return Err(CarrierError::NoCall);
         }
-        self.tell(ToGuest::Terminate)
+        self.send_command(ToGuest::Terminate)
     }
 
     /// Drops IP packets both ways while PPP stays up and answers LCP echo, until switched off. It
@@ -152,7 +151,7 @@ impl Carrier {
     /// # Errors
     /// When the machine cannot do it.
     pub fn blackhole(&self, on: bool) -> Result<(), CarrierError> {
-        self.tell(ToGuest::Blackhole(on))?;
+        self.send_command(ToGuest::Blackhole(on))?;
         self.state.wait("the black hole", COMMAND, |known| {
             (known.blackhole == on)
                 .then_some(Ok(()))
@@ -160,19 +159,19 @@ impl Carrier {
         })
     }
 
-    /// Swallows everything that pppd says, until switched off: the line is there, and nobody on it.
+    /// Discards everything that pppd sends, until switched off: the line is connected, but silent.
     pub fn mute(&self, on: bool) {
         self.state.mute.store(on, Ordering::Relaxed);
     }
 
-    /// pppd's debug log so far, of all calls.
+    /// Returns pppd's debug log of all calls so far.
     pub fn log(&self) -> String {
         self.state.log()
     }
 
-    fn tell(&self, command: ToGuest) -> Result<(), CarrierError> {
+    fn send_command(&self, command: ToGuest) -> Result<(), CarrierError> {
         self.state.with(|known| known.problem = None);
-        exchange::send(&self.guest, &Frame::Message(command)).map_err(|_| CarrierError::Gone {
+        line_mux::send(&self.guest, &Frame::Message(command)).map_err(|_| CarrierError::Gone {
             console: self.state.console.clone(),
         })
     }
@@ -180,7 +179,7 @@ impl Carrier {
 
 impl Drop for Carrier {
     fn drop(&mut self) {
-        // The waiting `accept` returns; then the machine's end lets go of a call that is going on.
+        // Makes the waiting `accept` return; the machine's end then ends a call in progress.
         let _ = shutdown(self.line.as_raw_fd(), Shutdown::Both);
         self.machine = None;
         for thread in self.threads.drain(..) {

@@ -1,4 +1,4 @@
-//! How the carrier answers a call, in pppd's words.
+//! Settings of a call, and pppd's options and secrets made of them.
 
 use std::net::Ipv4Addr;
 
@@ -7,39 +7,39 @@ use serde::{Deserialize, Serialize};
 use super::CarrierError;
 use crate::net::INTERNET_ADDRESS;
 
-/// The name by which pppd finds its own line in the secrets files.
+/// Name under which pppd finds its own entry in the secrets files.
 const SERVER: &str = "carrier";
 
-/// What the carrier demands from a subscriber.
+/// Authentication that the carrier requires.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Auth {
     /// Nothing.
     #[default]
     None,
-    /// User and password in clear text.
+    /// PAP: user and password in clear text.
     Pap,
-    /// Proof of the password by MD5.
+    /// CHAP with MD5.
     Chap,
 }
 
-/// Who is at the machine's end of a call. Where it is a subscriber, the caller is its carrier.
+/// Program at the machine's end of a call. If it is a subscriber, the caller is its carrier.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Program {
     /// pppd as the carrier.
     #[default]
     Pppd,
-    /// pppd as a subscriber: it demands nothing and takes the address that it is given.
+    /// pppd as a subscriber: requires no authentication and accepts any address.
     PppdSubscriber,
     /// The engine of the firmware as a subscriber, on the machine's kernel PPP.
     EngineSubscriber,
 }
 
-/// How a call is answered.
+/// Settings of a call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CarrierSettings {
-    /// Who answers.
+    /// Program at the machine's end.
     pub program: Program,
-    /// What the subscriber must pass.
+    /// Required authentication.
     pub auth: Auth,
     /// The subscriber's name.
     pub user: String,
@@ -49,7 +49,7 @@ pub struct CarrierSettings {
     pub local: Ipv4Addr,
     /// The subscriber's address.
     pub remote: Ipv4Addr,
-    /// Resolvers told to the subscriber; pppd tells two at most.
+    /// DNS servers announced to the subscriber; pppd announces two at most.
     pub dns: Vec<Ipv4Addr>,
     /// Seconds between LCP echo requests of the carrier; `None` for none.
     pub echo_interval: Option<u32>,
@@ -77,18 +77,18 @@ impl Default for CarrierSettings {
 }
 
 impl CarrierSettings {
-    /// Says whether the settings can be written in pppd's files.
+    /// Checks that the settings can be written to pppd's files.
     pub(super) fn check(&self) -> Result<(), CarrierError> {
         for (setting, text) in [("user", &self.user), ("password", &self.password)] {
             let bad = |character: &char| matches!(character, '"' | '\\') || character.is_control();
             if let Some(character) = text.chars().find(bad) {
-                return Err(CarrierError::Setting { setting, character });
+                return Err(CarrierError::PppdSetting { setting, character });
             }
         }
         Ok(())
     }
 
-    /// The command line of pppd for a call on the given tty.
+    /// Returns the command line of pppd for a call on `tty`.
     pub(super) fn arguments(&self, tty: &str) -> Vec<String> {
         let mut words: Vec<String> = [tty, "nodetach", "debug", "local", "nolock"]
             .map(str::to_owned)
@@ -127,12 +127,12 @@ impl CarrierSettings {
             .map(str::to_owned)
             .into();
         words.extend(["user".to_owned(), self.user.clone()]);
-        // The secrets are filed under it; the peer's own name may be empty.
+        // The secrets are stored under it; the peer's own name may be empty.
         words.extend(["remotename", SERVER].map(str::to_owned));
         words
     }
 
-    /// The content of pppd's secrets files: client, server, secret, addresses allowed.
+    /// Returns the content of pppd's secrets files: client, server, secret, addresses allowed.
     pub(super) fn secrets(&self) -> String {
         format!("\"{}\" {SERVER} \"{}\" *\n", self.user, self.password)
     }
@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_would_break_the_secrets_file_is_refused() {
+    fn characters_that_break_secrets_file_refused() {
         let settings = CarrierSettings {
             password: "a\"b".into(),
             ..CarrierSettings::default()

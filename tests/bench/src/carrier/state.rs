@@ -1,4 +1,4 @@
-//! What is known about the calls, and waiting for it to change.
+//! Shared state of the calls, with waiting for changes.
 
 use std::{
     net::Ipv4Addr,
@@ -9,39 +9,39 @@ use std::{
 
 use super::{CarrierError, CarrierSettings, link::FromGuest};
 
-/// A log longer than this loses its beginning: the end is what tests look at.
+/// Longest log in bytes; older text is dropped, as tests read the end.
 const MAX_LOG: usize = 1024 * 1024;
 
-/// All that is known.
+/// State of line, calls and guest.
 #[derive(Debug, Default)]
 pub(super) struct Known {
-    /// For the next call.
+    /// Settings of the next call.
     pub(super) settings: CarrierSettings,
     pub(super) ready: bool,
     /// The machine or its link ended.
     pub(super) gone: bool,
-    /// Calls so far, the present one included; also the number of the last one.
+    /// Number of calls so far, the present one included; also the number of the last one.
     pub(super) calls: u32,
-    /// The way to the caller, while there is a call.
+    /// Channel to the caller, during a call.
     pub(super) caller: Option<SyncSender<Vec<u8>>>,
     /// The subscriber's address, while IPCP is open.
     pub(super) up: Option<Ipv4Addr>,
-    /// How pppd ended the last time.
+    /// Exit status of the last pppd.
     pub(super) status: Option<i32>,
     pub(super) blackhole: bool,
-    /// What the guest could not do, since the last command.
+    /// Problem reported by the guest since the last command.
     pub(super) problem: Option<String>,
     log: String,
 }
 
-/// The same, shared.
+/// State shared between threads.
 #[derive(Debug, Default)]
 pub(super) struct State {
     known: Mutex<Known>,
     changed: Condvar,
-    /// What pppd says is swallowed.
+    /// Whether pppd's output is discarded.
     pub(super) mute: AtomicBool,
-    /// Told where the machine has gone.
+    /// Path of the guest's console log, for errors.
     pub(super) console: PathBuf,
 }
 
@@ -59,15 +59,15 @@ impl State {
         }
     }
 
-    /// Looks at what is known, or changes it.
+    /// Reads or changes the state under its lock.
     pub(super) fn with<T>(&self, f: impl FnOnce(&mut Known) -> T) -> T {
         let value = f(&mut self.lock());
         self.changed.notify_all();
         value
     }
 
-    /// Takes in what the guest says.
-    pub(super) fn take(&self, event: FromGuest) {
+    /// Applies an event of the guest.
+    pub(super) fn apply(&self, event: FromGuest) {
         self.with(|known| match event {
             FromGuest::Ready => known.ready = true,
             FromGuest::Log(line) => known.append(&line),
@@ -83,7 +83,7 @@ impl State {
         });
     }
 
-    /// Waits until `f` finds what it looks for, or why it will not come.
+    /// Waits until `f` returns a result.
     pub(super) fn wait<T>(
         &self,
         what: &'static str,
@@ -122,19 +122,19 @@ impl State {
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {
-        // Every change is one assignment: a thread that died in between left nothing half done.
+        // Each change is one assignment, so a panicked thread left the state consistent.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Known {
-    /// The guest's complaint as an outcome for [`State::wait`].
+    /// Returns the guest's problem as a result for [`State::wait`].
     pub(super) fn complaint<T>(&self) -> Option<Result<T, CarrierError>> {
         let message = self.problem.clone()?;
         Some(Err(CarrierError::Guest { message }))
     }
 
-    /// pppd's log so far.
+    /// Returns pppd's log so far.
     pub(super) fn log(&self) -> &str {
         &self.log
     }

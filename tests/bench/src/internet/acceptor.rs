@@ -1,4 +1,4 @@
-//! Threads that serve a socket until they are told to stop.
+//! Server threads that serve a socket until stopped.
 
 use std::{
     net::{SocketAddr, TcpListener, TcpStream},
@@ -16,20 +16,20 @@ use nix::{
     poll::{PollFd, PollFlags, PollTimeout, poll},
 };
 
-/// A peer that is silent for longer is given up.
+/// Longest silence of a peer before its connection is closed.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A running service; dropping it stops the service.
+/// Running server thread; dropping it stops and joins it.
 #[derive(Debug)]
-pub(crate) struct Running {
-    /// Its closing wakes the thread. A connection to the socket itself would not do: it may lie in
+pub(crate) struct ServiceThread {
+    /// Closing it wakes the thread. A connection to the socket itself would not do: it may lie in
     /// another network namespace.
     stop: Option<UnixStream>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Running {
-    /// Calls `ready` each time that `socket` is readable.
+impl ServiceThread {
+    /// Starts a thread that calls `ready` whenever `socket` is readable.
     #[expect(
         clippy::expect_used,
         reason = "a bench that cannot be set up has nothing to test"
@@ -50,7 +50,7 @@ impl Running {
         }
     }
 
-    /// Gives each connection to `listener` a thread of its own that runs `serve`.
+    /// Starts a thread that accepts connections and runs `serve` for each on a thread of its own.
     #[expect(
         clippy::expect_used,
         reason = "a bench that cannot be set up has nothing to test"
@@ -79,17 +79,17 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for ServiceThread {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
-            // What a panicked thread had to say stands on stderr already.
+            // The thread's panic message is on stderr already.
             let _ = thread.join();
         }
     }
 }
 
-/// Waits for either; true where there is something to serve, false where it is time to stop.
+/// Waits for either socket; returns true if there is something to serve, false to stop.
 fn readable(socket: BorrowedFd<'_>, stopped: BorrowedFd<'_>) -> bool {
     loop {
         let mut fds = [

@@ -1,4 +1,4 @@
-//! A certificate authority that only this bench's box trusts.
+//! Certificate authority that only the box under test trusts.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use rustls::{
     pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
 };
 
-/// A self-signed root and the key to it.
+/// Self-signed root certificate and its key.
 #[derive(Debug)]
 pub struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
@@ -24,7 +24,7 @@ pub struct Authority {
     reason = "a bench that cannot be set up has nothing to test"
 )]
 impl Authority {
-    /// A new authority that shares nothing with any other.
+    /// Creates an authority that shares nothing with any other.
     ///
     /// # Panics
     /// No randomness for the key.
@@ -42,12 +42,12 @@ impl Authority {
         Self { issuer, pem }
     }
 
-    /// The root certificate as `[dyndns] ca` takes it.
+    /// Returns the root certificate in PEM, for `[dyndns] ca`.
     pub fn pem(&self) -> &str {
         &self.pem
     }
 
-    /// A server that proves itself to be `names`, host names or addresses.
+    /// Returns a TLS server configuration with a certificate for `names`, host names or addresses.
     ///
     /// # Panics
     /// A name that no certificate can hold.

@@ -1,8 +1,8 @@
-//! The host's time, in the notations of the protocols.
+//! Host's time in the formats of the protocols.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Time since 1970.
+/// Returns the time since the Unix epoch.
 pub(crate) fn now() -> Duration {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -36,7 +36,7 @@ pub(crate) fn parse_basic(text: &str) -> Option<u64> {
     Some(days * 86_400 + hour * 3600 + minute * 60 + second)
 }
 
-/// The same the other way round.
+/// Formats seconds since 1970 as `x-amz-date`.
 pub(crate) fn basic(seconds: u64) -> String {
     let (mut year, mut month, mut day) = (1970, 1, seconds / 86_400);
     loop {

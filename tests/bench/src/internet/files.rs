@@ -1,4 +1,4 @@
-//! Files over HTTPS with byte ranges (RFC 9110, 14), which can break off.
+//! HTTPS file server with byte ranges (RFC 9110, 14) and injected aborts.
 
 use std::{
     collections::BTreeMap,
@@ -11,36 +11,36 @@ use std::{
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use crate::internet::{
-    acceptor::Running,
+    acceptor::ServiceThread,
+    event_log::{EventLog, TimedOut},
     http,
-    journal::{Journal, TimedOut},
 };
 
-/// One exchange that has ended.
+/// Completed request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fetch {
-    /// Who asked.
+    /// Client address.
     pub peer: SocketAddr,
-    /// For which path.
+    /// Requested path.
     pub path: String,
-    /// First byte asked for.
+    /// First requested byte.
     pub from: usize,
-    /// Bytes of the file that were handed to the connection.
+    /// Bytes of the file written to the connection.
     pub sent: usize,
 }
 
-/// A server of files; dropping it stops the server.
+/// File server; dropping it stops the server.
 #[derive(Debug)]
 pub struct Files {
     shared: Arc<Shared>,
-    _running: Running,
+    _thread: ServiceThread,
 }
 
 #[derive(Debug)]
 struct Shared {
     files: Mutex<BTreeMap<String, Vec<u8>>>,
     cut: Mutex<Option<usize>>,
-    fetches: Journal<Fetch>,
+    fetches: EventLog<Fetch>,
 }
 
 fn lock<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -48,43 +48,43 @@ fn lock<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Files {
-    /// Serves on `listener`, proving itself with `tls`.
+    /// Starts the server on `listener` with the certificate in `tls`.
     pub fn serve(listener: TcpListener, tls: Arc<ServerConfig>) -> Self {
         let shared = Arc::new(Shared {
             files: Mutex::default(),
             cut: Mutex::default(),
-            fetches: Journal::new(),
+            fetches: EventLog::new(),
         });
         let serving = Arc::clone(&shared);
-        let running = Running::accept(listener, move |stream, peer| {
-            // A peer that leaves has what it wanted, or notices.
+        let thread = ServiceThread::accept(listener, move |stream, peer| {
+            // A client that disconnects has what it wanted, or notices.
             let _ = serving.exchange(stream, peer, &tls);
         });
         Self {
             shared,
-            _running: running,
+            _thread: thread,
         }
     }
 
-    /// Puts a file at `path`, for instance `/bundle`.
+    /// Publishes a file at `path`, for instance `/bundle`.
     pub fn put(&self, path: &str, file: Vec<u8>) {
         lock(&self.shared.files).insert(path.to_owned(), file);
     }
 
-    /// The next answer that is longer breaks off after `bytes`.
+    /// Aborts the next longer response after `bytes`.
     pub fn cut_after(&self, bytes: usize) {
         *lock(&self.shared.cut) = Some(bytes);
     }
 
-    /// Every exchange so far.
+    /// Returns all completed requests so far.
     pub fn fetches(&self) -> Vec<Fetch> {
         self.shared.fetches.all()
     }
 
-    /// The first exchange that is `wanted`, be it over already or yet to come.
+    /// Waits for the first request accepted by `wanted`, past or future.
     ///
     /// # Errors
-    /// None ended within `bound`.
+    /// None completed within `bound`.
     pub fn wait_fetch(
         &self,
         expected: &str,
@@ -151,7 +151,7 @@ impl Shared {
     }
 }
 
-/// First and last byte of the one range in `text`.
+/// Returns first and last byte of the single range in `text`.
 fn range(text: &str) -> Option<(usize, Option<usize>)> {
     let (from, last) = text.strip_prefix("bytes=")?.split_once('-')?;
     let last = match last {

@@ -1,38 +1,38 @@
-//! HTTP/1.1 (RFC 9112), as little as one request and one answer a connection need.
+//! Minimal HTTP/1.1 server (RFC 9112): one request and one response per connection.
 
 use std::{
     io::{self, Read, Write},
     time::SystemTime,
 };
 
-/// Longest head and longest body taken, in bytes.
+/// Longest accepted head and body, in bytes.
 const MAX: usize = 64 * 1024;
 
-/// A request as it came over the wire.
+/// Received request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Request {
     pub(crate) method: String,
     pub(crate) target: String,
-    /// Names in lower case, in the order of their coming.
+    /// Header fields in order of arrival, names in lower case.
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
 }
 
 impl Request {
-    /// The one value of a header; none where there are several.
+    /// Returns the value of a header; `None` if there are several.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut values = self.headers.iter().filter(|(known, _)| known == name);
         let (_, value) = values.next()?;
         values.next().is_none().then_some(value)
     }
 
-    /// Path and query.
+    /// Returns path and query.
     pub(crate) fn split_target(&self) -> (&str, &str) {
         self.target.split_once('?').unwrap_or((&self.target, ""))
     }
 }
 
-/// Reads one request. None where the peer left without a word.
+/// Reads one request. `None` if the client closes without sending.
 pub(crate) fn read(stream: &mut impl Read) -> io::Result<Option<Request>> {
     let mut bytes = Vec::new();
     let (head, rest) = loop {
@@ -101,7 +101,7 @@ fn parse_head(head: &[u8]) -> io::Result<Request> {
     })
 }
 
-/// Writes one answer and says that it is the last.
+/// Writes one response and announces the close.
 pub(crate) fn answer(
     stream: &mut impl Write,
     status: u16,

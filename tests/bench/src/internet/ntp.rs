@@ -1,4 +1,4 @@
-//! A time server (SNTP version 4, RFC 4330) with the host's time, or one beside it.
+//! SNTP server (version 4, RFC 4330) with the host's time plus an offset.
 
 use std::{
     net::{SocketAddr, UdpSocket},
@@ -10,9 +10,9 @@ use std::{
 };
 
 use crate::internet::{
-    acceptor::Running,
+    acceptor::ServiceThread,
     clock::now,
-    journal::{Journal, TimedOut},
+    event_log::{EventLog, TimedOut},
 };
 
 /// Length of a packet without extension fields and authenticator.
@@ -29,7 +29,7 @@ const SERVER: u8 = 4;
 #[derive(Debug)]
 pub struct Ntp {
     shared: Arc<Shared>,
-    _running: Running,
+    _thread: ServiceThread,
 }
 
 #[derive(Debug)]
@@ -37,11 +37,11 @@ struct Shared {
     offset_ms: AtomicI64,
     silent: AtomicBool,
     refused: AtomicU64,
-    answered: Journal<SocketAddr>,
+    answered: EventLog<SocketAddr>,
 }
 
 impl Ntp {
-    /// Answers on `socket` with the host's time.
+    /// Starts the server on `socket`, with the host's time.
     ///
     /// # Panics
     /// The socket is none.
@@ -50,7 +50,7 @@ impl Ntp {
         reason = "a bench that cannot be set up has nothing to test"
     )]
     pub fn serve(socket: UdpSocket) -> Self {
-        // A packet may turn out broken between poll and reading.
+        // A packet may fail its checksum between poll and read.
         socket
             .set_nonblocking(true)
             .expect("a bound socket is a socket");
@@ -58,10 +58,10 @@ impl Ntp {
             offset_ms: AtomicI64::new(0),
             silent: AtomicBool::new(false),
             refused: AtomicU64::new(0),
-            answered: Journal::new(),
+            answered: EventLog::new(),
         });
         let serving = Arc::clone(&shared);
-        let running = Running::start(socket, move |socket| {
+        let thread = ServiceThread::start(socket, move |socket| {
             let mut request = [0; 128];
             let Ok((count, peer)) = socket.recv_from(&mut request) else {
                 return;
@@ -75,9 +75,9 @@ impl Ntp {
                 shifted(now(), offset),
             );
             if let Some(packet) = packet {
-                // Noted first: who has the answer must find himself in the list.
+                // Logged first: a client that has the reply must be in the log.
                 serving.answered.push(peer);
-                // An asker out of reach has got nothing, which he will notice.
+                // An unreachable client notices the missing reply itself.
                 let _ = socket.send_to(&packet, peer);
             } else {
                 serving.refused.fetch_add(1, Ordering::Relaxed);
@@ -85,34 +85,34 @@ impl Ntp {
         });
         Self {
             shared,
-            _running: running,
+            _thread: thread,
         }
     }
 
-    /// From now on the time told lies `milliseconds` ahead of the host's (behind, where negative).
+    /// Sets the offset of the served time: `milliseconds` ahead of the host's, behind if negative.
     pub fn set_offset(&self, milliseconds: i64) {
         self.shared.offset_ms.store(milliseconds, Ordering::Relaxed);
     }
 
-    /// From now on nobody is answered, or everybody again.
+    /// Stops or resumes answering.
     pub fn set_silent(&self, silent: bool) {
         self.shared.silent.store(silent, Ordering::Relaxed);
     }
 
-    /// Who was answered so far.
+    /// Returns the clients answered so far.
     pub fn answered(&self) -> Vec<SocketAddr> {
         self.shared.answered.all()
     }
 
-    /// How many packets were no request of a client.
+    /// Returns the number of packets that were no client request.
     pub fn refused(&self) -> u64 {
         self.shared.refused.load(Ordering::Relaxed)
     }
 
-    /// The first one answered.
+    /// Waits for the first answered client.
     ///
     /// # Errors
-    /// Nobody asked within `bound`.
+    /// No request within `bound`.
     pub fn wait_answered(&self, bound: Duration) -> Result<SocketAddr, TimedOut> {
         self.shared
             .answered
@@ -120,7 +120,7 @@ impl Ntp {
     }
 }
 
-/// The answer of a server of stratum 1 whose clock shows `time`.
+/// Returns the reply of a stratum 1 server whose clock shows `time`.
 fn answer(request: &[u8], time: Duration) -> Option<[u8; LENGTH]> {
     let first = *request.get(..LENGTH)?.first()?;
     let (version, mode) = (first >> 3 & 0b111, first & 0b111);
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn the_time_is_told_with_its_offset_and_nonsense_is_counted() {
+    fn sntp_reply_has_offset_and_bad_requests_counted() {
         let socket = UdpSocket::bind(("127.0.0.1", 0)).unwrap();
         let address = socket.local_addr().unwrap();
         let ntp = Ntp::serve(socket);

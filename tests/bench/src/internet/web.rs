@@ -1,4 +1,4 @@
-//! A page on the internet that remembers who asked for it.
+//! Web server with one page; logs the address of each client.
 
 use std::{
     io,
@@ -8,46 +8,46 @@ use std::{
 };
 
 use crate::internet::{
-    acceptor::Running,
+    acceptor::ServiceThread,
+    event_log::{EventLog, TimedOut},
     http,
-    journal::{Journal, TimedOut},
 };
 
-/// One request: the address it came from, which is what masquerading made of it, and its path.
+/// Logged request: source address, after masquerading, and path.
 pub type Page = (SocketAddr, String);
 
-/// A server of one page; dropping it stops the server.
+/// Server of one page; dropping it stops the server.
 #[derive(Debug)]
 pub struct Web {
-    requests: Arc<Journal<Page>>,
-    _running: Running,
+    requests: Arc<EventLog<Page>>,
+    _thread: ServiceThread,
 }
 
 impl Web {
-    /// Answers every `GET` on `listener` with `body`.
+    /// Starts a server that answers every `GET` on `listener` with `body`.
     pub fn serve(listener: TcpListener, body: &str) -> Self {
-        let requests = Arc::new(Journal::new());
+        let requests = Arc::new(EventLog::new());
         let journal = Arc::clone(&requests);
         let body = body.to_owned();
-        let running = Running::accept(listener, move |stream, peer| {
-            // A peer that leaves or talks nonsense has got nothing, which it will notice.
+        let thread = ServiceThread::accept(listener, move |stream, peer| {
+            // A client that disconnects or sends garbage gets no response.
             let _ = exchange(stream, peer, &body, &journal);
         });
         Self {
             requests,
-            _running: running,
+            _thread: thread,
         }
     }
 
-    /// Every request so far.
+    /// Returns all requests so far.
     pub fn requests(&self) -> Vec<Page> {
         self.requests.all()
     }
 
-    /// The first request from `source`.
+    /// Waits for the first request from `source`.
     ///
     /// # Errors
-    /// None came within `bound`.
+    /// None within `bound`.
     pub fn wait_request(&self, source: IpAddr, bound: Duration) -> Result<Page, TimedOut> {
         let expected = format!("a request from {source}");
         self.requests
@@ -59,7 +59,7 @@ fn exchange(
     mut stream: TcpStream,
     peer: SocketAddr,
     body: &str,
-    journal: &Journal<Page>,
+    journal: &EventLog<Page>,
 ) -> io::Result<()> {
     let Some(request) = http::read(&mut stream)? else {
         return Ok(());
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_page_is_served_and_the_asker_remembered() {
+    fn page_served_and_client_address_logged() {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let web = Web::serve(listener, "<p>hello");

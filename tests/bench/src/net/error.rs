@@ -1,12 +1,12 @@
-//! What can keep the network from being what the tests need.
+//! Errors of the test network.
 
 use std::{io, net::AddrParseError, path::PathBuf, process::ExitStatus, time::Duration};
 
-/// What went wrong with the network around the box.
+/// Error of the network around the box.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NetError {
-    /// A living run uses the same names.
+    /// Another running process uses the same prefix.
     #[error("another run holds the prefix {prefix} ({lock})", lock = lock.display())]
     InUse {
         /// The prefix asked for.
@@ -19,7 +19,7 @@ pub enum NetError {
     File {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// Error of the system.
         source: io::Error,
     },
     /// A program could not be started.
@@ -27,7 +27,7 @@ pub enum NetError {
     ToolMissing {
         /// Its name.
         tool: String,
-        /// What the system said.
+        /// Error of the system.
         source: io::Error,
     },
     /// A program failed.
@@ -37,21 +37,21 @@ pub enum NetError {
         tool: String,
         /// How it ended.
         status: ExitStatus,
-        /// What it said.
+        /// Its error output.
         stderr: String,
     },
     /// The system refused something.
     #[error("{what}: {source}")]
     System {
-        /// What was asked of it.
+        /// Requested operation.
         what: &'static str,
-        /// What it said.
+        /// Its error output.
         source: nix::Error,
     },
-    /// A server did not get ready.
+    /// A server did not start in time.
     #[error("dnsmasq does not serve within {bound:?}; it said: {log}")]
     NotServing {
-        /// How long was waited.
+        /// Time waited.
         bound: Duration,
         /// Its log.
         log: String,
@@ -67,13 +67,13 @@ pub enum NetError {
     LeaseAddress {
         /// The line.
         line: String,
-        /// What is wrong with it.
+        /// Parse error.
         source: AddrParseError,
     },
-    /// Nobody asked for an address in time.
+    /// No DHCP lease was requested in time.
     #[error("no DHCP lease within {bound:?}")]
     NoLease {
-        /// How long was waited.
+        /// Time waited.
         bound: Duration,
     },
 }

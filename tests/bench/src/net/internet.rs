@@ -1,55 +1,55 @@
-//! The internet behind the carrier: one address for all its services, and a resolver that knows it.
+//! Internet behind the carrier: one address for all services, and a DNS resolver for it.
 
 use std::{
     net::{Ipv4Addr, UdpSocket},
     path::Path,
 };
 
-use super::{Kept, Namespace, NetError, server};
+use super::{ChildGuard, Namespace, NetError, server};
 
-/// The address of everything in the internet: resolver, names below `failberry.test`, services.
+/// Address of all internet hosts: resolver, names below `failberry.test`, services.
 pub const INTERNET_ADDRESS: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 2);
 
-/// The address of somebody there who pretends to be whoever was asked for.
+/// Address of an impostor that pretends to be any requested host.
 pub const IMPOSTOR_ADDRESS: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 66);
 
-/// How the internet's resolver answers.
+/// Behaviour of the internet's resolver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Names {
-    /// As it should.
-    Right,
-    /// Every name with this address, as before the log-in to a carrier's portal.
+pub enum ResolverBehaviour {
+    /// Correct answers.
+    Correct,
+    /// Answers every name with this address, as a captive portal does.
     Always(Ipv4Addr),
-    /// Questions for IPv6 addresses are refused.
-    NoIpv6,
-    /// Not at all.
+    /// Refuses AAAA queries.
+    RefuseAaaa,
+    /// Answers nothing.
     Silent,
 }
 
-/// A running resolver, or what stands in its place.
+/// Running resolver, or its silent replacement.
 #[derive(Debug)]
 pub(super) enum Resolver {
     Running {
-        _server: Kept,
+        _server: ChildGuard,
     },
-    /// Takes questions and never answers; a closed port would tell the asker at once.
+    /// Receives queries and never answers; a closed port would be refused at once.
     Silent {
         _socket: UdpSocket,
     },
 }
 
-/// The carrier's address towards the internet.
+/// Carrier's address on the internet side.
 pub(crate) const CARRIER_ADDRESS: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);
 
-/// The tap in the internet's namespace that is the carrier's uplink.
+/// Tap in the internet's namespace: the carrier's uplink.
 pub const CARRIER_TAP: &str = "carrier";
 
-/// The networks from which the carrier gives its subscribers addresses: a public one, and those
-/// that stand for a carrier's address translation. Answers find their way to all of them.
+/// Networks of subscriber addresses: a public one, and those of carrier-grade NAT. The internet has
+/// return routes to all.
 pub const SUBSCRIBERS: [&str; 3] = ["203.0.113.0/24", "100.64.0.0/10", "10.0.0.0/8"];
 
-/// Makes the interface towards the carrier.
-pub(super) fn lay_out(internet: &Namespace) -> Result<(), NetError> {
+/// Creates the interface towards the carrier.
+pub(super) fn create_interfaces(internet: &Namespace) -> Result<(), NetError> {
     internet.ip(&format!(
         "tuntap add dev {CARRIER_TAP} mode tap\n\
          address add {INTERNET_ADDRESS}/24 dev {CARRIER_TAP}\n\
@@ -61,18 +61,22 @@ pub(super) fn lay_out(internet: &Namespace) -> Result<(), NetError> {
 }
 
 /// Starts the resolver.
-pub(super) fn serve(internet: &Namespace, dir: &Path, names: Names) -> Result<Resolver, NetError> {
+pub(super) fn serve(
+    internet: &Namespace,
+    dir: &Path,
+    names: ResolverBehaviour,
+) -> Result<Resolver, NetError> {
     let known = format!("--address=/failberry.test/{INTERNET_ADDRESS}");
-    // Its own domain: a question for an IPv6 address gets "none" instead of a refusal.
+    // Authoritative for the domain: an AAAA query gets an empty answer instead of a refusal.
     let own = "--local=/failberry.test/".to_owned();
     let mut arguments = vec![format!("--listen-address={INTERNET_ADDRESS}")];
     match names {
-        Names::Right => arguments.extend([known, own]),
-        Names::NoIpv6 => arguments.push(known),
-        Names::Always(address) => {
+        ResolverBehaviour::Correct => arguments.extend([known, own]),
+        ResolverBehaviour::RefuseAaaa => arguments.push(known),
+        ResolverBehaviour::Always(address) => {
             arguments.extend([format!("--address=/#/{address}"), "--local=/#/".to_owned()]);
         }
-        Names::Silent => {
+        ResolverBehaviour::Silent => {
             let socket = internet.run(|| UdpSocket::bind((INTERNET_ADDRESS, 53)));
             return Ok(Resolver::Silent {
                 _socket: socket.map_err(NetError::file("a socket on port 53"))?,

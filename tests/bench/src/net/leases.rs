@@ -1,20 +1,20 @@
-//! The DHCP leases of the house, from the file that dnsmasq keeps.
+//! DHCP leases of the LAN, read from dnsmasq's lease file.
 
 use std::{net::Ipv4Addr, path::Path, time::Duration};
 
 use super::{NetError, watch};
 
-/// The file in the world's directory.
+/// Name of the lease file in the network's directory.
 pub(super) const FILE: &str = "leases";
 
-/// An address that somebody in the house has.
+/// DHCP lease of a LAN host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
     /// The holder's Ethernet address, in the usual notation.
     pub mac: String,
     /// The address.
     pub address: Ipv4Addr,
-    /// The name that the holder gave itself.
+    /// Host name sent by the holder.
     pub name: Option<String>,
 }
 
@@ -38,7 +38,7 @@ impl Lease {
     }
 }
 
-/// The leases that stand in the file now.
+/// Returns the leases that are in the file now.
 pub(super) fn read(dir: &Path) -> Result<Vec<Lease>, NetError> {
     let path = dir.join(FILE);
     match std::fs::read_to_string(&path) {
@@ -53,7 +53,7 @@ pub(super) fn read(dir: &Path) -> Result<Vec<Lease>, NetError> {
     }
 }
 
-/// Waits until there is a lease.
+/// Waits for the first lease.
 pub(super) fn wait(dir: &Path, bound: Duration) -> Result<Lease, NetError> {
     watch::until(dir, bound, || Ok(read(dir)?.into_iter().next()))?
         .ok_or(NetError::NoLease { bound })
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_is_read_and_a_broken_one_named() {
+    fn lease_line_parses_and_malformed_line_fails() {
         let lease =
             Lease::parse("1764093600 b8:27:eb:01:02:03 192.168.88.57 failberry 01:b8").unwrap();
         assert_eq!(lease.address, Ipv4Addr::new(192, 168, 88, 57));

@@ -1,33 +1,35 @@
-//! The network around the box: a house with a router whose wired line is dead, and an internet
-//! behind the mobile carrier.
+//! Test network around the box: a LAN with a router whose wired WAN is down, and an internet behind
+//! the mobile carrier.
 //!
-//! Owns three network namespaces, the interfaces in them and the servers (dnsmasq) that run
-//! there. Takes in a prefix for their names; gives out the namespaces, the names of the taps for
-//! the emulated machines, and the DHCP leases of the house. Nothing outside the namespaces changes,
-//! and everything goes away with the [`World`], or with the next one of the same prefix.
+//! Owns three network namespaces, the interfaces in them and the servers (dnsmasq) that run there.
+//! Takes in a prefix for their names; gives out the namespaces, the names of the taps for the
+//! emulated machines, and the DHCP leases of the LAN. Nothing outside the namespaces changes, and
+//! everything goes away with the [`TestNetwork`], or with the next one of the same prefix.
 //!
 //! ```text
 //! {prefix}-lan        {prefix}-router                        {prefix}-net
 //! 192.168.88.10 ───── br0 192.168.88.1 ──tap "pi"      tap "carrier"── 198.51.100.2
 //! ```
 
+mod child_guard;
 mod error;
 mod internet;
-mod kept;
 mod leases;
 mod namespace;
 mod router;
 mod server;
+mod test_network;
 mod tool;
 mod watch;
-mod world;
 
+pub(crate) use child_guard::ChildGuard;
 pub use error::NetError;
 pub(crate) use internet::CARRIER_ADDRESS;
-pub use internet::{CARRIER_TAP, IMPOSTOR_ADDRESS, INTERNET_ADDRESS, Names, SUBSCRIBERS};
-pub(crate) use kept::Kept;
+pub use internet::{
+    CARRIER_TAP, IMPOSTOR_ADDRESS, INTERNET_ADDRESS, ResolverBehaviour, SUBSCRIBERS,
+};
 pub use leases::Lease;
 pub use namespace::Namespace;
-pub use router::{Dhcp, HOUSE, LAN_HOST, PI_TAP, ROUTER_ADDRESS, Subnet};
-use tool::dying_with_us;
-pub use world::World;
+pub use router::{DhcpConfig, LAN_HOST, LAN_SUBNET, PI_TAP, ROUTER_ADDRESS, Subnet};
+pub use test_network::TestNetwork;
+use tool::with_parent_death_signal;

@@ -8,9 +8,9 @@ use nix::{
     unistd::Pid,
 };
 
-use super::{NetError, dying_with_us, tool};
+use super::{NetError, tool, with_parent_death_signal};
 
-/// A network namespace; it goes away with this value, and what runs in it is killed.
+/// Network namespace; dropping it kills its processes and removes it.
 #[derive(Debug)]
 pub struct Namespace {
     name: String,
@@ -28,25 +28,25 @@ impl Namespace {
         Ok(this)
     }
 
-    /// Its name, as `ip netns` knows it.
+    /// Returns its name in `ip netns`.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// A program that will run in this namespace. The kernel kills it when the *thread* that starts
-    /// it ends, so that nothing outlives a test that dies.
+    /// Returns a command that runs in this namespace. The kernel kills the process when the
+    /// *thread* that spawned it ends, so that nothing outlives an aborted test.
     pub fn command(&self, program: &str) -> Command {
         // `ip netns exec` replaces itself by the program, so that the child is the program.
-        let mut command = dying_with_us("ip");
+        let mut command = with_parent_death_signal("ip");
         command.args(["netns", "exec", &self.name, program]);
         command
     }
 
-    /// Runs `f` on a thread of its own in this namespace: sockets made there belong to it, wherever
-    /// they are used later.
+    /// Runs `f` on a thread of its own in this namespace: sockets created there belong to it, also
+    /// if used elsewhere later.
     ///
     /// # Panics
-    /// When `f` does, or when the kernel refuses the namespace, which takes root.
+    /// `f` panics, or the kernel refuses the namespace, which takes root.
     #[allow(clippy::panic, reason = "a test cannot go on in the wrong network")]
     pub fn run<T: Send>(&self, f: impl FnOnce() -> T + Send) -> T {
         let inside = || {
@@ -64,7 +64,7 @@ impl Namespace {
     /// Runs commands of iproute2, one a line, in this namespace.
     ///
     /// # Errors
-    /// When one of them fails; those before it stay done.
+    /// One of them fails; the effects of those before it remain.
     pub fn ip(&self, batch: &str) -> Result<(), NetError> {
         let mut command = Command::new("ip");
         command.args(["-netns", &self.name, "-batch", "-"]);
@@ -81,7 +81,7 @@ impl Namespace {
 
 impl Drop for Namespace {
     fn drop(&mut self) {
-        // What cannot be removed now is removed by the next run with the same prefix.
+        // What cannot be removed now is removed by the next run with that prefix.
         let _ = remove(&self.name);
     }
 }
@@ -90,7 +90,7 @@ fn path_of(name: &str) -> PathBuf {
     PathBuf::from("/run/netns").join(name)
 }
 
-/// Kills what runs in the namespace of that name and takes it away, where there is one.
+/// Kills the processes in the namespace `name` and removes it, if it exists.
 fn remove(name: &str) -> Result<(), NetError> {
     if !path_of(name).exists() {
         return Ok(());

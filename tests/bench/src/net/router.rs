@@ -1,60 +1,60 @@
-//! The house: a router whose wired line is dead, with its DHCP server and resolver, and one host.
+//! LAN: a router whose wired WAN is down, with DHCP server and resolver, and one host.
 
 use std::{net::Ipv4Addr, path::Path};
 
-use super::{Kept, Namespace, NetError, internet::INTERNET_ADDRESS, server};
+use super::{ChildGuard, Namespace, NetError, internet::INTERNET_ADDRESS, server};
 
-/// The router's address in the house as it is set up.
-pub const ROUTER_ADDRESS: Ipv4Addr = HOUSE.router();
+/// Initial LAN address of the router.
+pub const ROUTER_ADDRESS: Ipv4Addr = LAN_SUBNET.router();
 
-/// The address of the host in the house as it is set up.
-pub const LAN_HOST: Ipv4Addr = HOUSE.host();
+/// Initial address of the LAN host.
+pub const LAN_HOST: Ipv4Addr = LAN_SUBNET.host();
 
-/// The network of the house as it is set up.
-pub const HOUSE: Subnet = Subnet(88);
+/// Initial subnet of the LAN.
+pub const LAN_SUBNET: Subnet = Subnet(88);
 
-/// A network 192.168.x.0/24 of the house.
+/// LAN subnet 192.168.x.0/24.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Subnet(pub u8);
 
 impl Subnet {
-    /// The router in it.
+    /// Returns the router's address.
     pub const fn router(self) -> Ipv4Addr {
         Ipv4Addr::new(192, 168, self.0, 1)
     }
 
-    /// The host in it.
+    /// Returns the host's address.
     pub const fn host(self) -> Ipv4Addr {
         Ipv4Addr::new(192, 168, self.0, 10)
     }
 }
 
-/// What the router's DHCP server lends.
+/// Configuration of the router's DHCP server.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Dhcp {
-    /// In which network; the router and the host move there.
+pub struct DhcpConfig {
+    /// Subnet; router and host are renumbered to it.
     pub subnet: Subnet,
-    /// First and last of the addresses lent, by their last number.
+    /// First and last leased address, by their last octet.
     pub pool: (u8, u8),
-    /// For how long, as dnsmasq writes it; `2m` is the shortest.
+    /// Lease time in dnsmasq's notation; `2m` is the shortest.
     pub lease_time: String,
 }
 
-impl Default for Dhcp {
+impl Default for DhcpConfig {
     fn default() -> Self {
         Self {
-            subnet: HOUSE,
+            subnet: LAN_SUBNET,
             pool: (50, 99),
             lease_time: "1h".into(),
         }
     }
 }
 
-/// The tap in the router's namespace that is the other end of the Pi's Ethernet cable.
+/// Tap in the router's namespace: the far end of the Pi's Ethernet cable.
 pub const PI_TAP: &str = "pi";
 
-/// Makes the interfaces of the router and of the host; the wired line has none: it is dead.
-pub(super) fn lay_out(router: &Namespace, lan: &Namespace) -> Result<(), NetError> {
+/// Creates the interfaces of router and host; the wired WAN has none, it is down.
+pub(super) fn create_interfaces(router: &Namespace, lan: &Namespace) -> Result<(), NetError> {
     let host = lan.name();
     router.ip(&format!(
         "link add br0 type bridge stp_state 0 forward_delay 0\n\
@@ -67,14 +67,14 @@ pub(super) fn lay_out(router: &Namespace, lan: &Namespace) -> Result<(), NetErro
          link set dev br0 up\n"
     ))?;
     router.sysctl("ipv4/ip_forward", "1")?;
-    // With redirects the host would learn the Pi's address and no longer go through the router.
+    // With ICMP redirects the host would send to the Pi directly, past the router.
     router.sysctl("ipv4/conf/all/send_redirects", "0")?;
     router.sysctl("ipv4/conf/br0/send_redirects", "0")?;
     lan.ip("link set dev eth0 up\n")?;
-    number(router, lan, HOUSE)
+    number(router, lan, LAN_SUBNET)
 }
 
-/// Gives router and host their addresses in `subnet`, and no others.
+/// Assigns router and host their addresses in `subnet`, and removes others.
 pub(super) fn number(router: &Namespace, lan: &Namespace, subnet: Subnet) -> Result<(), NetError> {
     let (gateway, host) = (subnet.router(), subnet.host());
     router.ip(&format!(
@@ -88,12 +88,12 @@ pub(super) fn number(router: &Namespace, lan: &Namespace, subnet: Subnet) -> Res
     ))
 }
 
-/// The router's address on its wired line, and the other end's.
+/// Addresses of the wired WAN: router and far end.
 const LINE: [Ipv4Addr; 2] = [Ipv4Addr::new(198, 18, 0, 2), Ipv4Addr::new(198, 18, 0, 1)];
 
-/// Makes the wired line to the internet, which is the router's way out from then on. Nothing
-/// translates addresses, so that servers see which host of the house asks, and by which way.
-pub(super) fn lay_line(router: &Namespace, internet: &Namespace) -> Result<(), NetError> {
+/// Creates the wired WAN and sets the router's default route to it. There is no NAT, so servers see
+/// which LAN host asks and by which path.
+pub(super) fn connect_wan(router: &Namespace, internet: &Namespace) -> Result<(), NetError> {
     let [ours, theirs] = LINE;
     router.ip(&format!(
         "link add wan type veth peer name line netns {}\n\
@@ -106,22 +106,26 @@ pub(super) fn lay_line(router: &Namespace, internet: &Namespace) -> Result<(), N
          link set dev line up\n"
     ))?;
     router.ip(&format!("route replace default via {theirs} dev wan\n"))?;
-    answer_by_line(internet, true)
+    set_wan_return_path(internet, true)
 }
 
-/// Whether what the internet sends to the house comes through. Without it the router's end of the
-/// line looks as before.
-pub(super) fn answer_by_line(internet: &Namespace, alive: bool) -> Result<(), NetError> {
-    let Subnet(third) = HOUSE;
+/// Adds or removes the internet's return route to the LAN. Without it the router's interface looks
+/// unchanged.
+pub(super) fn set_wan_return_path(internet: &Namespace, alive: bool) -> Result<(), NetError> {
+    let Subnet(third) = LAN_SUBNET;
     let [ours, _] = LINE;
     let verb = if alive { "replace" } else { "delete" };
     internet.ip(&format!("route {verb} 192.168.{third}.0/24 via {ours}\n"))
 }
 
-/// Starts the router's DHCP server. As its resolver it forwards to the internet's, by whatever
-/// default route the router has at the time.
-pub(super) fn serve(router: &Namespace, dir: &Path, dhcp: &Dhcp) -> Result<Kept, NetError> {
-    let Dhcp {
+/// Starts the router's DHCP server. Its resolver forwards to the internet's over the router's
+/// current default route.
+pub(super) fn serve(
+    router: &Namespace,
+    dir: &Path,
+    dhcp: &DhcpConfig,
+) -> Result<ChildGuard, NetError> {
+    let DhcpConfig {
         subnet: Subnet(third),
         pool: (first, last),
         lease_time,
@@ -131,7 +135,7 @@ pub(super) fn serve(router: &Namespace, dir: &Path, dhcp: &Dhcp) -> Result<Kept,
         format!("--server={INTERNET_ADDRESS}"),
         "--interface=br0".into(),
         "--dhcp-authoritative".into(),
-        // Without this it looks for 3 s whether the first address is taken.
+        // Otherwise it pings the first address for 3 s to see whether it is in use.
         "--no-ping".into(),
         format!("--dhcp-range=192.168.{third}.{first},192.168.{third}.{last},{lease_time}"),
         format!("--dhcp-leasefile={}", leases.display()),

@@ -1,4 +1,4 @@
-//! dnsmasq, in one role or the other.
+//! dnsmasq process: DHCP server of the LAN or resolver of the internet.
 
 use std::{
     fs::{self, File},
@@ -7,9 +7,9 @@ use std::{
     time::Duration,
 };
 
-use super::{Kept, Namespace, NetError, watch};
+use super::{ChildGuard, Namespace, NetError, watch};
 
-/// It takes some milliseconds, more on a busy computer.
+/// Longest start-up time; it takes milliseconds, more on a busy host.
 const START: Duration = Duration::from_secs(20);
 
 /// Starts dnsmasq and waits until it serves. `name` is that of its log in `dir`.
@@ -18,7 +18,7 @@ pub(super) fn start(
     dir: &Path,
     name: &str,
     arguments: &[String],
-) -> Result<Kept, NetError> {
+) -> Result<ChildGuard, NetError> {
     let path = dir.join(name);
     let log = File::create(&path).map_err(NetError::file(&path))?;
     let mut command = namespace.command("dnsmasq");
@@ -28,7 +28,7 @@ pub(super) fn start(
             "--conf-file=/dev/null",
             "--pid-file=",
         ])
-        // A change of identity would undo that it dies with us.
+        // Changing the user would clear the parent-death signal.
         .args(["--user=root", "--group=root"])
         .args(["--log-facility=-", "--log-dhcp", "--log-queries"])
         .args(["--no-hosts", "--no-resolv", "--bind-interfaces"])
@@ -36,7 +36,7 @@ pub(super) fn start(
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(log);
-    let server = Kept::spawn(command).map_err(|source| NetError::ToolMissing {
+    let server = ChildGuard::spawn(command).map_err(|source| NetError::ToolMissing {
         tool: "setpriv".into(),
         source,
     })?;

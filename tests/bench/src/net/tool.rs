@@ -1,4 +1,4 @@
-//! Running the programs that make the network.
+//! Runner for the programs that configure the network.
 
 use std::{
     io::Write,
@@ -11,7 +11,7 @@ fn name_of(command: &Command) -> String {
     command.get_program().to_string_lossy().into_owned()
 }
 
-/// Runs a program with `input` on its standard input and gives what it said.
+/// Runs a program with `input` on its standard input and returns its output.
 pub(super) fn run(command: &mut Command, input: &str) -> Result<String, NetError> {
     let tool = name_of(command);
     let missing = |source| NetError::ToolMissing {
@@ -25,7 +25,7 @@ pub(super) fn run(command: &mut Command, input: &str) -> Result<String, NetError
         .spawn()
         .map_err(missing)?;
     if let Some(mut pipe) = child.stdin.take() {
-        // A program that stops reading says why by its exit status.
+        // A program that stops reading reports it by its exit status.
         let _ = pipe.write_all(input.as_bytes());
     }
     let output = child.wait_with_output().map_err(NetError::file(&tool))?;
@@ -39,8 +39,9 @@ pub(super) fn run(command: &mut Command, input: &str) -> Result<String, NetError
     })
 }
 
-/// A program that the kernel kills when the thread that started it ends, by whatever end; see [`super::Kept`].
-pub(super) fn dying_with_us(program: &str) -> Command {
+/// Returns a command that the kernel kills when the thread that spawned it ends, however it ends;
+/// see [`super::ChildGuard`].
+pub(super) fn with_parent_death_signal(program: &str) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL", "--", program]);
     command

@@ -1,4 +1,4 @@
-//! Waiting for what a server writes to a file.
+//! Waiting for changes in a directory (inotify).
 
 use std::{
     os::fd::AsFd,
@@ -13,8 +13,7 @@ use nix::{
 
 use super::NetError;
 
-/// Asks `look` again each time something in `dir` changes, until it finds something; none where it
-/// has not within `bound`.
+/// Calls `look` on each change in `dir` until it returns a value; `None` after `bound`.
 pub(super) fn until<T>(
     dir: &Path,
     bound: Duration,
@@ -41,7 +40,7 @@ pub(super) fn until<T>(
             timeout,
         )
         .map_err(NetError::system("poll"))?;
-        // Which file it was is of no interest.
+        // It does not matter which file changed.
         let _ = changes.read_events();
     }
 }

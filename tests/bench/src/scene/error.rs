@@ -1,10 +1,10 @@
-//! What can keep a scene from being set up.
+//! Errors of starting a scenario.
 
 use std::{fmt::Display, io, path::PathBuf};
 
 use crate::{board::BoardError, carrier::CarrierError, net::NetError, stick::StickError};
 
-/// The first part that failed.
+/// Error of the first part that failed.
 #[derive(Debug, thiserror::Error)]
 pub enum SceneError {
     /// A file or a socket.

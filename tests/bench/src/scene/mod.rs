@@ -1,11 +1,11 @@
-//! A whole scene: the box with its stick, the house with its router, the carrier, the internet.
+//! Complete scenario: the box with its stick, the LAN with its router, the carrier, the internet.
 //!
-//! Takes in which board to boot and what its owner wrote into `failberrypi.toml`; gives out all
-//! the parts, running. Everything is taken away again when it is dropped.
+//! Takes in a [`ScenarioConfig`] (board, `failberrypi.toml`, SIM, carrier); gives out all parts,
+//! running. Dropping it stops and removes everything.
 
 mod error;
-mod four;
 mod parts;
+mod qemu_pi4;
 mod services;
 mod settings;
 
@@ -24,36 +24,36 @@ pub use settings::{BUNDLE, KEY_ID, NAME, Pull, SECRET, Settings, ZONE};
 use crate::{
     board::{Board, Card, Socket},
     carrier::{Carrier, CarrierSettings},
-    net::World,
+    net::TestNetwork,
     stick::{MF190, Mode, Model, Options, Sim, Stick},
 };
 
-/// What is to be set up.
+/// Scenario definition: what [`Scene::start`] sets up.
 #[derive(Clone, Debug)]
-pub struct Setting {
+pub struct ScenarioConfig {
     /// Prefix of the network namespaces' names; scenes at the same time need different ones.
     pub prefix: String,
     /// The board.
     pub kind: Kind,
     /// The owner's settings.
     pub settings: Settings,
-    /// Instead of the settings' text, where the file itself is the matter.
+    /// Text of `failberrypi.toml` in place of `settings`, for tests of the file itself.
     pub file: Option<String>,
-    /// How the carrier answers.
+    /// Carrier behaviour.
     pub carrier: CarrierSettings,
-    /// The stick's SIM; no stick is plugged in where there is none.
+    /// The stick's SIM; `None` plugs no stick in.
     pub sim: Option<Sim>,
-    /// Which kind of stick.
+    /// Stick model.
     pub model: &'static Model,
-    /// Whether the card of `virt`, which starts without U-Boot, has U-Boot's environment all the
-    /// same: orders about slots need it.
+    /// Whether the card of `virt`, which boots without U-Boot, has U-Boot's environment: slot
+    /// requests need it.
     pub environment: bool,
-    /// Whether the bench has a hand inside the box, which only `virt` takes.
-    pub hand: bool,
+    /// Whether the fault agent runs inside the box; `virt` only.
+    pub fault_agent: bool,
 }
 
-impl Setting {
-    /// The usual house: a good SIM, everything configured.
+impl ScenarioConfig {
+    /// Creates the default scenario: a good SIM, everything configured.
     pub fn new(prefix: &str, kind: Kind) -> Self {
         Self {
             prefix: prefix.to_owned(),
@@ -64,18 +64,18 @@ impl Setting {
             sim: Some(Sim::Ready),
             model: &MF190,
             environment: false,
-            hand: false,
+            fault_agent: false,
         }
     }
 }
 
-/// The running scene.
+/// Running scenario.
 pub struct Scene {
     /// The stick, while it is plugged in.
     pub stick: Option<Stick>,
-    /// The kind of stick that is plugged in next.
+    /// Model of the next stick that is plugged in.
     pub model: &'static Model,
-    squatter: Option<Stick>,
+    decoy: Option<Stick>,
     /// The box.
     pub board: Board,
     /// The internet side's services.
@@ -83,7 +83,7 @@ pub struct Scene {
     /// The carrier.
     pub carrier: Carrier,
     /// The namespaces.
-    pub world: World,
+    pub network: TestNetwork,
     kind: Kind,
     text: String,
     untouched: bool,
@@ -92,46 +92,46 @@ pub struct Scene {
 }
 
 impl Scene {
-    /// Sets it up in `directory`, which gets sockets, logs and the card, telling `said` of each
-    /// step.
+    /// Starts the scenario in `directory`, which gets sockets, logs and the card; calls `said` for
+    /// each step.
     ///
     /// # Errors
     /// The first part that could not be started.
     pub fn start(
-        setting: &Setting,
+        setting: &ScenarioConfig,
         directory: &Path,
         mut said: impl FnMut(&str),
     ) -> Result<Self, SceneError> {
-        // What an earlier run left there would be taken for this one's.
+        // Files of an earlier run would be mistaken for this one's.
         if directory.exists() {
             fs::remove_dir_all(directory).map_err(SceneError::io(directory.display()))?;
         }
         fs::create_dir_all(directory).map_err(SceneError::io(directory.display()))?;
         said("laying out the network");
-        let world = World::create(&setting.prefix)?;
-        let services = Services::start(&world)?;
+        let network = TestNetwork::create(&setting.prefix)?;
+        let services = Services::start(&network)?;
         let text = setting
             .file
             .clone()
             .unwrap_or_else(|| setting.settings.text(services.authority.pem()));
         said("preparing the card");
-        let machine = parts::machine(setting.kind, directory, &text, setting.hand)?;
+        let machine = parts::machine(setting.kind, directory, &text, setting.fault_agent)?;
         if setting.environment {
-            parts::put_environment(&directory.join("card.img"))?;
+            parts::write_rpi2_environment(&directory.join("card.img"))?;
         }
         said("starting the carrier");
-        let carrier = Carrier::start(&world, directory, setting.carrier.clone())?;
+        let carrier = Carrier::start(&network, directory, setting.carrier.clone())?;
         said("switching the box on");
         let began = Instant::now();
-        let board = Board::boot(machine, &world, directory)?;
+        let board = Board::boot(machine, &network, directory)?;
         let mut scene = Self {
             stick: None,
             model: setting.model,
-            squatter: None,
+            decoy: None,
             board,
             services,
             carrier,
-            world,
+            network,
             kind: setting.kind,
             text,
             untouched: true,
@@ -176,25 +176,25 @@ impl Scene {
         Ok(stick)
     }
 
-    /// Plugs a modem of another make into the third socket, where it stays: it takes tty numbers.
+    /// Plugs a decoy, a modem of another make, into the third port: it occupies tty numbers.
     ///
     /// # Errors
     /// The board's USB bus does not take it.
-    pub fn plug_squatter(&mut self) -> Result<(), SceneError> {
-        let mut squatter = self.put(Socket::Spare, Mode::Foreign, Sim::Ready)?;
+    pub fn plug_decoy(&mut self) -> Result<(), SceneError> {
+        let mut decoy = self.put(Socket::Spare, Mode::Foreign, Sim::Ready)?;
         // The kernel looks at one device after another, at those of a hub by their sockets: this one
         // has its ttys before the next comes, wherever that is plugged in. QEMU's hub sometimes says
         // nothing of a plug that comes upon another's pull.
-        if squatter.wait_configured(self.bound(5)).is_err() {
-            squatter.unplug()?;
-            squatter = self.put(Socket::Spare, Mode::Foreign, Sim::Ready)?;
-            squatter.wait_configured(self.bound(10))?;
+        if decoy.wait_configured(self.bound(5)).is_err() {
+            decoy.unplug()?;
+            decoy = self.put(Socket::Spare, Mode::Foreign, Sim::Ready)?;
+            decoy.wait_configured(self.bound(10))?;
         }
-        self.squatter = Some(squatter);
+        self.decoy = Some(decoy);
         Ok(())
     }
 
-    /// Pulls the stick out; nothing happens where there is none.
+    /// Unplugs the stick, if there is one.
     ///
     /// # Errors
     /// The bus did not let go of it.
@@ -205,23 +205,23 @@ impl Scene {
             .map_err(Into::into)
     }
 
-    /// Takes the box's power away and gives it back, stick and all; the card stays as it is.
+    /// Power-cycles the box with a stick plugged in; the card is unchanged.
     ///
     /// # Errors
     /// It does not start again.
     pub fn power_cycle(&mut self, sim: Sim) -> Result<(), SceneError> {
-        self.board.power_cycle(&self.world, &self.directory)?;
-        // Its end of the bus went with the board; there is nothing left to be pulled out of.
+        self.board.power_cycle(&self.network, &self.directory)?;
+        // The old USB bus ended with the board; there is nothing to unplug from.
         self.stick = None;
-        self.squatter = None;
+        self.decoy = None;
         self.plug(sim)
     }
 
-    /// As [`Self::power_cycle`] with a good SIM; while the power is away `change` has the card.
+    /// As [`Self::power_cycle`] with a good SIM; `change` edits the card while the box is off.
     ///
     /// # Errors
-    /// `change`'s, and where the box does not start again.
-    pub fn at_the_card(
+    /// `change` fails, or the box does not start again.
+    pub fn edit_card(
         &mut self,
         change: impl FnOnce(&mut Card, &Layout) -> Result<(), SceneError>,
     ) -> Result<(), SceneError> {
@@ -231,13 +231,13 @@ impl Scene {
         self.power_cycle(Sim::Ready)
     }
 
-    /// As [`Self::power_cycle`] with a good SIM, from a sound card that has just been flashed.
+    /// As [`Self::power_cycle`] with a good SIM and a freshly flashed card without faults.
     ///
     /// # Errors
     /// The card cannot be written, or the box does not start again.
     pub fn flash(&mut self) -> Result<(), SceneError> {
         let (kind, text) = (self.kind, self.text.clone());
-        self.at_the_card(|card, _| {
+        self.edit_card(|card, _| {
             *card = Card::sound(card.path().to_owned());
             parts::flash(kind, card.path(), &text)
         })?;
@@ -245,30 +245,30 @@ impl Scene {
         Ok(())
     }
 
-    /// Flashes another card, at `path`, with the settings of this one.
+    /// Flashes another card image at `path` with this scenario's settings.
     ///
     /// # Errors
     /// The image's.
-    pub fn flash_another(&self, path: &Path) -> Result<(), SceneError> {
+    pub fn flash_to(&self, path: &Path) -> Result<(), SceneError> {
         parts::flash(self.kind, path, &self.text)
     }
 
-    /// Whether nothing but the box itself has changed the card since it was flashed.
+    /// Returns whether only the box has changed the card since it was flashed.
     pub const fn card_is_untouched(&self) -> bool {
         self.untouched
     }
 
-    /// `seconds` on `virt`, more on a slower board.
+    /// Returns a timeout: `seconds` on `virt`, longer on a slower board.
     pub fn bound(&self, seconds: u64) -> Duration {
-        Duration::from_secs(seconds) * self.kind.patience()
+        Duration::from_secs(seconds) * self.kind.time_factor()
     }
 
-    /// Seconds since the box was switched on.
+    /// Returns the seconds since the box was switched on.
     pub fn elapsed(&self) -> f64 {
         self.began.elapsed().as_secs_f64()
     }
 
-    /// Where sockets and logs are.
+    /// Returns the directory of sockets and logs.
     pub fn directory(&self) -> &Path {
         &self.directory
     }

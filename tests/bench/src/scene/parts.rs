@@ -1,4 +1,4 @@
-//! What the build has left for the boards to boot.
+//! Build artefacts that the boards boot, and the card prepared from them.
 
 use std::{
     env, fs,
@@ -14,10 +14,10 @@ use failberry_image::{
     layout::Layout,
 };
 
-use super::{SceneError, four};
+use super::{SceneError, qemu_pi4};
 use crate::board::{Card, Machine, Model};
 
-/// QEMU takes SD cards of a power of two only.
+/// Size of the card image in bytes. QEMU only accepts a power of two.
 const CARD_BYTES: u64 = 128 << 20;
 
 /// Which board.
@@ -38,7 +38,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Its name below `board/` and `out/`.
+    /// Returns its name below `board/` and `out/`.
     const fn board(self) -> &'static str {
         match self {
             Self::Rpi2 => "rpi2",
@@ -49,8 +49,8 @@ impl Kind {
         }
     }
 
-    /// Where the build has left its card and what is on it. For the Raspberry Pi 2B `FAILBERRY_CARD` may name another
-    /// such directory, for instance Buildroot's.
+    /// Returns the directory with the built card and its contents. For the Raspberry Pi 2B
+    /// `FAILBERRY_CARD` may name another such directory, for instance Buildroot's.
     pub fn directory(self) -> PathBuf {
         let made = repository().join("out").join(self.board());
         match self {
@@ -59,7 +59,7 @@ impl Kind {
         }
     }
 
-    /// What the bench has in its place; nothing for `virt`, which is no Pi.
+    /// Returns the emulated Pi model; `None` for `virt`.
     const fn model(self) -> Option<Model> {
         match self {
             Self::Rpi2 => Some(Model::Rpi2),
@@ -70,7 +70,7 @@ impl Kind {
         }
     }
 
-    /// The device tree that the Pi's firmware would take.
+    /// Returns the device tree that the Pi's firmware would choose.
     fn device_tree(self, board: &Board, card: &Path) -> PathBuf {
         if self == Self::Rpi4_64 {
             return changed_tree(card);
@@ -81,8 +81,8 @@ impl Kind {
         parts.join(format!("{name}.dtb"))
     }
 
-    /// How much longer things take than on `virt`, at most.
-    pub const fn patience(self) -> u32 {
+    /// Returns the factor by which timeouts exceed those of `virt`.
+    pub const fn time_factor(self) -> u32 {
         match self {
             Self::Virt => 1,
             _ => 4,
@@ -90,25 +90,24 @@ impl Kind {
     }
 }
 
-/// The repository this was built from.
+/// Returns the root of the repository this was built from.
 pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// Where the set-up keeps what it made.
+/// Returns the cache directory of the set-up scripts.
 pub fn cache() -> PathBuf {
     let home = || PathBuf::from(env::var_os("HOME").unwrap_or_default());
     env::var_os("FAILBERRY_CACHE").map_or_else(|| home().join(".cache/failberrypi"), PathBuf::from)
 }
 
-/// A machine of that kind with a card of its own in `directory`, configured by `settings` as a
-/// person would do it with a laptop; with the bench's hand in its userland, where `virt` is to have
-/// one.
+/// Creates a machine with a card of its own in `directory`, configured by `settings` as a user
+/// would; adds the fault agent to the userland of `virt` if `fault_agent` is set.
 pub(super) fn machine(
     kind: Kind,
     directory: &Path,
     settings: &str,
-    hand: bool,
+    fault_agent: bool,
 ) -> Result<Machine, SceneError> {
     let path = directory.join("card.img");
     flash(kind, &path, settings)?;
@@ -121,12 +120,12 @@ pub(super) fn machine(
     Ok(Machine::Virt {
         kernel: existing(parts.join(board.processor.kernel_file()))?,
         userland: match existing(kind.directory().join("userland.cpio.zst"))? {
-            shipped if hand => with_hand(&shipped, directory)?,
+            shipped if fault_agent => with_fault_agent(&shipped, directory)?,
             shipped => shipped,
         },
         kernel_args: kernel_args()?,
         card,
-        hand,
+        fault_agent,
     })
 }
 
@@ -145,15 +144,15 @@ fn pi(kind: Kind, model: Model, card: Card) -> Result<Machine, SceneError> {
     })
 }
 
-/// The Raspberry Pi 2B with `card` in its slot.
+/// Creates a Raspberry Pi 2B with `card` in its slot.
 ///
 /// # Errors
-/// The build has not left what it boots by.
+/// A build artefact is missing.
 pub fn rpi2(card: Card) -> Result<Machine, SceneError> {
     pi(Kind::Rpi2, Model::Rpi2, card)
 }
 
-/// Writes the card that was built to `card`, with these settings.
+/// Copies the built card image to `card` and writes `settings` to it.
 ///
 /// # Errors
 /// It was not built, or cannot be written.
@@ -168,11 +167,11 @@ pub fn flash(kind: Kind, card: &Path, settings: &str) -> Result<(), SceneError> 
     let layout = layout()?;
     failberry_image::card::set_config(card, &layout, settings)?;
     if kind != Kind::Virt {
-        suit_the_emulation(kind, card, &layout)?;
+        adapt_environment(kind, card, &layout)?;
     }
     if kind == Kind::Rpi4_64 {
         let board = Board::read(&board_dir(), kind.board())?;
-        four::suit(
+        qemu_pi4::adapt_card(
             &board,
             &kind.directory(),
             card,
@@ -183,12 +182,12 @@ pub fn flash(kind: Kind, card: &Path, settings: &str) -> Result<(), SceneError> 
     Ok(())
 }
 
-/// Where the device tree of an emulation lies that needs one of its own.
+/// Returns the path of a patched device tree, beside the card.
 fn changed_tree(card: &Path) -> PathBuf {
     card.with_file_name("device-tree.dtb")
 }
 
-/// Where things lie on a card.
+/// Returns the partition layout of a card.
 ///
 /// # Errors
 /// `board/layout.toml` cannot be read.
@@ -196,8 +195,8 @@ pub fn layout() -> Result<Layout, SceneError> {
     Ok(Layout::read(&repository().join("board/layout.toml"))?)
 }
 
-/// What is shipped, with an archive in front of it: the kernel unpacks one after the other.
-fn with_hand(shipped: &Path, directory: &Path) -> Result<PathBuf, SceneError> {
+/// Prepends an archive with the fault agent to the shipped initramfs; the kernel unpacks both.
+fn with_fault_agent(shipped: &Path, directory: &Path) -> Result<PathBuf, SceneError> {
     let path = repository().join("out/firmware/armv7/saboteur");
     let program = fs::read(existing(path.clone())?).map_err(SceneError::io(path.display()))?;
     let mut tree = Tree::default();
@@ -209,16 +208,16 @@ fn with_hand(shipped: &Path, directory: &Path) -> Result<PathBuf, SceneError> {
     Ok(path)
 }
 
-/// Tells U-Boot and the kernel by the environment on `card` what QEMU's Pi cannot do. The watchdog: it
+/// Writes a U-Boot environment to `card` that disables what QEMU's Pi cannot do. The watchdog: it
 /// resets as soon as that is set, however long the time. Four processors: where this machine has
 /// fewer, they wait for one another for half a minute whenever a module changes the kernel's code.
 /// Starting in a time that a real board would not take half of: an update on trial gets more.
-fn suit_the_emulation(kind: Kind, card: &Path, layout: &Layout) -> Result<(), SceneError> {
+fn adapt_environment(kind: Kind, card: &Path, layout: &Layout) -> Result<(), SceneError> {
     let mut variables = environment::of_board(&board_dir(), kind.board())?;
     for variable in &mut variables {
         if variable.starts_with("board_args=") {
             if kind == Kind::Rpi4_64 {
-                *variable = variable.replace("ttyS1", four::CONSOLE);
+                *variable = variable.replace("ttyS1", qemu_pi4::CONSOLE);
             }
             variable.push_str(" failberry.watchdog=off maxcpus=2 failberry.trial=300");
         }
@@ -230,7 +229,7 @@ fn suit_the_emulation(kind: Kind, card: &Path, layout: &Layout) -> Result<(), Sc
 }
 
 /// Writes the environment of a Raspberry Pi 2B's card to that of another board.
-pub(super) fn put_environment(card: &Path) -> Result<(), SceneError> {
+pub(super) fn write_rpi2_environment(card: &Path) -> Result<(), SceneError> {
     let variables = environment::of_board(&board_dir(), Kind::Rpi2.board())?;
     write_environment(&variables, card, &layout()?)
 }
@@ -238,7 +237,7 @@ pub(super) fn put_environment(card: &Path) -> Result<(), SceneError> {
 fn write_environment(variables: &[String], card: &Path, layout: &Layout) -> Result<(), SceneError> {
     let place = &layout.environment;
     let size = usize::try_from(place.size).unwrap_or(usize::MAX);
-    // Newer than both copies that the build has written.
+    // Generation newer than both copies written by the build.
     let block = environment::block(variables, size, 2)?;
     OpenOptions::new()
         .write(true)
@@ -251,7 +250,7 @@ fn board_dir() -> PathBuf {
     repository().join("board")
 }
 
-/// What U-Boot's environment tells the kernel on every board.
+/// Returns the kernel arguments that U-Boot's environment has on every board.
 fn kernel_args() -> Result<String, SceneError> {
     let variables = environment::of_board(&board_dir(), Kind::Rpi2.board())?;
     let of = |name: &str| {

@@ -1,4 +1,4 @@
-//! The internet side: Route 53, a page, files, the time.
+//! Internet services of a scenario: Route 53, a web page, files, NTP, and an impostor of them.
 
 use std::{
     io,
@@ -11,21 +11,21 @@ use super::{
 };
 use crate::{
     internet::{Authority, Files, Keys, Ntp, Route53, Web},
-    net::{IMPOSTOR_ADDRESS, INTERNET_ADDRESS, World},
+    net::{IMPOSTOR_ADDRESS, INTERNET_ADDRESS, TestNetwork},
 };
 
-/// Ten years: what the impostor's clock is ahead.
+/// Offset of the impostor's clock: ten years ahead.
 const IMPOSTOR_AHEAD_MS: i64 = 10 * 365 * 86_400_000;
 
-/// What the page says.
+/// Body of the page.
 const PAGE: &str = "You have reached the internet.\n";
 
-/// What the impostor's says.
+/// Body of the impostor's page.
 const PORTAL: &str = "Buy more data to go on.\n";
 
 /// Running services.
 pub struct Services {
-    /// Who signed Route 53's certificate.
+    /// Authority of Route 53's certificate.
     pub authority: Authority,
     /// The zone.
     pub route53: Route53,
@@ -35,31 +35,31 @@ pub struct Services {
     pub files: Files,
     /// The time.
     pub ntp: Ntp,
-    /// Who answers where names lead to the wrong place.
+    /// Impostor that answers if names resolve to the wrong address.
     pub impostor: Impostor,
 }
 
-/// Somebody at [`IMPOSTOR_ADDRESS`] who has everything but a certificate that the box trusts.
+/// Services at [`IMPOSTOR_ADDRESS`] without a certificate that the box trusts.
 pub struct Impostor {
-    /// His Route 53, for the same keys.
+    /// Impostor's Route 53, with the keys of the real one.
     pub route53: Route53,
-    /// His page.
+    /// Impostor's page.
     pub web: Web,
-    /// His time.
+    /// Impostor's NTP server.
     pub ntp: Ntp,
 }
 
 impl Services {
-    /// Starts them in the internet's namespace.
-    pub(super) fn start(world: &World) -> Result<Self, SceneError> {
+    /// Starts the services in the internet's namespace.
+    pub(super) fn start(network: &TestNetwork) -> Result<Self, SceneError> {
         let tcp = |address: Ipv4Addr, port| {
-            let listener = world
+            let listener = network
                 .internet()
                 .run(move || TcpListener::bind((address, port)));
             listener.map_err(SceneError::io(format!("{address}:{port}")))
         };
         let time = |address: Ipv4Addr| {
-            let socket: io::Result<_> = world
+            let socket: io::Result<_> = network
                 .internet()
                 .run(move || UdpSocket::bind((address, 123)));
             socket

@@ -1,4 +1,4 @@
-//! The `failberrypi.toml` of a scene.
+//! Generator of a scenario's `failberrypi.toml`.
 
 /// Name whose record the box keeps.
 pub const NAME: &str = "gsm.failberry.test";
@@ -28,7 +28,7 @@ pub struct Pull {
     pub over_mobile: bool,
 }
 
-/// What a person would have written into the file.
+/// Settings written to `failberrypi.toml`.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// `carrier.pin`.
@@ -37,7 +37,7 @@ pub struct Settings {
     pub login: Option<(String, String)>,
     /// `aws.secret_access_key`.
     pub secret: String,
-    /// Whether updates are looked for at [`BUNDLE`].
+    /// Update pull from [`BUNDLE`]; `None` disables it.
     pub pull: Option<Pull>,
     /// Lines added at the end.
     pub more: String,
@@ -56,7 +56,7 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// The file, trusting `authority` for Route 53 and for updates.
+    /// Returns the text of the file, which trusts `authority` for Route 53 and for updates.
     pub fn text(&self, authority: &str) -> String {
         let pin = self.pin.as_ref().map(|pin| format!("pin = \"{pin}\"\n"));
         let login = self
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_product_takes_the_file() {
+    fn settings_file_parses_without_problems() {
         let settings = Settings {
             pin: Some("2468".into()),
             login: Some(("user".into(), "secret".into())),

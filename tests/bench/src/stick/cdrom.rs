@@ -1,5 +1,5 @@
-//! The mass storage of a stick, bulk only: the CD-ROM that it shows until it is ejected, with an
-//! empty disc, or its card reader, with no card.
+//! Mass storage function of a stick, bulk-only: the CD-ROM until it is ejected, with an empty disc,
+//! or the card reader, without a card.
 //!
 //! Takes in command blocks; gives out data and status, one transfer at a time. Pure.
 
@@ -60,7 +60,7 @@ impl Drive {
         }
     }
 
-    /// A command block; anything else is ignored.
+    /// Handles a command block; anything else is ignored.
     pub(super) fn receive(&mut self, bytes: &[u8]) {
         let Some(wrapper) = bytes.first_chunk::<CBW>() else {
             return;
@@ -112,12 +112,12 @@ impl Drive {
         self.transfers.push_back(status);
     }
 
-    /// The next transfer to the host, when it has fetched the last.
+    /// Returns the next transfer to the host.
     pub(super) fn next(&mut self) -> Option<Vec<u8>> {
         self.transfers.pop_front()
     }
 
-    /// The host has ejected the disc and knows it.
+    /// Returns whether the disc is ejected and the host has read the status.
     pub(super) fn is_ejected(&self) -> bool {
         self.ejected && self.transfers.is_empty()
     }

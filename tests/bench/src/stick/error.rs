@@ -1,4 +1,4 @@
-//! What can go wrong with a stick.
+//! Errors of an emulated stick.
 
 use std::{io, path::PathBuf, time::Duration};
 
@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use super::WireError;
 
-/// Why there is no stick, or not what was waited for.
+/// Error of plugging a stick in or of waiting for it.
 #[derive(Debug, Error)]
 pub enum StickError {
     /// QEMU does not listen there.
@@ -25,7 +25,7 @@ pub enum StickError {
         /// Why.
         source: io::Error,
     },
-    /// QEMU does not keep to the protocol.
+    /// QEMU violates the protocol.
     #[error("QEMU's usbredir")]
     Wire(#[from] WireError),
     /// The connection to QEMU broke.
@@ -34,7 +34,7 @@ pub enum StickError {
     /// QEMU has closed the connection.
     #[error("QEMU has closed its usb-redir socket")]
     Gone,
-    /// QEMU does not read any more.
+    /// QEMU does not read the disconnect.
     #[error("QEMU does not take the disconnect")]
     Stuck,
     /// No sockets can be watched.
@@ -49,14 +49,14 @@ pub enum StickError {
         /// Why.
         why: String,
     },
-    /// Something that was waited for did not come.
+    /// An expected event did not occur in time.
     #[error("expected {expected} within {bound:?}, heard {heard:?}")]
     TimedOut {
         /// What.
         expected: String,
         /// How long.
         bound: Duration,
-        /// The last commands that did come.
+        /// Last received commands.
         heard: Vec<String>,
     },
 }

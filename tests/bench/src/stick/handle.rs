@@ -1,4 +1,4 @@
-//! The handle: plug, watch, disturb, unplug.
+//! Handle to an emulated stick: plug, observe, inject faults, unplug.
 
 use std::{
     io::{self, Read, Write},
@@ -11,35 +11,36 @@ use std::{
 
 use super::{
     Options, StickError,
-    machine::Machine,
+    machine::StickMachine,
     runner::{Runner, Shared, State},
     wire::{Capabilities, Codec, Frame, Packet},
 };
 
-/// QEMU makes its sockets early, and takes a new connection right after the end of the last.
+/// Longest time to connect. QEMU creates its sockets early and accepts a new connection right after
+/// the end of the last.
 const CONNECT_BOUND: Duration = Duration::from_secs(10);
 
-/// Between two tries to connect.
+/// Retry interval of connecting.
 const CONNECT_PAUSE: Duration = Duration::from_millis(20);
 
-/// Commands told by an error.
+/// Number of commands contained in an error.
 const HEARD_MAX: usize = 8;
 
-/// What we can; QEMU can all of it but the acknowledgement.
+/// Our usbredir capabilities; QEMU has all but the disconnect acknowledgement.
 const CAPABILITIES: Capabilities = Capabilities::DEVICE_VERSION
     .and(Capabilities::DISCONNECT_ACK)
     .and(Capabilities::MAX_PACKET_SIZE)
     .and(Capabilities::IDS_64)
     .and(Capabilities::BULK_LENGTH_32);
 
-/// A stick that is plugged in. Dropping it unplugs it.
+/// Plugged-in stick. Dropping it unplugs it.
 pub struct Stick {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<Result<(), StickError>>>,
 }
 
 impl Stick {
-    /// Connects to QEMU and puts the stick on the bus, whether the guest looks already or not.
+    /// Connects to QEMU and attaches the stick to the bus, whether or not the guest is up yet.
     ///
     /// # Errors
     /// QEMU does not listen, or does not speak usbredir.
@@ -53,7 +54,7 @@ impl Stick {
             HelloError::Wire(error) => error,
         })?;
         redir.set_nonblocking(true).map_err(StickError::Redir)?;
-        let machine = Machine::new(&options, 0);
+        let machine = StickMachine::new(&options, 0);
         let (shared, wake) = Shared::new(machine, Instant::now()).map_err(StickError::Start)?;
         let runner = Runner::new(Arc::clone(&shared), wake, redir, codec, options.line);
         let thread = thread::Builder::new()
@@ -64,7 +65,7 @@ impl Stick {
         Ok(Self { shared, thread })
     }
 
-    /// Takes the stick off the bus and lets go of QEMU's socket: another one can be plugged.
+    /// Detaches the stick and closes QEMU's socket, so that another one can be plugged in.
     ///
     /// # Errors
     /// The stick had ended before, or QEMU does not take the disconnect.
@@ -72,16 +73,16 @@ impl Stick {
         self.leave()
     }
 
-    /// AT commands heard so far on all ports, in order, SIM PINs included.
+    /// Returns all AT commands received so far on all ports, in order, SIM PINs included.
     pub fn commands(&self) -> Vec<String> {
         self.shared.lock().machine.commands().to_vec()
     }
 
-    /// Waits for a command that has `pattern` in it, and gives it out. Every wait goes on behind
-    /// the command that the last one found, so that a sequence of waits is a sequence of commands.
+    /// Waits for a command that contains `pattern` and returns it. Each wait begins after the
+    /// command found by the previous one, so a sequence of waits matches a sequence of commands.
     ///
     /// # Errors
-    /// It did not come in time, or the stick has ended.
+    /// None in time, or the stick has ended.
     pub fn wait_command(&self, pattern: &str, bound: Duration) -> Result<String, StickError> {
         let find = |state: &mut State| {
             let heard = state.machine.commands().get(state.cursor..)?;
@@ -102,7 +103,7 @@ impl Stick {
         self.wait("a configured stick", bound, configured)
     }
 
-    /// Waits until there is a call, or none.
+    /// Waits until a call begins (`on`) or ends.
     ///
     /// # Errors
     /// It did not in time, or the stick has ended.
@@ -112,69 +113,69 @@ impl Stick {
         self.wait(expected, bound, changed)
     }
 
-    /// Says a line on the modem port, unasked.
+    /// Sends a line on the modem port as an URC.
     pub fn say(&self, line: &str) {
         self.inject(format!("\r\n{line}\r\n").as_bytes());
     }
 
-    /// Puts bytes on the modem port, whatever goes on there.
+    /// Sends raw bytes on the modem port, in any state.
     pub fn inject(&self, bytes: &[u8]) {
         self.shared
             .change(|machine, now| machine.inject(bytes, now));
     }
 
-    /// Hangs the stick, or wakes it: it takes bytes and answers nothing, nor does it end its call.
-    pub fn set_silent(&self, silent: bool) {
+    /// Hangs the stick, or ends the hang: it accepts bytes, answers nothing and does not end its
+    /// call.
+    pub fn set_hung(&self, hung: bool) {
         self.shared
-            .change(|machine, now| machine.set_silent(silent, now));
+            .change(|machine, now| machine.set_hung(hung, now));
     }
 
-    /// Hangs the stick until it loses its power.
+    /// Hangs the stick until a power cycle.
     pub fn crash(&self) {
-        self.shared.change(Machine::crash);
+        self.shared.change(StickMachine::crash);
     }
 
-    /// Hangs the stick until it is told to start anew, which it hears on any port and does not
-    /// answer.
-    pub fn daze(&self) {
-        self.shared.change(Machine::daze);
+    /// Hangs the stick until the reset command (`AT+CFUN=1,1`), which it accepts on any port
+    /// without answering.
+    pub fn hang_until_reset(&self) {
+        self.shared.change(StickMachine::hang_until_reset);
     }
 
-    /// The same, from the next command on that starts so.
-    pub fn daze_at(&self, command_prefix: &str) {
+    /// As `hang_until_reset`, beginning at the next command with this prefix.
+    pub fn hang_at_command(&self, command_prefix: &str) {
         self.shared
-            .change(|machine, _| machine.daze_at(command_prefix));
+            .change(|machine, _| machine.hang_at_command(command_prefix));
     }
 
-    /// The call is over, and the stick stays in its data mode whatever DTR does.
-    pub fn go_astray(&self) {
-        self.shared.change(Machine::go_astray);
+    /// Ends the call but leaves the stick stuck in data mode, ignoring DTR.
+    pub fn hang_in_data_mode(&self) {
+        self.shared.change(StickMachine::hang_in_data_mode);
     }
 
-    /// From now on LCP echo requests get no answer.
+    /// Drops all later LCP echo requests.
     pub fn ignore_echo(&self) {
         self.shared.change(|machine, _| machine.ignore_echo());
     }
 
-    /// Every command that starts so is answered with this line instead, until the stick restarts.
-    pub fn spoil(&self, command_prefix: &str, answer: &str) {
+    /// Answers every command with this prefix with this line, until the stick restarts.
+    pub fn answer_all_with(&self, command_prefix: &str, answer: &str) {
         self.shared
-            .change(|machine, _| machine.spoil(command_prefix, answer));
+            .change(|machine, _| machine.answer_all_with(command_prefix, answer));
     }
 
-    /// There is a call from outside, which rings so often.
+    /// Starts an incoming call that rings `times` times.
     pub fn ring(&self, times: u32) {
         self.shared.change(|machine, now| machine.ring(times, now));
     }
 
-    /// From now on it shows its CD-ROM, or its ports, when it starts: what `AT+ZCDRUN=9` and `=8`
-    /// do, without a command.
+    /// Sets whether it starts as CD-ROM: the effect of `AT+ZCDRUN=9` and `=8`.
     pub fn set_autorun(&self, on: bool) {
         self.shared.change(|machine, _| machine.set_autorun(on));
     }
 
-    /// Returns what to call when the stick's socket loses its power or has it again; it returns
-    /// false once the stick is unplugged.
+    /// Returns the callback for power changes of the stick's port; it returns false once the stick
+    /// is unplugged.
     pub fn power_line(&self) -> impl Fn(bool) -> bool + Send + 'static {
         let shared = Arc::downgrade(&self.shared);
         move |on| {
@@ -186,20 +187,20 @@ impl Stick {
         }
     }
 
-    /// There is a call.
+    /// Returns whether there is a call.
     pub fn in_call(&self) -> bool {
         self.shared.lock().machine.in_call()
     }
 
-    /// The network ends the call, if there is one.
+    /// Ends the call from the network side, if there is one.
     pub fn drop_call(&self) {
-        self.shared.change(Machine::drop_call);
+        self.shared.change(StickMachine::drop_call);
     }
 
-    /// The next command that starts so is answered with this line instead, once.
-    pub fn fault(&self, command_prefix: &str, answer: &str) {
+    /// Answers the next command with this prefix with this line, once.
+    pub fn answer_next_with(&self, command_prefix: &str, answer: &str) {
         self.shared
-            .change(|machine, _| machine.fault(command_prefix, answer));
+            .change(|machine, _| machine.answer_next_with(command_prefix, answer));
     }
 
     fn wait<T>(
@@ -220,7 +221,7 @@ impl Stick {
     }
 
     fn leave(&mut self) -> Result<(), StickError> {
-        self.shared.change(Machine::unplug);
+        self.shared.change(StickMachine::unplug);
         match self.thread.take().map(JoinHandle::join) {
             Some(Ok(result)) => result,
             Some(Err(_)) => Err(StickError::Ended {
@@ -233,7 +234,7 @@ impl Stick {
 
 impl Drop for Stick {
     fn drop(&mut self) {
-        // Whoever wants to know calls `unplug`.
+        // Errors are reported by `unplug`.
         let _ = self.leave();
     }
 }
@@ -279,7 +280,7 @@ fn hello(redir: &mut UnixStream) -> Result<Codec, HelloError> {
     );
     redir.write_all(&bytes)?;
     redir.set_read_timeout(Some(CONNECT_BOUND))?;
-    // Byte by byte, so that nothing behind the hello is taken.
+    // Byte by byte, so that nothing after the hello is consumed.
     let mut byte = [0];
     loop {
         redir.read_exact(&mut byte)?;

@@ -1,14 +1,14 @@
-//! The stick as a whole: what is on the bus, the function behind it, restarts, the call's bytes.
+//! State machine of the whole stick: USB presence, modem function, restarts, data of the call.
 //!
-//! Takes in packets, time and what happens on the carrier's line; gives out packets and what to do
-//! with the line. Pure.
+//! Takes in usbredir packets, time and events of the carrier's line; gives out packets and actions
+//! for the line. Pure.
 
+mod faults;
 mod presence;
-mod trouble;
 
 use std::collections::{BTreeMap, VecDeque};
 
-use self::trouble::{Silence, Troubles};
+use self::faults::{Faults, Silence};
 use super::{
     Mode, Model, Options, Transport,
     cdrom::Drive,
@@ -17,27 +17,27 @@ use super::{
     wire::Frame,
 };
 
-/// Line states of a port, as its notifications have them.
+/// Bits of a port's serial state notification.
 const DCD: u8 = 1;
 const DSR: u8 = 1 << 1;
 const RI: u8 = 1 << 3;
 
-/// Bytes for the carrier that are kept; above it the host's writes wait.
+/// Buffered bytes for the carrier; above this the host's writes wait.
 const UPLINK_MAX: usize = 16 * 1024;
 
-/// Bytes for the host that are kept; above it the carrier's bytes wait, and unasked lines are lost.
+/// Buffered bytes for the host; above this the carrier's bytes wait, and URCs are dropped.
 const DOWNLINK_MAX: usize = 16 * 1024;
 
-/// From the answer to `+CFUN=1,1`, or the eject, to the moment when the stick leaves the bus.
+/// Time from the answer to `+CFUN=1,1`, or the eject, to the detach from the bus.
 const LEAVE_MS: u64 = 500;
 
-/// A restart; real sticks take 5 to 10 seconds, which no test should have to wait for.
+/// Time off the bus in a restart. Real sticks take 5 to 10 s; shorter to keep tests fast.
 const AWAY_MS: u64 = 2_000;
 
-/// What to do with the carrier's line.
+/// Action for the carrier's line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Order {
-    /// Connect; [`Machine::connected`] or [`Machine::no_carrier`] follows.
+pub(super) enum LineAction {
+    /// Connect; [`StickMachine::connected`] or [`StickMachine::no_carrier`] follows.
     Connect,
     /// Close.
     Close,
@@ -45,21 +45,21 @@ pub(super) enum Order {
 
 enum Bus {
     On(Device),
-    /// Until then; then it comes back in this mode.
+    /// Off the bus until this time, then back in this mode.
     Away(u64, Mode),
-    /// Its socket has no power; then it starts in this mode.
+    /// No port power; starts in this mode with it.
     Dark(Mode),
     Off,
 }
 
-/// One stick.
-pub(super) struct Machine {
+/// State of one stick.
+pub(super) struct StickMachine {
     model: &'static Model,
     transport: Transport,
     bus: Bus,
     powered: bool,
     mode: Mode,
-    /// What it shows when it has left the bus and comes back.
+    /// Mode after it has left the bus and comes back.
     next: Mode,
     phone: Phone,
     /// By interface.
@@ -67,21 +67,21 @@ pub(super) struct Machine {
     drive: Drive,
     restart: Option<(u64, Mode)>,
     unplugging: bool,
-    troubles: Troubles,
-    /// The line states that the host was notified of.
+    faults: Faults,
+    /// Serial state last notified to the host.
     states: u8,
     configured: bool,
     uplink: VecDeque<u8>,
-    orders: Vec<Order>,
+    line_actions: Vec<LineAction>,
     frames: Vec<Frame>,
     commands: Vec<String>,
 }
 
-impl Machine {
-    /// A stick that is plugged in now.
+impl StickMachine {
+    /// Creates a stick that is plugged in now.
     pub(super) fn new(options: &Options, now: u64) -> Self {
         let autorun = options.mode == Mode::CdRom;
-        let chatter = options.chatter.unwrap_or(options.model.chatter);
+        let urcs = options.urcs.unwrap_or(options.model.urcs);
         let mut machine = Self {
             model: options.model,
             transport: options.transport,
@@ -89,16 +89,16 @@ impl Machine {
             powered: true,
             mode: options.mode,
             next: options.mode,
-            phone: Phone::new(options.sim.clone(), chatter, autorun, now),
+            phone: Phone::new(options.sim.clone(), urcs, autorun, now),
             ports: BTreeMap::new(),
             drive: Drive::default(),
             restart: None,
             unplugging: false,
-            troubles: Troubles::default(),
+            faults: Faults::default(),
             states: 0,
             configured: false,
             uplink: VecDeque::new(),
-            orders: Vec::new(),
+            line_actions: Vec::new(),
             frames: Vec::new(),
             commands: Vec::new(),
         };
@@ -106,9 +106,9 @@ impl Machine {
         machine
     }
 
-    /// Takes a packet of the host.
+    /// Handles a packet of the host.
     pub(super) fn handle(&mut self, frame: Frame, now: u64) {
-        // What is due comes before what arrives: a guard time that is over, for instance.
+        // Expired timers, such as a guard time, come before new input.
         self.tick(now);
         let Bus::On(device) = &mut self.bus else {
             return;
@@ -122,7 +122,7 @@ impl Machine {
                 self.configured = configuration != 0;
                 self.start_function();
             }
-            Some(Event::Dtr { interface, on }) if self.troubles.minds_dtr() => {
+            Some(Event::Dtr { interface, on }) if self.faults.honours_dtr() => {
                 if let Some(port) = self.ports.get_mut(&interface)
                     && port.dtr(on)
                 {
@@ -134,7 +134,7 @@ impl Machine {
         self.settle(now);
     }
 
-    /// Goes on with what takes time.
+    /// Handles expired timers.
     pub(super) fn tick(&mut self, now: u64) {
         if let Some((at, mode)) = self.restart
             && now >= at
@@ -149,14 +149,14 @@ impl Machine {
         if let Bus::Away(at, mode) = self.bus
             && now >= at
         {
-            // Whatever keeps one from hearing, a restart ends it.
-            if self.troubles.silence != Silence::Hung {
-                self.troubles.silence = Silence::None;
+            // A restart ends every hang but the one set by the test.
+            if self.faults.silence != Silence::Hung {
+                self.faults.silence = Silence::None;
             }
             self.phone.power_up(now);
             self.attach(mode);
         }
-        while let Some(line) = self.phone.unasked(now) {
+        while let Some(line) = self.phone.next_urc(now) {
             self.announce(line);
         }
         for port in self.ports.values_mut() {
@@ -165,7 +165,7 @@ impl Machine {
         self.settle(now);
     }
 
-    /// When [`Machine::tick`] has something to do.
+    /// Returns when [`StickMachine::tick`] is due.
     pub(super) fn deadline(&self) -> Option<u64> {
         let bus = match &self.bus {
             Bus::On(device) => device.deadline(),
@@ -178,32 +178,32 @@ impl Machine {
         others.into_iter().flatten().chain(ports).min()
     }
 
-    /// The host has configured it.
+    /// Returns whether the host has configured it.
     pub(super) fn is_configured(&self) -> bool {
         self.configured
     }
 
-    /// AT commands heard so far.
+    /// Returns the AT commands received so far.
     pub(super) fn commands(&self) -> &[String] {
         &self.commands
     }
 
-    /// There is a call.
+    /// Returns whether there is a call.
     pub(super) fn in_call(&self) -> bool {
         self.ports.values().any(Port::in_call)
     }
 
-    /// Packets to be sent.
+    /// Takes the packets to be sent.
     pub(super) fn take_frames(&mut self) -> Vec<Frame> {
         std::mem::take(&mut self.frames)
     }
 
-    /// What to do with the line, in order.
-    pub(super) fn take_orders(&mut self) -> Vec<Order> {
-        std::mem::take(&mut self.orders)
+    /// Takes the actions for the line, in order.
+    pub(super) fn take_line_actions(&mut self) -> Vec<LineAction> {
+        std::mem::take(&mut self.line_actions)
     }
 
-    /// The line is there.
+    /// Handles the connected line.
     pub(super) fn connected(&mut self, now: u64) {
         self.uplink.clear();
         if let Some(port) = self.modem_port() {
@@ -212,7 +212,7 @@ impl Machine {
         self.settle(now);
     }
 
-    /// The line is not there, or not any more.
+    /// Handles a line that did not connect, or closed.
     pub(super) fn no_carrier(&mut self, now: u64) {
         self.uplink.clear();
         if let Some(port) = self.modem_port() {
@@ -221,28 +221,28 @@ impl Machine {
         self.settle(now);
     }
 
-    /// Bytes for the line.
+    /// Returns the bytes to be sent on the line.
     pub(super) fn uplink(&mut self) -> &[u8] {
         self.uplink.make_contiguous()
     }
 
-    /// So many of them were taken.
+    /// Removes `count` sent bytes.
     pub(super) fn sent(&mut self, count: usize, now: u64) {
         self.uplink.drain(..count.min(self.uplink.len()));
         self.settle(now);
     }
 
-    /// How many bytes of the line are welcome.
+    /// Returns how many bytes of the line are accepted.
     pub(super) fn line_room(&self) -> usize {
         let online = self.ports.values().any(Port::is_online);
-        if online && !self.troubles.silence.is_silent() {
+        if online && !self.faults.silence.is_silent() {
             self.downlink_room()
         } else {
             0
         }
     }
 
-    /// Bytes of the line.
+    /// Handles bytes of the line.
     pub(super) fn line_bytes(&mut self, bytes: &[u8], now: u64) {
         let modem = self.layout().modem();
         if let (Some(interface), Bus::On(device)) = (modem, &mut self.bus) {
@@ -256,7 +256,7 @@ impl Machine {
         modem.map_or(0, |interface| self.room(interface))
     }
 
-    /// Bytes that a port still takes for the host.
+    /// Returns how many more bytes for the host a port accepts.
     fn room(&self, interface: u8) -> usize {
         match &self.bus {
             Bus::On(device) => DOWNLINK_MAX.saturating_sub(device.unread(interface)),
@@ -277,7 +277,7 @@ impl Machine {
         self.ports.get_mut(&modem)
     }
 
-    /// Says something unasked on the modem port, and on those that a program has open.
+    /// Sends an URC on the modem port and on ports that a program has open.
     fn announce(&mut self, line: &str) {
         let modem = self.layout().modem();
         let numbers: Vec<u8> = self.ports.keys().copied().collect();
@@ -295,7 +295,7 @@ impl Machine {
         }
     }
 
-    /// Notifies the host of the line states, where it listens.
+    /// Notifies the host of the serial state, if it polls.
     fn notify(&mut self, states: u8) {
         let modem = self.layout().modem();
         if let (Some(port), Bus::On(device)) = (modem, &mut self.bus)
@@ -313,12 +313,12 @@ impl Machine {
     }
 
     fn close_line(&mut self) {
-        self.troubles.astray = false;
+        self.faults.stuck_in_data_mode = false;
         self.uplink.clear();
-        self.orders.push(Order::Close);
+        self.line_actions.push(LineAction::Close);
     }
 
-    /// Moves what can be moved between the bus and the function.
+    /// Moves pending data between the bus and the modem function.
     fn settle(&mut self, now: u64) {
         for (interface, _) in self.layout().ports() {
             self.settle_port(interface, now);
@@ -346,9 +346,9 @@ impl Machine {
             let Some(port) = self.ports.get_mut(&interface) else {
                 continue;
             };
-            if !self.troubles.silence.is_silent() {
+            if !self.faults.silence.is_silent() {
                 port.receive(&bytes, &mut self.phone, now);
-            } else if self.troubles.hear(&bytes) {
+            } else if self.faults.completes_reset_command(&bytes) {
                 self.restart_soon(now);
             }
             self.drain_port(interface, now);
@@ -371,21 +371,21 @@ impl Machine {
             return;
         };
         let (output, actions) = (port.take_output(), port.take_actions());
-        if self.troubles.is_felled_by(&actions) {
-            // It did hear; that is all.
-            return self.daze(now);
+        if self.faults.triggers_hang(&actions) {
+            // The command is recorded, without an answer.
+            return self.hang_until_reset(now);
         }
         if let Bus::On(device) = &mut self.bus
-            && !self.troubles.silence.is_silent()
+            && !self.faults.silence.is_silent()
         {
             device.write(interface, &output);
         }
         for action in actions {
             match action {
                 Action::Heard(command) => self.commands.push(command),
-                Action::Dial => self.orders.push(Order::Connect),
+                Action::Dial => self.line_actions.push(LineAction::Connect),
                 Action::HangUp => self.close_line(),
-                Action::Send(bytes) => self.uplink.extend(self.troubles.pass(bytes)),
+                Action::Send(bytes) => self.uplink.extend(self.faults.filter_uplink(bytes)),
                 Action::Restart => self.restart_soon(now),
             }
         }
@@ -396,11 +396,11 @@ impl Machine {
             return;
         };
         while let Some(bytes) = device.read(interface) {
-            if !self.troubles.silence.is_silent() {
+            if !self.faults.silence.is_silent() {
                 self.drive.receive(&bytes);
             }
         }
-        // A transfer must not run into the next one.
+        // Transfers must not be merged.
         while device.unread(interface) == 0
             && let Some(transfer) = self.drive.next()
         {

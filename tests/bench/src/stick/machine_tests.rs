@@ -2,24 +2,24 @@
 
 use super::{
     super::{
-        Chatter, MF180, Sim, chatter,
+        MF180, Sim, Urc, urc,
         wire::{Control, Packet, Status},
     },
     *,
 };
 
 struct Host {
-    machine: Machine,
+    machine: StickMachine,
     now: u64,
     id: u64,
 }
 
 impl Host {
     fn new(mode: Mode) -> Self {
-        Self::with(mode, &MF180, chatter::SILENT)
+        Self::with(mode, &MF180, urc::SILENT)
     }
 
-    fn with(mode: Mode, model: &'static Model, chatter: &'static [Chatter]) -> Self {
+    fn with(mode: Mode, model: &'static Model, urcs: &'static [Urc]) -> Self {
         let options = Options {
             redir: "unused".into(),
             line: "unused".into(),
@@ -27,9 +27,9 @@ impl Host {
             model,
             mode,
             sim: Sim::Ready,
-            chatter: Some(chatter),
+            urcs: Some(urcs),
         };
-        let (machine, now, id) = (Machine::new(&options, 0), 0, 0);
+        let (machine, now, id) = (StickMachine::new(&options, 0), 0, 0);
         let mut host = Self { machine, now, id };
         host.handle(Packet::Reset);
         host.handle(Packet::SetConfiguration(1));
@@ -144,7 +144,7 @@ impl Host {
 
     fn call(&mut self) {
         self.write(b"ATD*99#\r");
-        assert_eq!(self.machine.take_orders(), [Order::Connect]);
+        assert_eq!(self.machine.take_line_actions(), [LineAction::Connect]);
         self.machine.connected(self.now);
         let (said, _) = self.read();
         assert!(said.ends_with("\r\nCONNECT 7200000\r\n"), "{said}");
@@ -209,33 +209,33 @@ fn calls_end_from_either_side() {
     assert_eq!(host.read().0, "\r\nNO CARRIER\r\n");
     host.call();
     host.machine.drop_call(host.now);
-    assert_eq!(host.machine.take_orders(), [Order::Close]);
+    assert_eq!(host.machine.take_line_actions(), [LineAction::Close]);
     assert_eq!(host.read().0, "\r\nNO CARRIER\r\n");
     host.call();
     host.dtr(false);
-    assert_eq!(host.machine.take_orders(), [Order::Close]);
+    assert_eq!(host.machine.take_line_actions(), [LineAction::Close]);
     assert!(!host.machine.in_call());
     host.call();
     host.handle(Packet::Reset);
-    assert_eq!(host.machine.take_orders(), [Order::Close]);
+    assert_eq!(host.machine.take_line_actions(), [LineAction::Close]);
 }
 
 #[test]
-fn a_hung_stick_takes_bytes_and_answers_nothing() {
+fn hung_stick_accepts_bytes_and_sends_nothing() {
     let mut host = Host::new(Mode::Modem);
-    host.machine.set_silent(true, host.now);
+    host.machine.set_hung(true, host.now);
     host.write(b"AT\r");
     assert_eq!(host.read(), (String::new(), 1));
     assert!(host.machine.commands().is_empty());
-    host.machine.set_silent(false, host.now);
+    host.machine.set_hung(false, host.now);
     host.write(b"AT\r");
     assert!(host.read().0.ends_with("OK\r\n"));
 }
 
 #[test]
-fn a_dazed_stick_hears_nothing_but_the_command_to_start_anew() {
+fn hung_stick_reacts_only_to_reset_command() {
     let mut host = Host::new(Mode::Modem);
-    host.machine.daze_at("AT+CREG");
+    host.machine.hang_at_command("AT+CREG");
     host.write(b"ATE0\r");
     assert!(host.read().0.contains("OK"));
     host.write(b"AT+CREG?\r");
@@ -254,11 +254,11 @@ fn a_dazed_stick_hears_nothing_but_the_command_to_start_anew() {
 }
 
 #[test]
-fn a_stick_gone_astray_leaves_its_data_mode_only_by_the_escape() {
+fn stuck_data_mode_left_only_by_escape_sequence() {
     let mut host = Host::new(Mode::Modem);
     host.call();
-    host.machine.go_astray(host.now);
-    assert_eq!(host.machine.take_orders(), [Order::Close]);
+    host.machine.hang_in_data_mode(host.now);
+    assert_eq!(host.machine.take_line_actions(), [LineAction::Close]);
     host.dtr(false);
     host.dtr(true);
     host.write(b"AT\r");
@@ -275,7 +275,7 @@ fn a_stick_gone_astray_leaves_its_data_mode_only_by_the_escape() {
 }
 
 #[test]
-fn the_flood_is_bounded_and_stays_out_of_calls() {
+fn flood_is_bounded_and_not_sent_in_call() {
     let mut host = Host::new(Mode::Modem);
     host.read();
     host.pass(3_000);
@@ -295,7 +295,7 @@ fn a_restart_leaves_the_bus_and_comes_back() {
     host.write(b"+++");
     host.pass(1_000);
     host.write(b"AT+CFUN=1,1\r");
-    assert_eq!(host.machine.take_orders(), [Order::Close]);
+    assert_eq!(host.machine.take_line_actions(), [LineAction::Close]);
     let gone = host.pass(LEAVE_MS);
     assert!(gone.contains(&Packet::DeviceDisconnect));
     assert!(!host.machine.is_configured());
@@ -333,7 +333,7 @@ fn unplugged_is_for_good() {
     let mut host = Host::new(Mode::Modem);
     host.call();
     host.machine.unplug(host.now);
-    assert_eq!(host.machine.take_orders(), [Order::Close]);
+    assert_eq!(host.machine.take_line_actions(), [LineAction::Close]);
     assert!(host.machine.is_unplugged());
     assert!(
         !host

@@ -1,32 +1,32 @@
-//! What kind of stick is plugged in, and where.
+//! Options of an emulated stick.
 
 use std::path::PathBuf;
 
-use super::{Chatter, MF190, Model};
+use super::{MF190, Model, Urc};
 
-/// Where and what.
+/// Connections, model and initial state of a stick.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Socket of QEMU's `usb-redir` device, where QEMU listens.
     pub redir: PathBuf,
     /// Socket of the carrier's line, where the carrier listens: one connection is one call.
     pub line: PathBuf,
-    /// How bytes travel.
+    /// USB transfer type towards QEMU.
     pub transport: Transport,
-    /// Which kind it is.
+    /// Stick model.
     pub model: &'static Model,
-    /// What it shows at first. One that shows its CD-ROM when it is plugged in does so whenever it
-    /// starts, until `AT+ZCDRUN=8`; one that does not has had that before.
+    /// Initial mode. A stick that starts as CD-ROM does so at every start until `AT+ZCDRUN=8`; one
+    /// in modem mode has had that command before.
     pub mode: Mode,
-    /// Its SIM.
+    /// State of the SIM.
     pub sim: Sim,
-    /// What it says unasked, besides the flood of `+ZUSIMR` and whatever a handle makes it say;
-    /// what its model says where there is nothing here.
-    pub chatter: Option<&'static [Chatter]>,
+    /// URCs to send, besides the flood of `+ZUSIMR` and those sent by the handle; `None` uses the
+    /// model's.
+    pub urcs: Option<&'static [Urc]>,
 }
 
 impl Options {
-    /// A stick in modem mode with an open SIM.
+    /// Creates options for a stick in modem mode with an unlocked SIM.
     pub fn new(redir: impl Into<PathBuf>, line: impl Into<PathBuf>, transport: Transport) -> Self {
         Self {
             redir: redir.into(),
@@ -35,35 +35,35 @@ impl Options {
             model: &MF190,
             mode: Mode::Modem,
             sim: Sim::Ready,
-            chatter: None,
+            urcs: None,
         }
     }
 }
 
-/// How bytes travel.
+/// USB transfer type towards QEMU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transport {
-    /// As on a real bus. For xHCI.
+    /// Bulk transfers, as on a real bus. For xHCI.
     Bulk,
-    /// As interrupt packets, which QEMU's dwc2 needs: it aborts on bulk packets that are taken
-    /// back. The guest sees bulk endpoints all the same. Another device, such as the board's
-    /// Ethernet, must stay on the hub: an empty hub suspends, and the guest hangs in its resume.
+    /// Interrupt transfers, which QEMU's dwc2 needs: it aborts on cancelled bulk packets. The guest
+    /// sees bulk endpoints all the same. Another device, such as the board's Ethernet, must be on
+    /// the hub too: an empty hub suspends, and the guest hangs on resume.
     Interrupt,
 }
 
-/// What it shows.
+/// USB mode of a stick.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// Serial ports.
     Modem,
     /// The CD-ROM with the vendor's software, until it is ejected.
     CdRom,
-    /// Serial ports of another make, whose driver is the same and which the box does not know: it
-    /// takes tty numbers away.
+    /// Serial ports of another make with the same kernel driver, unknown to the box: a decoy that
+    /// occupies tty numbers.
     Foreign,
 }
 
-/// Its SIM.
+/// State of the SIM.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sim {
     /// Open.
@@ -72,11 +72,11 @@ pub enum Sim {
     Pin {
         /// The right one.
         pin: String,
-        /// How many wrong ones it still takes.
+        /// Number of tries left.
         tries: u8,
     },
-    /// Asks for the unblocking code, and takes none.
+    /// Asks for the PUK, and accepts none.
     Puk,
-    /// There is none.
+    /// No SIM.
     Absent,
 }

@@ -1,4 +1,4 @@
-//! The thread that ties the machine to its sockets: QEMU's and the carrier's line.
+//! I/O thread: connects the stick's state machine with QEMU's socket and the carrier's line.
 
 use std::{
     io::{self, Read, Write},
@@ -18,17 +18,17 @@ use nix::{
 
 use super::{
     StickError,
-    machine::{Machine, Order},
+    machine::{LineAction, StickMachine},
     wire::Codec,
 };
 
-/// Read from a socket at once.
+/// Bytes read from a socket at once.
 const CHUNK: usize = 16 * 1024;
 
-/// QEMU takes what it is sent within this, or it is stuck.
+/// Longest time for QEMU to accept sent bytes; then it counts as stuck.
 const FLUSH: Duration = Duration::from_secs(5);
 
-/// What the thread and the handle share.
+/// State shared by the thread and the handle.
 pub(super) struct Shared {
     state: Mutex<State>,
     changed: Condvar,
@@ -36,10 +36,10 @@ pub(super) struct Shared {
     start: Instant,
 }
 
-/// The shared part under its lock.
+/// Shared state under its lock.
 pub(super) struct State {
     /// The stick.
-    pub(super) machine: Machine,
+    pub(super) machine: StickMachine,
     /// Why the thread ended by itself.
     pub(super) ended: Option<StickError>,
     /// Commands that a wait has passed.
@@ -47,8 +47,11 @@ pub(super) struct State {
 }
 
 impl Shared {
-    /// The state, and its other end for [`Runner::new`].
-    pub(super) fn new(machine: Machine, start: Instant) -> io::Result<(Arc<Self>, UnixStream)> {
+    /// Creates the state, and the wake-up socket for [`Runner::new`].
+    pub(super) fn new(
+        machine: StickMachine,
+        start: Instant,
+    ) -> io::Result<(Arc<Self>, UnixStream)> {
         let (waker, wake) = UnixStream::pair()?;
         waker.set_nonblocking(true)?;
         wake.set_nonblocking(true)?;
@@ -66,20 +69,20 @@ impl Shared {
         Ok((Arc::new(shared), wake))
     }
 
-    /// Looks at the state.
+    /// Locks the state.
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes the machine; the thread then carries out what follows from it.
-    pub(super) fn change<T>(&self, change: impl FnOnce(&mut Machine, u64) -> T) -> T {
+    /// Changes the state machine; the thread then carries out its outputs.
+    pub(super) fn change<T>(&self, change: impl FnOnce(&mut StickMachine, u64) -> T) -> T {
         let result = change(&mut self.lock().machine, self.now());
-        // A full pipe wakes as well; a closed one means that nobody is left to be woken.
+        // A full socket wakes the thread as well; a closed one means that it has ended.
         let _ = (&self.waker).write(&[0]);
         result
     }
 
-    /// Waits until `found` finds something, the thread ends or the time is over.
+    /// Waits until `found` returns a value, the thread ends or the time is over.
     pub(super) fn wait<T>(
         &self,
         bound: Duration,
@@ -109,7 +112,7 @@ impl Shared {
     }
 }
 
-/// The thread's own.
+/// State of the I/O thread.
 pub(super) struct Runner {
     shared: Arc<Shared>,
     wake: UnixStream,
@@ -120,7 +123,7 @@ pub(super) struct Runner {
     line_path: PathBuf,
 }
 
-/// What is ready.
+/// Sockets that are ready.
 #[derive(Default)]
 struct Ready {
     redir: bool,
@@ -128,7 +131,7 @@ struct Ready {
 }
 
 impl Runner {
-    /// For a connection that has said hello.
+    /// Creates a runner for a connection that has exchanged hellos.
     pub(super) fn new(
         shared: Arc<Shared>,
         wake: UnixStream,
@@ -189,14 +192,14 @@ impl Runner {
         machine.tick(now);
         // An order's outcome may bring the next.
         loop {
-            let orders = machine.take_orders();
-            if orders.is_empty() {
+            let line_actions = machine.take_line_actions();
+            if line_actions.is_empty() {
                 break;
             }
-            for order in orders {
+            for order in line_actions {
                 match order {
-                    Order::Close => self.line = None,
-                    Order::Connect => match open_line(&self.line_path) {
+                    LineAction::Close => self.line = None,
+                    LineAction::Connect => match open_line(&self.line_path) {
                         Ok(line) => {
                             self.line = Some(line);
                             machine.connected(now);

@@ -21,7 +21,7 @@ use nix::{
 
 use super::{
     MF180, Options, Transport,
-    machine::{Machine, Order},
+    machine::{LineAction, StickMachine},
     wire::{Frame, Packet, Status},
 };
 
@@ -46,7 +46,7 @@ const READ: u64 = 1;
 /// A stick whose modem port is a pty: the kernel's serial driver is played by packets, the tty
 /// layer is the kernel's own.
 struct Bench {
-    machine: Machine,
+    machine: StickMachine,
     master: File,
     slave: OwnedFd,
     began: Instant,
@@ -71,7 +71,7 @@ impl Bench {
             ..Options::new("unused", "unused", Transport::Bulk)
         };
         let mut bench = Self {
-            machine: Machine::new(&options, 0),
+            machine: StickMachine::new(&options, 0),
             master: pty.master.into(),
             slave: pty.slave,
             began: Instant::now().checked_sub(REGISTERED).unwrap(),
@@ -125,8 +125,8 @@ impl Bench {
     fn turn(&mut self, wait: Duration) -> bool {
         let now = self.now();
         self.machine.tick(now);
-        for order in self.machine.take_orders() {
-            if order == Order::Connect {
+        for order in self.machine.take_line_actions() {
+            if order == LineAction::Connect {
                 self.machine.connected(now);
             }
         }

@@ -14,7 +14,7 @@ use std::{net::Ipv4Addr, path::Path, time::Duration};
 
 use failberry_bench::{
     carrier::{Auth, Carrier, CarrierSettings},
-    net::{INTERNET_ADDRESS, World},
+    net::{INTERNET_ADDRESS, TestNetwork},
     ppp_end::PppEnd,
 };
 use tokio_modem::ppp::{Config, Credentials, Echo, Event, Reason};
@@ -23,9 +23,9 @@ const BOUND: Duration = Duration::from_secs(30);
 
 #[test]
 fn pppd_answers_calls_of_the_engine() {
-    let world = World::create("fbcarrier").unwrap();
+    let network = TestNetwork::create("fbcarrier").unwrap();
     let dir = tempfile::tempdir().unwrap();
-    let carrier = Carrier::start(&world, dir.path(), CarrierSettings::default()).unwrap();
+    let carrier = Carrier::start(&network, dir.path(), CarrierSettings::default()).unwrap();
 
     both_ends_agree(&carrier);
     packets_pass_until_they_are_dropped(&carrier);

@@ -1,4 +1,4 @@
-//! Faults of the card: what is on it, what it does not give or take, and when its power goes.
+//! Faults of the card: corrupt contents, unreadable or read-only sectors, power loss during boot.
 
 use std::{
     fs,
@@ -14,7 +14,7 @@ use failberry_bench::{
     stick::Sim,
 };
 
-use super::{Fault, strike::traffic_flows};
+use super::{Fault, inject::traffic_flows};
 use crate::{
     steps::{self, PAGE_HOST},
     suite::Outcome,
@@ -22,57 +22,58 @@ use crate::{
 
 const IN_MEMORY: &str = "/data is in memory";
 const MADE_ANEW: &str = "was made anew";
-/// Made anew, or in memory: which of them depends on what the card still takes.
+/// Log text for a data partition that is recreated or in memory, depending on what the card still
+/// accepts.
 const TOLD: &str = "storage: /data ";
 const NO_FILE: &str = "failberrypi.toml cannot be read";
-/// The settings that were taken in before stay.
+/// The settings imported before remain in force.
 const KEPT: &str = "the settings kept are in force";
 
-/// A journal's superblock in ext4 begins with this (`JBD2_MAGIC_NUMBER`, then version 2).
+/// First bytes of an ext4 journal superblock (`JBD2_MAGIC_NUMBER`, then version 2).
 const JOURNAL: [u8; 8] = [0xc0, 0x3b, 0x39, 0x98, 0, 0, 0, 4];
 
-/// Blocks of the data partition have this many bytes.
+/// Block size of the data partition in bytes.
 const BLOCK: u64 = 1024;
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::quick("the data partition is noise", MADE_ANEW, 60, |scene| {
-        at_the_card(scene, |card, layout| {
+        edit_card(scene, |card, layout| {
             let data = bytes_of(layout, Role::Data)?;
             let length = usize::try_from(data.end - data.start).unwrap_or(0);
             Ok(card.overwrite(data.start, &noise(length))?)
         })
     })
-    .healed_when(all_the_work_is_done),
+    .recovered_when(all_functions_work),
     Fault::slow(
         "the data partition has no journal any more",
         MADE_ANEW,
         60,
         |scene| {
-            at_the_card(scene, |card, layout| {
+            edit_card(scene, |card, layout| {
                 let journal = journal(card, layout)?;
                 Ok(card.overwrite(journal, &[0; 1024])?)
             })
         },
     )
-    .healed_when(all_the_work_is_done),
+    .recovered_when(all_functions_work),
     Fault::slow(
         "the data partition's journal is torn",
         "is PID 1",
         60,
         |scene| {
-            at_the_card(scene, |card, layout| {
+            edit_card(scene, |card, layout| {
                 let journal = journal(card, layout)?;
                 Ok(card.overwrite(journal + BLOCK, &noise(256 * 1024))?)
             })
         },
     )
-    .healed_when(all_the_work_is_done),
+    .recovered_when(all_functions_work),
     Fault::slow(
         "the data partition's superblock cannot be read",
         TOLD,
         60,
         |scene| {
-            at_the_card(scene, |card, layout| {
+            edit_card(scene, |card, layout| {
                 // It lies 1024 bytes into the partition.
                 let place = bytes_of(layout, Role::Data)?.start + 1024;
                 card.set_bad_sectors(vec![place / SECTOR]);
@@ -80,13 +81,13 @@ pub(super) const FAULTS: &[Fault] = &[
             })
         },
     )
-    .healed_when(all_the_work_is_done),
+    .recovered_when(all_functions_work),
     Fault::slow(
         "sectors of the data partition cannot be read, here and there",
         "is PID 1",
         60,
         |scene| {
-            at_the_card(scene, |card, layout| {
+            edit_card(scene, |card, layout| {
                 let data = bytes_of(layout, Role::Data)?;
                 // One in every 128 KiB, but for the superblock's and its neighbours.
                 let places = (data.start + 65_536..data.end).step_by(128 * 1024);
@@ -95,13 +96,13 @@ pub(super) const FAULTS: &[Fault] = &[
             })
         },
     )
-    .healed_when(all_the_work_is_done),
+    .recovered_when(all_functions_work),
     Fault::slow(
         "the sector that holds the settings cannot be read",
         NO_FILE,
         60,
         |scene| {
-            at_the_card(scene, |card, layout| {
+            edit_card(scene, |card, layout| {
                 let boot = bytes_of(layout, Role::Boot)?;
                 let place = find(card, boot, b"[carrier]\napn = \"internet\"")?;
                 card.set_bad_sectors(vec![place / SECTOR]);
@@ -109,35 +110,35 @@ pub(super) const FAULTS: &[Fault] = &[
             })
         },
     )
-    .healed_when(all_the_work_is_done),
+    .recovered_when(all_functions_work),
     Fault::slow("the boot partition is noise", NO_FILE, 60, |scene| {
-        at_the_card(scene, |card, layout| {
+        edit_card(scene, |card, layout| {
             Ok(card.overwrite(bytes_of(layout, Role::Boot)?.start, &noise(1 << 20))?)
         })
     })
-    .healed_when(all_the_work_is_done),
+    .recovered_when(all_functions_work),
     Fault::slow("the card is write-protected", IN_MEMORY, 60, |scene| {
-        at_the_card(scene, |card, _| {
+        edit_card(scene, |card, _| {
             card.write_protect(true);
             Ok(())
         })
     })
-    .healed_when(all_the_work_is_done),
+    .recovered_when(all_functions_work),
     Fault::slow("the settings are another kind of file", KEPT, 60, |scene| {
         settings(scene, &noise(4096))
     })
-    .healed_when(all_the_work_is_done),
+    .recovered_when(all_functions_work),
     Fault::slow("the settings are a file of 10 MB", KEPT, 60, |scene| {
         settings(scene, &b"# a long story\n".repeat(700_000))
     })
-    .healed_when(all_the_work_is_done),
+    .recovered_when(all_functions_work),
     Fault::slow(
         "the settings are an empty file",
         "failberrypi.toml",
         60,
         |scene| settings(scene, b""),
     )
-    .healed_when(the_wire_answers),
+    .recovered_when(the_wire_answers),
     Fault::slow(
         "the settings have numbers for texts",
         "line 2",
@@ -147,7 +148,7 @@ pub(super) const FAULTS: &[Fault] = &[
             settings(scene, text.as_bytes())
         },
     )
-    .healed_when(|scene, bound| {
+    .recovered_when(|scene, bound| {
         for line in ["line 2", "line 5", "line 8"] {
             scene.board.console.wait(line, scene.bound(10))?;
         }
@@ -167,7 +168,7 @@ pub(super) const FAULTS: &[Fault] = &[
                     return Err("the kernel panicked".into());
                 }
                 scene.power_cycle(Sim::Ready)?;
-                let up = get_within(scene.world.lan(), PAGE_HOST, 80, "/up", scene.bound(60));
+                let up = get_within(scene.network.lan(), PAGE_HOST, 80, "/up", scene.bound(60));
                 up.map_err(|error| {
                     format!("start no. {time}, after a cut at {moment:?}: {error}")
                 })?;
@@ -175,19 +176,19 @@ pub(super) const FAULTS: &[Fault] = &[
             Ok(scene.power_cycle(Sim::Ready)?)
         },
     )
-    .healed_when(all_the_work_is_done),
+    .recovered_when(all_functions_work),
     Fault::slow(
         "the card is pulled out, then the call is dropped",
         "carrier link is down",
         60,
         |scene| {
-            scene.board.lose_card()?;
+            scene.board.fail_card()?;
             set_address(scene, 59)?;
             scene.stick.as_ref().ok_or("no stick")?.drop_call();
             Ok(())
         },
     )
-    .healed_when(|scene, bound| {
+    .recovered_when(|scene, bound| {
         let until = Instant::now() + bound;
         traffic_flows(scene, bound)?;
         steps::health_on_the_lan(scene)?;
@@ -198,7 +199,7 @@ pub(super) const FAULTS: &[Fault] = &[
     }),
 ];
 
-/// A card as it was flashed, where a fault has changed it.
+/// Flashes the card again if a fault has changed it.
 pub(super) fn restore(scene: &mut Scene) -> Outcome {
     if scene.card_is_untouched() {
         return Ok(());
@@ -206,9 +207,9 @@ pub(super) fn restore(scene: &mut Scene) -> Outcome {
     Ok(scene.flash()?)
 }
 
-fn at_the_card(scene: &mut Scene, change: impl FnOnce(&mut Card, &Layout) -> Outcome) -> Outcome {
+fn edit_card(scene: &mut Scene, change: impl FnOnce(&mut Card, &Layout) -> Outcome) -> Outcome {
     let mut outcome = Ok(());
-    scene.at_the_card(|card, layout| {
+    scene.edit_card(|card, layout| {
         outcome = change(card, layout);
         Ok::<(), SceneError>(())
     })?;
@@ -216,19 +217,19 @@ fn at_the_card(scene: &mut Scene, change: impl FnOnce(&mut Card, &Layout) -> Out
 }
 
 fn settings(scene: &mut Scene, bytes: &[u8]) -> Outcome {
-    at_the_card(scene, |card, layout| Ok(card.configure(layout, bytes)?))
+    edit_card(scene, |card, layout| Ok(card.configure(layout, bytes)?))
 }
 
 fn bytes_of(layout: &Layout, role: Role) -> Outcome<std::ops::Range<u64>> {
     Ok(layout.partition(role)?.bytes())
 }
 
-/// Where the journal of the data partition begins.
+/// Returns the offset of the data partition's journal.
 fn journal(card: &Card, layout: &Layout) -> Outcome<u64> {
     find(card, bytes_of(layout, Role::Data)?, &JOURNAL)
 }
 
-/// Where `text` stands on the card.
+/// Returns the offset of `text` on the card.
 fn find(card: &Card, within: std::ops::Range<u64>, text: &[u8]) -> Outcome<u64> {
     let mut bytes = vec![0; usize::try_from(within.end - within.start)?];
     fs::File::open(card.path())?.read_exact_at(&mut bytes, within.start)?;
@@ -237,14 +238,14 @@ fn find(card: &Card, within: std::ops::Range<u64>, text: &[u8]) -> Outcome<u64> 
     Ok(within.start + u64::try_from(place)?)
 }
 
-/// Everything but what the card has forgotten.
-fn all_the_work_is_done(scene: &mut Scene, bound: Duration) -> Outcome {
+/// Checks all functions but those that need data lost with the card.
+fn all_functions_work(scene: &mut Scene, bound: Duration) -> Outcome {
     traffic_flows(scene, bound)?;
     steps::health_on_the_lan(scene)?;
     steps::health_from_the_internet(scene)
 }
 
-/// Without settings there is nothing to dial with; the box says so to whoever asks on the wire.
+/// Checks the LAN side only: without settings there is nothing to dial with.
 fn the_wire_answers(scene: &mut Scene, bound: Duration) -> Outcome {
     scene.board.console.wait("eth0: leased", bound)?;
     steps::health_on_the_lan(scene)?;
@@ -260,13 +261,13 @@ fn set_address(scene: &Scene, last: u8) -> Outcome {
     Ok(scene.carrier.set(settings)?)
 }
 
-/// What no file has by chance, and the same each time.
+/// Returns pseudo-random bytes, identical in each run.
 fn noise(length: usize) -> Vec<u8> {
     let mut dice = Dice(1);
     (0..length).map(|_| dice.roll().to_le_bytes()[0]).collect()
 }
 
-/// Knuth's generator of numbers (MMIX).
+/// Linear congruential generator (Knuth's MMIX).
 struct Dice(u64);
 
 impl Dice {

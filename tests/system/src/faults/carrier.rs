@@ -7,14 +7,14 @@ use failberry_bench::{
     scene::Scene,
 };
 
-use super::{Fault, stick, stick::DOWN, strike};
+use super::{Fault, inject, stick, stick::DOWN};
 use crate::suite::Outcome;
 
-/// What the carrier gives after it has cut the session, as many do every 24 h.
+/// Address assigned after the carrier has cut the session, as many do every 24 h.
 const NEXT_ADDRESS: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 18);
 
-/// The box promises 12 s to its verdict. The console says so when the call has been ended, which
-/// takes until the peer has answered, on a host that may be busy.
+/// Longest time to the log line of a black hole: 12 s to the verdict, then the end of the call,
+/// which waits for the peer's reply.
 const BLACK_HOLE: Duration = Duration::from_secs(15);
 
 pub(super) const FAULTS: &[Fault] = &[
@@ -27,8 +27,8 @@ pub(super) const FAULTS: &[Fault] = &[
         30,
         |scene| next_call(scene, |settings| settings.remote = NEXT_ADDRESS),
     )
-    .healed_when(|scene, bound| {
-        strike::traffic_flows(scene, bound)?;
+    .recovered_when(|scene, bound| {
+        inject::traffic_flows(scene, bound)?;
         scene.services.route53.wait_change(NEXT_ADDRESS, bound)?;
         Ok(())
     }),
@@ -67,7 +67,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
 ];
 
-/// Ends the call; the next one is answered with other settings.
+/// Ends the call; changes the settings for the next one.
 fn next_call(scene: &mut Scene, change: fn(&mut CarrierSettings)) -> Outcome {
     let mut settings = CarrierSettings::default();
     change(&mut settings);

@@ -1,5 +1,5 @@
-//! Faults of the internet: names that lead to the wrong place or nowhere, time servers that lie or
-//! are silent, a Route 53 that does not do as it should.
+//! Faults of the internet: wrong or missing DNS answers, wrong or silent time servers, a
+//! misbehaving Route 53.
 
 use std::{
     net::Ipv4Addr,
@@ -8,26 +8,26 @@ use std::{
 
 use failberry_bench::{
     carrier::CarrierSettings,
-    internet::{Authority, Mood},
-    net::{IMPOSTOR_ADDRESS, Names},
+    internet::{Authority, Behaviour},
+    net::{IMPOSTOR_ADDRESS, ResolverBehaviour},
     probe::get_within,
     scene::Scene,
     stick::Sim,
 };
 
-use super::{Fault, strike::traffic_flows};
+use super::{Fault, inject::traffic_flows};
 use crate::{
     steps::PAGE_HOST,
     suite::{Outcome, expect},
 };
 
-/// What dyndns says of each try that failed.
+/// Log text of dyndns for each failed attempt.
 const NOT_SET: &str = "cannot set gsm.failberry.test";
 
 /// Ten years in milliseconds.
 const TEN_YEARS_MS: i64 = 10 * 365 * 86_400_000;
 
-/// A time that one server told alone is asked for again after this many seconds.
+/// Seconds until the time of a single server is checked again.
 const ASKED_AGAIN: u64 = 64;
 
 pub(super) const FAULTS: &[Fault] = &[
@@ -37,36 +37,40 @@ pub(super) const FAULTS: &[Fault] = &[
         75,
         |scene| {
             at_rest(scene)?;
-            scene.world.answer_names(Names::Always(IMPOSTOR_ADDRESS))?;
+            scene
+                .network
+                .set_resolver(ResolverBehaviour::Always(IMPOSTOR_ADDRESS))?;
             new_address(scene, 21)
         },
     )
     .noticed_within(Duration::from_secs(20))
-    .healed_when(|scene, bound| {
+    .recovered_when(|scene, bound| {
         record_follows(scene, 21, bound)?;
-        nobody_was_fooled(scene)
+        impostor_got_no_request(scene)
     }),
     Fault::slow(
         "the same from the boot on, with a clock ten years ahead",
         NOT_SET,
         ASKED_AGAIN + 60,
         |scene| {
-            scene.world.answer_names(Names::Always(IMPOSTOR_ADDRESS))?;
+            scene
+                .network
+                .set_resolver(ResolverBehaviour::Always(IMPOSTOR_ADDRESS))?;
             boot_at(scene, 22)
         },
     )
-    .healed_when(|scene, bound| {
+    .recovered_when(|scene, bound| {
         record_follows(scene, 22, bound)?;
-        nobody_was_fooled(scene)
+        impostor_got_no_request(scene)
     }),
     Fault::slow(
         "resolvers that refuse to tell of IPv6 addresses, from the boot on",
         "",
         45,
         |scene| {
-            scene.world.answer_names(Names::NoIpv6)?;
+            scene.network.set_resolver(ResolverBehaviour::RefuseAaaa)?;
             boot_at(scene, 23)?;
-            // Set while they refuse.
+            // The record is set while AAAA queries are refused.
             let set = scene
                 .services
                 .route53
@@ -77,14 +81,14 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault::slow("resolvers silent for a minute", NOT_SET, 180, |scene| {
         at_rest(scene)?;
         let until = Instant::now() + Duration::from_secs(60);
-        scene.world.answer_names(Names::Silent)?;
+        scene.network.set_resolver(ResolverBehaviour::Silent)?;
         new_address(scene, 24)?;
-        // Who needs no names does not notice.
+        // Traffic without DNS is not affected.
         traffic_flows(scene, scene.bound(20))?;
         keep_asking(scene, until, "/nameless")?;
         Ok(())
     })
-    .healed_when(|scene, bound| record_follows(scene, 24, bound)),
+    .recovered_when(|scene, bound| record_follows(scene, 24, bound)),
     Fault::slow(
         "no time server answers, on a card that knows no time",
         "AWS told the time",
@@ -96,7 +100,7 @@ pub(super) const FAULTS: &[Fault] = &[
             traffic_flows(scene, scene.bound(60))
         },
     )
-    .healed_when(|scene, bound| record_follows(scene, 25, bound)),
+    .recovered_when(|scene, bound| record_follows(scene, 25, bound)),
     Fault::slow(
         "the only time server is ten years ahead, on a card that knows no time",
         NOT_SET,
@@ -110,7 +114,7 @@ pub(super) const FAULTS: &[Fault] = &[
             Ok(())
         },
     )
-    .healed_when(|scene, bound| record_follows(scene, 26, bound)),
+    .recovered_when(|scene, bound| record_follows(scene, 26, bound)),
     Fault::slow(
         "a time server lies at one boot and is right at the next",
         "is PID 1",
@@ -121,13 +125,13 @@ pub(super) const FAULTS: &[Fault] = &[
             scene.services.ntp.set_offset(TEN_YEARS_MS);
             boot_at(scene, 28)?;
             scene.board.console.wait("time set from", scene.bound(40))?;
-            // The lie must not have reached the card.
+            // The wrong time must not have been saved on the card.
             scene.services.ntp.set_silent(true);
             Ok(scene.power_cycle(Sim::Ready)?)
         },
     )
-    .healed_when(|scene, bound| {
-        // In this life of the box, which got the usual address.
+    .recovered_when(|scene, bound| {
+        // In this boot, which got the default address.
         let words = "gsm.failberry.test is now 203.0.113.17";
         scene.board.console.wait(words, bound)?;
         Ok(())
@@ -140,7 +144,10 @@ pub(super) const FAULTS: &[Fault] = &[
             const OUTAGE: Duration = Duration::from_secs(40);
             at_rest(scene)?;
             let before = tries(scene);
-            scene.services.route53.set_mood(Mood::HangsUp);
+            scene
+                .services
+                .route53
+                .set_behaviour(Behaviour::CloseConnection);
             new_address(scene, 31)?;
             let until = Instant::now() + OUTAGE;
             traffic_flows(scene, scene.bound(20))?;
@@ -154,61 +161,62 @@ pub(super) const FAULTS: &[Fault] = &[
             }
         },
     )
-    .healed_when(|scene, bound| record_follows(scene, 31, bound)),
+    .recovered_when(|scene, bound| record_follows(scene, 31, bound)),
     Fault::slow("Route 53 answers 503", "status 503", 75, |scene| {
-        in_a_mood(scene, Mood::overloaded(), 32)
+        with_route53_behaviour(scene, Behaviour::overloaded(), 32)
     })
-    .healed_when(|scene, bound| record_follows(scene, 32, bound)),
+    .recovered_when(|scene, bound| record_follows(scene, 32, bound)),
     Fault::slow("Route 53 throttles", "Throttling", 75, |scene| {
-        in_a_mood(scene, Mood::throttles(), 33)
+        with_route53_behaviour(scene, Behaviour::throttles(), 33)
     })
-    .healed_when(|scene, bound| record_follows(scene, 33, bound)),
+    .recovered_when(|scene, bound| record_follows(scene, 33, bound)),
     Fault::slow("Route 53 answers 429", "status 429", 75, |scene| {
-        in_a_mood(scene, Mood::too_many_requests(), 34)
+        with_route53_behaviour(scene, Behaviour::too_many_requests(), 34)
     })
-    .healed_when(|scene, bound| record_follows(scene, 34, bound)),
+    .recovered_when(|scene, bound| record_follows(scene, 34, bound)),
     Fault::slow("Route 53 answers garbage", NOT_SET, 75, |scene| {
-        in_a_mood(scene, Mood::Babbles(vec![0xff; 70_000]), 35)
+        with_route53_behaviour(scene, Behaviour::Garbage(vec![0xff; 70_000]), 35)
     })
-    .healed_when(|scene, bound| record_follows(scene, 35, bound)),
+    .recovered_when(|scene, bound| record_follows(scene, 35, bound)),
     Fault::slow(
         "Route 53 proves itself to be somebody else",
         "ertificate",
         75,
         |scene| {
             let somebody = scene.services.authority.server(&["example.failberry.test"]);
-            in_a_mood(scene, Mood::SomebodyElse(somebody), 36)
+            with_route53_behaviour(scene, Behaviour::WrongCertificate(somebody), 36)
         },
     )
-    .healed_when(|scene, bound| record_follows(scene, 36, bound)),
+    .recovered_when(|scene, bound| record_follows(scene, 36, bound)),
     Fault::slow(
         "Route 53 proves itself by an authority nobody knows",
         "ertificate",
         75,
         |scene| {
             let host = "route53.failberry.test";
-            in_a_mood(
+            with_route53_behaviour(
                 scene,
-                Mood::SomebodyElse(Authority::new().server(&[host])),
+                Behaviour::WrongCertificate(Authority::new().server(&[host])),
                 37,
             )
         },
     )
-    .healed_when(|scene, bound| record_follows(scene, 37, bound)),
+    .recovered_when(|scene, bound| record_follows(scene, 37, bound)),
 ];
 
-/// Ends what goes wrong there.
-pub(super) fn relieve(scene: &mut Scene) -> Outcome {
-    scene.services.route53.set_mood(Mood::Well);
+/// Clears all faults of the internet.
+pub(super) fn clear_faults(scene: &mut Scene) -> Outcome {
+    scene.services.route53.set_behaviour(Behaviour::Normal);
     scene.services.ntp.set_silent(false);
     scene.services.ntp.set_offset(0);
-    if scene.world.names() != Names::Right {
-        scene.world.answer_names(Names::Right)?;
+    if scene.network.names() != ResolverBehaviour::Correct {
+        scene.network.set_resolver(ResolverBehaviour::Correct)?;
     }
     Ok(())
 }
 
-/// A carrier address of its own for each row, so that no earlier change of the record counts.
+/// Returns a carrier address for one fault; distinct ones, so that no earlier change of the record
+/// counts.
 const fn address(last: u8) -> Ipv4Addr {
     Ipv4Addr::new(203, 0, 113, last)
 }
@@ -221,7 +229,7 @@ fn set_carrier(scene: &Scene, last: u8) -> Outcome {
     Ok(scene.carrier.set(settings)?)
 }
 
-/// All is done that follows a start: the clock is set, and proven by a signature.
+/// Waits until the boot is complete: clock set, and confirmed by an accepted signature.
 fn at_rest(scene: &Scene) -> Outcome {
     let bound = scene.bound(40);
     scene
@@ -231,20 +239,20 @@ fn at_rest(scene: &Scene) -> Outcome {
     Ok(())
 }
 
-/// A LAN host reaches the internet again and again until then.
+/// Sends requests from a LAN host until `until`; each must succeed.
 fn keep_asking(scene: &Scene, until: Instant, page: &str) -> Outcome {
     while Instant::now() < until {
-        get_within(scene.world.lan(), PAGE_HOST, 80, page, scene.bound(3))?;
+        get_within(scene.network.lan(), PAGE_HOST, 80, page, scene.bound(3))?;
     }
     Ok(())
 }
 
-/// The next call gets this address, and there is one now.
+/// Sets the address of the next call and ends the present one.
 fn new_address(scene: &mut Scene, last: u8) -> Outcome {
     set_carrier(scene, last)?;
     let mark = scene.board.console.mark();
     scene.carrier.terminate_call()?;
-    // Before the carrier is told to give the usual one again.
+    // Waits before the carrier's address is reset to the default.
     let line = format!("address 203.0.113.{last}");
     scene
         .board
@@ -253,33 +261,33 @@ fn new_address(scene: &mut Scene, last: u8) -> Outcome {
     Ok(())
 }
 
-/// The box starts anew, and gets this address.
+/// Power-cycles the box, which then gets this carrier address.
 fn boot_at(scene: &mut Scene, last: u8) -> Outcome {
     set_carrier(scene, last)?;
     scene.power_cycle(Sim::Ready)?;
     traffic_flows(scene, scene.bound(60))
 }
 
-fn in_a_mood(scene: &mut Scene, mood: Mood, last: u8) -> Outcome {
+fn with_route53_behaviour(scene: &mut Scene, behaviour: Behaviour, last: u8) -> Outcome {
     at_rest(scene)?;
-    scene.services.route53.set_mood(mood);
+    scene.services.route53.set_behaviour(behaviour);
     new_address(scene, last)
 }
 
-/// How often somebody came to Route 53.
+/// Returns the number of requests to Route 53.
 fn tries(scene: &Scene) -> usize {
     let route53 = &scene.services.route53;
     route53.changes().len() + route53.refusals().len()
 }
 
-/// The record is right, which takes a right clock: a signature of another time is refused.
+/// Waits for the record, which takes a right clock: a signature of another time is refused.
 fn record_follows(scene: &mut Scene, last: u8, bound: Duration) -> Outcome {
     let change = scene.services.route53.wait_change(address(last), bound)?;
     expect("the record", address(last).to_string(), change.value)
 }
 
-/// The impostor was asked, and got no request.
-fn nobody_was_fooled(scene: &Scene) -> Outcome {
+/// Checks that the box connected to the impostor and sent it no request.
+fn impostor_got_no_request(scene: &Scene) -> Outcome {
     let impostor = &scene.services.impostor.route53;
     if impostor.refusals().is_empty() {
         return Err("expected the box at the impostor's door, nobody came".into());

@@ -1,4 +1,4 @@
-//! Faults of the board and what is plugged into it, but for the stick.
+//! Faults of the board: cable, power, reset, card.
 
 use failberry_bench::stick::Sim;
 
@@ -7,7 +7,7 @@ use super::Fault;
 /// The last one leaves the box without its card.
 pub(super) const FAULTS: &[Fault] = &[
     Fault::quick("network cable out and in", "cable out", 15, |scene| {
-        Ok(scene.board.cable(false)?)
+        Ok(scene.board.set_cable(false)?)
     }),
     Fault::quick("power fails and comes back", "is PID 1", 60, |scene| {
         Ok(scene.power_cycle(Sim::Ready)?)
@@ -26,6 +26,6 @@ pub(super) const FAULTS: &[Fault] = &[
         Ok(scene.board.reset()?)
     }),
     Fault::quick("the card dies", "", 10, |scene| {
-        Ok(scene.board.lose_card()?)
+        Ok(scene.board.fail_card()?)
     }),
 ];

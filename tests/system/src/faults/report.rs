@@ -1,22 +1,22 @@
-//! The table that people read.
+//! Report of the fault scenes, as a Markdown table.
 
 use std::{fmt::Write as _, fs, io, time::Duration};
 
 use failberry_bench::scene::repository;
 
-use super::{Fault, strike::Times};
+use super::{Fault, inject::RecoveryTimes};
 
-/// What came of one fault.
+/// Result of one fault.
 pub(super) struct Row {
     name: &'static str,
     says: &'static str,
     within: u64,
-    /// None where it was not healed in time.
-    took: Option<Times>,
+    /// `None` if it did not recover in time.
+    took: Option<RecoveryTimes>,
 }
 
 impl Row {
-    pub(super) const fn new(fault: &Fault, took: Option<Times>) -> Self {
+    pub(super) const fn new(fault: &Fault, took: Option<RecoveryTimes>) -> Self {
         Self {
             name: fault.name,
             says: fault.says,
@@ -26,7 +26,7 @@ impl Row {
     }
 }
 
-/// All rows so far.
+/// Rows so far.
 #[derive(Default)]
 pub(super) struct Report(Vec<Row>);
 
@@ -35,9 +35,9 @@ impl Report {
         self.0.push(row);
     }
 
-    /// Writes `out/faults.md` for `Some(true)`, `out/faults-quick.md` where only the quick ones
-    /// were played; prints what is not a whole table.
-    pub(super) fn tell(&self, all: Option<bool>) -> io::Result<()> {
+    /// Writes `out/faults.md` for `Some(true)`, `out/faults-quick.md` for `Some(false)` (quick ones
+    /// only); prints an incomplete table.
+    pub(super) fn report(&self, all: Option<bool>) -> io::Result<()> {
         if self.0.is_empty() {
             return Ok(());
         }

@@ -1,5 +1,5 @@
-//! Faults inside the box, struck by the bench's hand: services, PID 1, the kernel, memory, the
-//! card's room.
+//! Faults inside the box, injected by the fault agent: services, PID 1, kernel, memory, full data
+//! partition, clock.
 
 use std::{
     net::Ipv4Addr,
@@ -10,35 +10,36 @@ use std::{
 use failberry_bench::{carrier::CarrierSettings, probe::get_within, scene::Scene, stick::Sim};
 use failberry_state::Service;
 
-use super::{Fault, strike::traffic_flows};
+use super::{Fault, inject::traffic_flows};
 use crate::{
     steps::{self, is_ready, status},
     suite::{Outcome, expect},
 };
 
-/// Between two looks at what must change by itself.
-const LOOK: Duration = Duration::from_millis(200);
+/// Poll interval.
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
-/// PID 1 gives up a service after a minute without a sign of life, and kills it some seconds later.
+/// Seconds until a hung service is replaced: PID 1 aborts it after a minute without a heartbeat,
+/// and kills it some seconds later.
 const HUNG: u64 = 90;
 
-/// What fills the data partition.
+/// File that fills the data partition.
 const FILLER: &str = "/data/filler";
 
-/// A service that never lives for longer than it takes to see it is started again after 1, 2, 4
-/// and 8 s; then it must wait for 16.
+/// Duration of the repeated kill: a service that exits at once is restarted after 1, 2, 4 and 8 s;
+/// the next back-off is 16 s.
 const HUNT_SECONDS: u64 = 25;
 
 const HOUR: u64 = 3_600;
 
 const YEAR: u64 = 365 * 86_400;
 
-/// A box that was right is as right again; asking takes no longer than this.
+/// Allowed clock error in seconds; includes the time of the query.
 const RIGHT: u64 = 2;
 
 const JUMPED: &str = "somebody else has stepped the clock";
 
-const NEXT_LIFE: &str = "is PID 1";
+const REBOOTED: &str = "is PID 1";
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::slow(
@@ -47,24 +48,24 @@ pub(super) const FAULTS: &[Fault] = &[
         20,
         |scene| kill(scene, "network"),
     )
-    .healed_when(|scene, bound| works(scene, "network", bound)),
+    .recovered_when(|scene, bound| works(scene, "network", bound)),
     Fault::quick(
         "uplink is killed",
         "uplink ended: signal SIGKILL",
         30,
         |scene| kill(scene, "uplink"),
     )
-    .healed_when(|scene, bound| works(scene, "uplink", bound)),
+    .recovered_when(|scene, bound| works(scene, "uplink", bound)),
     Fault::slow(
         "health is killed",
         "health ended: signal SIGKILL",
         10,
         |scene| kill(scene, "health"),
     )
-    .healed_when(|scene, bound| {
+    .recovered_when(|scene, bound| {
         works(scene, "health", bound)?;
         let to = steps::address(scene)?;
-        get_within(scene.world.lan(), to, steps::HEALTH, "/", bound)?;
+        get_within(scene.network.lan(), to, steps::HEALTH, "/", bound)?;
         Ok(())
     }),
     Fault::slow(
@@ -73,7 +74,7 @@ pub(super) const FAULTS: &[Fault] = &[
         10,
         |scene| kill(scene, "clock"),
     )
-    .healed_when(|scene, bound| {
+    .recovered_when(|scene, bound| {
         works(scene, "clock", bound)?;
         wait(bound, "the clock set", || {
             Ok(status(scene)?.is("/clock/synced"))
@@ -85,7 +86,7 @@ pub(super) const FAULTS: &[Fault] = &[
         20,
         |scene| kill(scene, "dyndns"),
     )
-    .healed_when(|scene, bound| {
+    .recovered_when(|scene, bound| {
         works(scene, "dyndns", bound)?;
         let published = || Ok(status(scene)?.text("/dyndns/published").is_some());
         wait(bound, "the record known", published)
@@ -96,89 +97,86 @@ pub(super) const FAULTS: &[Fault] = &[
         HUNG,
         |scene| hang(scene, "network"),
     )
-    .healed_when(|scene, bound| was_hung(scene, "network", bound)),
+    .recovered_when(|scene, bound| was_hung(scene, "network", bound)),
     Fault::slow(
         "uplink hangs",
         "uplink gave no sign of life",
         HUNG,
         |scene| hang(scene, "uplink"),
     )
-    .healed_when(|scene, bound| was_hung(scene, "uplink", bound)),
+    .recovered_when(|scene, bound| was_hung(scene, "uplink", bound)),
     Fault::slow(
         "health hangs",
         "health gave no sign of life",
         HUNG,
         |scene| hang(scene, "health"),
     )
-    .healed_when(|scene, bound| was_hung(scene, "health", bound)),
+    .recovered_when(|scene, bound| was_hung(scene, "health", bound)),
     Fault::slow("clock hangs", "clock gave no sign of life", HUNG, |scene| {
         hang(scene, "clock")
     })
-    .healed_when(|scene, bound| was_hung(scene, "clock", bound)),
+    .recovered_when(|scene, bound| was_hung(scene, "clock", bound)),
     Fault::slow(
         "dyndns hangs",
         "dyndns gave no sign of life",
         HUNG,
         |scene| hang(scene, "dyndns"),
     )
-    .healed_when(|scene, bound| was_hung(scene, "dyndns", bound)),
+    .recovered_when(|scene, bound| was_hung(scene, "dyndns", bound)),
     Fault::slow(
         "dyndns dies whenever it is started",
         "dyndns ended: signal SIGKILL; starting it again in 16 s",
         60,
         |scene| order(scene, &format!("hunt dyndns {HUNT_SECONDS}")),
     )
-    .healed_when(|scene, bound| {
+    .recovered_when(|scene, bound| {
         traffic_flows(scene, bound)?;
-        others_never_noticed(scene, "dyndns")?;
+        others_not_restarted(scene, "dyndns")?;
         is_ready(scene, "dyndns", bound)
     }),
-    Fault::slow(
-        "PID 1 stalls; the watchdog bites",
-        NEXT_LIFE,
-        120,
-        |scene| order(scene, "freeze"),
-    )
-    .healed_when(|scene, bound| next_life(scene, "no orderly end", bound)),
-    Fault::quick("the kernel panics", NEXT_LIFE, 90, |scene| {
+    Fault::slow("PID 1 stalls; the watchdog bites", REBOOTED, 120, |scene| {
+        order(scene, "freeze")
+    })
+    .recovered_when(|scene, bound| rebooted(scene, "no orderly end", bound)),
+    Fault::quick("the kernel panics", REBOOTED, 90, |scene| {
         order(scene, "panic")
     })
-    .healed_when(|scene, bound| next_life(scene, "no orderly end", bound)),
-    Fault::slow("a reboot is asked for", NEXT_LIFE, 120, |scene| {
+    .recovered_when(|scene, bound| rebooted(scene, "no orderly end", bound)),
+    Fault::slow("a reboot is asked for", REBOOTED, 120, |scene| {
         order(
             scene,
             "ask {\"reboot\":{\"reason\":\"the bench wishes it\"}}",
         )
     })
-    .healed_when(|scene, bound| next_life(scene, "root: the bench wishes it", bound)),
+    .recovered_when(|scene, bound| rebooted(scene, "root: the bench wishes it", bound)),
     Fault::quick(
         "memory runs out",
         "Out of memory: Killed process",
         90,
         |scene| order(scene, "hog -200"),
     )
-    .healed_when(health_goes_first),
+    .recovered_when(oom_kills_health_first),
     Fault::slow("2000 orphans end at once", "", 30, |scene| {
         order(scene, "orphans 2000")
     })
-    .healed_when(|scene, bound| {
-        wait(bound, "all of them buried", || all_buried(scene))?;
+    .recovered_when(|scene, bound| {
+        wait(bound, "all of them buried", || all_reaped(scene))?;
         traffic_flows(scene, bound)?;
-        others_never_noticed(scene, "")
+        others_not_restarted(scene, "")
     }),
     Fault::slow(
         "the data partition is full, and the power fails",
-        NEXT_LIFE,
+        REBOOTED,
         90,
         |scene| {
             order(scene, &format!("fill {FILLER}"))?;
             Ok(scene.power_cycle(Sim::Ready)?)
         },
     )
-    .healed_when(|scene, bound| {
+    .recovered_when(|scene, bound| {
         traffic_flows(scene, bound)?;
         let status = status(scene)?;
-        // The rows that follow are played on the same card.
+        // Later faults use the same card.
         order(scene, &format!("remove {FILLER}"))?;
         let told = status.text("/supervisor/warnings/0").unwrap_or_default();
         if told.contains("No space left") {
@@ -190,16 +188,16 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault::slow("the clock is stepped a year ahead", JUMPED, 20, |scene| {
         step_clock(scene, |now| now + YEAR)
     })
-    .healed_when(|scene, bound| clock_is_right(scene, 18, bound)),
+    .recovered_when(|scene, bound| clock_is_right(scene, 18, bound)),
     Fault::slow("the clock is stepped back to 1970", JUMPED, 20, |scene| {
-        // The kernel's clock is never behind its uptime.
+        // The kernel refuses a time before its uptime.
         step_clock(scene, |_| HOUR)
     })
-    .healed_when(|scene, bound| clock_is_right(scene, 19, bound)),
+    .recovered_when(|scene, bound| clock_is_right(scene, 19, bound)),
 ];
 
 fn order(scene: &mut Scene, order: &str) -> Outcome {
-    scene.board.hand()?.order(order)?;
+    scene.board.fault_agent()?.execute(order)?;
     Ok(())
 }
 
@@ -211,14 +209,14 @@ fn hang(scene: &mut Scene, service: &str) -> Outcome {
     order(scene, &format!("signal {service} SIGSTOP"))
 }
 
-/// The service is there again, and so is the internet; nobody else was touched.
+/// Checks that the service and the internet are back and no other service was restarted.
 fn works(scene: &mut Scene, service: &str, bound: Duration) -> Outcome {
-    // One that hangs counts as ready until it has ended.
+    // A hung service counts as ready until it has exited.
     let again = || Ok(of_service(scene, service, "starts")? == 2);
     wait(bound, "the service started again", again)?;
     is_ready(scene, service, bound)?;
     traffic_flows(scene, bound)?;
-    others_never_noticed(scene, service)
+    others_not_restarted(scene, service)
 }
 
 fn was_hung(scene: &mut Scene, service: &str, bound: Duration) -> Outcome {
@@ -227,8 +225,8 @@ fn was_hung(scene: &mut Scene, service: &str, bound: Duration) -> Outcome {
     expect("hangs told", 1, hangs)
 }
 
-/// All services but `service` are still in their first life.
-fn others_never_noticed(scene: &Scene, service: &str) -> Outcome {
+/// Checks that all services but `service` were started once.
+fn others_not_restarted(scene: &Scene, service: &str) -> Outcome {
     for other in Service::SUPERVISED {
         if other.name() != service {
             let starts = of_service(scene, other.name(), "starts")?;
@@ -247,8 +245,8 @@ fn of_service(scene: &Scene, service: &str, what: &str) -> Outcome<u64> {
     Ok(status.number(&format!("{place}/{what}")))
 }
 
-/// The box has started anew, does its work, and tells how its last life ended.
-fn next_life(scene: &mut Scene, ended: &str, bound: Duration) -> Outcome {
+/// Checks that the box has rebooted, works, and reports how the previous boot ended.
+fn rebooted(scene: &mut Scene, ended: &str, bound: Duration) -> Outcome {
     traffic_flows(scene, bound)?;
     let status = status(scene)?;
     let told = status.text("/supervisor/last_boot").unwrap_or_default();
@@ -259,8 +257,8 @@ fn next_life(scene: &mut Scene, ended: &str, bound: Duration) -> Outcome {
     }
 }
 
-/// The kernel ended what the house can do without, and never what keeps it online.
-fn health_goes_first(scene: &mut Scene, bound: Duration) -> Outcome {
+/// Checks that the OOM killer ended health first, and no routing service.
+fn oom_kills_health_first(scene: &mut Scene, bound: Duration) -> Outcome {
     let until = Instant::now() + bound;
     traffic_flows(scene, bound)?;
     is_ready(
@@ -272,7 +270,7 @@ fn health_goes_first(scene: &mut Scene, bound: Duration) -> Outcome {
         .board
         .console
         .lines_with("Out of memory: Killed process");
-    // By oom_score_adj: all of them are called `init`.
+    // By oom_score_adj: all processes are named `init`.
     let score = |score: &str| {
         let word = format!("oom_score_adj:{score}");
         killed.iter().position(|line| line.ends_with(&word))
@@ -286,12 +284,12 @@ fn health_goes_first(scene: &mut Scene, bound: Duration) -> Outcome {
     Ok(())
 }
 
-/// What the box's clock shows, in seconds since 1970.
+/// Returns the box's clock in seconds since the Unix epoch.
 fn time(scene: &Scene) -> Outcome<u64> {
-    Ok(scene.board.hand()?.order("time")?.parse()?)
+    Ok(scene.board.fault_agent()?.execute("time")?.parse()?)
 }
 
-/// Steps a clock that the box has set already, and used.
+/// Steps the clock after the box has set and used it.
 fn step_clock(scene: &mut Scene, to: fn(u64) -> u64) -> Outcome {
     let bound = scene.bound(30);
     wait(bound, "the clock and the record set", || {
@@ -302,8 +300,8 @@ fn step_clock(scene: &mut Scene, to: fn(u64) -> u64) -> Outcome {
     order(scene, &format!("clock {stepped}"))
 }
 
-/// The clock is back, and good for a signature: the record follows when the carrier gives another
-/// address.
+/// Checks that the clock is right again and accepted in a signature: the record follows a new
+/// carrier address.
 fn clock_is_right(scene: &mut Scene, host: u8, bound: Duration) -> Outcome {
     let right = || {
         let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
@@ -319,12 +317,12 @@ fn clock_is_right(scene: &mut Scene, host: u8, bound: Duration) -> Outcome {
     scene.carrier.terminate_call()?;
     scene.services.route53.wait_change(address, bound)?;
     traffic_flows(scene, bound)?;
-    others_never_noticed(scene, "")
+    others_not_restarted(scene, "")
 }
 
-/// PID 1 has no children but its services and the hand.
-fn all_buried(scene: &Scene) -> Outcome<bool> {
-    let sample = scene.board.hand()?.sample()?;
+/// Returns whether PID 1 has no children but its services and the fault agent.
+fn all_reaped(scene: &Scene) -> Outcome<bool> {
+    let sample = scene.board.fault_agent()?.sample()?;
     let mut processes = sample.processes.iter();
     let supervisor = processes.find(|process| process.pid == 1);
     let children = supervisor.map(|process| process.children);
@@ -338,7 +336,7 @@ fn wait(bound: Duration, what: &str, done: impl Fn() -> Outcome<bool>) -> Outcom
         if Instant::now() >= until {
             return Err(format!("expected {what} within {bound:?}").into());
         }
-        thread::sleep(LOOK);
+        thread::sleep(POLL_INTERVAL);
     }
     Ok(())
 }

@@ -7,13 +7,13 @@ use failberry_bench::{
     stick::{Sim, Stick},
 };
 
-use super::{Fault, strike};
+use super::{Fault, inject};
 use crate::suite::{Outcome, expect};
 
-/// What is said when a link that was up ends, whatever ended it.
+/// Log text for the end of the carrier link, whatever ended it.
 pub(super) const DOWN: &str = "carrier link is down";
 
-/// What is said of a stick that came.
+/// Log text for a detected modem port.
 const PORT: &str = "modem port ";
 
 pub(super) const FAULTS: &[Fault] = &[
@@ -33,7 +33,7 @@ pub(super) const FAULTS: &[Fault] = &[
         30,
         |scene| {
             for _ in 0..3 {
-                of(scene)?.fault("ATD", "NO CARRIER");
+                of(scene)?.answer_next_with("ATD", "NO CARRIER");
             }
             of(scene)?.drop_call();
             Ok(())
@@ -84,7 +84,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault::slow("`ERROR` to every optional question", DOWN, 20, |scene| {
         let stick = of(scene)?;
         for command in ["AT+CSQ", "AT+CGMM", "AT+COPS", "AT+CPMS"] {
-            stick.fault(command, "ERROR");
+            stick.answer_next_with(command, "ERROR");
         }
         stick.drop_call();
         Ok(())
@@ -116,7 +116,7 @@ pub(super) const FAULTS: &[Fault] = &[
         45,
         |scene| {
             let stick = of(scene)?;
-            stick.spoil("ATD", "ERROR");
+            stick.answer_all_with("ATD", "ERROR");
             stick.drop_call();
             Ok(())
         },
@@ -126,7 +126,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "start anew (AT+CFUN=1,1)",
         45,
         |scene| {
-            of(scene)?.daze();
+            of(scene)?.hang_until_reset();
             Ok(())
         },
     ),
@@ -135,7 +135,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "start anew (AT+CFUN=1,1)",
         45,
         |scene| {
-            of(scene)?.daze_at("ATD");
+            of(scene)?.hang_at_command("ATD");
             of(scene)?.drop_call();
             Ok(())
         },
@@ -145,7 +145,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "leaving a call that may be open",
         45,
         |scene| {
-            of(scene)?.go_astray();
+            of(scene)?.hang_in_data_mode();
             Ok(())
         },
     ),
@@ -154,12 +154,12 @@ pub(super) const FAULTS: &[Fault] = &[
         of(scene)?.drop_call();
         Ok(())
     })
-    .healed_when(stays_up),
+    .recovered_when(stays_up),
     Fault::slow("LCP echo answered no more", "", 75, |scene| {
         of(scene)?.ignore_echo();
         Ok(())
     })
-    .healed_when(stays_up),
+    .recovered_when(stays_up),
     Fault::quick(
         "a stick that only a power cut revives",
         "cutting the power",
@@ -170,19 +170,19 @@ pub(super) const FAULTS: &[Fault] = &[
             Ok(())
         },
     )
-    .healed_when(after_power),
+    .recovered_when(after_power),
     Fault::slow(
         "a stick that only a reboot revives",
         "is PID 1",
         120,
         |scene| {
-            of(scene)?.set_silent(true);
+            of(scene)?.set_hung(true);
             Ok(())
         },
     )
-    .healed_when(|scene, bound| {
-        of(scene)?.set_silent(false);
-        strike::traffic_flows(scene, bound)
+    .recovered_when(|scene, bound| {
+        of(scene)?.set_hung(false);
+        inject::traffic_flows(scene, bound)
     }),
     Fault::slow(
         "unplugged in the call, plugged in again",
@@ -217,13 +217,13 @@ pub(super) const FAULTS: &[Fault] = &[
                 .board
                 .console
                 .wait_from(mark, "stick is gone", bound)?;
-            // Another device of the same driver takes the numbers that the stick had.
-            scene.plug_squatter()?;
+            // A decoy with the same driver takes the tty numbers that the stick had.
+            scene.plug_decoy()?;
             Ok(scene.plug(Sim::Ready)?)
         },
     )
-    .healed_when(|scene, bound| {
-        strike::traffic_flows(scene, bound)?;
+    .recovered_when(|scene, bound| {
+        inject::traffic_flows(scene, bound)?;
         let lines = scene.board.console.lines_with(PORT);
         let ports: Vec<_> = (lines.iter())
             .filter_map(|line| Some(line.split_once(PORT)?.1))
@@ -239,12 +239,13 @@ pub(super) const FAULTS: &[Fault] = &[
     }),
 ];
 
-/// Both registrations are asked for so many times in vain: that for packets counts as well.
+/// Answers `times` registration queries with `state`, for circuit and packet domain: either would
+/// count.
 fn registration(scene: &Scene, times: u32, state: u8) -> Outcome {
     let stick = of(scene)?;
     for name in ["+CREG", "+CGREG"] {
         for _ in 0..times {
-            stick.fault(
+            stick.answer_next_with(
                 &format!("AT{name}?"),
                 &format!("{name}: 0,{state}\r\n\r\nOK"),
             );
@@ -254,23 +255,23 @@ fn registration(scene: &Scene, times: u32, state: u8) -> Outcome {
     Ok(())
 }
 
-/// Nothing is asked over the link for four times as long as echo requests are apart; it stays up.
+/// Checks that the link stays up without traffic for four echo intervals.
 fn stays_up(scene: &mut Scene, bound: Duration) -> Outcome {
     const WATCHED: Duration = Duration::from_secs(60);
-    strike::traffic_flows(scene, bound)?;
+    inject::traffic_flows(scene, bound)?;
     let mark = scene.board.console.mark();
     let calls = scene.carrier.calls();
     if let Ok(line) = scene.board.console.wait_from(mark, DOWN, WATCHED) {
         return Err(format!("expected the link to stay up for {WATCHED:?}, got {line:?}").into());
     }
-    strike::traffic_flows(scene, bound)?;
+    inject::traffic_flows(scene, bound)?;
     expect("calls meanwhile", calls, scene.carrier.calls())
 }
 
-/// Traffic flows, the power was cut in the way that is left to a service without root, and the stick
-/// came back as sticks do.
+/// Checks that traffic flows, the power was cycled by hub requests (the way open to a service
+/// without root), and the stick came back as a CD-ROM.
 fn after_power(scene: &mut Scene, bound: Duration) -> Outcome {
-    strike::traffic_flows(scene, bound)?;
+    inject::traffic_flows(scene, bound)?;
     let way = "the USB sockets have power again (by hub requests)";
     for said in [way, "shows its CD-ROM, ejecting it"] {
         scene.board.console.wait(said, Duration::ZERO)?;
@@ -282,10 +283,10 @@ pub(super) fn of(scene: &Scene) -> Outcome<&Stick> {
     Ok(scene.stick.as_ref().ok_or("no stick is plugged in")?)
 }
 
-/// Ends the call; the command that follows is answered with `answer` once.
+/// Ends the call; answers the next such command with `answer`, once.
 fn redial_into(scene: &Scene, command: &str, answer: &str) -> Outcome {
     let stick = of(scene)?;
-    stick.fault(command, answer);
+    stick.answer_next_with(command, answer);
     stick.drop_call();
     Ok(())
 }

@@ -1,27 +1,32 @@
-//! The table that people read.
+//! Report of the soak test, as Markdown tables.
 
 use std::{collections::BTreeMap, fmt::Write as _, fs, io, time::Duration};
 
 use failberry_bench::{board::Process, scene::repository};
 
-use super::accounts::{Accounts, Span};
+use super::leak_check::{LeakCheck, Span};
 
-/// What came of each kind of fault.
+/// Recovery times by fault; `None` if it did not recover.
 #[derive(Default)]
 pub(super) struct Report(BTreeMap<String, Vec<Option<Duration>>>);
 
 impl Report {
-    /// Adds one; none where it was not healed in time.
+    /// Adds a fault; `None` if it did not recover in time.
     pub(super) fn add(&mut self, what: &str, took: Option<Duration>) {
         self.0.entry(what.to_owned()).or_default().push(took);
     }
 
-    /// Writes `out/soak.md` after so many minutes; gives out the text.
-    pub(super) fn write(&self, seed: u64, minutes: u64, accounts: &Accounts) -> io::Result<String> {
+    /// Writes `out/soak.md` and returns the text.
+    pub(super) fn write(
+        &self,
+        seed: u64,
+        minutes: u64,
+        leak_check: &LeakCheck,
+    ) -> io::Result<String> {
         let text = format!(
             "{minutes} minutes, seed {seed}\n\n{}\n{}",
             self.faults(),
-            processes(accounts)
+            processes(leak_check)
         );
         fs::write(repository().join("out/soak.md"), &text)?;
         Ok(text)
@@ -52,21 +57,21 @@ impl Report {
     }
 }
 
-fn processes(accounts: &Accounts) -> String {
+fn processes(leak_check: &LeakCheck) -> String {
     let mut text = String::from(
         "| process | samples | PSS in KiB, first and last | of its own | files | children | threads |\n\
          |---|--:|--:|--:|--:|--:|--:|\n",
     );
-    for life in accounts.lives.iter().filter(|life| life.tells()) {
+    for trace in leak_check.traces.iter().filter(|trace| trace.tells()) {
         let of = |figure: fn(&Process) -> u64| {
-            let Span { first, last } = life.span(figure);
+            let Span { first, last } = trace.span(figure);
             format!("{first}, {last}")
         };
         let _ = writeln!(
             text,
             "| {} | {} | {} | {} | {} | {} | {} |",
-            life.name,
-            life.samples(),
+            trace.name,
+            trace.samples(),
             of(|it| it.pss),
             of(|it| it.anonymous),
             of(|it| it.files),

@@ -1,11 +1,10 @@
-//! An image that U-Boot starts and that comes to nothing: its only program ends at once, which
-//! the kernel takes for the end of the world.
+//! Broken slot image: U-Boot starts it, its init exits at once, and the kernel panics.
 
 use failberry_image::cpio::{Node, Tree};
 
 use crate::{slot, suite::Outcome};
 
-/// Where the program lies in memory.
+/// Load address of the program.
 const BASE: u32 = 0x1_0000;
 
 /// ELF header and one program header.
@@ -14,7 +13,7 @@ const HEADERS: u32 = 52 + 32;
 /// `exit(7)` for ARM: the number of the call in r7, its argument in r0.
 const EXIT: [u32; 3] = [0xE3A0_7001, 0xE3A0_0007, 0xEF00_0000];
 
-/// The slot's image.
+/// Returns the slot's image.
 pub(super) fn slot() -> Outcome<Vec<u8>> {
     let mut tree = Tree::default();
     tree.put("dev", Node::Directory(0o755));
@@ -24,7 +23,7 @@ pub(super) fn slot() -> Outcome<Vec<u8>> {
     slot::with_userland(&userland)
 }
 
-/// A static program for 32-bit ARM (EABI 5).
+/// Returns a static ELF program for 32-bit ARM (EABI 5).
 fn program() -> Vec<u8> {
     let size = HEADERS + 4 * 3;
     let mut elf = b"\x7fELF\x01\x01\x01\0\0\0\0\0\0\0\0\0".to_vec();

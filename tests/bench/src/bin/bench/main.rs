@@ -1,5 +1,5 @@
-//! The bench for people: `bench run` boots the card in an emulated Pi and leaves its console to
-//! you; `bench measure` prints the figures of docs/benchmarks.md.
+//! Command-line front end of the test bench: `bench run` boots the card in an emulated Pi with an
+//! interactive console; `bench measure` prints the figures of docs/benchmarks.md.
 
 mod measure;
 mod run;

@@ -13,7 +13,7 @@ use std::{
 use failberry_bench::{
     laptop::Laptop,
     probe,
-    scene::{Kind, Scene, Setting, Settings, repository},
+    scene::{Kind, ScenarioConfig, Scene, Settings, repository},
     status::Status,
 };
 
@@ -24,12 +24,12 @@ pub(crate) fn measure() -> Outcome<()> {
     let directory = repository().join("out/measure");
     let keys = tempfile::tempdir()?;
     let laptop = Laptop::new(keys.path())?;
-    let setting = Setting {
+    let setting = ScenarioConfig {
         settings: Settings {
             more: format!("[update]\nkeys = [\"{}\"]\n", laptop.public()),
             ..Settings::default()
         },
-        ..Setting::new("fbm", Kind::Rpi2)
+        ..ScenarioConfig::new("fbm", Kind::Rpi2)
     };
     let scene = Scene::start(&setting, &directory, |text| eprintln!("==> {text}"))?;
     let times = times(&scene)?;
@@ -77,7 +77,7 @@ fn mib(bytes: u64) -> String {
     format!("{:.2} MiB", bytes as f64 / f64::from(1 << 20))
 }
 
-/// Moments of the start: what is told, and how the console's line for it reads.
+/// Boot milestones: label, and text of the console line.
 const MOMENTS: [(&str, &str); 3] = [
     ("kernel start to PID 1", "is PID 1"),
     ("kernel start to eth0 lease", "leased"),
@@ -90,8 +90,8 @@ fn times(scene: &Scene) -> Outcome<Vec<(&'static str, String)>> {
         let line = scene.board.console.wait(line, scene.bound(60))?;
         figures.push((what, format!("{:.1} s", guest_seconds(&line)?)));
     }
-    let address = scene.world.wait_lease(Duration::from_secs(5))?;
-    let health = probe::get_within(scene.world.lan(), address, 9000, "/", scene.bound(30))?;
+    let address = scene.network.wait_lease(Duration::from_secs(5))?;
+    let health = probe::get_within(scene.network.lan(), address, 9000, "/", scene.bound(30))?;
     if health.status != 200 {
         return Err(format!("expected 200 on port 9000, got {health:?}").into());
     }
@@ -99,7 +99,7 @@ fn times(scene: &Scene) -> Outcome<Vec<(&'static str, String)>> {
         .board
         .console
         .wait("answering on port 9000", scene.bound(1))?;
-    // The port is of no use before there is an address.
+    // The port is unreachable before there is an address.
     let lease = figures
         .get(1)
         .map(|(_, value)| value.clone())
@@ -113,7 +113,7 @@ fn times(scene: &Scene) -> Outcome<Vec<(&'static str, String)>> {
     Ok(figures)
 }
 
-/// The kernel's time stamp, `[   12.345678]`.
+/// Returns the kernel's time stamp in seconds, `[   12.345678]`.
 fn guest_seconds(line: &str) -> Outcome<f64> {
     let stamp = line
         .split_once('[')
@@ -123,11 +123,11 @@ fn guest_seconds(line: &str) -> Outcome<f64> {
 }
 
 fn memory(scene: &Scene) -> Outcome<Vec<(&'static str, String)>> {
-    let address = scene.world.wait_lease(Duration::from_secs(5))?;
-    // The box measures when nothing has changed for ten seconds.
+    let address = scene.network.wait_lease(Duration::from_secs(5))?;
+    // The box measures its memory once nothing has changed for ten seconds.
     let until = Instant::now() + scene.bound(30);
     let status = loop {
-        let status = Status::ask(scene.world.lan(), address, Duration::from_secs(30))?;
+        let status = Status::ask(scene.network.lan(), address, Duration::from_secs(30))?;
         if status.number("/supervisor/pss_kib") > 0 {
             break status;
         }
@@ -152,22 +152,22 @@ fn memory(scene: &Scene) -> Outcome<Vec<(&'static str, String)>> {
 /// A host on the internet with a page.
 const PAGE_HOST: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 2);
 
-/// Pushes an update, and waits until the LAN has its way to the internet again.
+/// Pushes an update and waits until the LAN reaches the internet again.
 fn update(scene: &Scene, laptop: &Laptop) -> Outcome<Vec<(&'static str, String)>> {
-    let (console, lan) = (&scene.board.console, scene.world.lan());
+    let (console, lan) = (&scene.board.console, scene.network.lan());
     let image = repository().join("out/rpi2/slot.fit");
     let bundle = laptop.bundle(&image, "9.0.0")?;
     let bytes =
         |path: &Path| Ok::<_, std::io::Error>(format!("{} bytes", fs::metadata(path)?.len()));
     let sizes = (bytes(&bundle)?, bytes(&image)?);
-    let address = scene.world.wait_lease(Duration::from_secs(5))?;
-    scene.world.route_through(address)?;
+    let address = scene.network.wait_lease(Duration::from_secs(5))?;
+    scene.network.set_default_route(address)?;
     probe::get_within(lan, PAGE_HOST, 80, "/before", scene.bound(30))?;
 
     let mark = console.mark();
     eprintln!("==> pushing an update");
     laptop.push(lan, address, &bundle, "key.pem")?;
-    // It is told when PID 1 has taken the order to restart.
+    // `push` returns when PID 1 has accepted the reboot request.
     let began = Instant::now();
     let mut moments = Vec::new();
     for line in ["U-Boot 20", "Linux version"] {

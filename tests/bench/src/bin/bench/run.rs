@@ -1,4 +1,4 @@
-//! The shipped card in an emulated Pi 2B, for a person to use.
+//! Interactive run of the shipped card in an emulated Pi 2B.
 
 use std::{
     error::Error,
@@ -8,20 +8,20 @@ use std::{
 };
 
 use failberry_bench::{
-    scene::{Kind, Scene, Setting, repository},
+    scene::{Kind, ScenarioConfig, Scene, repository},
     stick::Sim,
 };
 
-use crate::terminal::{Terminal, Wish};
+use crate::terminal::{Terminal, UserAction};
 
 /// The namespaces are `fb-router`, `fb-lan` and `fb-net`.
 const PREFIX: &str = "fb";
 
-/// Between two looks whether the box has got its address.
-const LOOK: Duration = Duration::from_secs(1);
+/// Poll interval for the box's DHCP lease.
+const LEASE_POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 pub(crate) fn run() -> Result<(), Box<dyn Error>> {
-    let (terminal, wishes) = Terminal::take()?;
+    let (terminal, actions) = Terminal::open()?;
     let end = terminal.line_end();
     let began = Instant::now();
     let say = |text: &str| {
@@ -30,33 +30,33 @@ pub(crate) fn run() -> Result<(), Box<dyn Error>> {
         let _ = stdout().flush();
     };
     let directory = repository().join("out/run");
-    let mut scene = Scene::start(&Setting::new(PREFIX, Kind::Rpi2), &directory, say)?;
+    let mut scene = Scene::start(&ScenarioConfig::new(PREFIX, Kind::Rpi2), &directory, say)?;
     help(end);
     scene.board.console.copy_to(stdout());
-    let mut told = false;
+    let mut lease_reported = false;
     loop {
-        match wishes.recv_timeout(LOOK) {
-            Ok(Wish::Type(bytes)) => scene.board.console.send(&bytes)?,
-            Ok(Wish::Unplug) => {
+        match actions.recv_timeout(LEASE_POLL_INTERVAL) {
+            Ok(UserAction::Type(bytes)) => scene.board.console.send(&bytes)?,
+            Ok(UserAction::Unplug) => {
                 say("pulling the stick out");
                 scene.unplug()?;
             }
-            Ok(Wish::Plug) => {
+            Ok(UserAction::Plug) => {
                 say("plugging the stick in");
                 scene.plug(Sim::Ready)?;
             }
-            Ok(Wish::Help) => help(end),
-            Ok(Wish::Quit) | Err(RecvTimeoutError::Disconnected) => break,
+            Ok(UserAction::Help) => help(end),
+            Ok(UserAction::Quit) | Err(RecvTimeoutError::Disconnected) => break,
             Err(RecvTimeoutError::Timeout) => {}
         }
-        if !told && let Some(lease) = scene.world.leases()?.first() {
+        if !lease_reported && let Some(lease) = scene.network.leases()?.first() {
             let address = lease.address;
-            scene.world.route_through(address)?;
+            scene.network.set_default_route(address)?;
             say(&format!(
                 "the router leased {address} to the box and sends the LAN's packets there; its \
                  status: ip netns exec {PREFIX}-lan curl http://{address}:9001/"
             ));
-            told = true;
+            lease_reported = true;
         }
     }
     say("switching off");

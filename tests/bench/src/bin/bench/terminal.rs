@@ -1,4 +1,4 @@
-//! The person's terminal: key by key, and as it was in the end.
+//! User's terminal in raw mode, restored on drop.
 
 use std::{
     io::{self, IsTerminal, Read, Stdin, stdin},
@@ -14,42 +14,43 @@ use nix::sys::{
 /// Ctrl-], as in telnet: no console uses it.
 const ESCAPE: u8 = 0x1d;
 
-/// What a person wants.
+/// Action requested by the user.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Wish {
-    /// To type this at the box.
+pub(crate) enum UserAction {
+    /// Send these bytes to the box.
     Type(Vec<u8>),
-    /// To pull the stick out.
+    /// Unplug the stick.
     Unplug,
-    /// To plug it in.
+    /// Plug the stick in.
     Plug,
-    /// To be told the keys.
+    /// Show the keys.
     Help,
-    /// To stop.
+    /// Quit.
     Quit,
 }
 
-/// The terminal in raw mode while this lives; a pipe is left alone.
+/// Terminal in raw mode until dropped; a pipe is left unchanged.
 pub(crate) struct Terminal {
     input: Stdin,
     before: Option<Termios>,
 }
 
 impl Terminal {
-    /// Takes the keyboard, if there is one; gives out what is wished with it.
+    /// Opens the terminal; returns it with the channel of user actions.
     ///
-    /// Signals are wishes too. They are caught from here on, so it must come before any thread.
-    pub(crate) fn take() -> io::Result<(Self, Receiver<Wish>)> {
-        let (tell, wishes) = channel();
+    /// Termination signals are actions too. They are blocked from here on, so call this before any
+    /// thread starts.
+    pub(crate) fn open() -> io::Result<(Self, Receiver<UserAction>)> {
+        let (sender, actions) = channel();
         let mut ends = SigSet::empty();
         for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
             ends.add(signal);
         }
         ends.thread_block()?;
-        let signalled = tell.clone();
+        let signalled = sender.clone();
         thread::spawn(move || {
             if ends.wait().is_ok() {
-                let _ = signalled.send(Wish::Quit);
+                let _ = signalled.send(UserAction::Quit);
             }
         });
         let input = stdin();
@@ -60,20 +61,20 @@ impl Terminal {
             cfmakeraw(&mut raw);
             tcsetattr(&input, SetArg::TCSANOW, &raw)?;
             before = Some(attributes);
-            thread::spawn(move || listen(stdin(), &tell));
+            thread::spawn(move || listen(stdin(), &sender));
         } else {
-            // Nobody types; the sender must live on all the same.
+            // There is no input; the sender must not be dropped all the same.
             thread::spawn(move || {
-                let _keep = tell;
+                let _keep = sender;
                 loop {
                     thread::park();
                 }
             });
         }
-        Ok((Self { input, before }, wishes))
+        Ok((Self { input, before }, actions))
     }
 
-    /// How a line ends there.
+    /// Returns the line ending of the terminal.
     pub(crate) fn line_end(&self) -> &'static str {
         if self.before.is_some() { "\r\n" } else { "\n" }
     }
@@ -87,28 +88,28 @@ impl Drop for Terminal {
     }
 }
 
-fn listen(mut input: impl Read, tell: &Sender<Wish>) {
+fn listen(mut input: impl Read, sender: &Sender<UserAction>) {
     let mut keys = Keys::default();
     let mut buffer = [0; 256];
     while let Ok(length @ 1..) = input.read(&mut buffer) {
-        for wish in keys.press(buffer.get(..length).unwrap_or_default()) {
-            if tell.send(wish).is_err() {
+        for action in keys.press(buffer.get(..length).unwrap_or_default()) {
+            if sender.send(action).is_err() {
                 return;
             }
         }
     }
-    let _ = tell.send(Wish::Quit);
+    let _ = sender.send(UserAction::Quit);
 }
 
-/// What keys mean.
+/// Parser of key presses.
 #[derive(Default)]
 struct Keys {
     escaped: bool,
 }
 
 impl Keys {
-    fn press(&mut self, bytes: &[u8]) -> Vec<Wish> {
-        let mut wishes = Vec::new();
+    fn press(&mut self, bytes: &[u8]) -> Vec<UserAction> {
+        let mut actions = Vec::new();
         let mut typed = Vec::new();
         for &byte in bytes {
             if !std::mem::take(&mut self.escaped) {
@@ -119,25 +120,25 @@ impl Keys {
                 }
                 continue;
             }
-            let wish = match byte {
-                b'q' => Wish::Quit,
-                b'u' => Wish::Unplug,
-                b'p' => Wish::Plug,
+            let action = match byte {
+                b'q' => UserAction::Quit,
+                b'u' => UserAction::Unplug,
+                b'p' => UserAction::Plug,
                 ESCAPE => {
                     typed.push(ESCAPE);
                     continue;
                 }
-                _ => Wish::Help,
+                _ => UserAction::Help,
             };
             if !typed.is_empty() {
-                wishes.push(Wish::Type(std::mem::take(&mut typed)));
+                actions.push(UserAction::Type(std::mem::take(&mut typed)));
             }
-            wishes.push(wish);
+            actions.push(action);
         }
         if !typed.is_empty() {
-            wishes.push(Wish::Type(typed));
+            actions.push(UserAction::Type(typed));
         }
-        wishes
+        actions
     }
 }
 
@@ -146,14 +147,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_go_to_the_box_but_for_those_after_the_escape() {
+    fn keys_sent_to_console_except_after_escape() {
         let mut keys = Keys::default();
-        let text = |bytes: &[u8]| Wish::Type(bytes.to_vec());
+        let text = |bytes: &[u8]| UserAction::Type(bytes.to_vec());
         assert_eq!(keys.press(b"ls\x1d"), [text(b"ls")]);
-        assert_eq!(keys.press(b"ux\x1d\x1d"), [Wish::Unplug, text(b"x\x1d")]);
+        assert_eq!(
+            keys.press(b"ux\x1d\x1d"),
+            [UserAction::Unplug, text(b"x\x1d")]
+        );
         assert_eq!(
             keys.press(b"\x1d?\x1dp\x1dq"),
-            [Wish::Help, Wish::Plug, Wish::Quit]
+            [UserAction::Help, UserAction::Plug, UserAction::Quit]
         );
     }
 }

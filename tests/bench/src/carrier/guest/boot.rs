@@ -1,4 +1,4 @@
-//! From the kernel's hands to an open link: file systems, modules, the uplink.
+//! Boot of the guest: file systems, kernel modules, uplink, link to the host.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -19,9 +19,9 @@ use nix::{
 use super::{GuestError, MODULE_ORDER, MODULES, at};
 use crate::net::{CARRIER_ADDRESS, INTERNET_ADDRESS};
 
-/// Gets everything ready and gives the link to the host.
+/// Prepares the guest and returns the link to the host.
 pub(super) fn boot() -> Result<File, GuestError> {
-    // pppd complains of secrets that others may read.
+    // pppd rejects secrets that others may read.
     umask(Mode::from_bits_truncate(0o077));
     for (kind, target) in [
         ("proc", "/proc"),
@@ -76,7 +76,8 @@ fn ip(batch: &str) -> Result<(), GuestError> {
     }
 }
 
-/// The one virtio-serial port. The driver makes it some time after it was loaded.
+/// Waits for the only virtio-serial port and opens it. The driver creates it some time after it was
+/// loaded.
 fn link() -> Result<File, GuestError> {
     let watch = Inotify::init(InitFlags::empty()).map_err(at("inotify"))?;
     watch

@@ -1,4 +1,4 @@
-//! One call: a pty as the line, and pppd on it.
+//! One call: pppd on a pty that stands for the line.
 
 use std::{
     collections::VecDeque,
@@ -23,23 +23,24 @@ use nix::{
 use super::{GuestError, at};
 use crate::carrier::{CarrierSettings, Program};
 
-/// Bytes that may wait for pppd; more than that is lost, as on a line with a full buffer.
+/// Bytes buffered for pppd; excess is dropped, as on a line with a full buffer.
 const WAITING: usize = 256 * 1024;
 
 /// The line of a call.
 pub(super) struct Line {
     pub(super) master: fs::File,
-    /// Held so that the master sees no end of file before pppd opens and after it closes the tty.
+    /// Kept open so that the master sees no end of file before pppd opens and after it closes the
+    /// tty.
     _slave: OwnedFd,
     waiting: VecDeque<u8>,
-    /// Whether pppd has made the tty a PPP channel. What it found there before, it would discard.
+    /// Whether pppd has made the tty a PPP channel. Earlier data would be discarded.
     taken: bool,
 }
 
 /// A call.
 pub(super) struct Call {
     pub(super) number: u32,
-    /// None after the caller hung up.
+    /// `None` after the caller hung up.
     pub(super) line: Option<Line>,
     pub(super) output: PipeReader,
     /// Whether IPCP has been opened.
@@ -49,10 +50,10 @@ pub(super) struct Call {
     local: Option<Ipv4Addr>,
 }
 
-/// What pppd's log tells.
-pub(super) struct Told {
+/// Line of pppd's log, with the addresses it completes.
+pub(super) struct LogEvent {
     pub(super) line: String,
-    /// Both addresses, in the line that completes them.
+    /// Local and remote address, in the line that completes them.
     pub(super) up: Option<(Ipv4Addr, Ipv4Addr)>,
 }
 
@@ -62,12 +63,12 @@ impl Call {
             fs::write(path, settings.secrets()).map_err(at(path))?;
         }
         let pty = openpty(None, None).map_err(at("openpty"))?;
-        // Raw from the start: what comes before pppd is not to be echoed.
+        // Raw from the start: data before pppd must not be echoed.
         let mut raw = tcgetattr(&pty.slave).map_err(at("tcgetattr"))?;
         cfmakeraw(&mut raw);
         tcsetattr(&pty.slave, SetArg::TCSANOW, &raw).map_err(at("tcsetattr"))?;
         fcntl(&pty.master, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(at("fcntl"))?;
-        // A master that pppd inherited would keep the line from being hung up.
+        // A master inherited by pppd would prevent the hang-up.
         for end in [&pty.master, &pty.slave] {
             fcntl(end, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).map_err(at("fcntl"))?;
         }
@@ -116,8 +117,8 @@ impl Call {
         kill(Pid::from_raw(pid), Signal::SIGTERM).map_err(at("kill"))
     }
 
-    /// What pppd said since; none when it closed its output, which it does by ending.
-    pub(super) fn told(&mut self) -> Result<Option<Vec<Told>>, GuestError> {
+    /// Reads new log lines of pppd; `None` when it has closed its output by exiting.
+    pub(super) fn read_log(&mut self) -> Result<Option<Vec<LogEvent>>, GuestError> {
         let mut buffer = [0; 4096];
         let length = self.output.read(&mut buffer).map_err(at("pppd's output"))?;
         if length == 0 {
@@ -135,7 +136,7 @@ impl Call {
                 tty.taken = true;
             }
             let remote = address(&line, "remote IP address ");
-            told.push(Told {
+            told.push(LogEvent {
                 up: self.local.zip(remote),
                 line,
             });
@@ -143,7 +144,7 @@ impl Call {
         Ok(Some(told))
     }
 
-    /// pppd's exit status, after its output ended.
+    /// Returns pppd's exit status, after its output ended.
     pub(super) fn status(&mut self) -> Result<Option<i32>, GuestError> {
         Ok(self.program.wait().map_err(at("pppd"))?.code())
     }
@@ -154,19 +155,19 @@ fn address(line: &str, before: &str) -> Option<Ipv4Addr> {
 }
 
 impl Line {
-    /// Takes bytes for pppd.
+    /// Buffers bytes for pppd.
     pub(super) fn put(&mut self, bytes: &[u8]) {
         if self.waiting.len() + bytes.len() <= WAITING {
             self.waiting.extend(bytes);
         }
     }
 
-    /// Whether there is something to push.
+    /// Returns whether there are buffered bytes to write.
     pub(super) fn is_pushing(&self) -> bool {
         self.taken && !self.waiting.is_empty()
     }
 
-    /// Gives pppd what it takes now.
+    /// Writes as much to pppd as it accepts now.
     pub(super) fn push(&mut self) -> Result<(), GuestError> {
         while self.is_pushing() {
             let (front, _) = self.waiting.as_slices();
@@ -179,7 +180,7 @@ impl Line {
         Ok(())
     }
 
-    /// What pppd sent; empty where it has sent nothing.
+    /// Returns the bytes sent by pppd; empty if there are none.
     pub(super) fn pull(&mut self) -> Result<Vec<u8>, GuestError> {
         let mut buffer = [0; 4096];
         match self.master.read(&mut buffer) {

@@ -1,6 +1,6 @@
-//! The firmware's engine as a subscriber on a tty of this machine, with the kernel's PPP.
+//! PPP subscriber with the firmware's engine on a tty of this machine, with the kernel's PPP.
 //!
-//! It tells what pppd would tell, in pppd's words, so that both are watched in one way.
+//! It logs in pppd's format, so that both are observed in one way.
 
 use std::{
     fs::File,
@@ -24,7 +24,7 @@ struct Subscriber {
     over: bool,
 }
 
-/// One call, to its end.
+/// Runs one call to its end.
 pub(super) fn call(tty: &str, user: &str, password: &str) -> Result<(), GuestError> {
     let line = File::options()
         .read(true)
@@ -100,7 +100,7 @@ impl Subscriber {
         self.engine.handle(event, now);
         while let Some(output) = self.engine.poll_output() {
             match output {
-                // A line that is gone is noticed when it is read.
+                // A closed line is detected on read.
                 Output::Send(frame, via) => match self.kernel.send(via, frame) {
                     Ok(()) | Err(KernelError::Gone) => {}
                     Err(error) => return Err(kernel(error)),

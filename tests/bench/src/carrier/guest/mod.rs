@@ -1,7 +1,7 @@
-//! Inside the machine: PID 1 that answers calls with pppd.
+//! PID 1 of the carrier's machine: answers calls with pppd.
 //!
 //! Takes in frames of the link; gives out frames, and packets by the kernel. Nothing else runs
-//! here, so that a loop over three files is all there is.
+//! here, so one poll loop over three files suffices.
 
 mod boot;
 mod call;
@@ -11,13 +11,13 @@ mod unit;
 
 use nix::sys::reboot::{RebootMode, reboot};
 
-/// Where the kernel's modules are.
+/// Directory of the kernel modules.
 pub(super) const MODULES: &str = "/modules";
 
-/// Their names in the order of loading.
+/// File with the modules' names in loading order.
 pub(super) const MODULE_ORDER: &str = "/modules.order";
 
-/// What keeps the guest from working.
+/// Fatal error of the guest.
 #[derive(Debug, thiserror::Error)]
 #[error("{what}: {source}")]
 struct GuestError {
@@ -25,7 +25,7 @@ struct GuestError {
     source: std::io::Error,
 }
 
-/// Names what an error is about.
+/// Returns a closure for `map_err` that adds what an error is about.
 fn at<E: Into<std::io::Error>>(what: impl Into<String>) -> impl FnOnce(E) -> GuestError {
     let what = what.into();
     move |source| GuestError {
@@ -34,9 +34,9 @@ fn at<E: Into<std::io::Error>>(what: impl Into<String>) -> impl FnOnce(E) -> Gue
     }
 }
 
-/// All the guest's life. It ends with the machine, whose end tells the host.
+/// Runs the guest until it powers off, which the host detects.
 ///
-/// With arguments it is no PID 1, but a subscriber on a tty.
+/// With arguments it is a PPP subscriber on a tty instead of PID 1.
 pub fn run() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if let [tty, user, password] = arguments.as_slice() {
@@ -50,6 +50,6 @@ pub fn run() {
     if let Err(error) = outcome {
         eprintln!("carrier: {error}");
     }
-    // Without the power switch the kernel would panic on the end of PID 1, to the same effect.
+    // Without the power-off the kernel would panic on the exit of PID 1, with equal effect.
     let _ = reboot(RebootMode::RB_POWER_OFF);
 }

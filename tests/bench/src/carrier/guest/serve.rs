@@ -1,4 +1,4 @@
-//! The loop: link, line and pppd's log.
+//! Poll loop over link, line and pppd's log.
 
 use std::{fs::File, os::fd::AsFd};
 
@@ -13,7 +13,7 @@ struct Server {
     blackhole: bool,
 }
 
-/// Which of the three files has something.
+/// Files that are ready.
 struct Turn {
     link: bool,
     line: PollFlags,
@@ -27,10 +27,10 @@ pub(super) fn serve(link: File) -> Result<(), GuestError> {
         call: None,
         blackhole: false,
     };
-    server.say(FromGuest::Ready)?;
+    server.send(FromGuest::Ready)?;
     loop {
         let turn = server.wait()?;
-        // The line before the log: pppd's last words to the caller precede its end.
+        // The line before the log: pppd's last bytes to the caller precede its exit.
         if !turn.line.is_empty() {
             server.line()?;
         }
@@ -39,7 +39,7 @@ pub(super) fn serve(link: File) -> Result<(), GuestError> {
         }
         if turn.link {
             match Frame::read(&mut server.link).map_err(at("link"))? {
-                Some(Frame::Message(command)) => server.obey(command)?,
+                Some(Frame::Message(command)) => server.execute(command)?,
                 Some(Frame::Data { call, bytes }) => server.data(call, &bytes)?,
                 None => return Ok(()),
             }
@@ -73,13 +73,13 @@ impl Server {
         })
     }
 
-    fn say(&mut self, event: FromGuest) -> Result<(), GuestError> {
+    fn send(&mut self, event: FromGuest) -> Result<(), GuestError> {
         Frame::Message(event)
             .write(&mut self.link)
             .map_err(at("link"))
     }
 
-    fn obey(&mut self, command: ToGuest) -> Result<(), GuestError> {
+    fn execute(&mut self, command: ToGuest) -> Result<(), GuestError> {
         let done = match command {
             ToGuest::Call { call, settings } => match Call::begin(call, &settings) {
                 Ok(begun) => {
@@ -87,8 +87,8 @@ impl Server {
                     Ok(())
                 }
                 Err(error) => {
-                    self.say(FromGuest::Problem(error.to_string()))?;
-                    return self.say(FromGuest::Down { call, status: None });
+                    self.send(FromGuest::Problem(error.to_string()))?;
+                    return self.send(FromGuest::Down { call, status: None });
                 }
             },
             ToGuest::HangUp { call: number } => {
@@ -101,21 +101,21 @@ impl Server {
             ToGuest::Terminate => self.call.as_ref().map_or(Ok(()), Call::terminate),
             ToGuest::Blackhole(on) => {
                 self.blackhole = on;
-                // Without an interface it is the next call's.
+                // Without an interface it applies to the next call.
                 let done = if self.is_up() {
                     unit::drop_packets(on)
                 } else {
                     Ok(())
                 };
                 if done.is_ok() {
-                    self.say(FromGuest::Blackhole(on))?;
+                    self.send(FromGuest::Blackhole(on))?;
                 }
                 done
             }
         };
         match done {
             Ok(()) => Ok(()),
-            Err(error) => self.say(FromGuest::Problem(error.to_string())),
+            Err(error) => self.send(FromGuest::Problem(error.to_string())),
         }
     }
 
@@ -130,12 +130,12 @@ impl Server {
                 line.put(bytes);
                 line.push()
             }
-            // Sent before the caller heard that the call is over.
+            // Sent before the caller learned that the call is over.
             None => Ok(()),
         }
     }
 
-    /// Moves the bytes of the line; gives whether pppd had sent some.
+    /// Moves the bytes of the line; returns whether pppd had sent some.
     fn line(&mut self) -> Result<bool, GuestError> {
         let Some(call) = &mut self.call else {
             return Ok(false);
@@ -161,12 +161,12 @@ impl Server {
             return Ok(());
         };
         let number = call.number;
-        let Some(told) = call.told()? else {
+        let Some(event) = call.read_log()? else {
             return self.end();
         };
-        for told in told {
-            self.say(FromGuest::Log(told.line))?;
-            if let Some((local, remote)) = told.up {
+        for event in event {
+            self.send(FromGuest::Log(event.line))?;
+            if let Some((local, remote)) = event.up {
                 if let Some(call) = &mut self.call {
                     call.up = true;
                 }
@@ -178,11 +178,11 @@ impl Server {
                         Ok(())
                     }
                 });
-                // It fails only where the interface has gone again.
+                // It fails only if the interface has gone again.
                 if let Err(error) = prepared {
-                    self.say(FromGuest::Log(format!("carrier: {error}")))?;
+                    self.send(FromGuest::Log(format!("carrier: {error}")))?;
                 }
-                self.say(FromGuest::Up {
+                self.send(FromGuest::Up {
                     call: number,
                     local,
                     remote,
@@ -198,7 +198,7 @@ impl Server {
             return Ok(());
         };
         let status = call.status()?;
-        self.say(FromGuest::Down {
+        self.send(FromGuest::Down {
             call: call.number,
             status,
         })

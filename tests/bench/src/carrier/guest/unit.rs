@@ -1,5 +1,5 @@
-//! The kernel's PPP interface: its queue, and the switch that drops its packets. Control frames go
-//! past this switch, so that PPP does not notice.
+//! Kernel PPP interface: its queue, and a switch that drops IP packets. Control frames bypass the
+//! switch, so that PPP does not notice.
 
 use std::{
     fs::{self, OpenOptions},
@@ -8,23 +8,23 @@ use std::{
 
 use super::{GuestError, at};
 
-/// The only interface there is: `ppp0`.
+/// Name of the only interface.
 const UNIT: i32 = 0;
 
-/// Packets that wait for a slow line, as at a base station; the kernel's own three are lost in any
-/// burst.
+/// Queue length for a slow line, as at a base station; the kernel's default of three packets
+/// overflows in any burst.
 const QUEUE: &str = "100";
 
 /// Protocol number of IPv4 in PPP.
 const PPP_IP: i32 = 0x21;
 
-/// Gives the interface a longer queue.
+/// Lengthens the interface's queue.
 pub(super) fn lengthen_queue() -> Result<(), GuestError> {
     let path = format!("/sys/class/net/ppp{UNIT}/tx_queue_len");
     fs::write(&path, QUEUE).map_err(at(path))
 }
 
-/// Lets the packets pass, or drops them; `enum NPmode` of the kernel.
+/// Drops or passes IP packets; see `enum NPmode` of the kernel.
 pub(super) fn drop_packets(on: bool) -> Result<(), GuestError> {
     let path = "/dev/ppp";
     let device = OpenOptions::new()
@@ -48,7 +48,7 @@ mod ffi {
     #[repr(C)]
     pub(super) struct Mode {
         pub(super) protocol: i32,
-        /// 0 passes, 1 drops without a word.
+        /// 0 passes, 1 drops silently.
         pub(super) mode: i32,
     }
 

@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn the_zone_takes_all_of_a_batch_or_none() {
+    fn change_batch_is_atomic() {
         let empty = Records::new();
         let records = apply(&empty, &asked("CREATE", "192.0.2.1")).unwrap();
         let records = apply(&records, &asked("UPSERT", "192.0.2.2")).unwrap();

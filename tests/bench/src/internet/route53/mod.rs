@@ -1,10 +1,10 @@
-//! Amazon Route 53, as far as one hosted zone and `ChangeResourceRecordSets` go.
+//! Emulated Amazon Route 53: one hosted zone and `ChangeResourceRecordSets`.
 //!
-//! Owns a TLS port. Takes in signed requests; gives out what the real service would answer, the
-//! changes made and the requests refused.
+//! Owns a TLS port. Takes in signed requests; gives out the real service's responses, the changes
+//! made and the requests refused.
 
+mod behaviour;
 mod change;
-mod mood;
 mod refusal;
 mod signature;
 #[cfg(test)]
@@ -20,12 +20,12 @@ use std::{
 
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-pub use crate::internet::route53::{change::Change, mood::Mood};
+pub use crate::internet::route53::{behaviour::Behaviour, change::Change};
 use crate::internet::{
-    acceptor::Running,
+    acceptor::ServiceThread,
     clock,
+    event_log::{EventLog, TimedOut},
     http::{self, Request},
-    journal::{Journal, TimedOut},
     route53::{
         change::{Records, apply, parse},
         refusal::Refusal,
@@ -57,32 +57,32 @@ pub struct Keys {
 #[derive(Debug)]
 pub struct Route53 {
     shared: Arc<Shared>,
-    _running: Running,
+    _thread: ServiceThread,
 }
 
 #[derive(Debug)]
 struct Shared {
     path: String,
     keys: Keys,
-    mood: Mutex<Mood>,
+    behaviour: Mutex<Behaviour>,
     records: Mutex<Records>,
-    changes: Journal<Change>,
-    refusals: Journal<String>,
+    changes: EventLog<Change>,
+    refusals: EventLog<String>,
 }
 
 impl Route53 {
-    /// Keeps the zone with the id `zone` for whoever holds `keys`.
+    /// Serves the zone with the id `zone` to holders of `keys`.
     pub fn serve(listener: TcpListener, tls: Arc<ServerConfig>, zone: &str, keys: Keys) -> Self {
         let shared = Arc::new(Shared {
             path: format!("/2013-04-01/hostedzone/{zone}/rrset"),
             keys,
-            mood: Mutex::default(),
+            behaviour: Mutex::default(),
             records: Mutex::new(BTreeMap::new()),
-            changes: Journal::new(),
-            refusals: Journal::new(),
+            changes: EventLog::new(),
+            refusals: EventLog::new(),
         });
         let serving = Arc::clone(&shared);
-        let running = Running::accept(listener, move |stream, peer| {
+        let thread = ServiceThread::accept(listener, move |stream, peer| {
             if let Err(error) = serving.connection(stream, &tls) {
                 serving
                     .refusals
@@ -91,33 +91,33 @@ impl Route53 {
         });
         Self {
             shared,
-            _running: running,
+            _thread: thread,
         }
     }
 
-    /// How requests are met from now on.
-    pub fn set_mood(&self, mood: Mood) {
+    /// Sets the behaviour towards later requests.
+    pub fn set_behaviour(&self, behaviour: Behaviour) {
         *self
             .shared
-            .mood
+            .behaviour
             .lock()
-            .unwrap_or_else(PoisonError::into_inner) = mood;
+            .unwrap_or_else(PoisonError::into_inner) = behaviour;
     }
 
-    /// Every change made so far.
+    /// Returns all changes made so far.
     pub fn changes(&self) -> Vec<Change> {
         self.shared.changes.all()
     }
 
-    /// Why requests and connections were refused so far, `code: message`.
+    /// Returns all refusals of requests and connections so far, as `code: message`.
     pub fn refusals(&self) -> Vec<String> {
         self.shared.refusals.all()
     }
 
-    /// The first change that sets a record to `value`.
+    /// Waits for the first change that sets a record to `value`.
     ///
     /// # Errors
-    /// None came within `bound`.
+    /// None within `bound`.
     pub fn wait_change(&self, value: Ipv4Addr, bound: Duration) -> Result<Change, TimedOut> {
         let expected = format!("a record set to {value} (refused: {:?})", self.refusals());
         self.shared
@@ -125,10 +125,10 @@ impl Route53 {
             .wait(&expected, bound, |change| change.value == value.to_string())
     }
 
-    /// The first refusal that begins with `code`, for instance `SignatureDoesNotMatch`.
+    /// Waits for the first refusal that begins with `code`, for instance `SignatureDoesNotMatch`.
     ///
     /// # Errors
-    /// None came within `bound`.
+    /// None within `bound`.
     pub fn wait_refusal(&self, code: &str, bound: Duration) -> Result<String, TimedOut> {
         self.shared
             .refusals
@@ -140,26 +140,26 @@ impl Route53 {
 
 impl Shared {
     fn connection(&self, stream: TcpStream, tls: &Arc<ServerConfig>) -> io::Result<()> {
-        let mood = self
-            .mood
+        let behaviour = self
+            .behaviour
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
-        let tls = match &mood {
-            Mood::HangsUp => return Err(io::Error::other("hung up")),
-            Mood::SomebodyElse(tls) => tls,
+        let tls = match &behaviour {
+            Behaviour::CloseConnection => return Err(io::Error::other("hung up")),
+            Behaviour::WrongCertificate(tls) => tls,
             _ => tls,
         };
         let connection = ServerConnection::new(Arc::clone(tls)).map_err(io::Error::other)?;
         let mut stream = StreamOwned::new(connection, stream);
         if let Some(request) = http::read(&mut stream)? {
-            if let Mood::Babbles(bytes) = &mood {
+            if let Behaviour::Garbage(bytes) = &behaviour {
                 self.refusals.push("babble".to_owned());
                 stream.write_all(bytes)?;
                 return stream.flush();
             }
-            let outcome = match mood {
-                Mood::Refuses(refusal) => Err(refusal),
+            let outcome = match behaviour {
+                Behaviour::Refuse(refusal) => Err(refusal),
                 _ => self.change(&request),
             };
             let (status, body) = match outcome {
@@ -176,7 +176,7 @@ impl Shared {
         stream.flush()
     }
 
-    /// In the order of the real one: who asks, for what, and whether it makes sense.
+    /// Checks in the order of the real service: signature, zone, validity of the batch.
     fn change(&self, request: &Request) -> Result<String, Refusal> {
         let now = clock::now();
         verify(request, &self.keys, &SCOPE, now.as_secs())?;

@@ -62,7 +62,7 @@ fn an_unsigned_request_is_answered_as_the_real_one_does() {
 }
 
 #[test]
-fn who_does_not_trust_the_authority_gets_nothing() {
+fn untrusted_authority_fails_tls_handshake() {
     let (zone, address) = start(&Authority::new());
     let error = ask(address, &Authority::new(), "GET / HTTP/1.1\r\n\r\n");
     assert!(error.unwrap_err().to_string().contains("certificate"));

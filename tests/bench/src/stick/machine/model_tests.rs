@@ -4,7 +4,7 @@ use super::*;
 use crate::stick::{MF190, MF190J};
 
 #[test]
-fn a_crashed_stick_is_revived_by_power_alone() {
+fn crashed_stick_recovers_only_by_power_cycle() {
     let mut host = Host::new(Mode::Modem);
     host.machine.crash(host.now);
     host.enumerate();
@@ -35,7 +35,7 @@ fn power_brings_the_cdrom_back_unless_it_is_off() {
         (&MF190J, true, 0x1542),
         (&MF190J, false, 0x1544),
     ] {
-        let mut host = Host::with(Mode::Modem, model, chatter::SILENT);
+        let mut host = Host::with(Mode::Modem, model, urc::SILENT);
         host.machine.set_autorun(autorun);
         let dark = host.power(false);
         assert_eq!(dark, [Packet::DeviceDisconnect]);
@@ -51,11 +51,11 @@ fn power_brings_the_cdrom_back_unless_it_is_off() {
 }
 
 #[test]
-fn power_that_fails_in_a_restart_or_a_call_ends_both() {
+fn power_loss_ends_restart_and_call() {
     let mut host = Host::new(Mode::Modem);
     host.call();
     host.power(false);
-    assert_eq!(host.machine.take_orders(), [Order::Close]);
+    assert_eq!(host.machine.take_line_actions(), [LineAction::Close]);
     assert!(!host.machine.in_call());
     host.power(true);
     host.pass(AWAY_MS / 2);
@@ -96,8 +96,8 @@ fn line_states_follow_the_call_and_the_bell() {
 }
 
 #[test]
-fn chatter_goes_to_the_modem_port_and_to_open_ones() {
-    let mut host = Host::with(Mode::Modem, &MF190, chatter::ZTE);
+fn urcs_go_to_modem_port_and_open_ports() {
+    let mut host = Host::with(Mode::Modem, &MF190, urc::ZTE);
     for (endpoint, heard) in [(0x85, true), (0x82, false), (0x81, false), (0x83, false)] {
         let said = host.read_at(endpoint);
         assert_eq!(said.contains("+ZPASR: \"HSDPA\""), heard, "{endpoint:#x}");
@@ -108,8 +108,8 @@ fn chatter_goes_to_the_modem_port_and_to_open_ones() {
 }
 
 #[test]
-fn mute_ports_take_bytes_and_a_card_reader_has_no_card() {
-    let mut host = Host::with(Mode::Modem, &MF190, chatter::SILENT);
+fn mute_ports_accept_bytes_card_reader_is_empty() {
+    let mut host = Host::with(Mode::Modem, &MF190, urc::SILENT);
     for endpoint in [0x01, 0x03] {
         host.bulk(endpoint, 3, b"AT\r");
     }
@@ -124,17 +124,17 @@ fn mute_ports_take_bytes_and_a_card_reader_has_no_card() {
 
 #[test]
 fn the_first_function_of_a_communications_stick_dials() {
-    let mut host = Host::with(Mode::Modem, &MF190J, chatter::SILENT);
+    let mut host = Host::with(Mode::Modem, &MF190J, urc::SILENT);
     host.handle(Packet::StartInterrupt { endpoint: 0x81 });
     host.dtr_of(1, true);
     host.bulk(0x01, 8, b"ATD*99#\r");
-    assert_eq!(host.machine.take_orders(), [Order::Connect]);
+    assert_eq!(host.machine.take_line_actions(), [LineAction::Connect]);
     host.machine.connected(host.now);
     assert!(host.read_at(0x82).ends_with("CONNECT 7200000\r\n"));
     host.machine.line_bytes(b"~", host.now);
     assert_eq!(host.read_at(0x82), "~");
     host.dtr_of(1, false);
-    assert_eq!(host.machine.take_orders(), [Order::Close]);
+    assert_eq!(host.machine.take_line_actions(), [LineAction::Close]);
     for (out, r#in, end) in [(0x02, 0x84, "NO CARRIER\r\n"), (0x03, 0x86, "ERROR\r\n")] {
         host.bulk(out, 8, b"ATD*99#\r");
         assert!(host.read_at(r#in).ends_with(end), "{out}");

@@ -1,10 +1,10 @@
-//! On the bus or not: plugging, power, restarts, and the mode that each of them begins in.
+//! USB presence: plugging, power, restarts, and the mode in which each starts.
 
-use super::{AWAY_MS, Bus, Drive, LEAVE_MS, Machine, Mode, Port, Role};
+use super::{AWAY_MS, Bus, Drive, LEAVE_MS, Mode, Port, Role, StickMachine};
 use crate::stick::usb::Device;
 
-impl Machine {
-    /// Begins to take the stick off the bus for good.
+impl StickMachine {
+    /// Begins the final detach from the bus.
     pub(in super::super) fn unplug(&mut self, now: u64) {
         self.unplugging = true;
         self.restart = None;
@@ -16,7 +16,7 @@ impl Machine {
         self.settle(now);
     }
 
-    /// The socket loses its power, or has it again. A stick starts as it does when it is plugged in.
+    /// Switches the port power. With power the stick starts as when plugged in.
     pub(in super::super) fn set_power(&mut self, on: bool, now: u64) {
         if self.powered == on || self.unplugging {
             return;
@@ -39,12 +39,12 @@ impl Machine {
         self.tick(now);
     }
 
-    /// It is off the bus for good.
+    /// Returns whether the final detach is complete.
     pub(in super::super) fn is_unplugged(&self) -> bool {
         self.unplugging && matches!(self.bus, Bus::Off)
     }
 
-    /// The host knows that it is off the bus.
+    /// Handles the host's acknowledgement of the detach.
     pub(super) fn left(&mut self, now: u64) {
         self.ports.clear();
         self.configured = false;
@@ -57,7 +57,7 @@ impl Machine {
         };
     }
 
-    /// The mode in which it starts.
+    /// Returns the mode after power-up.
     fn first_mode(&self) -> Mode {
         match self.mode {
             Mode::Foreign => Mode::Foreign,
@@ -69,7 +69,7 @@ impl Machine {
     pub(super) fn attach(&mut self, mode: Mode) {
         (self.mode, self.next) = (mode, mode);
         let mut device = Device::attach(self.layout(), self.transport);
-        device.freeze(self.troubles.silence.is_silent());
+        device.freeze(self.faults.silence.is_silent());
         self.frames.append(&mut device.take_frames());
         self.bus = Bus::On(device);
         self.configured = false;

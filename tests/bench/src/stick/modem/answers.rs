@@ -1,8 +1,8 @@
-//! What each command answers and changes.
+//! Response and effect of each AT command.
 
 use super::{
     command::{Command, Operation},
-    phone::{Entry, PUK_TRIES, Phone},
+    phone::{PUK_TRIES, Phone, PinResult},
     registers::Registers,
 };
 
@@ -204,13 +204,13 @@ impl Context<'_> {
                 Some(state) => self.say(format!("+CPIN: {state}")),
                 None => return Final::Cme(cme::NO_SIM),
             },
-            ("+CPIN", Set(entered)) => return self.enter(entered),
+            ("+CPIN", Set(entered)) => return self.enter_pin(entered),
             ("+ZPINPUK", Test) => match self.phone.pin_state() {
                 Some(_) => self.say(format!("+ZPINPUK: {},{PUK_TRIES}", self.phone.pin_tries())),
                 None => return Final::Cme(cme::NO_SIM),
             },
             ("+CPMS", Read) => {
-                self.phone.quieten();
+                self.phone.stop_flood();
                 match self.phone.pin_state() {
                     Some("READY") => {
                         self.say("+CPMS: \"SM\",0,20,\"SM\",0,20,\"SM\",0,20");
@@ -263,13 +263,13 @@ impl Context<'_> {
         Final::Ok
     }
 
-    fn enter(&mut self, entered: &str) -> Final {
+    fn enter_pin(&mut self, entered: &str) -> Final {
         let entered = entered.trim().trim_matches('"');
-        match self.phone.enter(entered, self.now) {
-            Entry::Right => Final::Ok,
-            Entry::Wrong => Final::Cme(cme::WRONG_PASSWORD),
-            Entry::NotAsked => Final::Cme(cme::NOT_ALLOWED),
-            Entry::NoSim => Final::Cme(cme::NO_SIM),
+        match self.phone.enter_pin(entered, self.now) {
+            PinResult::Right => Final::Ok,
+            PinResult::Wrong => Final::Cme(cme::WRONG_PASSWORD),
+            PinResult::NotAsked => Final::Cme(cme::NOT_ALLOWED),
+            PinResult::NoSim => Final::Cme(cme::NO_SIM),
         }
     }
 

@@ -1,4 +1,4 @@
-//! The command line as it comes in byte by byte (V.250, 5.2).
+//! Command line parser, byte by byte (V.250, 5.2).
 
 use super::registers::Registers;
 

@@ -1,7 +1,7 @@
-//! The modem function: AT commands on every port, a call on one.
+//! Modem function: AT commands on every port, calls on one.
 //!
-//! Takes in bytes of the host, DTR and what happens to the call; gives out bytes for the host and
-//! what to do with the call. Pure, with time passed in.
+//! Takes in bytes of the host, DTR and call events; gives out bytes for the host and call actions.
+//! Pure, with time passed in.
 
 mod answers;
 mod command;

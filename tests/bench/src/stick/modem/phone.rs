@@ -1,124 +1,119 @@
-//! What the ports share: SIM, radio, and what is said unasked.
+//! State shared by all ports: SIM, radio, URCs.
 
-use super::super::{Chatter, Sim};
+use super::super::{Sim, Urc};
 
-/// From a SIM that is ready to a registration.
+/// Time from an unlocked SIM to registration.
 const SEARCH_MS: u64 = 1_500;
 
-/// The flood repeats so often; real sticks do so every second or two.
+/// Interval of the flood; real sticks repeat it every second or two.
 const FLOOD_MS: u64 = 1_000;
 
-/// After its PIN the SIM is read, and the flood begins.
+/// Time from the PIN to the flood: the SIM is read meanwhile.
 const AFTER_PIN_MS: u64 = 1_000;
 
-/// Wrong unblocking codes that a SIM takes.
+/// Number of PUK tries.
 pub(super) const PUK_TRIES: u8 = 10;
 
-/// Wrong PINs that a fresh SIM takes.
+/// Number of PIN tries of a fresh SIM.
 const PIN_TRIES: u8 = 3;
 
-/// The flood itself.
+/// Line of the flood.
 const FLOOD: &str = "+ZUSIMR:2";
 
-/// From one `RING` to the next.
+/// Interval of `RING`.
 const RING_MS: u64 = 3_000;
 
-/// A call from outside.
+/// URC of an incoming call.
 pub(in super::super) const RING: &str = "RING";
 
 /// SIM and radio of one stick.
 pub(in super::super) struct Phone {
     sim: Sim,
-    /// The SIM is open for this power-up.
+    /// When the SIM was unlocked in this power-up.
     open_since: Option<u64>,
     radio: bool,
     flood_at: Option<u64>,
-    chatter: &'static [Chatter],
-    /// How many of its lines were said since the SIM was opened.
-    chattered: usize,
-    /// When the next is due, and how many are left.
+    urcs: &'static [Urc],
+    /// Number of URCs sent since the SIM was unlocked.
+    urcs_sent: usize,
+    /// Time of the next `RING`, and how many are left.
     rings: Option<(u64, u32)>,
-    /// The CD-ROM shows after a restart.
+    /// Whether the stick restarts as CD-ROM.
     pub(in super::super) autorun: bool,
     /// Access point names by context.
     contexts: Vec<(u8, String)>,
-    faults: Vec<(String, String)>,
-    /// Those that last until a restart.
-    spoilt: Vec<(String, String)>,
+    next_answers: Vec<(String, String)>,
+    /// Overridden answers that last until a restart, by command prefix.
+    lasting_answers: Vec<(String, String)>,
 }
 
-/// What became of a PIN.
+/// Result of entering a PIN.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Entry {
-    /// It opened the SIM.
+pub(super) enum PinResult {
+    /// The SIM is unlocked.
     Right,
-    /// It did not.
+    /// Wrong PIN.
     Wrong,
-    /// None was asked for.
+    /// No PIN was required.
     NotAsked,
     /// There is no SIM.
     NoSim,
 }
 
 impl Phone {
-    /// A stick with this SIM, powered up.
-    pub(in super::super) fn new(
-        sim: Sim,
-        chatter: &'static [Chatter],
-        autorun: bool,
-        now: u64,
-    ) -> Self {
+    /// Creates a powered-up stick with this SIM.
+    pub(in super::super) fn new(sim: Sim, urcs: &'static [Urc], autorun: bool, now: u64) -> Self {
         let mut phone = Self {
             sim,
             open_since: None,
             radio: true,
             flood_at: None,
-            chatter,
-            chattered: 0,
+            urcs,
+            urcs_sent: 0,
             rings: None,
             autorun,
             contexts: Vec::new(),
-            faults: Vec::new(),
-            spoilt: Vec::new(),
+            next_answers: Vec::new(),
+            lasting_answers: Vec::new(),
         };
         phone.power_up(now);
         phone
     }
 
-    /// As after a restart; the SIM remembers its tries.
+    /// Resets the state as after a restart; the SIM keeps its tries.
     pub(in super::super) fn power_up(&mut self, now: u64) {
         self.radio = true;
-        self.spoilt.clear();
-        (self.chattered, self.rings) = (0, None);
+        self.lasting_answers.clear();
+        (self.urcs_sent, self.rings) = (0, None);
         self.open_since = matches!(self.sim, Sim::Ready).then_some(now);
         self.flood_at = (!matches!(self.sim, Sim::Absent)).then(|| now.saturating_add(FLOOD_MS));
     }
 
-    /// The next command that starts so is answered with this line.
-    pub(in super::super) fn fault(&mut self, prefix: &str, answer: &str) {
+    /// Answers the next command with this prefix with this line.
+    pub(in super::super) fn answer_next_with(&mut self, prefix: &str, answer: &str) {
         let prefix = prefix.to_ascii_uppercase();
-        self.faults.push((prefix, answer.to_owned()));
+        self.next_answers.push((prefix, answer.to_owned()));
     }
 
-    /// Every command that starts so is answered with this line, until a restart.
-    pub(in super::super) fn spoil(&mut self, prefix: &str, answer: &str) {
+    /// Answers every command with this prefix with this line, until a restart.
+    pub(in super::super) fn answer_all_with(&mut self, prefix: &str, answer: &str) {
         let prefix = prefix.to_ascii_uppercase();
-        self.spoilt.push((prefix, answer.to_owned()));
+        self.lasting_answers.push((prefix, answer.to_owned()));
     }
 
-    /// The answer that was ordered for this command.
-    pub(super) fn take_fault(&mut self, command: &str) -> Option<String> {
+    /// Returns the overridden answer to this command, if any.
+    pub(super) fn overridden_answer(&mut self, command: &str) -> Option<String> {
         let command = command.to_ascii_uppercase();
         let ordered = |(prefix, _): &(String, String)| command.starts_with(prefix);
-        if let Some(place) = self.faults.iter().position(ordered) {
-            return Some(self.faults.remove(place).1);
+        if let Some(place) = self.next_answers.iter().position(ordered) {
+            return Some(self.next_answers.remove(place).1);
         }
-        let lasting = self.spoilt.iter().find(|fault| ordered(fault));
+        let lasting = self.lasting_answers.iter().find(|fault| ordered(fault));
         lasting.map(|(_, answer)| answer.clone())
     }
 
-    /// What is said unasked now: one line at a time, until there is none.
-    pub(in super::super) fn unasked(&mut self, now: u64) -> Option<&'static str> {
+    /// Returns the next URC that is due; call it until there is none.
+    pub(in super::super) fn next_urc(&mut self, now: u64) -> Option<&'static str> {
         if let Some(at) = self.flood_at.filter(|at| *at <= now) {
             self.flood_at = Some(at.max(now).saturating_add(FLOOD_MS));
             return Some(FLOOD);
@@ -128,40 +123,40 @@ impl Phone {
             self.rings = (left > 1).then(|| (next, left - 1));
             return Some(RING);
         }
-        let (_, line) = self.next_chatter().filter(|(at, _)| *at <= now)?;
-        self.chattered += 1;
+        let (_, line) = self.next_delayed_urc().filter(|(at, _)| *at <= now)?;
+        self.urcs_sent += 1;
         Some(line)
     }
 
-    /// When something will be said unasked.
+    /// Returns when the next URC is due.
     pub(in super::super) fn deadline(&self) -> Option<u64> {
-        let chatter = self.next_chatter().map(|(at, _)| at);
+        let urcs = self.next_delayed_urc().map(|(at, _)| at);
         let rings = self.rings.map(|(at, _)| at);
-        [self.flood_at, rings, chatter].into_iter().flatten().min()
+        [self.flood_at, rings, urcs].into_iter().flatten().min()
     }
 
-    fn next_chatter(&self) -> Option<(u64, &'static str)> {
-        let chatter = self.chatter.get(self.chattered)?;
-        let after = u64::try_from(chatter.after.as_millis()).unwrap_or(u64::MAX);
-        Some((self.open_since?.saturating_add(after), chatter.line))
+    fn next_delayed_urc(&self) -> Option<(u64, &'static str)> {
+        let urc = self.urcs.get(self.urcs_sent)?;
+        let after = u64::try_from(urc.after.as_millis()).unwrap_or(u64::MAX);
+        Some((self.open_since?.saturating_add(after), urc.line))
     }
 
-    /// There is a call from outside, which rings so often.
+    /// Starts an incoming call that rings `times` times.
     pub(in super::super) fn ring(&mut self, times: u32, now: u64) {
         self.rings = (times > 0).then_some((now, times));
     }
 
-    /// `H` or `A`.
+    /// Ends the incoming call (`H` or `A`).
     pub(super) fn end_ringing(&mut self) {
         self.rings = None;
     }
 
-    /// Message storage was asked for.
-    pub(super) fn quieten(&mut self) {
+    /// Stops the flood: message storage was queried (`+CPMS?`).
+    pub(super) fn stop_flood(&mut self) {
         self.flood_at = None;
     }
 
-    /// The state of `+CPIN?`, `None` without a SIM.
+    /// Returns the state of `+CPIN?`, `None` without a SIM.
     pub(super) fn pin_state(&self) -> Option<&'static str> {
         match (&self.sim, self.open_since) {
             (Sim::Absent, _) => None,
@@ -171,7 +166,7 @@ impl Phone {
         }
     }
 
-    /// Tries left of the PIN.
+    /// Returns the PIN tries left.
     pub(super) fn pin_tries(&self) -> u8 {
         match &self.sim {
             Sim::Pin { tries, .. } => *tries,
@@ -181,24 +176,24 @@ impl Phone {
     }
 
     /// `+CPIN=`.
-    pub(super) fn enter(&mut self, entered: &str, now: u64) -> Entry {
+    pub(super) fn enter_pin(&mut self, entered: &str, now: u64) -> PinResult {
         match &mut self.sim {
-            Sim::Absent => Entry::NoSim,
-            Sim::Puk => Entry::Wrong,
-            _ if self.open_since.is_some() => Entry::NotAsked,
+            Sim::Absent => PinResult::NoSim,
+            Sim::Puk => PinResult::Wrong,
+            _ if self.open_since.is_some() => PinResult::NotAsked,
             Sim::Pin { pin, .. } if pin == entered => {
                 self.open_since = Some(now);
                 self.flood_at = Some(now.saturating_add(AFTER_PIN_MS));
-                Entry::Right
+                PinResult::Right
             }
             Sim::Pin { tries, .. } => {
                 *tries = tries.saturating_sub(1);
                 if *tries == 0 {
                     self.sim = Sim::Puk;
                 }
-                Entry::Wrong
+                PinResult::Wrong
             }
-            Sim::Ready => Entry::NotAsked,
+            Sim::Ready => PinResult::NotAsked,
         }
     }
 
@@ -210,12 +205,12 @@ impl Phone {
         self.radio = on;
     }
 
-    /// Whether the radio is on.
+    /// Returns whether the radio is on.
     pub(super) fn radio(&self) -> bool {
         self.radio
     }
 
-    /// The number of `+CREG?`: 0 off, 1 home, 2 searching.
+    /// Returns the state of `+CREG?`: 0 off, 1 home, 2 searching.
     pub(super) fn registration(&self, now: u64) -> u8 {
         match self.open_since.filter(|_| self.radio) {
             None => 0,
@@ -224,7 +219,7 @@ impl Phone {
         }
     }
 
-    /// Calls are possible.
+    /// Returns whether calls are possible.
     pub(super) fn is_registered(&self, now: u64) -> bool {
         self.registration(now) == 1
     }
@@ -246,11 +241,11 @@ impl Phone {
 mod tests {
     use std::time::Duration;
 
-    use super::{super::super::chatter, *};
+    use super::{super::super::urc, *};
 
     fn locked(tries: u8) -> Phone {
         let pin = "1234".to_owned();
-        Phone::new(Sim::Pin { pin, tries }, chatter::SILENT, false, 0)
+        Phone::new(Sim::Pin { pin, tries }, urc::SILENT, false, 0)
     }
 
     #[test]
@@ -260,12 +255,12 @@ mod tests {
             (phone.pin_state(), phone.registration(9_000)),
             (Some("SIM PIN"), 0)
         );
-        assert_eq!(phone.enter("0000", 9_000), Entry::Wrong);
+        assert_eq!(phone.enter_pin("0000", 9_000), PinResult::Wrong);
         assert_eq!(phone.pin_tries(), 2);
-        assert_eq!(phone.enter("1234", 10_000), Entry::Right);
+        assert_eq!(phone.enter_pin("1234", 10_000), PinResult::Right);
         assert_eq!(phone.registration(10_000), 2);
         assert_eq!(phone.registration(12_000), 1);
-        assert_eq!(phone.enter("1234", 12_000), Entry::NotAsked);
+        assert_eq!(phone.enter_pin("1234", 12_000), PinResult::NotAsked);
         phone.power_up(20_000);
         assert_eq!((phone.pin_state(), phone.pin_tries()), (Some("SIM PIN"), 2));
     }
@@ -273,34 +268,31 @@ mod tests {
     #[test]
     fn the_last_wrong_pin_locks_for_good() {
         let mut phone = locked(1);
-        assert_eq!(phone.enter("0000", 0), Entry::Wrong);
+        assert_eq!(phone.enter_pin("0000", 0), PinResult::Wrong);
         assert_eq!(phone.pin_state(), Some("SIM PUK"));
-        assert_eq!(phone.enter("1234", 0), Entry::Wrong);
+        assert_eq!(phone.enter_pin("1234", 0), PinResult::Wrong);
         phone.power_up(1);
         assert_eq!((phone.pin_state(), phone.pin_tries()), (Some("SIM PUK"), 0));
     }
 
     #[test]
-    fn the_flood_goes_on_until_it_is_stopped_and_comes_back_with_the_pin() {
+    fn flood_stops_on_cpms_and_restarts_after_pin() {
         let mut phone = locked(3);
-        assert_eq!(phone.unasked(FLOOD_MS - 1), None);
+        assert_eq!(phone.next_urc(FLOOD_MS - 1), None);
         for turn in 1..4 {
             assert_eq!(phone.deadline(), Some(turn * FLOOD_MS));
-            assert!(phone.unasked(turn * FLOOD_MS).is_some());
+            assert!(phone.next_urc(turn * FLOOD_MS).is_some());
         }
-        phone.quieten();
+        phone.stop_flood();
         assert_eq!(phone.deadline(), None);
-        phone.enter("1234", 10_000);
+        phone.enter_pin("1234", 10_000);
         assert_eq!(phone.deadline(), Some(10_000 + AFTER_PIN_MS));
-        assert_eq!(
-            Phone::new(Sim::Absent, chatter::ZTE, false, 0).deadline(),
-            None
-        );
+        assert_eq!(Phone::new(Sim::Absent, urc::ZTE, false, 0).deadline(), None);
     }
 
     #[test]
-    fn the_radio_searches_again() {
-        let mut phone = Phone::new(Sim::Ready, chatter::SILENT, false, 0);
+    fn registration_restarts_when_radio_turned_on() {
+        let mut phone = Phone::new(Sim::Ready, urc::SILENT, false, 0);
         assert!(phone.is_registered(SEARCH_MS));
         phone.set_radio(false, 5_000);
         assert_eq!(phone.registration(6_000), 0);
@@ -310,20 +302,20 @@ mod tests {
     }
 
     #[test]
-    fn the_chatter_comes_once_after_each_opening_of_the_sim() {
+    fn urcs_sent_once_after_each_sim_unlock() {
         let pin = "1234".to_owned();
         let sim = Sim::Pin { pin, tries: 3 };
-        let mut phone = Phone::new(sim, chatter::ZTE, false, 0);
-        phone.quieten();
-        assert_eq!((phone.unasked(60_000), phone.deadline()), (None, None));
+        let mut phone = Phone::new(sim, urc::ZTE, false, 0);
+        phone.stop_flood();
+        assert_eq!((phone.next_urc(60_000), phone.deadline()), (None, None));
         for opened in [60_000, 90_000] {
-            phone.enter("1234", opened);
-            phone.quieten();
-            for chatter in chatter::ZTE {
+            phone.enter_pin("1234", opened);
+            phone.stop_flood();
+            for urc in urc::ZTE {
                 let at = phone.deadline().unwrap();
-                assert_eq!(Duration::from_millis(at - opened), chatter.after);
-                assert_eq!(phone.unasked(at - 1), None);
-                assert_eq!(phone.unasked(at), Some(chatter.line));
+                assert_eq!(Duration::from_millis(at - opened), urc.after);
+                assert_eq!(phone.next_urc(at - 1), None);
+                assert_eq!(phone.next_urc(at), Some(urc.line));
             }
             assert_eq!(phone.deadline(), None);
             phone.power_up(opened);
@@ -331,20 +323,20 @@ mod tests {
     }
 
     #[test]
-    fn a_call_from_outside_rings_until_it_ends() {
-        let mut phone = Phone::new(Sim::Ready, chatter::SILENT, false, 0);
-        phone.quieten();
+    fn incoming_call_rings_until_ended() {
+        let mut phone = Phone::new(Sim::Ready, urc::SILENT, false, 0);
+        phone.stop_flood();
         phone.ring(3, 100);
         for turn in 0..2 {
             let at = 100 + turn * RING_MS;
             assert_eq!(
-                (phone.deadline(), phone.unasked(at)),
+                (phone.deadline(), phone.next_urc(at)),
                 (Some(at), Some(RING))
             );
         }
         phone.end_ringing();
         assert_eq!(phone.deadline(), None);
         phone.ring(1, 200);
-        assert_eq!((phone.unasked(200), phone.deadline()), (Some(RING), None));
+        assert_eq!((phone.next_urc(200), phone.deadline()), (Some(RING), None));
     }
 }

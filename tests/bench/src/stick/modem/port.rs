@@ -1,4 +1,4 @@
-//! One serial port: lines in command mode, bytes in data mode, and the ways between them.
+//! Serial port: command mode, data mode, and the transitions between them.
 
 use super::{
     super::usb::Role,
@@ -219,7 +219,7 @@ impl Port {
     }
 
     fn obey(&mut self, text: &str, phone: &mut Phone, now: u64) {
-        if let Some(answer) = phone.take_fault(text) {
+        if let Some(answer) = phone.overridden_answer(text) {
             self.say(&answer);
             return;
         }

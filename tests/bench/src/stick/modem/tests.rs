@@ -2,7 +2,7 @@
 
 use super::{
     super::{
-        super::{Sim, chatter},
+        super::{Sim, urc},
         line::LINE_MAX,
     },
     *,
@@ -19,7 +19,7 @@ struct Bench {
 
 impl Bench {
     fn new(sim: Sim) -> Self {
-        let phone = Phone::new(sim, chatter::SILENT, false, 0);
+        let phone = Phone::new(sim, urc::SILENT, false, 0);
         let (port, now) = (Port::new(Role::Modem), 60_000);
         Self { port, phone, now }
     }
@@ -184,18 +184,18 @@ fn noise_and_endless_lines() {
 #[test]
 fn an_ordered_fault_is_answered_once() {
     let mut bench = Bench::new(Sim::Ready);
-    bench.phone.fault("AT+CREG", "+CME ERROR: 30");
+    bench.phone.answer_next_with("AT+CREG", "+CME ERROR: 30");
     assert_eq!(bench.ask("AT+CSQ"), "+CSQ: 17,99|OK");
     assert_eq!(bench.ask("AT+CREG?"), "+CME ERROR: 30");
     assert_eq!(bench.ask("AT+CREG?"), "+CREG: 0,1|OK");
-    bench.phone.fault("ATD", "BUSY");
+    bench.phone.answer_next_with("ATD", "BUSY");
     assert_eq!(bench.ask("ATD*99#"), "BUSY");
 }
 
 #[test]
-fn a_spoilt_command_stays_so_until_a_restart() {
+fn lasting_answer_ends_with_restart() {
     let mut bench = Bench::new(Sim::Ready);
-    bench.phone.spoil("ATD", "NO CARRIER");
+    bench.phone.answer_all_with("ATD", "NO CARRIER");
     for _ in 0..3 {
         assert_eq!(bench.ask("ATD*99#"), "NO CARRIER");
     }
@@ -377,8 +377,8 @@ fn a_call_from_outside_is_not_taken() {
     for command in ["ATA", "ATH"] {
         let mut bench = Bench::new(Sim::Ready);
         bench.phone.ring(5, bench.now);
-        bench.phone.quieten();
-        assert_eq!(bench.phone.unasked(bench.now), Some("RING"));
+        bench.phone.stop_flood();
+        assert_eq!(bench.phone.next_urc(bench.now), Some("RING"));
         let end = if command == "ATA" { "NO CARRIER" } else { "OK" };
         assert_eq!(bench.ask(command), end);
         assert_eq!(bench.phone.deadline(), None);

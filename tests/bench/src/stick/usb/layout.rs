@@ -1,12 +1,12 @@
 //! What a stick is on the bus, as data: its interfaces, their endpoints, and who is behind them.
 
-use super::super::Chatter;
+use super::super::Urc;
 
 /// A kind of stick, in its two modes.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Model {
     /// What it says unasked.
-    pub(in super::super) chatter: &'static [Chatter],
+    pub(in super::super) urcs: &'static [Urc],
     /// Its ports.
     pub(in super::super) modem: Layout,
     /// The CD-ROM that it shows first.

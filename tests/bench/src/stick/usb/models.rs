@@ -8,7 +8,7 @@
 //! they are counted up.
 
 use super::{
-    super::chatter,
+    super::urc,
     layout::{Endpoint, Interface, Kind, Layout, Model, Role},
 };
 
@@ -79,7 +79,7 @@ const THREE_PORTS: &[Interface] = &[
 
 /// An MF180 with three ttys: diagnostics, commands, modem.
 pub static MF180: Model = Model {
-    chatter: chatter::ZTE,
+    urcs: urc::ZTE,
     modem: zte(0x2003, "MF1800ZTED010000", THREE_PORTS),
     cdrom: zte(0x2000, "MF1800ZTED010000", CDROM),
 };
@@ -87,7 +87,7 @@ pub static MF180: Model = Model {
 /// An MF190, and the MF180 as most lists have it: four serial ports of which the last dials, and a
 /// card reader.
 pub static MF190: Model = Model {
-    chatter: chatter::ZTE,
+    urcs: urc::ZTE,
     modem: zte(
         0x2003,
         "MF1900ZTED010000",
@@ -118,7 +118,7 @@ const fn mf190j(product: u16, class: u8, interfaces: &'static [Interface]) -> La
 /// An MF190J: three communications functions, for `cdc_acm`. In the listing's thread the first and
 /// the second dial, and the third answers `ERROR` to everything.
 pub static MF190J: Model = Model {
-    chatter: chatter::ICERA,
+    urcs: urc::ICERA,
     modem: mf190j(
         0x1544,
         2,

@@ -118,7 +118,7 @@ fn a_wrong_secret_is_refused() {
 }
 
 #[test]
-fn whatever_is_changed_after_signing_is_noticed() {
+fn change_after_signing_fails_verification() {
     let right = keys(SECRET);
     let mut changed = Vec::new();
     for change in [
@@ -143,7 +143,7 @@ fn whatever_is_changed_after_signing_is_noticed() {
 }
 
 #[test]
-fn the_clock_may_be_five_minutes_off_and_no_more() {
+fn signature_time_tolerance_is_five_minutes() {
     let (request, keys) = (list_users(), keys(SECRET));
     for now in [THEN - SKEW, THEN + SKEW] {
         assert_eq!(verify(&request, &keys, &IAM, now), Ok(()));

@@ -1,7 +1,8 @@
-//! The cards as they are shipped, on emulated Raspberry Pis: U-Boot, slot A, and the main job.
+//! Release-image scenes: the shipped cards on emulated Raspberry Pis, from U-Boot and slot A to the
+//! main job. The first is named `shipped` on the command line.
 
 use failberry_bench::{
-    scene::{Kind, Scene, Setting},
+    scene::{Kind, ScenarioConfig, Scene},
     stick::Sim,
 };
 
@@ -12,11 +13,11 @@ use crate::{
     suite::{Outcome, Run},
 };
 
-/// Plays the scene on the Raspberry Pi 2B; with `all` also on the 3B, in 32 and in 64 bit, and on
-/// the 3B+ with the 3B's card; and as far as QEMU has one on the 4B.
-pub fn play(suite: &mut Suite, all: bool) {
+/// Runs the scene on the Raspberry Pi 2B; with `all` also on the 3B, in 32 and in 64 bit, on the
+/// 3B+ with the 3B's card, and on the 4B as far as QEMU emulates it.
+pub fn run(suite: &mut Suite, all: bool) {
     let mut scene = |name, prefix, kind, tree| {
-        let setting = Setting::new(prefix, kind);
+        let setting = ScenarioConfig::new(prefix, kind);
         suite.scene(name, &setting, |run| main_part(run, tree));
     };
     scene("shipped", "fbs", Kind::Rpi2, "bcm2836-rpi-2-b");
@@ -25,9 +26,9 @@ pub fn play(suite: &mut Suite, all: bool) {
         scene("rpi3-64", "fby", Kind::Rpi3_64, "bcm2837-rpi-3-b");
         let plus = "bcm2837-rpi-3-b-plus";
         scene("rpi3-64-plus", "fby", Kind::Rpi3Plus64, plus);
-        let four = Setting {
+        let four = ScenarioConfig {
             sim: None,
-            ..Setting::new("fby", Kind::Rpi4_64)
+            ..ScenarioConfig::new("fby", Kind::Rpi4_64)
         };
         suite.scene("rpi4-64", &four, |run| {
             run.step("slot A starts, and all its modules load", starts);
@@ -58,11 +59,11 @@ fn main_part(run: &mut Run<'_>, tree: &str) {
 
 fn boots(scene: &mut Scene, tree: &str) -> Outcome {
     let console = &scene.board.console;
-    // Its first words, where the mini UART is the console: that is ready only then.
+    // First output if the mini UART is the console, which is not ready earlier.
     let environment = "Loading Environment from MMC... Reading";
     console.wait(environment, scene.bound(20))?;
     console.wait("Slot a:", scene.bound(20))?;
-    // The tree that fits the board, where a slot has several.
+    // Device tree of the board, if a slot has several.
     let choice = format!("Using '{tree}' configuration");
     console.wait(&choice, scene.bound(20))?;
     // One check each of kernel, device tree and userland.
@@ -113,7 +114,7 @@ fn replugs(scene: &mut Scene) -> Outcome {
 
 fn tells(scene: &mut Scene, tree: &str) -> Outcome {
     say(scene, "")?;
-    // QEMU's sensor reads the same on all; what that means stands in the device tree.
+    // QEMU's sensor reads the same on all boards; the device tree defines the temperature.
     let warm = if tree.starts_with("bcm2836") {
         "20.1 °C"
     } else {

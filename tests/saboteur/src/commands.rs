@@ -1,4 +1,4 @@
-//! The orders.
+//! Parser and executor of the agent's commands.
 
 use std::{
     fs,
@@ -18,22 +18,22 @@ use nix::{
     unistd::Pid,
 };
 
-use crate::{memory, processes, storms};
+use crate::{exhaustion, process_faults, processes};
 
-/// PID 1's own mounts.
+/// PID 1's root directory, in its mount namespace.
 const ROOT: &str = "/proc/1/root";
 
-/// Where PID 1 listens for requests.
+/// PID 1's control socket.
 const REQUESTS: &str = "/proc/1/root/run/failberry/supervisor/requests";
 
-/// What came of an order.
+/// Result of a command.
 pub(crate) enum Outcome {
-    /// What to tell.
+    /// Succeeded, with the text of the reply.
     Done(String),
-    /// Why not.
+    /// Failed, with the reason.
     Failed(String),
-    /// Is done when it has been answered.
-    Last(fn() -> io::Result<()>),
+    /// Action to execute after the reply has been sent.
+    AfterReply(fn() -> io::Result<()>),
 }
 
 impl<E: std::fmt::Display> From<Result<String, E>> for Outcome {
@@ -45,32 +45,32 @@ impl<E: std::fmt::Display> From<Result<String, E>> for Outcome {
     }
 }
 
-/// Carries out one.
-pub(crate) fn obey(order: &str) -> Outcome {
-    let words: Vec<&str> = order.split(' ').collect();
+/// Executes one command line.
+pub(crate) fn execute(command: &str) -> Outcome {
+    let words: Vec<&str> = command.split(' ').collect();
     let done = |result: io::Result<()>| result.map(|()| String::new()).into();
-    // A request has blanks of its own.
-    if let Some(request) = order.strip_prefix("ask ") {
+    // The request itself contains spaces.
+    if let Some(request) = command.strip_prefix("ask ") {
         return ask(request).into();
     }
     match words.as_slice() {
         ["sample"] => processes::sample(Path::new("/proc")).into(),
         ["signal", name, signal] => done(send(name, signal)),
-        ["freeze"] => done(freeze()),
+        ["freeze"] => done(freeze_pid1()),
         ["hog", adjust] => match adjust.parse() {
-            Ok(adjust) => done(memory::hog(adjust)),
+            Ok(adjust) => done(exhaustion::exhaust_memory(adjust)),
             Err(error) => Outcome::Failed(format!("{adjust:?}: {error}")),
         },
         ["orphans", count] => match count.parse() {
-            Ok(count) => done(storms::orphans(count)),
+            Ok(count) => done(process_faults::create_orphans(count)),
             Err(error) => Outcome::Failed(format!("{count:?}: {error}")),
         },
         ["hunt", name, seconds] => match seconds.parse() {
-            Ok(seconds) => done(storms::hunt(name, seconds)),
+            Ok(seconds) => done(process_faults::kill_repeatedly(name, seconds)),
             Err(error) => Outcome::Failed(format!("{seconds:?}: {error}")),
         },
         ["fill", path] => {
-            let filled = memory::fill(Path::new(&format!("{ROOT}{path}")));
+            let filled = exhaustion::fill_disk(Path::new(&format!("{ROOT}{path}")));
             filled.map(|bytes| bytes.to_string()).into()
         }
         ["remove", path] => done(fs::remove_file(format!("{ROOT}{path}"))),
@@ -83,8 +83,8 @@ pub(crate) fn obey(order: &str) -> Outcome {
             Ok(seconds) => done(set_clock(seconds)),
             Err(error) => Outcome::Failed(format!("{seconds:?}: {error}")),
         },
-        ["panic"] => Outcome::Last(|| fs::write("/proc/sysrq-trigger", "c")),
-        _ => Outcome::Failed(format!("expected an order, got {order:?}")),
+        ["panic"] => Outcome::AfterReply(|| fs::write("/proc/sysrq-trigger", "c")),
+        _ => Outcome::Failed(format!("expected an order, got {command:?}")),
     }
 }
 
@@ -95,8 +95,8 @@ fn send(name: &str, signal: &str) -> io::Result<()> {
     Ok(kill(Pid::from_raw(pid), signal)?)
 }
 
-/// PID 1 takes no SIGSTOP from its own children, but they may trace it.
-fn freeze() -> io::Result<()> {
+/// Stops PID 1 by ptrace: it ignores SIGSTOP from its children, but they may trace it.
+fn freeze_pid1() -> io::Result<()> {
     let one = Pid::from_raw(1);
     ptrace::seize(one, ptrace::Options::empty())?;
     Ok(ptrace::interrupt(one)?)
@@ -106,13 +106,13 @@ fn now() -> io::Result<i64> {
     Ok(clock_gettime(ClockId::CLOCK_REALTIME)?.tv_sec())
 }
 
-/// Steps the clock to so many seconds after 1970.
+/// Sets the clock to `seconds` since the Unix epoch.
 fn set_clock(seconds: u64) -> io::Result<()> {
     let time = TimeSpec::from_duration(Duration::from_secs(seconds));
     Ok(clock_settime(ClockId::CLOCK_REALTIME, time)?)
 }
 
-/// Asks PID 1 as root; gives out its answer.
+/// Sends a request to PID 1's control socket as root and returns the reply.
 fn ask(request: &str) -> io::Result<String> {
     let mut stream = UnixStream::connect(REQUESTS)?;
     stream.write_all(format!("{request}\n").as_bytes())?;

@@ -1,10 +1,11 @@
-//! An owner's mistakes: a broken file, a wrong AWS secret, a stick that is not there, noise.
+//! Bad-input scene: invalid settings, wrong AWS secret, missing stick, noise. Its name on the
+//! command line is `mistakes`.
 
 use std::time::{Duration, Instant};
 
 use failberry_bench::{
     probe,
-    scene::{Kind, Scene, Setting, Settings},
+    scene::{Kind, ScenarioConfig, Scene, Settings},
     stick::{MF190J, Sim},
 };
 use tokio_modem::{hdlc, ppp::Direction};
@@ -15,9 +16,9 @@ use crate::{
     suite::{Outcome, expect},
 };
 
-/// Plays the scene.
-pub fn play(suite: &mut Suite) {
-    let setting = Setting {
+/// Runs the scene.
+pub fn run(suite: &mut Suite) {
+    let setting = ScenarioConfig {
         settings: Settings {
             secret: "mistyped/secret+0123456789abcdefghijklmn".into(),
             more: "[lan]\nhostnam = \"box\"\n\n[firewall]\nallow = [\"192.168.88.0/33\"]\n".into(),
@@ -25,7 +26,7 @@ pub fn play(suite: &mut Suite) {
         },
         sim: None,
         model: &MF190J,
-        ..Setting::new("fbm", Kind::Virt)
+        ..ScenarioConfig::new("fbm", Kind::Virt)
     };
     suite.scene("mistakes", &setting, |run| {
         run.step(
@@ -88,7 +89,7 @@ fn waits_for_a_stick(scene: &mut Scene) -> Outcome {
 
 fn odd_requests(scene: &mut Scene) -> Outcome {
     let to = address(scene)?;
-    let lan = scene.world.lan();
+    let lan = scene.network.lan();
     let long = [b"GET /".as_slice(), &vec![b'a'; 65536]].concat();
     let noise: Vec<u8> = (0..=255).cycle().take(5000).collect();
     for odd in [
@@ -98,10 +99,10 @@ fn odd_requests(scene: &mut Scene) -> Outcome {
         &long,
         &noise,
     ] {
-        // What comes back does not matter, nor whether the box hangs up on it.
+        // Neither the response nor a closed connection matters.
         let _ = probe::exchange(lan, to, HEALTH, odd);
     }
-    // The counters are told with a request that comes some seconds after the last telling.
+    // The counters are published on the next request, some seconds after the previous publication.
     let until = Instant::now() + scene.bound(30);
     loop {
         steps::health_on_the_lan(scene)?;
@@ -131,13 +132,13 @@ fn dials_through_noise(scene: &mut Scene) -> Outcome {
 }
 
 fn tighter(scene: &mut Scene) -> Outcome {
-    let answer = probe::knock(
-        scene.world.lan(),
+    let answer = probe::probe_port(
+        scene.network.lan(),
         steps::PAGE_HOST,
         80,
         Duration::from_secs(3),
     )?;
-    expect("the page from the LAN", probe::Door::Silent, answer)
+    expect("the page from the LAN", probe::PortState::Silent, answer)
 }
 
 fn wrong_secret(scene: &mut Scene) -> Outcome {

@@ -1,4 +1,4 @@
-//! What is broken.
+//! Faults of the soak test, chosen at random.
 
 use failberry_bench::{
     scene::Scene,
@@ -9,111 +9,112 @@ use fastrand::Rng;
 
 use crate::suite::Outcome;
 
-/// The ladder cuts the power at most eight times an hour, and once or twice not for a crash.
+/// Most stick crashes per hour: the ladder allows eight power cycles, of which one or two may have
+/// another cause.
 pub(super) const CRASHES_AN_HOUR: usize = 6;
 
-/// What a blow came to.
+/// Expected effects of an injected fault.
 #[derive(Default)]
-pub(super) struct Done {
-    /// What the console says then; empty where there is nothing to say.
+pub(super) struct Injected {
+    /// Expected console text; empty if there is none.
     pub(super) says: String,
-    /// The service whose process is gone.
+    /// Service that was killed, if any.
     pub(super) kills: Option<&'static str>,
 }
 
-/// A kind of fault.
-pub(super) struct Breakage {
+/// Kind of fault and its limits.
+pub(super) struct RandomFault {
     pub(super) name: &'static str,
-    /// How often it comes, beside the others.
+    /// Relative frequency.
     pub(super) weight: u32,
-    /// How long it may take until it is healed, in seconds.
+    /// Longest time to recovery, in seconds.
     pub(super) within: u64,
-    /// Whether only a power cut heals it.
+    /// Whether recovery takes a USB power cycle.
     pub(super) costs_power: bool,
-    pub(super) strike: fn(&mut Scene, &mut Rng) -> Outcome<Done>,
+    pub(super) inject: fn(&mut Scene, &mut Rng) -> Outcome<Injected>,
 }
 
 const DOWN: &str = "carrier link is down";
 
-const fn breakage(
+const fn fault(
     name: &'static str,
     weight: u32,
     within: u64,
-    strike: fn(&mut Scene, &mut Rng) -> Outcome<Done>,
-) -> Breakage {
-    Breakage {
+    inject: fn(&mut Scene, &mut Rng) -> Outcome<Injected>,
+) -> RandomFault {
+    RandomFault {
         name,
         weight,
         within,
         costs_power: false,
-        strike,
+        inject,
     }
 }
 
-/// All kinds.
-pub(super) const BREAKAGES: &[Breakage] = &[
-    breakage("`NO CARRIER` in the call", 3, 15, |scene, _| {
+/// All kinds of faults.
+pub(super) const RANDOM_FAULTS: &[RandomFault] = &[
+    fault("`NO CARRIER` in the call", 3, 15, |scene, _| {
         stick(scene)?.drop_call();
         Ok(says(DOWN))
     }),
-    breakage("the carrier ends the call", 3, 15, |scene, _| {
+    fault("the carrier ends the call", 3, 15, |scene, _| {
         scene.carrier.terminate_call()?;
         Ok(says(DOWN))
     }),
-    breakage("a black hole", 2, 30, |scene, _| {
+    fault("a black hole", 2, 30, |scene, _| {
         scene.carrier.blackhole(true)?;
         Ok(says(DOWN))
     }),
-    Breakage {
+    RandomFault {
         costs_power: true,
-        ..breakage("the stick crashes", 1, 75, |scene, random| {
-            // Whether it comes back as a CD-ROM.
+        ..fault("the stick crashes", 1, 75, |scene, random| {
+            // Comes back as a CD-ROM at random.
             stick(scene)?.set_autorun(random.bool());
             stick(scene)?.crash();
             Ok(says("cutting the power"))
         })
     },
-    breakage("unplugged, plugged in again", 2, 20, |scene, _| {
+    fault("unplugged, plugged in again", 2, 20, |scene, _| {
         scene.unplug()?;
         scene.plug(Sim::Ready)?;
         Ok(says(DOWN))
     }),
-    breakage("network cable out and in", 2, 15, |scene, _| {
-        scene.board.cable(false)?;
+    fault("network cable out and in", 2, 15, |scene, _| {
+        scene.board.set_cable(false)?;
         Ok(says("cable out"))
     }),
-    breakage("a service is killed", 4, 30, |scene, random| {
+    fault("a service is killed", 4, 30, |scene, random| {
         let service = random
             .choice(Service::SUPERVISED)
             .unwrap_or(Service::Health);
         let name = service.name();
         scene
             .board
-            .hand()?
-            .order(&format!("signal {name} SIGKILL"))?;
-        Ok(Done {
+            .fault_agent()?
+            .execute(&format!("signal {name} SIGKILL"))?;
+        Ok(Injected {
             says: format!("{name} ended: signal SIGKILL"),
             kills: Some(name),
         })
     }),
-    breakage("noise in the call", 2, 15, |scene, random| {
+    fault("noise in the call", 2, 15, |scene, random| {
         let length = random.usize(1..65_536);
         let noise: Vec<u8> = (0..length).map(|_| random.u8(..)).collect();
         stick(scene)?.inject(&noise);
         stick(scene)?.inject(b"\x7e");
-        Ok(Done::default())
+        Ok(Injected::default())
     }),
 ];
 
-/// Ends what the carrier and the house do wrong; the box has to do the rest.
-pub(super) fn relieve(scene: &mut Scene) -> Outcome {
+/// Clears the faults of carrier and LAN; the box has to recover by itself.
+pub(super) fn clear_faults(scene: &mut Scene) -> Outcome {
     scene.carrier.blackhole(false)?;
-    scene.board.cable(true)?;
+    scene.board.set_cable(true)?;
     Ok(())
 }
 
-fn says(text: &str) -> Done {
-    Done {
+fn says(text: &str) -> Injected {
+    Injected {
         says: text.to_owned(),
         kills: None,
     }

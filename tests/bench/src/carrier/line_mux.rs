@@ -1,4 +1,4 @@
-//! The exchange: carries the bytes between the line, where the stick calls, and the guest.
+//! Line multiplexer: carries bytes between the line, on which the stick calls, and the guest.
 
 use std::{
     io::{self, Read, Write},
@@ -18,14 +18,15 @@ use super::{
     state::State,
 };
 
-/// Chunks that may wait for a stick that does not read. What does not fit is lost, as at a real
-/// base station; PPP's checksums find the frames that this breaks.
+/// Number of chunks buffered for a stick that does not read. Excess is dropped, as at a real base
+/// station; PPP's checksums detect the damaged frames.
 const WAITING: usize = 64;
 
-/// pppd ends within its 10 s of LCP Terminate; twice that means that it hangs.
+/// Longest time from the hang-up to pppd's exit. Its LCP Terminate takes up to 10 s; twice that
+/// means that it hangs.
 const HANG_UP: Duration = Duration::from_secs(20);
 
-/// The way to the guest.
+/// Sending side of the link to the guest.
 pub(super) type Guest = Arc<Mutex<UnixStream>>;
 
 /// Sends a frame to the guest.
@@ -33,12 +34,12 @@ pub(super) fn send(guest: &Guest, frame: &Frame<ToGuest>) -> io::Result<()> {
     frame.write(&mut *guest.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
-/// Takes in what the guest sends, until its end.
+/// Handles frames of the guest until the link ends.
 pub(super) fn listen(guest: impl Read, state: &State) {
     let mut guest = io::BufReader::new(guest);
     while let Ok(Some(frame)) = Frame::<FromGuest>::read(&mut guest) {
         match frame {
-            Frame::Message(event) => state.take(event),
+            Frame::Message(event) => state.apply(event),
             Frame::Data { .. } if state.mute.load(Ordering::Relaxed) => {}
             Frame::Data { call, bytes } => state.with(|known| {
                 if let (true, Some(caller)) = (call == known.calls, &known.caller) {
@@ -54,7 +55,7 @@ pub(super) fn listen(guest: impl Read, state: &State) {
     });
 }
 
-/// Answers the calls, one after the other, until the line is shut or the guest is gone.
+/// Answers calls one after another, until the line is closed or the guest is gone.
 pub(super) fn answer(line: &UnixListener, guest: &Guest, state: &State) {
     while let Ok((caller, _)) = line.accept() {
         if let Err(error) = call(&caller, guest, state) {
@@ -78,24 +79,24 @@ fn call(caller: &UnixStream, guest: &Guest, state: &State) -> io::Result<()> {
     thread::scope(|scope| {
         scope.spawn(move || deliver(receiver, &outward));
         let carried = carry(caller, guest, call);
-        // Nobody listens any more; a delivery that waits for the stick is let go.
+        // The stick no longer reads; this unblocks a pending delivery.
         let _ = caller.shutdown(Shutdown::Both);
         send(guest, &Frame::Message(ToGuest::HangUp { call }))?;
         let ended = state.wait("pppd's end after the hang-up", HANG_UP, |known| {
             known.caller.is_none().then_some(Ok(()))
         });
-        // Lets the delivery end even where pppd did not.
+        // Ends the delivery even if pppd did not exit.
         state.with(|known| known.caller = None);
         ended.map_err(io::Error::other)?;
         carried
     })
 }
 
-/// Stick to guest, until the stick hangs up.
+/// Carries data from the stick to the guest, until the stick hangs up.
 fn carry(mut caller: &UnixStream, guest: &Guest, call: u32) -> io::Result<()> {
     let mut buffer = [0; 2048];
     loop {
-        // A reset is a hang-up like any other.
+        // A connection reset counts as a hang-up.
         let bytes = match caller.read(&mut buffer) {
             Ok(0) | Err(_) => return Ok(()),
             Ok(length) => buffer.iter().take(length).copied().collect(),
@@ -104,7 +105,7 @@ fn carry(mut caller: &UnixStream, guest: &Guest, call: u32) -> io::Result<()> {
     }
 }
 
-/// Guest to stick, until the call ends; then the carrier drops the line.
+/// Carries data from the guest to the stick, until the call ends; then drops the line.
 fn deliver(receiver: Receiver<Vec<u8>>, mut caller: &UnixStream) {
     for bytes in receiver {
         if caller.write_all(&bytes).is_err() {

@@ -1,8 +1,8 @@
-//! QEMU's 4B lacks hardware that the kernel touches when the device tree names it, and has the card
-//! at the controller that leads to the radio on the real one.
+//! Patches a 4B card for QEMU, whose `raspi4b` lacks hardware that the kernel touches if the device
+//! tree names it, and has the card at the controller of the real board's radio.
 //!
-//! Takes in the card and what the build has left; puts a slot with a device tree of what QEMU has
-//! onto the card, everything else in it as it is shipped.
+//! Takes in the card and the build's output; writes a slot to the card whose device tree describes
+//! QEMU's hardware, everything else as shipped.
 
 use std::{
     fs::{self, OpenOptions},
@@ -19,11 +19,10 @@ use failberry_image::{
 
 use super::{SceneError, parts::cache};
 
-/// Where QEMU has the card.
+/// Node of the controller at which QEMU has the card.
 const CARD: &str = "/soc/mmc@7e300000";
 
-/// What it does not have: memory that nobody answers for, but for the last, whose interrupt never
-/// goes away.
+/// Nodes that QEMU does not implement; of the last one the interrupt never clears.
 const MISSING: [&str; 12] = [
     "/emmc2bus/mmc@7e340000",
     "/scb/pcie@7d500000",
@@ -39,11 +38,11 @@ const MISSING: [&str; 12] = [
     "/soc/serial@7e215040",
 ];
 
-/// The serial port that is left, as the kernel calls it.
+/// Kernel name of the remaining serial port.
 pub(super) const CONSOLE: &str = "ttyAMA0";
 
-/// Changes slot A of `card`; leaves the device tree as `device_tree`.
-pub(super) fn suit(
+/// Rewrites slot A of `card` with a patched device tree, which is also written to `device_tree`.
+pub(super) fn adapt_card(
     board: &Board,
     made: &Path,
     card: &Path,
@@ -55,7 +54,7 @@ pub(super) fn suit(
     let name = board.device_trees.first().map_or("", String::as_str);
     let original = parts.join(format!("{name}.dtb"));
     fs::copy(&original, device_tree).map_err(SceneError::io(original.display()))?;
-    change(device_tree)?;
+    adapt_device_tree(device_tree)?;
     let slot = slot::build(
         &slot::Parts {
             processor: board.processor,
@@ -74,7 +73,7 @@ pub(super) fn suit(
         .map_err(SceneError::io(card.display()))
 }
 
-fn change(device_tree: &Path) -> Result<(), SceneError> {
+fn adapt_device_tree(device_tree: &Path) -> Result<(), SceneError> {
     let fdtput = |words: &[&str], values: &[&str]| {
         let mut fdtput = Command::new("fdtput");
         fdtput.args(words).arg(device_tree).args(values);
@@ -91,7 +90,7 @@ fn change(device_tree: &Path) -> Result<(), SceneError> {
     }
     fdtput(&["-t", "s"], &[CARD, "status", "okay"])?;
     fdtput(&["-t", "s"], &["/aliases", "mmc0", CARD])?;
-    // The radio's power, and that it cannot be pulled out.
+    // Radio power sequence, and the mark as not removable.
     for property in ["mmc-pwrseq", "non-removable"] {
         fdtput(&["-d"], &[CARD, property])?;
     }

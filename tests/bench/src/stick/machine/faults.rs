@@ -1,23 +1,22 @@
-//! What can be wrong with a stick: silence of several depths, a call that nobody has told it is
-//! over, echo requests that get no answer.
+//! Injected faults of a stick: three kinds of hang, stuck in data mode, unanswered echo requests.
 
-use super::{Bus, Machine, Order};
+use super::{Bus, LineAction, StickMachine};
 use crate::stick::modem::Action;
 
-/// What a stick hears whatever else it does not: the command to start anew.
+/// Reset command, which a stick hung until reset still accepts.
 const RESTART: &[u8] = b"AT+CFUN=1,1\r";
 
-/// Whether it answers.
+/// Whether the stick answers, and what ends its silence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Silence {
-    /// It does.
+    /// It answers.
     None,
-    /// It takes bytes and answers nothing, whatever is done.
+    /// Accepts bytes and answers nothing, whatever is done.
     Hung,
-    /// The same, until it is told to start anew, which it does not answer either.
-    Dazed,
-    /// The same, until it loses its power.
-    Crashed,
+    /// Hung until the reset command, which is not answered either.
+    HungUntilReset,
+    /// Hung until a power cycle.
+    HungUntilPowerCycle,
 }
 
 impl Silence {
@@ -26,52 +25,52 @@ impl Silence {
     }
 }
 
-/// A stick's troubles.
-pub(super) struct Troubles {
+/// Faults injected into a stick.
+pub(super) struct Faults {
     pub(super) silence: Silence,
-    /// The command at which it falls into a daze.
-    hangs_at: Option<String>,
-    /// What it heard last in its daze.
+    /// Prefix of the command at which it hangs until reset.
+    hang_at_command: Option<String>,
+    /// Last bytes received while hung until reset.
     heard: Vec<u8>,
-    /// It does not know that its call is over, and does not mind DTR.
-    pub(super) astray: bool,
-    /// Takes echo requests out of what goes up to the carrier.
+    /// Stays in data mode after the call has ended, and ignores DTR.
+    pub(super) stuck_in_data_mode: bool,
+    /// Removes echo requests from the data to the carrier.
     echo: Option<EchoFilter>,
 }
 
-impl Default for Troubles {
+impl Default for Faults {
     fn default() -> Self {
         Self {
             silence: Silence::None,
-            hangs_at: None,
+            hang_at_command: None,
             heard: Vec::new(),
-            astray: false,
+            stuck_in_data_mode: false,
             echo: None,
         }
     }
 }
 
-impl Troubles {
-    pub(super) fn minds_dtr(&self) -> bool {
-        !self.silence.is_silent() && !self.astray
+impl Faults {
+    pub(super) fn honours_dtr(&self) -> bool {
+        !self.silence.is_silent() && !self.stuck_in_data_mode
     }
 
-    /// Hears of commands; tells whether one of them is too much for it.
-    pub(super) fn is_felled_by(&mut self, actions: &[Action]) -> bool {
-        let felled = self.hangs_at.as_ref().is_some_and(|prefix| {
+    /// Returns whether one of the commands triggers the hang.
+    pub(super) fn triggers_hang(&mut self, actions: &[Action]) -> bool {
+        let hangs = self.hang_at_command.as_ref().is_some_and(|prefix| {
             let hears =
                 |it: &Action| matches!(it, Action::Heard(command) if command.starts_with(prefix));
             actions.iter().any(hears)
         });
-        if felled {
-            self.hangs_at = None;
+        if hangs {
+            self.hang_at_command = None;
         }
-        felled
+        hangs
     }
 
-    /// Hears bytes without answering; tells whether they make it start anew.
-    pub(super) fn hear(&mut self, bytes: &[u8]) -> bool {
-        if self.silence != Silence::Dazed {
+    /// Records bytes without answering; returns whether they complete the reset command.
+    pub(super) fn completes_reset_command(&mut self, bytes: &[u8]) -> bool {
+        if self.silence != Silence::HungUntilReset {
             return false;
         }
         self.heard.extend(bytes);
@@ -81,71 +80,71 @@ impl Troubles {
         restarts
     }
 
-    /// What of `bytes` goes up to the carrier.
-    pub(super) fn pass(&mut self, bytes: Vec<u8>) -> Vec<u8> {
+    /// Returns the part of `bytes` that is passed to the carrier.
+    pub(super) fn filter_uplink(&mut self, bytes: Vec<u8>) -> Vec<u8> {
         match &mut self.echo {
-            _ if self.astray => Vec::new(),
+            _ if self.stuck_in_data_mode => Vec::new(),
             Some(filter) => filter.pass(&bytes),
             None => bytes,
         }
     }
 }
 
-impl Machine {
-    /// The next command that starts so is answered with this line.
-    pub(in super::super) fn fault(&mut self, prefix: &str, answer: &str) {
-        self.phone.fault(prefix, answer);
+impl StickMachine {
+    /// Answers the next command with this prefix with this line.
+    pub(in super::super) fn answer_next_with(&mut self, prefix: &str, answer: &str) {
+        self.phone.answer_next_with(prefix, answer);
     }
 
-    /// From now on every command that starts so is answered with this line, until a restart.
-    pub(in super::super) fn spoil(&mut self, prefix: &str, answer: &str) {
-        self.phone.spoil(prefix, answer);
+    /// Answers every command with this prefix with this line, until a restart.
+    pub(in super::super) fn answer_all_with(&mut self, prefix: &str, answer: &str) {
+        self.phone.answer_all_with(prefix, answer);
     }
 
-    /// Whether it hangs: takes bytes and answers nothing.
-    pub(in super::super) fn set_silent(&mut self, on: bool, now: u64) {
+    /// Starts or ends a hang: bytes are accepted and not answered.
+    pub(in super::super) fn set_hung(&mut self, on: bool, now: u64) {
         self.fall_silent(if on { Silence::Hung } else { Silence::None }, now);
     }
 
-    /// Hangs until it loses its power.
+    /// Hangs until a power cycle.
     pub(in super::super) fn crash(&mut self, now: u64) {
-        self.fall_silent(Silence::Crashed, now);
+        self.fall_silent(Silence::HungUntilPowerCycle, now);
     }
 
-    /// Hangs until it is told to start anew.
-    pub(in super::super) fn daze(&mut self, now: u64) {
-        self.fall_silent(Silence::Dazed, now);
+    /// Hangs until the reset command.
+    pub(in super::super) fn hang_until_reset(&mut self, now: u64) {
+        self.fall_silent(Silence::HungUntilReset, now);
     }
 
-    /// The same, from the next command on that starts so.
-    pub(in super::super) fn daze_at(&mut self, prefix: &str) {
-        self.troubles.hangs_at = Some(prefix.to_owned());
+    /// As `hang_until_reset`, beginning at the next command with this prefix.
+    pub(in super::super) fn hang_at_command(&mut self, prefix: &str) {
+        self.faults.hang_at_command = Some(prefix.to_owned());
     }
 
     fn fall_silent(&mut self, silence: Silence, now: u64) {
-        self.troubles.silence = silence;
+        self.faults.silence = silence;
         if let Bus::On(device) = &mut self.bus {
             device.freeze(silence.is_silent());
         }
         self.tick(now);
     }
 
-    /// The call is over, and the stick stays in its data mode whatever DTR does.
-    pub(in super::super) fn go_astray(&mut self, now: u64) {
+    /// Ends the call but stays in data mode, ignoring DTR.
+    pub(in super::super) fn hang_in_data_mode(&mut self, now: u64) {
         if self.in_call() {
             self.uplink.clear();
-            self.orders.push(Order::Close);
-            self.troubles.astray = true;
+            self.line_actions.push(LineAction::Close);
+            self.faults.stuck_in_data_mode = true;
             self.tick(now);
         }
     }
 
-    /// From now on echo requests get no answer.
+    /// Drops all later echo requests.
     pub(in super::super) fn ignore_echo(&mut self) {
-        self.troubles.echo = Some(EchoFilter::default());
+        self.faults.echo = Some(EchoFilter::default());
     }
 
-    /// Bytes on the modem port out of nowhere.
+    /// Sends raw bytes on the modem port.
     pub(in super::super) fn inject(&mut self, bytes: &[u8], now: u64) {
         let modem = self.layout().modem();
         if let (Some(interface), Bus::On(device)) = (modem, &mut self.bus) {
@@ -154,18 +153,18 @@ impl Machine {
         self.tick(now);
     }
 
-    /// There is a call from outside, which rings so often.
+    /// Starts an incoming call that rings `times` times.
     pub(in super::super) fn ring(&mut self, times: u32, now: u64) {
         self.phone.ring(times, now);
         self.tick(now);
     }
 
-    /// Whether it shows its CD-ROM when it starts, as `AT+ZCDRUN` sets it.
+    /// Sets whether it starts as CD-ROM, as `AT+ZCDRUN` does.
     pub(in super::super) fn set_autorun(&mut self, on: bool) {
         self.phone.autorun = on;
     }
 
-    /// The network ends the call.
+    /// Ends the call from the network side.
     pub(in super::super) fn drop_call(&mut self, now: u64) {
         if self.in_call() {
             self.close_line();
@@ -174,18 +173,18 @@ impl Machine {
     }
 }
 
-/// Takes LCP Echo-Requests out of a stream of frames.
+/// Removes LCP Echo-Requests from a stream of frames.
 ///
-/// It need not take frames apart: LCP is sent with address and control field, and with every
-/// control character escaped, whatever was agreed (RFC 1662, 7.1).
+/// It need not decode frames: LCP is sent with address and control field and with every control
+/// character escaped, whatever was negotiated (RFC 1662, 7.1).
 #[derive(Default)]
 struct EchoFilter {
-    /// The beginning of a frame that may be one.
+    /// Start of a frame that may be an Echo-Request.
     head: Vec<u8>,
     rest: Rest,
 }
 
-/// What becomes of the rest of a frame.
+/// Treatment of the rest of a frame.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 enum Rest {
     #[default]
@@ -232,7 +231,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn echo_requests_are_taken_out_and_nothing_else() {
+    fn echo_filter_drops_only_echo_requests() {
         let request = [&[FLAG], ECHO_REQUEST, &[1, 2, 3, FLAG]].concat();
         let reply = [FLAG, 0xff, 0x7d, 0x23, 0xc0, 0x21, 0x7d, 0x2a, 7, FLAG];
         let packet = [0x21, 0x45, 9, FLAG];

@@ -1,54 +1,55 @@
-//! What each process had at each sample, and whether any of it is lost.
+//! Leak detector: samples of each process, and whether any of its resources grow.
 
 use failberry_bench::board::{Process, Sample};
 
-/// What may come and go, in KiB: sixteen pages.
+/// Allowed fluctuation in KiB: sixteen pages.
 const SLACK: u64 = 64;
 
-/// Samples of a process that has just been started; it touches its memory for the first time.
+/// Number of first samples ignored after a process start, while it touches its memory for the first
+/// time.
 const YOUNG: usize = 2;
 
-/// The median of so many stands for a time.
+/// Number of samples in a median.
 const WINDOW: usize = 3;
 
-/// The life of one process.
-pub(super) struct Life {
+/// Samples of one process, from start to exit.
+pub(super) struct ProcessTrace {
     pub(super) name: String,
     pid: u32,
     young: usize,
     samples: Vec<Process>,
 }
 
-/// The beginning of a life, and its end.
+/// Medians at the beginning and at the end of a trace.
 #[derive(Clone, Copy)]
 pub(super) struct Span {
     pub(super) first: u64,
     pub(super) last: u64,
 }
 
-/// All lives.
+/// Traces of all processes.
 #[derive(Default)]
-pub(super) struct Accounts {
-    pub(super) lives: Vec<Life>,
+pub(super) struct LeakCheck {
+    pub(super) traces: Vec<ProcessTrace>,
     killed: Vec<&'static str>,
     samples: usize,
     dead: u64,
 }
 
-impl Accounts {
-    /// Takes in a sample of a box at rest.
+impl LeakCheck {
+    /// Adds a sample of an idle box.
     pub(super) fn add(&mut self, sample: Sample) {
         let young = if self.samples == 0 { 0 } else { YOUNG };
         self.samples += 1;
         self.dead = self.dead.max(sample.dead);
         for process in sample.processes {
             let known = self
-                .lives
+                .traces
                 .iter_mut()
-                .find(|life| life.name == process.name && life.pid == process.pid);
+                .find(|trace| trace.name == process.name && trace.pid == process.pid);
             match known {
-                Some(life) => life.samples.push(process),
-                None => self.lives.push(Life {
+                Some(trace) => trace.samples.push(process),
+                None => self.traces.push(ProcessTrace {
                     name: process.name.clone(),
                     pid: process.pid,
                     young,
@@ -58,31 +59,33 @@ impl Accounts {
         }
     }
 
-    /// Takes in that a service was killed, and not by itself. What the warm-up killed has no life
-    /// here.
+    /// Records that a service was killed by the test. Kills during the warm-up do not count.
     pub(super) fn killed(&mut self, service: Option<&'static str>) {
         if self.samples > 0 {
             self.killed.extend(service);
         }
     }
 
-    /// What must be true in the end, and whether it is.
+    /// Returns the checks and their results.
     pub(super) fn verdicts(&self) -> Vec<(String, Result<(), String>)> {
         let mut all: Vec<_> = self
-            .lives
+            .traces
             .iter()
-            .filter(|life| life.tells())
-            .map(|life| {
+            .filter(|trace| trace.tells())
+            .map(|trace| {
                 let what = format!(
                     "{} {} is flat over {} samples",
-                    life.name,
-                    life.pid,
-                    life.samples.len()
+                    trace.name,
+                    trace.pid,
+                    trace.samples.len()
                 );
-                (what, life.verdict())
+                (what, trace.verdict())
             })
             .collect();
-        all.push(("no service ended by itself".into(), self.nobody_died()));
+        all.push((
+            "no service ended by itself".into(),
+            self.check_unexpected_exits(),
+        ));
         all.push(("nobody is left unburied".into(), {
             let dead = self.dead;
             (dead == 0)
@@ -92,17 +95,25 @@ impl Accounts {
         all
     }
 
-    fn nobody_died(&self) -> Result<(), String> {
-        let mut names: Vec<&str> = self.lives.iter().map(|life| life.name.as_str()).collect();
+    fn check_unexpected_exits(&self) -> Result<(), String> {
+        let mut names: Vec<&str> = self
+            .traces
+            .iter()
+            .map(|trace| trace.name.as_str())
+            .collect();
         names.sort_unstable();
         names.dedup();
         for name in names {
-            let lives = self.lives.iter().filter(|life| life.name == name).count();
+            let traces = self
+                .traces
+                .iter()
+                .filter(|trace| trace.name == name)
+                .count();
             let killed = self.killed.iter().filter(|it| **it == name).count();
-            // One that was killed twice between two samples has a life that was not seen.
-            if lives > killed + 1 {
+            // A service killed twice between two samples has one trace less.
+            if traces > killed + 1 {
                 return Err(format!(
-                    "{name} was killed {killed} times and has had {lives} lives"
+                    "{name} was killed {killed} times and has had {traces} lives"
                 ));
             }
         }
@@ -110,17 +121,17 @@ impl Accounts {
     }
 }
 
-impl Life {
+impl ProcessTrace {
     pub(super) fn samples(&self) -> usize {
         self.samples.len()
     }
 
-    /// Whether its beginning and its end can be told apart.
+    /// Returns whether it has enough samples to compare beginning and end.
     pub(super) fn tells(&self) -> bool {
         self.samples.len() >= self.young + 2 * WINDOW
     }
 
-    /// The medians of one figure at the beginning and at the end.
+    /// Returns the medians of one figure at the beginning and at the end.
     pub(super) fn span(&self, figure: fn(&Process) -> u64) -> Span {
         let grown = self.samples.get(self.young..).unwrap_or_default();
         let median = |part: &[Process]| {
@@ -146,10 +157,10 @@ impl Life {
     }
 }
 
-/// A figure in words, where to find it, and how much it may differ.
+/// Label of a figure, its accessor, and its allowed difference.
 type Figure = (&'static str, fn(&Process) -> u64, u64);
 
-/// What is compared.
+/// Figures that are compared.
 const FIGURES: &[Figure] = &[
     ("memory (PSS) in KiB", |it| it.pss, SLACK),
     ("memory of its own in KiB", |it| it.anonymous, SLACK),
@@ -174,45 +185,45 @@ mod tests {
         }
     }
 
-    fn accounts(processes: impl IntoIterator<Item = Process>) -> Accounts {
-        let mut accounts = Accounts::default();
+    fn leak_check(processes: impl IntoIterator<Item = Process>) -> LeakCheck {
+        let mut leak_check = LeakCheck::default();
         for process in processes {
-            accounts.add(Sample {
+            leak_check.add(Sample {
                 processes: vec![process],
                 dead: 0,
             });
         }
-        accounts
+        leak_check
     }
 
-    fn wrong(accounts: &Accounts) -> Vec<String> {
-        let verdicts = accounts.verdicts().into_iter();
+    fn wrong(leak_check: &LeakCheck) -> Vec<String> {
+        let verdicts = leak_check.verdicts().into_iter();
         verdicts.filter_map(|(_, verdict)| verdict.err()).collect()
     }
 
     #[test]
-    fn what_comes_and_goes_is_no_leak_and_what_only_grows_is() {
+    fn fluctuation_is_no_leak_and_growth_is() {
         let noise = [400, 900, 410, 405, 300, 464, 470, 460];
-        assert!(wrong(&accounts(noise.map(|pss| process(9, pss, 8)))).is_empty());
+        assert!(wrong(&leak_check(noise.map(|pss| process(9, pss, 8)))).is_empty());
         let leak = (0..10).map(|at| process(9, 400 + 10 * at, 8));
         assert_eq!(
-            wrong(&accounts(leak)),
+            wrong(&leak_check(leak)),
             ["memory (PSS) in KiB: 410 at first, 480 in the end"]
         );
         let files = (0..8).map(|at| process(9, 400, 8 + at / 4));
         assert_eq!(
-            wrong(&accounts(files)),
+            wrong(&leak_check(files)),
             ["open files: 8 at first, 9 in the end"]
         );
     }
 
     #[test]
-    fn a_killed_service_begins_anew_and_one_that_ends_by_itself_is_told() {
-        let lives = (0..16).map(|at| process(9 + at / 8, 400 + 200 * u64::from(at / 8), 8));
-        let mut accounts = accounts(lives);
-        let told = wrong(&accounts);
+    fn killed_service_starts_new_trace_own_exit_fails() {
+        let traces = (0..16).map(|at| process(9 + at / 8, 400 + 200 * u64::from(at / 8), 8));
+        let mut leak_check = leak_check(traces);
+        let told = wrong(&leak_check);
         assert_eq!(told, ["uplink was killed 0 times and has had 2 lives"]);
-        accounts.killed(Some("uplink"));
-        assert!(wrong(&accounts).is_empty());
+        leak_check.killed(Some("uplink"));
+        assert!(wrong(&leak_check).is_empty());
     }
 }

@@ -1,4 +1,4 @@
-//! Faults of the house: its router, its DHCP server, its wire.
+//! Faults of the LAN: router, DHCP server, cable.
 
 use std::{
     net::Ipv4Addr,
@@ -6,21 +6,21 @@ use std::{
 };
 
 use failberry_bench::{
-    net::{Dhcp, Subnet},
+    net::{DhcpConfig, Subnet},
     probe::{get, get_within},
     scene::Scene,
 };
 
-use super::{Fault, strike::traffic_flows};
+use super::{Fault, inject::traffic_flows};
 use crate::{
     steps::{self, CARRIER_ADDRESS, HEALTH, PAGE_HOST},
     suite::{Outcome, expect},
 };
 
-/// The network that the house moves to.
+/// Subnet that the LAN is renumbered to.
 const OTHER: Subnet = Subnet(77);
 
-/// How long the router is away when it starts anew.
+/// Duration of a router restart.
 const ROUTER_AWAY: Duration = Duration::from_secs(20);
 
 /// The shortest lease that dnsmasq gives, in seconds.
@@ -32,106 +32,106 @@ pub(super) const FAULTS: &[Fault] = &[
         "leased 192.168.77.",
         25,
         |scene| {
-            scene.world.serve_dhcp(&lending(OTHER, (50, 99), "1h"))?;
+            scene.network.start_dhcp(&lending(OTHER, (50, 99), "1h"))?;
             replug(scene)
         },
     )
-    .healed_when(lives_at_its_new_address),
+    .recovered_when(works_at_new_address),
     Fault::slow(
         "the house gets another subnet, the cable stays in",
         "leased 192.168.77.",
-        // Learnt when the lease is to be prolonged by any server (T2, seven eighths of it).
+        // Noticed at rebinding (T2, seven eighths of the lease time).
         SHORT + 10,
         |scene| {
-            lease_shortly(scene)?;
-            scene.world.serve_dhcp(&lending(OTHER, (50, 99), "1h"))?;
+            take_short_lease(scene)?;
+            scene.network.start_dhcp(&lending(OTHER, (50, 99), "1h"))?;
             Ok(())
         },
     )
-    .healed_when(lives_at_its_new_address),
+    .recovered_when(works_at_new_address),
     Fault::slow(
         "the DHCP server refuses the address (NAK)",
         "lost: refused by",
         25,
         |scene| {
-            let dhcp = lending(Dhcp::default().subnet, (150, 199), "1h");
-            scene.world.serve_dhcp(&dhcp)?;
+            let dhcp = lending(DhcpConfig::default().subnet, (150, 199), "1h");
+            scene.network.start_dhcp(&dhcp)?;
             replug(scene)
         },
     )
-    .healed_when(lives_at_its_new_address),
+    .recovered_when(works_at_new_address),
     Fault::slow(
         "the DHCP server is gone until the lease has run out, then back",
         "",
         SHORT + 60,
         |scene| {
-            lease_shortly(scene)?;
+            take_short_lease(scene)?;
             let leased = Instant::now();
-            scene.world.stop_dhcp();
+            scene.network.stop_dhcp();
             keeps_the_address_until(scene, leased + Duration::from_secs(SHORT))?;
-            // Without an address on the wire the carrier's side goes on.
+            // Without an address on eth0 the carrier link still works.
             steps::health_from_the_internet(scene)?;
-            Ok(scene.world.serve_dhcp(&Dhcp::default())?)
+            Ok(scene.network.start_dhcp(&DhcpConfig::default())?)
         },
     )
-    .healed_when(lives_at_its_new_address),
+    .recovered_when(works_at_new_address),
     Fault::slow(
         "the router starts anew: the cable is out and DHCP away for 20 s",
         "cable out",
         30,
         |scene| {
-            scene.board.cable(false)?;
-            scene.world.stop_dhcp();
+            scene.board.set_cable(false)?;
+            scene.network.stop_dhcp();
             let back = Instant::now() + ROUTER_AWAY;
             while Instant::now() < back {
                 steps::health_from_the_internet(scene)?;
             }
-            scene.world.serve_dhcp(&Dhcp::default())?;
-            Ok(scene.board.cable(true)?)
+            scene.network.start_dhcp(&DhcpConfig::default())?;
+            Ok(scene.board.set_cable(true)?)
         },
     )
-    .healed_when(lives_at_its_new_address),
+    .recovered_when(works_at_new_address),
     Fault::slow(
         "the gateway on the wire is gone, and the call is dropped meanwhile",
         "carrier link is down",
         30,
         |scene| {
             let pi = steps::address(scene)?;
-            scene.world.set_gateway(false)?;
+            scene.network.set_gateway(false)?;
             steps::health_on_the_lan(scene)?;
             steps::health_from_the_internet(scene)?;
-            // A host that is told to use the box itself gets through it.
-            let lan = scene.world.lan();
+            // A host that uses the box as its gateway gets through.
+            let lan = scene.network.lan();
             lan.ip(&format!("route replace default via {pi}\n"))?;
             get_within(lan, PAGE_HOST, 80, "/by-the-box", scene.bound(5))?;
             scene.stick.as_ref().ok_or("no stick")?.drop_call();
             Ok(())
         },
     )
-    .healed_when(|scene, bound| {
+    .recovered_when(|scene, bound| {
         traffic_flows(scene, bound)?;
         steps::health_on_the_lan(scene)?;
         steps::health_from_the_internet(scene)?;
         let pi = steps::address(scene)?;
-        scene.world.set_gateway(true)?;
-        scene.world.route_through(pi)?;
+        scene.network.set_gateway(true)?;
+        scene.network.set_default_route(pi)?;
         traffic_flows(scene, scene.bound(5))
     }),
 ];
 
-/// Gives the house back what it had when it was set up.
+/// Restores the LAN's initial state.
 pub(super) fn restore(scene: &mut Scene) -> Outcome {
-    if scene.world.is_as_set_up() {
+    if scene.network.is_default() {
         return Ok(());
     }
-    scene.world.serve_dhcp(&Dhcp::default())?;
-    // The box forgets its lease with its power; what it gets is known only then.
+    scene.network.start_dhcp(&DhcpConfig::default())?;
+    // The box loses its lease with its power; its new address is known only after the boot.
     scene.power_cycle(failberry_bench::stick::Sim::Ready)?;
     steps::lease(scene)
 }
 
-fn lending(subnet: Subnet, pool: (u8, u8), lease_time: &str) -> Dhcp {
-    Dhcp {
+fn lending(subnet: Subnet, pool: (u8, u8), lease_time: &str) -> DhcpConfig {
+    DhcpConfig {
         subnet,
         pool,
         lease_time: lease_time.into(),
@@ -140,31 +140,31 @@ fn lending(subnet: Subnet, pool: (u8, u8), lease_time: &str) -> Dhcp {
 
 fn replug(scene: &mut Scene) -> Outcome {
     let mark = scene.board.console.mark();
-    scene.board.cable(false)?;
+    scene.board.set_cable(false)?;
     let bound = scene.bound(5);
     scene
         .board
         .console
         .wait_from(mark, "eth0: cable out", bound)?;
-    Ok(scene.board.cable(true)?)
+    Ok(scene.board.set_cable(true)?)
 }
 
-/// The box gets a short lease, of an address that it has not had.
-fn lease_shortly(scene: &mut Scene) -> Outcome {
-    let dhcp = lending(Dhcp::default().subnet, (100, 149), "2m");
-    scene.world.serve_dhcp(&dhcp)?;
+/// Makes the box take a short lease of a new address.
+fn take_short_lease(scene: &mut Scene) -> Outcome {
+    let dhcp = lending(DhcpConfig::default().subnet, (100, 149), "2m");
+    scene.network.start_dhcp(&dhcp)?;
     let mark = scene.board.console.mark();
     replug(scene)?;
     scene
         .board
         .console
         .wait_from(mark, "eth0: leased", scene.bound(20))?;
-    let address = scene.world.wait_lease(scene.bound(5))?;
-    scene.world.route_through(address)?;
+    let address = scene.network.wait_lease(scene.bound(5))?;
+    scene.network.set_default_route(address)?;
     traffic_flows(scene, scene.bound(10))
 }
 
-/// While the lease lasts everything goes on; then the address is given up, in clear words.
+/// Checks that everything works until the lease expires, and that the expiry is logged.
 fn keeps_the_address_until(scene: &mut Scene, end: Instant) -> Outcome {
     const LATE: Duration = Duration::from_secs(10);
     let address = steps::address(scene)?;
@@ -174,8 +174,8 @@ fn keeps_the_address_until(scene: &mut Scene, end: Instant) -> Outcome {
         if Instant::now() > end + LATE {
             return Err(format!("expected {words:?} on the console by now").into());
         }
-        let answers = get(scene.world.lan(), PAGE_HOST, 80, "/without-dhcp")
-            .and_then(|_| get(scene.world.lan(), address, HEALTH, "/"));
+        let answers = get(scene.network.lan(), PAGE_HOST, 80, "/without-dhcp")
+            .and_then(|_| get(scene.network.lan(), address, HEALTH, "/"));
         if let Err(error) = answers
             && !lost(scene)
         {
@@ -188,12 +188,11 @@ fn keeps_the_address_until(scene: &mut Scene, end: Instant) -> Outcome {
     Ok(())
 }
 
-/// The router finds the box at the address that it has leased, and all that the box does is done
-/// from there.
-fn lives_at_its_new_address(scene: &mut Scene, bound: Duration) -> Outcome {
+/// Checks that the box works at its newly leased address: routing, health port, status page.
+fn works_at_new_address(scene: &mut Scene, bound: Duration) -> Outcome {
     let until = Instant::now() + bound;
-    let address: Ipv4Addr = scene.world.wait_lease(bound)?;
-    scene.world.route_through(address)?;
+    let address: Ipv4Addr = scene.network.wait_lease(bound)?;
+    scene.network.set_default_route(address)?;
     traffic_flows(scene, until.saturating_duration_since(Instant::now()))?;
     steps::health_on_the_lan(scene)?;
     steps::health_from_the_internet(scene)?;

@@ -1,6 +1,7 @@
-//! The bench's hand inside the box (`tests/saboteur`): orders to it, and what it sees.
+//! Client of the fault agent (`tests/saboteur`), which runs inside the box: sends commands, reads
+//! replies and process samples.
 //!
-//! It goes through the box's lives: after a reset the next life's hand answers at the same socket.
+//! One connection serves all boots of the box: after a reset the new boot's agent answers on it.
 
 use std::{
     io::{self, BufRead, BufReader, Write},
@@ -9,16 +10,17 @@ use std::{
     time::Duration,
 };
 
-/// A box that has to start first, under load, and then does it; a full card takes the longest.
+/// Longest time from a command to its reply. Covers a box under load that is still booting; filling
+/// the card takes longest.
 const ANSWER: Duration = Duration::from_secs(60);
 
-/// A connection to the hand.
-pub struct Hand(Mutex<Line>);
+/// Connection to the fault agent; commands are sent one at a time.
+pub struct FaultAgent(Mutex<Connection>);
 
-struct Line {
-    orders: UnixStream,
+struct Connection {
+    requests: UnixStream,
     answers: BufReader<UnixStream>,
-    given: u32,
+    last_id: u32,
 }
 
 /// A process of the product, as the kernel sees it.
@@ -30,60 +32,60 @@ pub struct Process {
     pub pid: u32,
     /// Proportional set size in KiB.
     pub pss: u64,
-    /// The part of it that stands for no file: heap, stacks, changed data.
+    /// Anonymous part of `pss` in KiB: heap, stacks, changed data.
     pub anonymous: u64,
     /// Resident set size in KiB.
     pub rss: u64,
-    /// Open descriptors.
+    /// Number of open file descriptors.
     pub files: u64,
-    /// Processes it has started and that are not buried yet.
+    /// Number of child processes that are not reaped yet.
     pub children: u64,
-    /// Threads, the first one included.
+    /// Number of threads, the main thread included.
     pub threads: u64,
 }
 
-/// What the hand sees at one time.
+/// Snapshot of the product's processes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sample {
-    /// PID 1 and the services that run.
+    /// PID 1 and the running services.
     pub processes: Vec<Process>,
-    /// Ended processes that nobody has buried yet.
+    /// Number of zombie processes.
     pub dead: u64,
 }
 
-impl Hand {
-    pub(super) fn new(orders: UnixStream) -> io::Result<Self> {
-        orders.set_read_timeout(Some(ANSWER))?;
-        let answers = BufReader::new(orders.try_clone()?);
-        Ok(Self(Mutex::new(Line {
-            orders,
+impl FaultAgent {
+    pub(super) fn new(requests: UnixStream) -> io::Result<Self> {
+        requests.set_read_timeout(Some(ANSWER))?;
+        let answers = BufReader::new(requests.try_clone()?);
+        Ok(Self(Mutex::new(Connection {
+            requests,
             answers,
-            given: 0,
+            last_id: 0,
         })))
     }
 
-    /// Gives an order and waits until it is carried out, or at least understood where nobody is
-    /// left to tell; gives out what the hand tells.
+    /// Sends a command and returns the text of its reply. The agent replies after execution, or
+    /// before it if the command leaves nothing that could reply (a kernel panic).
     ///
     /// # Errors
-    /// The hand's, or none has answered.
-    pub fn order(&self, order: &str) -> io::Result<String> {
+    /// The agent reports a failure, or does not reply in time.
+    pub fn execute(&self, command: &str) -> io::Result<String> {
         let mut line = self
             .0
             .lock()
             .map_err(|_| io::Error::other("an order has panicked"))?;
-        line.give(order).map_err(|error| {
-            let why = format!("the order {order:?} to the hand in the box: {error}");
+        line.request(command).map_err(|error| {
+            let why = format!("the order {command:?} to the hand in the box: {error}");
             io::Error::new(error.kind(), why)
         })
     }
 
-    /// Looks at the product's processes.
+    /// Returns a snapshot of the product's processes.
     ///
     /// # Errors
-    /// The hand's.
+    /// As [`Self::execute`], or a malformed sample.
     pub fn sample(&self) -> io::Result<Sample> {
-        let text = self.order("sample")?;
+        let text = self.execute("sample")?;
         parse(&text).ok_or_else(|| {
             let why = format!("expected a sample from the hand in the box, got {text:?}");
             io::Error::new(io::ErrorKind::InvalidData, why)
@@ -91,18 +93,18 @@ impl Hand {
     }
 }
 
-impl Line {
-    fn give(&mut self, order: &str) -> io::Result<String> {
-        self.given += 1;
-        let number = self.given.to_string();
-        self.orders
-            .write_all(format!("{number} {order}\n").as_bytes())?;
+impl Connection {
+    fn request(&mut self, command: &str) -> io::Result<String> {
+        self.last_id += 1;
+        let number = self.last_id.to_string();
+        self.requests
+            .write_all(format!("{number} {command}\n").as_bytes())?;
         loop {
             let mut line = String::new();
             if self.answers.read_line(&mut line)? == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
-            // What an earlier life could not answer in time may come late.
+            // A late reply from before a reset has another number.
             let Some((of, answer)) = line.trim_end_matches('\n').split_once(' ') else {
                 continue;
             };
@@ -153,29 +155,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_order_is_answered_by_its_number() {
+    fn reply_is_matched_by_request_number() {
         let (ours, box_side) = UnixStream::pair().unwrap();
-        let hand = Hand::new(ours).unwrap();
+        let fault_agent = FaultAgent::new(ours).unwrap();
         let answering = thread::spawn(move || {
-            let mut orders = BufReader::new(box_side.try_clone().unwrap());
+            let mut requests = BufReader::new(box_side.try_clone().unwrap());
             let mut heard = Vec::new();
             for answer in ["0 ok of an earlier life\n1 ok \n", "2 error no\n"] {
                 let mut line = String::new();
-                orders.read_line(&mut line).unwrap();
+                requests.read_line(&mut line).unwrap();
                 heard.push(line);
                 (&box_side).write_all(answer.as_bytes()).unwrap();
             }
             heard
         });
-        assert_eq!(hand.order("freeze").unwrap(), "");
-        let error = hand.order("signal x SIGKILL").unwrap_err().to_string();
+        assert_eq!(fault_agent.execute("freeze").unwrap(), "");
+        let error = fault_agent
+            .execute("signal x SIGKILL")
+            .unwrap_err()
+            .to_string();
         assert!(error.ends_with("no"), "{error}");
         let heard = answering.join().unwrap();
         assert_eq!(heard, ["1 freeze\n", "2 signal x SIGKILL\n"]);
     }
 
     #[test]
-    fn samples_are_read() {
+    fn sample_parses_and_rejects_malformed() {
         let sample = parse("supervisor:1:385:68:884:20:6:1 dead:2").unwrap();
         assert_eq!(sample.dead, 2);
         let one = sample.processes.first().unwrap();

@@ -1,4 +1,4 @@
-//! A program that runs exactly as long as its owner, or as this process if the owner is forgotten.
+//! Child process that is killed when its owner is dropped, or when this process ends.
 
 use std::{
     io,
@@ -7,16 +7,16 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-/// A running program; it is killed with this value.
+/// Running child process; killed and reaped on drop.
 #[derive(Debug)]
-pub(crate) struct Kept {
+pub(crate) struct ChildGuard {
     stop: Option<Sender<()>>,
     keeper: Option<JoinHandle<()>>,
 }
 
-impl Kept {
-    /// Starts the program on a thread of its own: the kernel ties the death of a child to the
-    /// *thread* that made it, and the caller's may be a passing one.
+impl ChildGuard {
+    /// Spawns the program on a thread of its own: the kernel sends the parent-death signal when the
+    /// *thread* that spawned it ends, and the caller's may be short-lived.
     pub(crate) fn spawn(mut command: Command) -> io::Result<Self> {
         let (started, outcome) = channel();
         let (stop, stopped) = channel::<()>();
@@ -26,7 +26,7 @@ impl Kept {
                 Err(error) => return drop(started.send(Err(error))),
             };
             let _ = started.send(Ok(()));
-            // Nothing is ever sent: the other end goes away.
+            // Nothing is ever sent; returns when the sender is dropped.
             let _ = stopped.recv();
             let _ = child.kill();
             let _ = child.wait();
@@ -39,7 +39,7 @@ impl Kept {
     }
 }
 
-impl Drop for Kept {
+impl Drop for ChildGuard {
     fn drop(&mut self) {
         self.stop = None;
         if let Some(keeper) = self.keeper.take() {

@@ -1,4 +1,4 @@
-//! Children that make trouble by their number or their patience.
+//! Process faults: mass exit of orphans, and repeated killing of a service.
 
 use std::{
     io::{self, Read},
@@ -16,18 +16,18 @@ use nix::{
 
 use crate::{fork, processes};
 
-/// Between two looks for a service that is not there: it shall not live for long.
-const LOOK: Duration = Duration::from_millis(20);
+/// Poll interval for a restarted service; short, so that it is killed soon after its start.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Leaves `count` processes to PID 1 that all end at the same moment.
-pub(crate) fn orphans(count: usize) -> io::Result<()> {
+/// Creates `count` orphans of PID 1 that all exit at once.
+pub(crate) fn create_orphans(count: usize) -> io::Result<()> {
     let (wait, signal) = io::pipe()?;
     let mut signal = Some(signal);
-    let parent = fork::child(|| {
+    let parent = fork::spawn(|| {
         drop(signal.take());
         for _ in 0..count {
-            // All wait for the end of the same pipe.
-            let born = fork::child(|| {
+            // All block on one pipe until it closes.
+            let born = fork::spawn(|| {
                 let _ = (&wait).read(&mut [0]);
             });
             if born.is_err() {
@@ -35,22 +35,22 @@ pub(crate) fn orphans(count: usize) -> io::Result<()> {
             }
         }
     })?;
-    // When it has ended its children are orphans; then they end too.
+    // Its exit makes its children orphans; closing the pipe then ends them.
     waitpid(parent, None)?;
     drop(signal);
     Ok(())
 }
 
-/// Leaves a child that kills the service called `name` whenever it appears, for `seconds`.
-pub(crate) fn hunt(name: &str, seconds: u64) -> io::Result<()> {
-    fork::child(|| {
+/// Forks a child that kills the service `name` whenever it runs, for `seconds`.
+pub(crate) fn kill_repeatedly(name: &str, seconds: u64) -> io::Result<()> {
+    fork::spawn(|| {
         let until = Instant::now() + Duration::from_secs(seconds);
         while Instant::now() < until {
             if let Ok(Some(pid)) = processes::pid_of(name) {
-                // It may have gone by itself.
+                // It may have exited already.
                 let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
             }
-            thread::sleep(LOOK);
+            thread::sleep(POLL_INTERVAL);
         }
     })
     .map(drop)

@@ -1,10 +1,11 @@
-//! The usual house on the fast board: the main job from the lease to the replugged stick.
+//! Baseline scene on the fast board: the main job, from the DHCP lease to a replugged stick. Its
+//! name on the command line is `house`.
 
 use std::thread;
 
 use failberry_bench::{
     probe,
-    scene::{Kind, Scene, Setting},
+    scene::{Kind, ScenarioConfig, Scene},
     status::Status,
     stick::Sim,
 };
@@ -16,9 +17,9 @@ use crate::{
     suite::{Outcome, expect},
 };
 
-/// Plays the scene.
-pub fn play(suite: &mut Suite) {
-    suite.scene("house", &Setting::new("fbh", Kind::Virt), |run| {
+/// Runs the scene.
+pub fn run(suite: &mut Suite) {
+    suite.scene("house", &ScenarioConfig::new("fbh", Kind::Virt), |run| {
         run.step("PID 1 is ours and starts every service", starts);
         steps::main_job(run);
         run.step("the AT dialogue is the one designed", dialogue);
@@ -81,12 +82,13 @@ fn tells(scene: &mut Scene) -> Outcome {
     Ok(())
 }
 
-/// A LAN host asks 200 times within milliseconds while a checker on the internet asks once.
+/// Sends 200 requests from a LAN host within milliseconds while a checker on the internet sends
+/// one.
 fn burst(scene: &mut Scene) -> Outcome {
     const REQUESTS: usize = 200;
     let to = steps::address(scene)?;
     let before = health(&status(scene)?)?;
-    let (lan, internet) = (scene.world.lan(), scene.world.internet());
+    let (lan, internet) = (scene.network.lan(), scene.network.internet());
     let bound = scene.bound(10);
     let (answered, check) = thread::scope(|threads| {
         let burst = threads.spawn(|| probe::burst(lan, to, steps::HEALTH, REQUESTS, bound));
@@ -101,7 +103,7 @@ fn burst(scene: &mut Scene) -> Outcome {
     expect("health's process", before, health(&status(scene)?)?)
 }
 
-/// Process id and starts of `health`.
+/// Returns process id and number of starts of `health`.
 fn health(status: &Status) -> Outcome<(u64, u64)> {
     let services = 0..status.count("/supervisor/services");
     let mut places = services.map(|index| format!("/supervisor/services/{index}"));
@@ -141,8 +143,8 @@ fn replugs(scene: &mut Scene) -> Outcome {
         .console
         .wait_from(mark, "stick is gone", scene.bound(10))?;
     scene.carrier.wait_down(scene.bound(10))?;
-    // Another device of the same driver takes the numbers that the stick had.
-    scene.plug_squatter()?;
+    // A decoy with the same driver takes the tty numbers that the stick had.
+    scene.plug_decoy()?;
     scene.plug(Sim::Ready)?;
     let after = scene
         .board

@@ -1,28 +1,28 @@
-//! What sticks say unasked, from public captures.
+//! Unsolicited result codes (URCs) of sticks, from public captures.
 
 use std::time::Duration;
 
-/// A line that the stick says once, some time after its SIM is open.
+/// URC that the stick sends once, some time after its SIM is unlocked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Chatter {
-    /// From the SIM that is open to the line.
+pub struct Urc {
+    /// Delay from the unlocked SIM to the line.
     pub after: Duration,
     /// The line.
     pub line: &'static str,
 }
 
-const fn at(after_ms: u64, line: &'static str) -> Chatter {
+const fn at(after_ms: u64, line: &'static str) -> Urc {
     let after = Duration::from_millis(after_ms);
-    Chatter { after, line }
+    Urc { after, line }
 }
 
-/// Nothing.
-pub const SILENT: &[Chatter] = &[];
+/// No URCs.
+pub const SILENT: &[Urc] = &[];
 
-/// A ZTE of the MF180's time that finds its network: operator (`+ZDONR`) and radio (`+ZPASR`) each
-/// time they change, circuits before packets. Order and words as in captures of an MF627 and an
-/// MF626 on ubuntuforums.org.
-pub const ZTE: &[Chatter] = &[
+/// ZTE of the MF180's generation registering: operator (`+ZDONR`) and radio (`+ZPASR`) on each
+/// change, circuit-switched before packet-switched. Order and words as in captures of an MF627 and
+/// an MF626 on ubuntuforums.org.
+pub const ZTE: &[Urc] = &[
     at(300, "+ZDONR: \"Not Found\""),
     at(320, "+ZPASR: \"Limited Service\""),
     at(
@@ -38,8 +38,9 @@ pub const ZTE: &[Chatter] = &[
     at(9_500, "+ZEND"),
 ];
 
-/// An Icera, such as the MF190J: network and radio, as in a capture of one on ubuntuforums.org.
-pub const ICERA: &[Chatter] = &[
+/// Icera chipset, such as the MF190J: network and radio, as in a capture of one on
+/// ubuntuforums.org.
+pub const ICERA: &[Urc] = &[
     at(500, "%NWSTATE: 0,,,-,0"),
     at(1_500, "%NWSTATE: 4,00101,3G,-,0"),
     at(3_000, "%NWSTATE: 3,00101,3G,R99,0"),
@@ -47,8 +48,8 @@ pub const ICERA: &[Chatter] = &[
     at(6_000, "%NWSTATE: 4,00101,3G,-,0"),
 ];
 
-/// A stick that tells its radio's state the way Huawei's and some relabelled ZTEs do.
-pub const CARETS: &[Chatter] = &[
+/// Radio state codes of Huawei's and some relabelled ZTE sticks.
+pub const CARETS: &[Urc] = &[
     at(200, "^SIMST:1"),
     at(250, "^SRVST:1"),
     at(400, "^BOOT:27710117,0,0,0,75"),

@@ -1,4 +1,4 @@
-//! The way to the bench: the one virtio-serial port.
+//! Connection to the test bench: the only virtio-serial port.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -8,7 +8,7 @@ use std::{
 
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 
-/// Waits until there is one, and opens it.
+/// Waits until the port exists and opens it.
 pub(crate) fn open() -> io::Result<File> {
     let watch = Inotify::init(InitFlags::empty())?;
     watch.add_watch("/dev", AddWatchFlags::IN_CREATE)?;

@@ -1,4 +1,4 @@
-//! One fault: the box is started, something is broken, and it is waited for until it is healed.
+//! Runner of one fault: boots the box, injects the fault, and waits for recovery.
 
 use std::{
     fs, thread,
@@ -12,46 +12,46 @@ use failberry_bench::{
     stick::Sim,
 };
 
-use super::{Fault, card, house, internet};
+use super::{Fault, card, internet, lan};
 use crate::{steps, suite::Outcome};
 
-/// How long it took.
+/// Durations measured for one fault.
 #[derive(Clone, Copy)]
-pub(super) struct Times {
-    /// Until the console said so.
+pub(super) struct RecoveryTimes {
+    /// From the end of the injection to the console text.
     pub(super) noticed: Option<Duration>,
-    /// Until it was healed.
+    /// From the start of the injection to recovery.
     pub(super) healed: Duration,
 }
 
-/// Plays one fault. What the console said during one that was not healed is kept.
-pub(super) fn play(scene: &mut Scene, fault: &Fault) -> Outcome<Times> {
-    let outcome = begin(scene).and_then(|()| strike(scene, fault));
-    outcome.map_err(|error| match keep_console(scene, fault.name) {
+/// Runs one fault. If the box does not recover, the console log is saved.
+pub(super) fn run(scene: &mut Scene, fault: &Fault) -> Outcome<RecoveryTimes> {
+    let outcome = begin(scene).and_then(|()| inject(scene, fault));
+    outcome.map_err(|error| match save_console_log(scene, fault.name) {
         Ok(kept) => format!("{error}\nconsole: {kept}").into(),
         Err(_) => error,
     })
 }
 
-/// A box that has just started and works: no fault is judged by what an earlier one has left, such
-/// as a back-off that has grown.
+/// Boots the box afresh, so that no fault is affected by the state left by an earlier one, such as
+/// a grown back-off.
 fn begin(scene: &mut Scene) -> Outcome {
-    relieve(scene)?;
-    house::restore(scene)?;
+    clear_faults(scene)?;
+    lan::restore(scene)?;
     card::restore(scene)?;
-    // Every life of the box has a file of its own.
+    // Each boot has a log file of its own.
     match fs::remove_file(scene.directory().join("console.log")) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
         _ => {}
     }
     scene.power_cycle(Sim::Ready)?;
     let bound = scene.bound(60);
-    get_within(scene.world.lan(), steps::PAGE_HOST, 80, "/before", bound)?;
+    get_within(scene.network.lan(), steps::PAGE_HOST, 80, "/before", bound)?;
     Ok(())
 }
 
-/// Breaks something and waits until it is healed; tells how long that took.
-fn strike(scene: &mut Scene, fault: &Fault) -> Outcome<Times> {
+/// Injects the fault and waits for recovery; returns the durations.
+fn inject(scene: &mut Scene, fault: &Fault) -> Outcome<RecoveryTimes> {
     let mark = scene.board.console.mark();
     let began = Instant::now();
     let bound = scene.bound(fault.within);
@@ -59,7 +59,7 @@ fn strike(scene: &mut Scene, fault: &Fault) -> Outcome<Times> {
     let mut noticed = None;
     if !fault.says.is_empty() {
         let struck = Instant::now();
-        // A LAN host keeps asking meanwhile, as people do: without traffic there is no fault.
+        // A LAN host keeps sending requests, as users do: some faults only show under traffic.
         let heard = thread::scope(|scope| {
             let console = scene.board.console.clone();
             let waiting = scope.spawn(move || {
@@ -67,15 +67,15 @@ fn strike(scene: &mut Scene, fault: &Fault) -> Outcome<Times> {
                 heard.map(|_| struck.elapsed())
             });
             while !waiting.is_finished() {
-                // Whether it is answered does not matter yet.
-                let _ = get(scene.world.lan(), steps::PAGE_HOST, 80, "/meanwhile");
+                // The response does not matter yet.
+                let _ = get(scene.network.lan(), steps::PAGE_HOST, 80, "/meanwhile");
             }
             waiting.join()
         });
         noticed = Some(heard.map_err(|_| "the console's listener panicked")??);
     }
-    relieve(scene)?;
-    (fault.heals)(scene, bound.saturating_sub(began.elapsed()))?;
+    clear_faults(scene)?;
+    (fault.recovers)(scene, bound.saturating_sub(began.elapsed()))?;
     let healed = began.elapsed();
     if healed > bound {
         let expected = fault.within;
@@ -86,26 +86,26 @@ fn strike(scene: &mut Scene, fault: &Fault) -> Outcome<Times> {
     {
         return Err(format!("expected it noticed within {limit:?}, it took {took:?}").into());
     }
-    Ok(Times { noticed, healed })
+    Ok(RecoveryTimes { noticed, healed })
 }
 
-/// Ends what the carrier and the house do wrong; the box has to do the rest.
-fn relieve(scene: &mut Scene) -> Outcome {
+/// Clears the faults of carrier, LAN and internet; the box has to recover by itself.
+fn clear_faults(scene: &mut Scene) -> Outcome {
     scene.carrier.blackhole(false)?;
     scene.carrier.mute(false);
     scene.carrier.set(CarrierSettings::default())?;
-    scene.board.cable(true)?;
-    internet::relieve(scene)
+    scene.board.set_cable(true)?;
+    internet::clear_faults(scene)
 }
 
-/// A LAN host reaches the internet.
+/// Waits until a LAN host reaches the internet.
 pub(super) fn traffic_flows(scene: &mut Scene, bound: Duration) -> Outcome {
-    get_within(scene.world.lan(), steps::PAGE_HOST, 80, "/again", bound)?;
+    get_within(scene.network.lan(), steps::PAGE_HOST, 80, "/again", bound)?;
     Ok(())
 }
 
-/// Copies what the console said to a file that is named after the fault.
-fn keep_console(scene: &Scene, fault: &str) -> Outcome<String> {
+/// Copies the console log to a file named after the fault.
+fn save_console_log(scene: &Scene, fault: &str) -> Outcome<String> {
     let word = |letter: char| {
         if letter.is_ascii_alphanumeric() {
             letter

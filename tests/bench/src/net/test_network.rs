@@ -1,4 +1,4 @@
-//! All of it together.
+//! Complete test network: namespaces, interfaces and servers.
 
 use std::{
     fs::{File, create_dir_all, remove_file},
@@ -13,20 +13,20 @@ use nix::{
 };
 
 use super::{
-    CARRIER_TAP, Dhcp, HOUSE, Kept, Lease, Names, Namespace, NetError, PI_TAP, internet,
-    internet::Resolver, leases, router,
+    CARRIER_TAP, ChildGuard, DhcpConfig, LAN_SUBNET, Lease, Namespace, NetError, PI_TAP,
+    ResolverBehaviour, internet, internet::Resolver, leases, router,
 };
 
-/// The network around the box.
+/// Test network: router, LAN and internet namespaces with their servers; removed when dropped.
 #[derive(Debug)]
-pub struct World {
-    // Before the namespaces in which they run.
-    dhcp: Option<Kept>,
+pub struct TestNetwork {
+    // Dropped before the namespaces in which they run.
+    dhcp: Option<ChildGuard>,
     resolver: Option<Resolver>,
-    // As they were told to be.
-    lends: Option<Dhcp>,
+    // Configured state, as opposed to the running servers.
+    lends: Option<DhcpConfig>,
     gateway: bool,
-    names: Names,
+    names: ResolverBehaviour,
     router: Namespace,
     lan: Namespace,
     internet: Namespace,
@@ -35,16 +35,16 @@ pub struct World {
     _lock: Flock<File>,
 }
 
-impl World {
-    /// Makes the network; leases last an hour. The names of its namespaces begin with `prefix`.
+impl TestNetwork {
+    /// Creates the network with leases of an hour. The names of its namespaces begin with `prefix`.
     ///
     /// # Errors
-    /// When another living run has the same prefix, or a part cannot be made, which takes root.
+    /// Another running process has the same prefix, or a part cannot be created, which takes root.
     pub fn create(prefix: &str) -> Result<Self, NetError> {
         Self::with_lease_time(prefix, "1h")
     }
 
-    /// The same with a lease time as dnsmasq knows it (`2m` is the shortest).
+    /// As [`Self::create`], with a lease time in dnsmasq's notation (`2m` is the shortest).
     ///
     /// # Errors
     /// As [`Self::create`].
@@ -52,41 +52,41 @@ impl World {
         let dir = std::env::temp_dir().join("failberry-bench").join(prefix);
         create_dir_all(&dir).map_err(NetError::file(&dir))?;
         let lock = lock(prefix, &dir)?;
-        let mut world = Self {
+        let mut network = Self {
             dhcp: None,
             resolver: None,
             lends: None,
             gateway: true,
-            names: Names::Right,
+            names: ResolverBehaviour::Correct,
             router: Namespace::create(format!("{prefix}-router"))?,
             lan: Namespace::create(format!("{prefix}-lan"))?,
             internet: Namespace::create(format!("{prefix}-net"))?,
             dir,
             _lock: lock,
         };
-        router::lay_out(&world.router, &world.lan)?;
-        internet::lay_out(&world.internet)?;
-        world.serve_dhcp(&Dhcp {
+        router::create_interfaces(&network.router, &network.lan)?;
+        internet::create_interfaces(&network.internet)?;
+        network.start_dhcp(&DhcpConfig {
             lease_time: lease_time.into(),
-            ..Dhcp::default()
+            ..DhcpConfig::default()
         })?;
-        world.answer_names(Names::Right)?;
-        Ok(world)
+        network.set_resolver(ResolverBehaviour::Correct)?;
+        Ok(network)
     }
 
-    /// The house's DHCP server and resolver go away; who has a lease is not told.
+    /// Stops the LAN's DHCP server and resolver; holders of a lease are not notified.
     pub fn stop_dhcp(&mut self) {
         self.dhcp = None;
         self.lends = None;
     }
 
-    /// Starts the house's DHCP server and resolver anew. It knows nothing of earlier leases.
+    /// Restarts the LAN's DHCP server and resolver without its earlier leases.
     ///
     /// # Errors
     /// When it does not start, or the addresses cannot be set.
-    pub fn serve_dhcp(&mut self, dhcp: &Dhcp) -> Result<(), NetError> {
+    pub fn start_dhcp(&mut self, dhcp: &DhcpConfig) -> Result<(), NetError> {
         self.stop_dhcp();
-        // An earlier lease would be taken for the box's.
+        // An earlier lease would be mistaken for the box's.
         let old = self.dir.join(leases::FILE);
         match remove_file(&old) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -101,13 +101,13 @@ impl World {
         Ok(())
     }
 
-    /// Takes the router's address in the house away, or gives it back; its way to the internet goes
-    /// with the address and must be set anew.
+    /// Removes or restores the router's LAN address; its default route is lost with the address and
+    /// must be set again.
     ///
     /// # Errors
     /// When the address cannot be set.
     pub fn set_gateway(&mut self, there: bool) -> Result<(), NetError> {
-        let subnet = self.lends.as_ref().map_or(HOUSE, |dhcp| dhcp.subnet);
+        let subnet = self.lends.as_ref().map_or(LAN_SUBNET, |dhcp| dhcp.subnet);
         self.gateway = there;
         if there {
             return router::number(&self.router, &self.lan, subnet);
@@ -115,59 +115,59 @@ impl World {
         self.router.ip("address flush dev br0\n")
     }
 
-    /// Whether the house is as it was set up, with leases of an hour.
-    pub fn is_as_set_up(&self) -> bool {
-        self.gateway && self.lends.as_ref() == Some(&Dhcp::default())
+    /// Returns whether the LAN is in its initial state, with leases of an hour.
+    pub fn is_default(&self) -> bool {
+        self.gateway && self.lends.as_ref() == Some(&DhcpConfig::default())
     }
 
-    /// How the internet's resolver answers.
-    pub const fn names(&self) -> Names {
+    /// Returns the behaviour of the internet's resolver.
+    pub const fn names(&self) -> ResolverBehaviour {
         self.names
     }
 
-    /// How the internet's resolver answers from now on.
+    /// Restarts the internet's resolver with another behaviour.
     ///
     /// # Errors
     /// When it does not start.
-    pub fn answer_names(&mut self, names: Names) -> Result<(), NetError> {
-        // The old one holds the port.
+    pub fn set_resolver(&mut self, names: ResolverBehaviour) -> Result<(), NetError> {
+        // The old resolver holds the port.
         self.resolver = None;
         self.names = names;
         self.resolver = Some(internet::serve(&self.internet, &self.dir, names)?);
         Ok(())
     }
 
-    /// The router of the house: `br0` with the tap "pi", DHCP server and resolver.
+    /// Returns the router's namespace: `br0` with the tap "pi", DHCP server and resolver.
     pub fn router(&self) -> &Namespace {
         &self.router
     }
 
-    /// A host in the house, 192.168.88.10.
+    /// Returns the namespace of a LAN host, 192.168.88.10.
     pub fn lan(&self) -> &Namespace {
         &self.lan
     }
 
-    /// The internet: tap "carrier" with 198.51.100.2, and the resolver there.
+    /// Returns the internet's namespace: tap "carrier" with 198.51.100.2, and the resolver.
     pub fn internet(&self) -> &Namespace {
         &self.internet
     }
 
-    /// The tap in [`Self::router`] for the Pi's `eth0`.
+    /// Returns the tap in [`Self::router`] for the Pi's `eth0`.
     pub fn pi_tap(&self) -> &'static str {
         PI_TAP
     }
 
-    /// The tap in [`Self::internet`] for the carrier.
+    /// Returns the tap in [`Self::internet`] for the carrier.
     pub fn carrier_tap(&self) -> &'static str {
         CARRIER_TAP
     }
 
-    /// Where the servers keep their logs and the leases.
+    /// Returns the directory of the servers' logs and leases.
     pub fn dir(&self) -> &Path {
         &self.dir
     }
 
-    /// The DHCP leases given so far.
+    /// Returns the current DHCP leases.
     ///
     /// # Errors
     /// When the lease file is not as expected.
@@ -175,41 +175,41 @@ impl World {
         leases::read(&self.dir)
     }
 
-    /// Waits until somebody in the house has got an address, and tells it.
+    /// Waits for a DHCP lease and returns its address.
     ///
     /// # Errors
-    /// When nobody has within `bound`.
+    /// No lease within `bound`.
     pub fn wait_lease(&self, bound: Duration) -> Result<Ipv4Addr, NetError> {
         leases::wait(&self.dir, bound).map(|lease| lease.address)
     }
 
-    /// Makes the Pi the router's way to the internet, as the owner does for the dead line.
+    /// Sets the router's default route through the Pi, as the owner configures it for a WAN
+    /// failure.
     ///
     /// # Errors
     /// When the route cannot be set.
-    pub fn route_through(&self, pi: Ipv4Addr) -> Result<(), NetError> {
+    pub fn set_default_route(&self, pi: Ipv4Addr) -> Result<(), NetError> {
         self.router
             .ip(&format!("route replace default via {pi} dev br0\n"))
     }
 
-    /// Repairs the house's wired line, and makes it the router's way to the internet.
+    /// Creates the router's wired WAN and sets its default route there.
     ///
     /// # Errors
-    /// When it cannot be made, for instance a second time.
-    pub fn lay_line(&self) -> Result<(), NetError> {
-        router::lay_line(&self.router, &self.internet)
+    /// It cannot be created, for instance because it exists.
+    pub fn connect_wan(&self) -> Result<(), NetError> {
+        router::connect_wan(&self.router, &self.internet)
     }
 
-    /// Breaks the wired line beyond the router, or mends it: packets leave by it and nothing comes
-    /// back.
+    /// Breaks or restores the return path of the wired WAN: packets leave, but no replies arrive.
     ///
     /// # Errors
     /// When the route cannot be set.
-    pub fn set_line(&self, alive: bool) -> Result<(), NetError> {
-        router::answer_by_line(&self.internet, alive)
+    pub fn set_wan_return_path(&self, alive: bool) -> Result<(), NetError> {
+        router::set_wan_return_path(&self.internet, alive)
     }
 
-    /// Bytes that the internet has sent to the carrier so far, with all headers.
+    /// Returns the bytes sent from the internet to the carrier so far, with all headers.
     ///
     /// # Errors
     /// When the kernel's table cannot be read.
@@ -217,7 +217,7 @@ impl World {
         const TABLE: &str = "/proc/thread-self/net/dev";
         let table = self.internet.run(|| std::fs::read_to_string(TABLE));
         let table = table.map_err(NetError::file(TABLE))?;
-        // Eight columns received, then those sent.
+        // Eight columns of received counters precede those sent.
         let sent = table
             .lines()
             .find_map(|line| line.trim().strip_prefix(CARRIER_TAP)?.strip_prefix(':'))

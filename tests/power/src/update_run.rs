@@ -1,4 +1,4 @@
-//! One life of the box: an update, the restart, and what becomes of the trial.
+//! Simulated update run: installation, reboot, and the end of the trial.
 
 use failberry_service::SlotsOrder;
 use failberry_state::Slot;
@@ -6,31 +6,31 @@ use failberry_update::{Header, Signer, Unverified, Version, install, slots::carr
 
 use crate::{Card, Part, UBoot};
 
-/// An update of the box, which runs from slot A.
+/// Update of a box that runs from slot A.
 pub struct Update {
-    /// Its header, checked.
+    /// Verified header.
     pub header: Header,
-    /// The image that runs.
+    /// Running image, in slot A.
     pub old: Vec<u8>,
-    /// The image that is to be written to slot B.
+    /// New image, to be written to slot B.
     pub new: Vec<u8>,
 }
 
-/// How far the box came before its power went.
+/// Stage that the update reached before the power loss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Reached {
-    /// The image is not all there, or not to be tried yet.
+pub enum UpdateStage {
+    /// The image is incomplete, or not marked for trial yet.
     Writing,
-    /// It is to be tried, and U-Boot has not written down that it does.
+    /// It is marked for trial, and U-Boot has not recorded an attempt.
     Tried,
     /// It runs on trial.
     Restarted,
-    /// It is confirmed or given up.
+    /// It is confirmed or rolled back.
     Decided,
 }
 
 impl Update {
-    /// From `old` to `new`, in blocks of so many bytes.
+    /// Creates an update from `old` to `new`, with blocks of `block` bytes.
     pub fn new(old: Vec<u8>, new: Vec<u8>, block: u32) -> Self {
         let signer = Signer::from_pkcs8(&Signer::generate().unwrap()).unwrap();
         let mut bundle = Vec::new();
@@ -45,8 +45,9 @@ impl Update {
         Self { header, old, new }
     }
 
-    /// The update, the restart by U-Boot, and what the new image decides, until the power goes.
-    pub fn live(&self, card: &Card, ends: &SlotsOrder) -> Reached {
+    /// Runs the update, the reboot by U-Boot, and the decision `ends` of the new image, until the
+    /// power loss; returns the stage reached.
+    pub fn run_until_power_loss(&self, card: &Card, ends: &SlotsOrder) -> UpdateStage {
         let mut whole = Part::whole(card);
         let mut slot = Part::slot(card, Slot::B);
         let order = |order: SlotsOrder| {
@@ -56,15 +57,15 @@ impl Update {
         let source = &mut self.new.as_slice();
         let target = (Slot::B, &mut slot);
         if install(&self.header, target, source, order, |_| Ok(())).is_err() {
-            return Reached::Writing;
+            return UpdateStage::Writing;
         }
         match UBoot::start(card) {
-            None => return Reached::Tried,
+            None => return UpdateStage::Tried,
             Some(started) => assert!(started == (Slot::B, self.new.clone())),
         }
         if carry_out_on(ends, Some(Slot::B), &mut whole).is_err() {
-            return Reached::Restarted;
+            return UpdateStage::Restarted;
         }
-        Reached::Decided
+        UpdateStage::Decided
     }
 }

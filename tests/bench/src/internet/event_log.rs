@@ -1,4 +1,4 @@
-//! What a service saw, for others to read and to wait for.
+//! Event log of a service: tests read it and wait for entries.
 
 use std::{
     fmt::Debug,
@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// An event that did not come in time.
+/// Timeout of an expected event.
 #[derive(Debug, thiserror::Error)]
 #[error("expected {expected} within {bound:?}, saw {seen}")]
 pub struct TimedOut {
@@ -15,14 +15,14 @@ pub struct TimedOut {
     seen: String,
 }
 
-/// Entries in the order of their coming.
+/// Log entries in order of arrival.
 #[derive(Debug)]
-pub(crate) struct Journal<T> {
+pub(crate) struct EventLog<T> {
     entries: Mutex<Vec<T>>,
     grown: Condvar,
 }
 
-impl<T: Clone + Debug> Journal<T> {
+impl<T: Clone + Debug> EventLog<T> {
     pub(crate) const fn new() -> Self {
         Self {
             entries: Mutex::new(Vec::new()),
@@ -39,7 +39,7 @@ impl<T: Clone + Debug> Journal<T> {
         self.lock().clone()
     }
 
-    /// The first entry that `wanted` takes, be it there already or yet to come.
+    /// Returns the first entry accepted by `wanted`, past or future.
     pub(crate) fn wait(
         &self,
         expected: &str,
@@ -81,8 +81,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waiting_ends_with_the_entry_or_names_what_was_seen() {
-        let journal = Arc::new(Journal::new());
+    fn wait_returns_entry_or_error_lists_entries() {
+        let journal = Arc::new(EventLog::new());
         let writer = Arc::clone(&journal);
         let handle = thread::spawn(move || (1..=3).for_each(|n| writer.push(n)));
         let found = journal.wait("three", Duration::from_secs(10), |n| *n == 3);
