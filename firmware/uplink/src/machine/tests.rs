@@ -15,7 +15,7 @@ use tokio_modem::{
 use super::*;
 
 mod blocked;
-mod orders;
+mod commands;
 mod recovery;
 
 fn stick_at(bus_path: &str, tty: u32) -> Stick {
@@ -59,18 +59,18 @@ fn link() -> Link {
 }
 
 fn ended(reason: &str) -> Event {
-    Event::Ended(Ending {
+    Event::Ended(AttemptFailure {
         reason: reason.into(),
-        ..Ending::default()
+        ..AttemptFailure::default()
     })
 }
 
 fn pin_lost(blocked: bool) -> Event {
-    Event::Ended(Ending {
+    Event::Ended(AttemptFailure {
         reason: "the SIM and the PIN".into(),
         blocked,
-        pin_spent: true,
-        ..Ending::default()
+        pin_not_accepted: true,
+        ..AttemptFailure::default()
     })
 }
 
@@ -79,49 +79,49 @@ fn shown(action: &Action) -> Option<String> {
         Action::LookAtBus => "look".into(),
         Action::Attempt {
             stick,
-            spend_pin: false,
-            count_pin: true,
+            withhold_pin: false,
+            require_pin_counter: true,
             ..
         } => format!("attempt {} with a counted PIN", stick.tty),
         Action::Attempt {
             stick,
-            spend_pin: false,
+            withhold_pin: false,
             ..
         } => format!("attempt {}", stick.tty),
         Action::Attempt {
             stick,
-            spend_pin: true,
+            withhold_pin: true,
             ..
         } => format!("attempt {} without PIN", stick.tty),
         Action::Eject(device) => format!("eject {}", device.bus_path),
         Action::Reset(stick) => format!("reset {}", stick.tty),
-        Action::CutPower => "cut power".into(),
+        Action::PowerCycle => "cut power".into(),
         Action::Reboot(_) => "reboot".into(),
         Action::Abort => "abort".into(),
         Action::Reply(OrderReply::Accepted) => "accepted".into(),
         Action::Reply(OrderReply::Refused { why }) => format!("refused: {why}"),
         Action::Reply(OrderReply::Answer { .. }) => "answer".into(),
-        Action::Question { tty, .. } => format!("question on {tty}"),
-        Action::DropQuestion => "drop question".into(),
+        Action::Passthrough { tty, .. } => format!("question on {tty}"),
+        Action::CancelPassthrough => "drop question".into(),
         Action::Terminate => "terminate".into(),
-        Action::RememberPinRefused => "remember".into(),
-        Action::RememberPinDoubted => "remember doubt".into(),
-        Action::Keep => "keep".into(),
+        Action::PersistPinRejected => "remember".into(),
+        Action::PersistPinUncertain => "remember doubt".into(),
+        Action::PersistHistory => "keep".into(),
         Action::Exit => "exit".into(),
         Action::DescribeBus => "describe".into(),
-        Action::Say(Level::Debug, _) => return None,
-        Action::Say(_, text) => text.clone(),
+        Action::Log(Level::Debug, _) => return None,
+        Action::Log(_, text) => text.clone(),
     })
 }
 
 struct Run {
-    machine: Machine,
+    machine: UplinkMachine,
 }
 
 impl Run {
     fn new() -> Self {
         Self {
-            machine: Machine::new(None, PinUse::Fresh, BootMillis(0)),
+            machine: UplinkMachine::new(None, PinState::Usable, BootMillis(0)),
         }
     }
 
@@ -485,15 +485,15 @@ fn any_event() -> impl Strategy<Value = Event> {
         Just(Event::LinkClosed),
         Just(ended("x")),
         any::<bool>().prop_map(pin_lost),
-        prop::sample::select(Trouble::ALL.to_vec())
-            .prop_map(|trouble| Event::Ended(Ending::new(trouble, "x"))),
+        prop::sample::select(FailureKind::ALL.to_vec())
+            .prop_map(|kind| Event::Ended(AttemptFailure::new(kind, "x"))),
         any::<bool>()
             .prop_map(|good| { Event::Ejected(if good { Ok(()) } else { Err("x".into()) }) }),
         prop::sample::select(vec![
-            Outcome::ResetTaken,
+            Outcome::ResetAccepted,
             Outcome::ResetUnanswered("x".into()),
-            Outcome::PowerCut("x".into()),
-            Outcome::PowerKept("x".into()),
+            Outcome::PowerCycled("x".into()),
+            Outcome::PowerCycleFailed("x".into()),
             Outcome::RebootGranted,
             Outcome::RebootRefused("x".into()),
         ])
@@ -507,7 +507,7 @@ proptest! {
     /// under way; and a refused PIN is never sent again.
     #[test]
     fn it_never_latches(events in proptest::collection::vec((any_event(), 0u64..100_000), 0..60)) {
-        let mut machine = Machine::new(None, PinUse::Fresh, BootMillis(0));
+        let mut machine = UplinkMachine::new(None, PinState::Usable, BootMillis(0));
         let (mut now, mut running, mut refused, mut looked) = (0, false, false, false);
         for (event, passed) in events {
             now += passed;
@@ -519,13 +519,13 @@ proptest! {
             looked |= matches!(event, Event::Bus(_));
             for action in machine.step(event, BootMillis(now)) {
                 match action {
-                    Action::Attempt { spend_pin, .. } => {
+                    Action::Attempt { withhold_pin, .. } => {
                         prop_assert!(!running, "two attempts at once");
-                        prop_assert!(!refused || spend_pin, "a refused PIN is sent again");
+                        prop_assert!(!refused || withhold_pin, "a refused PIN is sent again");
                         running = true;
                     }
                     Action::Abort => running = false,
-                    Action::RememberPinRefused => refused = true,
+                    Action::PersistPinRejected => refused = true,
                     _ => {}
                 }
             }

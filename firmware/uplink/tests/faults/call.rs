@@ -4,10 +4,10 @@ use std::{collections::VecDeque, net::Ipv4Addr};
 
 use failberry_state::{BootMillis, Link};
 use failberry_uplink::{
-    blackhole::{Packets, Verdict, Watch},
-    echo::EchoWatch,
-    ladder::Trouble,
-    machine::{Ending, Event},
+    blackhole::{BlackholeDetector, Packets, Verdict},
+    echo::EchoMonitor,
+    ladder::FailureKind,
+    machine::{AttemptFailure, Event},
 };
 use tokio_modem::ppp::{
     self, AuthProtocol, Config, Credentials, Echo, Engine, Offer, Output, PhaseLimits, Reason, Role,
@@ -47,8 +47,8 @@ pub(crate) struct Call {
     server: Box<Engine>,
     /// Frames under way: when, to the server or not, and what.
     under_way: VecDeque<(u64, bool, Vec<u8>)>,
-    echo: EchoWatch,
-    watch: Option<Watch>,
+    echo: EchoMonitor,
+    watch: Option<BlackholeDetector>,
     packets: Packets,
     /// When answers come, and whether to a question of ours.
     coming: Vec<(u64, bool)>,
@@ -93,7 +93,7 @@ impl Call {
             client,
             server,
             under_way: VecDeque::new(),
-            echo: EchoWatch::new(Echo::default().interval, now),
+            echo: EchoMonitor::new(Echo::default().interval, now),
             watch: None,
             packets: Packets::default(),
             coming: Vec::new(),
@@ -115,7 +115,7 @@ impl Call {
             self.client.next_deadline(),
             self.server.next_deadline(),
             self.under_way.front().map(|(at, ..)| *at),
-            self.watch.as_ref().map(Watch::deadline),
+            self.watch.as_ref().map(BlackholeDetector::deadline),
             traffic,
             self.pending.then_some(self.begun),
         ]
@@ -180,9 +180,9 @@ impl Call {
                         self.under_way.push_back(there);
                     }
                 }
-                Output::LcpOpened(_) => self.echo = EchoWatch::new(Echo::default().interval, now),
+                Output::LcpOpened(_) => self.echo = EchoMonitor::new(Echo::default().interval, now),
                 Output::Ipv4Up(agreed) => {
-                    self.watch = Some(Watch::new(self.packets, now));
+                    self.watch = Some(BlackholeDetector::new(self.packets, now));
                     self.next_traffic = now;
                     news.push(Event::LinkOpen(Link {
                         interface: "ppp0".into(),
@@ -198,13 +198,13 @@ impl Call {
                     news.push(Event::LinkClosed);
                 }
                 Output::EchoUnanswered(count) => {
-                    if self.echo.unanswered(count, now)
+                    if self.echo.on_unanswered(count, now)
                         && let Some(watch) = &mut self.watch
                     {
-                        watch.doubt(now);
+                        watch.suspect(now);
                     }
                 }
-                Output::Finished(reason) => news.push(Event::Ended(Ending::from(&reason))),
+                Output::Finished(reason) => news.push(Event::Ended(AttemptFailure::from(&reason))),
                 _ => {}
             }
         }
@@ -250,7 +250,7 @@ impl Call {
             self.packets.received += u64::try_from(arrived.len() + strangers).unwrap();
             let answered = arrived.iter().any(|(_, own)| *own);
             match watch.sample(self.packets, answered, now) {
-                Verdict::Fine => {}
+                Verdict::Ok => {}
                 Verdict::Probe(count) | Verdict::ProbeWidely(count) => {
                     for _ in 0..count {
                         send(&mut self.packets, &mut self.coming, true);
@@ -258,7 +258,10 @@ impl Call {
                 }
                 Verdict::Dead(silent) => {
                     let why = format!("nothing came back for {silent} ms");
-                    news.push(Event::Ended(Ending::new(Trouble::Blackhole, why)));
+                    news.push(Event::Ended(AttemptFailure::new(
+                        FailureKind::Blackhole,
+                        why,
+                    )));
                 }
             }
         }

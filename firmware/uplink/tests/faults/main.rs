@@ -26,7 +26,9 @@ fn inject(world: &mut World, fault: Fault) {
             world.stick.answer_with(command, &vec![said; times]);
         }
         Fault::InCall(mode) => world.stick.left_in = Some(mode),
-        Fault::Flood(every_ms, outlives) => world.stick.flood = Some((every_ms, outlives)),
+        Fault::Flood(min_interval_ms, outlives) => {
+            world.stick.flood = Some((min_interval_ms, outlives))
+        }
         Fault::Noise(bytes) => world.stick.noise = Some(bytes),
         Fault::SlowDial(takes_ms, abortable) => {
             world.stick.slow_dial = Some((takes_ms, abortable));

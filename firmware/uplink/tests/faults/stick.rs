@@ -104,7 +104,7 @@ impl Stick {
         }
     }
 
-    pub(crate) fn say(&mut self, at: u64, bytes: &[u8]) {
+    pub(crate) fn log_line(&mut self, at: u64, bytes: &[u8]) {
         let place = self.arrivals.partition_point(|(other, _)| *other <= at);
         self.arrivals.insert(place, (at, bytes.to_vec()));
     }
@@ -122,7 +122,7 @@ impl Stick {
             self.next_flood = self.next_flood.max(now.saturating_sub(period));
             while self.next_flood <= now {
                 let at = self.next_flood;
-                self.say(at, b"\r\n+ZUSIMR:2\r\n");
+                self.log_line(at, b"\r\n+ZUSIMR:2\r\n");
                 self.next_flood += period;
             }
         }
@@ -142,10 +142,10 @@ impl Stick {
         }
         if let (true, Some(noise)) = (self.noisy, self.noise) {
             self.noisy = false;
-            self.say(now, noise);
+            self.log_line(now, noise);
         }
         if let Some(mode) = self.data_mode {
-            self.say(now + DELAY_MS, b"~\xff}#\xc0!OK\r}!}\x22\n~");
+            self.log_line(now + DELAY_MS, b"~\xff}#\xc0!OK\r}!}\x22\n~");
             let ends = match mode {
                 DataMode::Escape => bytes == b"+++",
                 DataMode::Goodbye => bytes.ends_with(&[0x3d, 0xc7, 0x7e]),
@@ -153,7 +153,7 @@ impl Stick {
             };
             if ends {
                 self.data_mode = None;
-                self.say(now + 2 * DELAY_MS, b"\r\nNO CARRIER\r\n");
+                self.log_line(now + 2 * DELAY_MS, b"\r\nNO CARRIER\r\n");
             }
             return;
         }
@@ -163,7 +163,7 @@ impl Stick {
             if abortable {
                 self.dialling_until = None;
                 self.arrivals.clear();
-                self.say(now + DELAY_MS, b"\r\nNO CARRIER\r\n");
+                self.log_line(now + DELAY_MS, b"\r\nNO CARRIER\r\n");
             }
             return;
         }
@@ -180,7 +180,7 @@ impl Stick {
                 }
                 return;
             }
-            self.say(now, format!("{command}\r").as_bytes());
+            self.log_line(now, format!("{command}\r").as_bytes());
             if command.starts_with("AT+CPMS?")
                 && let Some((_, outlives)) = &mut self.flood
             {
@@ -202,7 +202,7 @@ impl Stick {
             }
             self.heard.push(command);
             if !said.is_empty() {
-                self.say(now + delay, format!("\r\n{said}\r\n").as_bytes());
+                self.log_line(now + delay, format!("\r\n{said}\r\n").as_bytes());
             }
         }
     }

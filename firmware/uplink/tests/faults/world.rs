@@ -3,7 +3,9 @@
 use std::collections::VecDeque;
 
 use failberry_state::{BootMillis, UplinkPhase};
-use failberry_uplink::machine::{Action, Earlier, Ending, Event, Machine, Outcome, PinUse};
+use failberry_uplink::machine::{
+    Action, AttemptFailure, Event, LoadedHistory, Outcome, PinState, UplinkMachine,
+};
 use failberry_usb::{Device, Presence, Sight, Stick as Found, Unready};
 use tokio_modem::{
     dial::{Dialer, Output, Settings},
@@ -51,7 +53,7 @@ enum Physical {
 
 pub(crate) struct World {
     pub(crate) now: u64,
-    pub(crate) machine: Machine,
+    pub(crate) machine: UplinkMachine,
     pub(crate) stick: Stick,
     pub(crate) network: Network,
     /// Reboots that the supervisor still grants.
@@ -92,7 +94,7 @@ impl World {
     pub(crate) fn new() -> Self {
         let mut world = Self {
             now: 0,
-            machine: Machine::new(None, PinUse::Fresh, BootMillis(0)),
+            machine: UplinkMachine::new(None, PinState::Usable, BootMillis(0)),
             stick: Stick::default(),
             network: Network::default(),
             reboots_left: 3,
@@ -113,7 +115,7 @@ impl World {
             queue: VecDeque::new(),
         };
         world.plan(0, Physical::Come);
-        world.feed(Event::Earlier(Earlier::Read(Vec::new())));
+        world.feed(Event::HistoryLoaded(LoadedHistory::Read(Vec::new())));
         world
     }
 
@@ -235,8 +237,8 @@ impl World {
                 self.queue.clear();
                 self.stick.leave();
                 self.stick.revive(Hang::UntilReboot);
-                self.machine = Machine::new(None, PinUse::Fresh, BootMillis(self.now));
-                self.feed(Event::Earlier(Earlier::Read(Vec::new())));
+                self.machine = UplinkMachine::new(None, PinState::Usable, BootMillis(self.now));
+                self.feed(Event::HistoryLoaded(LoadedHistory::Read(Vec::new())));
                 self.plan(0, Physical::Come);
             }
         }
@@ -277,17 +279,17 @@ impl World {
         match action {
             Action::LookAtBus => self.look_at_bus(),
             Action::Attempt {
-                spend_pin,
-                count_pin,
+                withhold_pin,
+                require_pin_counter,
                 dial_ms,
                 ..
             } => {
                 assert!(self.attempt.is_none(), "two attempts at once");
                 self.attempt = Some(Attempt::Opening(
                     self.now + OPEN_MS,
-                    spend_pin,
+                    withhold_pin,
                     dial_ms,
-                    count_pin,
+                    require_pin_counter,
                 ));
             }
             Action::Abort => self.hang_up(),
@@ -310,20 +312,20 @@ impl World {
                     return self.plan(RESET_UNHEARD_MS, Physical::Tell(told));
                 }
                 self.stick.revive(Hang::UntilReset);
-                let told = Event::Recovered(Outcome::ResetTaken);
+                let told = Event::Recovered(Outcome::ResetAccepted);
                 self.plan(1_000, Physical::Tell(told));
                 self.plan(1_200, Physical::Leave);
                 self.plan(1_200 + STICK_BOOT_MS, Physical::Come);
             }
-            Action::CutPower => {
+            Action::PowerCycle => {
                 self.taken.cuts += 1;
                 if !self.power_works {
-                    let kept = Outcome::PowerKept("no hub at 1-1".into());
+                    let kept = Outcome::PowerCycleFailed("no hub at 1-1".into());
                     return self.plan(200, Physical::Tell(Event::Recovered(kept)));
                 }
                 self.stick.revive(Hang::UntilPower);
                 self.plan(300, Physical::Leave);
-                let cut = Outcome::PowerCut("sysfs".into());
+                let cut = Outcome::PowerCycled("sysfs".into());
                 self.plan(DARK_MS, Physical::Tell(Event::Recovered(cut)));
                 self.plan(DARK_MS + STICK_BOOT_MS, Physical::Come);
             }
@@ -340,16 +342,16 @@ impl World {
                 };
                 self.plan(10, Physical::Tell(Event::Recovered(answer)));
             }
-            Action::Say(_, text) => self.said.push((self.now, text)),
+            Action::Log(_, text) => self.said.push((self.now, text)),
             // What is kept of the PIN does not outlive the boot, and no process ends here before.
-            Action::Keep => self.keeps.push(self.now),
-            Action::RememberPinRefused
-            | Action::RememberPinDoubted
+            Action::PersistHistory => self.keeps.push(self.now),
+            Action::PersistPinRejected
+            | Action::PersistPinUncertain
             | Action::DescribeBus
             | Action::Terminate
             | Action::Reply(_)
-            | Action::Question { .. }
-            | Action::DropQuestion
+            | Action::Passthrough { .. }
+            | Action::CancelPassthrough
             | Action::Exit => {}
         }
     }
@@ -362,12 +364,12 @@ impl World {
     fn attempt_turn(&mut self) {
         match self.attempt.take() {
             None => {}
-            Some(Attempt::Opening(_, spend_pin, dial_ms, count_pin)) => {
+            Some(Attempt::Opening(_, withhold_pin, dial_ms, require_pin_counter)) => {
                 let profile = profile_for(0x19d2, self.product).unwrap();
                 let mut settings = Settings::new("internet", "*99#", self.pin).unwrap();
                 settings.dial_within(dial_ms);
-                settings.allow_pin_without_counter(self.uncounted && !count_pin);
-                if spend_pin {
+                settings.allow_pin_without_counter(self.uncounted && !require_pin_counter);
+                if withhold_pin {
                     settings.spend_pin();
                 }
                 let dialer = Box::new(Dialer::new(profile, settings, self.now));
@@ -414,7 +416,7 @@ impl World {
                 }
                 Output::Failed(error) => {
                     self.hang_up();
-                    return self.feed(Event::Ended(Ending::from(&error)));
+                    return self.feed(Event::Ended(AttemptFailure::from(&error)));
                 }
             }
         }

@@ -60,7 +60,7 @@ fn a_pin_whose_fate_is_unknown_waits_for_the_sim_to_lose_power() {
 #[test]
 fn a_pin_doubted_before_this_process_is_counted() {
     let mut run = Run {
-        machine: Machine::new(None, PinUse::Doubted, BootMillis(0)),
+        machine: UplinkMachine::new(None, PinState::UsableIfCounted, BootMillis(0)),
     };
     let counted = "attempt ttyUSB2 with a counted PIN";
     run.expect(0, plugged(2), &[FOUND, counted]);
@@ -80,7 +80,7 @@ fn every_block_but_the_configuration_is_dialled_again() {
         Blocked::NoSim { got: text("ERROR") },
         Blocked::Locked(text("PH-NET PIN")),
     ] {
-        let ending = Ending::from(&DialError::from(blocked));
+        let ending = AttemptFailure::from(&DialError::from(blocked));
         let mut run = Run::new();
         run.machine.step(plugged(2), BootMillis(0));
         run.machine.step(Event::Ended(ending), BootMillis(1));
@@ -107,7 +107,7 @@ fn what_blocks_says_what_to_do() {
             "use another stick or SIM",
         ),
     ] {
-        let reason = Ending::from(&DialError::from(blocked)).reason;
+        let reason = AttemptFailure::from(&DialError::from(blocked)).reason;
         assert!(reason.contains(words), "{reason}");
     }
 }
@@ -126,9 +126,9 @@ fn what_passes_by_itself_does_not_block() {
             waited_ms: 240_000,
         },
     ] {
-        let ending = Ending::from(&error);
+        let ending = AttemptFailure::from(&error);
         assert!(
-            !ending.blocked && !ending.trouble.rows().is_empty(),
+            !ending.blocked && !ending.kind.rules().is_empty(),
             "{error}"
         );
     }
@@ -137,16 +137,16 @@ fn what_passes_by_itself_does_not_block() {
 #[test]
 fn a_pin_refused_before_this_process_is_not_sent() {
     let mut run = Run {
-        machine: Machine::new(None, PinUse::Refused, BootMillis(0)),
+        machine: UplinkMachine::new(None, PinState::Rejected, BootMillis(0)),
     };
     run.expect(0, plugged(2), &[FOUND, "attempt ttyUSB2 without PIN"]);
 }
 
 #[test]
 fn without_configuration_nothing_is_dialled() {
-    let unusable = Some("no [carrier]".to_owned());
+    let config_error = Some("no [carrier]".to_owned());
     let mut run = Run {
-        machine: Machine::new(unusable, PinUse::Fresh, BootMillis(0)),
+        machine: UplinkMachine::new(config_error, PinState::Usable, BootMillis(0)),
     };
     let blocked = "blocked: no [carrier]; nothing is dialled until that is corrected in failberrypi.toml \
                    and the box started again";

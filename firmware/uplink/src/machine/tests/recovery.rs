@@ -8,12 +8,12 @@ use failberry_state::{
 
 use super::*;
 
-fn trouble(trouble: Trouble, reason: &str) -> Event {
-    Event::Ended(Ending::new(trouble, reason))
+fn kind(kind: FailureKind, reason: &str) -> Event {
+    Event::Ended(AttemptFailure::new(kind, reason))
 }
 
 fn silent() -> Event {
-    trouble(Trouble::Silent, "no answer")
+    kind(FailureKind::Unresponsive, "no answer")
 }
 
 #[test]
@@ -43,7 +43,7 @@ fn a_hung_stick_is_restarted_then_cut_off_then_the_board_is() {
         .phase(UplinkPhase::Recovering)
         .expect(
             24_500,
-            Event::Recovered(Outcome::PowerCut("sysfs".into())),
+            Event::Recovered(Outcome::PowerCycled("sysfs".into())),
             &["the USB sockets have power again (by sysfs)", "look"],
         )
         .expect(24_501, ABSENT, &[])
@@ -88,13 +88,13 @@ fn a_stick_that_restarts_is_dialled_as_soon_as_it_is_back() {
         .due(34_000)
         .expect(
             14_100,
-            Event::Recovered(Outcome::ResetTaken),
+            Event::Recovered(Outcome::ResetAccepted),
             &["the stick starts anew"],
         )
         .due(34_000)
         .expect(20_000, plugged(2), &[FOUND, "attempt ttyUSB2"])
         // Too late to say anything.
-        .expect(20_001, Event::Recovered(Outcome::ResetTaken), &[]);
+        .expect(20_001, Event::Recovered(Outcome::ResetAccepted), &[]);
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn a_restart_without_leaving_the_bus_is_waited_for_shortly() {
     run.machine.step(silent(), BootMillis(13_000));
     run.expect(
         14_000,
-        Event::Recovered(Outcome::ResetTaken),
+        Event::Recovered(Outcome::ResetAccepted),
         &["the stick starts anew"],
     )
     .due(20_000)
@@ -123,7 +123,7 @@ fn a_stick_that_does_not_come_back_loses_its_power() {
     run.expect(34_000, Event::Deadline, &[back, &cut, "cut power"])
         .expect(
             40_000,
-            Event::Recovered(Outcome::PowerKept("no hub".into())),
+            Event::Recovered(Outcome::PowerCycleFailed("no hub".into())),
             &[
                 "the power of the USB sockets cannot be cut: no hub",
                 "waiting for a stick",
@@ -143,9 +143,9 @@ fn a_pulled_stick_is_missed_once_an_hour() {
     let mut now = 1_000;
     while now < 6 * 3_600_000 {
         let actions = run.machine.step(Event::Deadline, BootMillis(now));
-        if actions.contains(&Action::CutPower) {
+        if actions.contains(&Action::PowerCycle) {
             cuts.push(now);
-            let outcome = Event::Recovered(Outcome::PowerCut("x".into()));
+            let outcome = Event::Recovered(Outcome::PowerCycled("x".into()));
             run.machine.step(outcome, BootMillis(now + 3_000));
         }
         if actions
@@ -178,14 +178,18 @@ fn past(boot: u32) -> PastStep {
 #[test]
 fn the_card_is_written_when_power_or_board_may_go_and_at_the_end() {
     let mut run = Run::new();
-    run.expect(0, Event::Earlier(Earlier::Read(vec![past(4)])), &[]);
+    run.expect(
+        0,
+        Event::HistoryLoaded(LoadedHistory::Read(vec![past(4)])),
+        &[],
+    );
     assert_eq!(run.machine.state().recovery.earlier, [past(4)]);
     run.machine.step(plugged(2), BootMillis(0));
     let keeps = |run: &mut Run, event, at| {
         let actions = run.machine.step(event, BootMillis(at));
         actions
             .iter()
-            .filter(|action| **action == Action::Keep)
+            .filter(|action| **action == Action::PersistHistory)
             .count()
     };
     let unheard = || Event::Recovered(Outcome::ResetUnanswered("x".into()));
@@ -195,7 +199,7 @@ fn the_card_is_written_when_power_or_board_may_go_and_at_the_end() {
     assert_eq!(keeps(&mut run, silent(), 13_000), 0);
     assert_eq!(keeps(&mut run, unheard(), 21_000), 1);
     // The next cut within an hour is not worth a write.
-    let cut = Event::Recovered(Outcome::PowerCut("x".into()));
+    let cut = Event::Recovered(Outcome::PowerCycled("x".into()));
     assert_eq!(keeps(&mut run, cut, 24_000), 0);
     run.machine.step(Event::Deadline, BootMillis(44_500));
     run.machine.step(silent(), BootMillis(50_000));
@@ -213,12 +217,16 @@ fn a_card_that_was_not_read_is_not_written_and_a_broken_file_is_told() {
     let lost = "what was done in earlier lives is lost: x";
     for (earlier, told, kept) in [
         (None, &[][..], false),
-        (Some(Earlier::Unreadable("x".into())), &[lost][..], false),
-        (Some(Earlier::Corrupt("x".into())), &[lost][..], true),
+        (
+            Some(LoadedHistory::Unreadable("x".into())),
+            &[lost][..],
+            false,
+        ),
+        (Some(LoadedHistory::Corrupt("x".into())), &[lost][..], true),
     ] {
         let mut run = Run::new();
         if let Some(earlier) = earlier {
-            run.expect(0, Event::Earlier(earlier), told);
+            run.expect(0, Event::HistoryLoaded(earlier), told);
         }
         let error = run.machine.state().recovery.earlier_error.clone();
         assert_eq!(error.is_some(), !told.is_empty());
@@ -226,7 +234,7 @@ fn a_card_that_was_not_read_is_not_written_and_a_broken_file_is_told() {
             .machine
             .step(ended("dropped"), BootMillis(1_000));
         let end = run.machine.step(Event::Stop, BootMillis(1_500));
-        assert_eq!(end.contains(&Action::Keep), kept);
+        assert_eq!(end.contains(&Action::PersistHistory), kept);
         assert_eq!(end.last(), Some(&Action::Exit));
     }
 }
@@ -234,11 +242,13 @@ fn a_card_that_was_not_read_is_not_written_and_a_broken_file_is_told() {
 #[test]
 fn a_quiet_life_leaves_the_card_alone() {
     let mut run = Run::new();
-    run.machine
-        .step(Event::Earlier(Earlier::Read(Vec::new())), BootMillis(0));
+    run.machine.step(
+        Event::HistoryLoaded(LoadedHistory::Read(Vec::new())),
+        BootMillis(0),
+    );
     run.up(0, 2);
     let end = run.machine.step(Event::Stop, BootMillis(9_000_000));
-    assert!(!end.contains(&Action::Keep), "{end:?}");
+    assert!(!end.contains(&Action::PersistHistory), "{end:?}");
 }
 
 /// What the next attempt grants a dial.
@@ -338,17 +348,17 @@ fn a_cdrom_that_stays_is_ejected_thrice_and_then_loses_power() {
 
 #[test]
 fn no_sim_is_cut_from_power_and_a_puk_is_not() {
-    let blocked = |trouble| {
-        Event::Ended(Ending {
+    let blocked = |kind| {
+        Event::Ended(AttemptFailure {
             blocked: true,
-            ..Ending::new(trouble, "there is no SIM")
+            ..AttemptFailure::new(kind, "there is no SIM")
         })
     };
     let mut run = Run::new();
     run.expect(0, plugged(2), &[FOUND, "attempt ttyUSB2"])
         .expect(
             1_000,
-            blocked(Trouble::NoSim),
+            blocked(FailureKind::NoSim),
             &["blocked: there is no SIM; dialling again in 600 s"],
         )
         .phase(UplinkPhase::Blocked)
@@ -365,7 +375,7 @@ fn no_sim_is_cut_from_power_and_a_puk_is_not() {
     locked.machine.step(plugged(2), BootMillis(0));
     locked
         .machine
-        .step(blocked(Trouble::Refused), BootMillis(1_000));
+        .step(blocked(FailureKind::BadResponse), BootMillis(1_000));
     let again = "dialling again: there is no SIM";
     locked
         .due(601_000)
@@ -394,7 +404,7 @@ fn of_several_sticks_the_used_one_is_told() {
 
 #[test]
 fn a_port_silent_twice_gives_way_until_another_stick() {
-    let mut machine = Machine::new(None, PinUse::Fresh, BootMillis(0));
+    let mut machine = UplinkMachine::new(None, PinState::Usable, BootMillis(0));
     let mut attempts = Vec::new();
     let mut now = 0;
     let mut event = plugged(0);
@@ -404,7 +414,7 @@ fn a_port_silent_twice_gives_way_until_another_stick() {
         let attempted = |action: &Action| matches!(action, Action::Attempt { .. });
         let asked = |action: &Action| match action {
             Action::Reset(_) => Some(Outcome::ResetUnanswered("no answer".into())),
-            Action::CutPower => Some(Outcome::PowerCut("hub".into())),
+            Action::PowerCycle => Some(Outcome::PowerCycled("hub".into())),
             Action::Reboot(_) => Some(Outcome::RebootRefused("budget".into())),
             _ => None,
         };

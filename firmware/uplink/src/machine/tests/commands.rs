@@ -4,28 +4,31 @@ use failberry_service::orders::Order;
 
 use super::*;
 
-fn order(order: Order, beside: Option<&str>) -> Event {
-    let beside = beside.map(Into::into);
-    Event::Order { order, beside }
+fn operator(command: Order, command_port: Option<&str>) -> Event {
+    let command_port = command_port.map(Into::into);
+    Event::Command {
+        command,
+        command_port,
+    }
 }
 
 const fn redial() -> Event {
-    Event::Order {
-        order: Order::Redial,
-        beside: None,
+    Event::Command {
+        command: Order::Redial,
+        command_port: None,
     }
 }
 
 const fn power_cycle() -> Event {
-    Event::Order {
-        order: Order::PowerCycle,
-        beside: None,
+    Event::Command {
+        command: Order::PowerCycle,
+        command_port: None,
     }
 }
 
-fn ask(beside: Option<&str>) -> Event {
+fn ask(command_port: Option<&str>) -> Event {
     let command = "ATI".into();
-    order(Order::Ask { command }, beside)
+    operator(Order::Ask { command }, command_port)
 }
 
 const DOWN: &str = "carrier link is down: a person asks for it";
@@ -85,7 +88,8 @@ fn what_cannot_be_dialled_is_refused_with_the_reason() {
     run.expect(0, ABSENT, &["waiting for a stick"])
         .expect(1, redial(), &[none])
         .expect(2, ask(None), &[none]);
-    let mut machine = Machine::new(Some("no [carrier]".into()), PinUse::Fresh, BootMillis(0));
+    let mut machine =
+        UplinkMachine::new(Some("no [carrier]".into()), PinState::Usable, BootMillis(0));
     machine.step(plugged(2), BootMillis(0));
     let said = machine.step(redial(), BootMillis(1));
     let said: Vec<_> = said.iter().filter_map(shown).collect();
@@ -111,7 +115,7 @@ fn the_power_is_cut_after_the_call_is_ended_and_not_again_by_the_ladder() {
             &["refused: the stick is being revived, and dialled after that"],
         )
         .expect(5_300, ABSENT, &["stick is gone"]);
-    let cut = Event::Recovered(Outcome::PowerCut("sysfs".into()));
+    let cut = Event::Recovered(Outcome::PowerCycled("sysfs".into()));
     let back = "the USB sockets have power again (by sysfs)";
     run.expect(9_000, cut, &[back, "look"]).expect(
         29_000,
@@ -152,7 +156,7 @@ fn questions_go_by_the_second_port_or_by_one_that_is_free() {
                     and the call is on that";
     run.up(0, 2)
         .expect(10, ask(Some("ttyUSB1")), &["question on ttyUSB1"])
-        .expect(20, Event::Answered, &[])
+        .expect(20, Event::PassthroughDone, &[])
         .expect(30, ask(None), &[one_port]);
     run.machine.step(ended("x"), BootMillis(1_000));
     run.expect(1_100, ask(None), &["question on ttyUSB2"])
@@ -170,7 +174,7 @@ fn questions_go_by_the_second_port_or_by_one_that_is_free() {
         .expect(2_020, Event::PortOpen, &[])
         .expect(
             2_030,
-            order(Order::Autorun { on: true }, Some("ttyUSB1")),
+            operator(Order::Autorun { on: true }, Some("ttyUSB1")),
             &["question on ttyUSB1"],
         )
         .expect(
@@ -183,5 +187,5 @@ fn questions_go_by_the_second_port_or_by_one_that_is_free() {
                 "waiting for a stick",
             ],
         )
-        .expect(2_050, Event::Answered, &[]);
+        .expect(2_050, Event::PassthroughDone, &[]);
 }
