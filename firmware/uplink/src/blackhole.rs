@@ -236,7 +236,7 @@ mod tests {
             // Alive and used for a while, then dead from a moment within a second on.
             let died = 60_000 + sim.dice.roll() % 1_000;
             let first = died + sim.dice.roll() % 5_000;
-            let mut told = None;
+            let mut detected = None;
             for now in (SAMPLE_MS..120_000).step_by(1_000) {
                 sim.dead = now > died;
                 if now < died - 3_000 && sim.dice.percent(50) {
@@ -247,14 +247,18 @@ mod tests {
                 }
                 if let Verdict::Dead(silent) = sim.sample(&mut detector, now) {
                     assert!(silent >= DEAD_AFTER_MS);
-                    told = Some(now);
+                    detected = Some(now);
                     break;
                 }
             }
-            let Some(told) = told else {
+            let Some(detected) = detected else {
                 unreachable!("seed {seed} was never told")
             };
-            assert!(told - first <= 12_000, "seed {seed}: {} ms", told - first);
+            assert!(
+                detected - first <= 12_000,
+                "seed {seed}: {} ms",
+                detected - first
+            );
         }
     }
 
@@ -264,20 +268,23 @@ mod tests {
             let mut sim = Sim::new(seed * 0x51_7cc1, 20);
             let mut detector = BlackholeDetector::new(sim.packets, 0);
             let died = 600_000;
-            let mut told = None;
+            let mut detected = None;
             for now in (SAMPLE_MS..900_000).step_by(1_000) {
                 sim.dead = now > died;
                 sim.send(now - 200, true);
                 // An unrelated sender, whose packet proves nothing.
                 sim.packets.received += 1;
                 if let Verdict::Dead(_) = sim.sample(&mut detector, now) {
-                    told = Some(now);
+                    detected = Some(now);
                     break;
                 }
             }
-            let told = told.unwrap_or_default();
+            let detected = detected.unwrap_or_default();
             let late = died + 95_000;
-            assert!((died..late).contains(&told), "seed {seed}: {told} ms");
+            assert!(
+                (died..late).contains(&detected),
+                "seed {seed}: {detected} ms"
+            );
         }
     }
 

@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn corrupt_and_unreadable_logs_are_told_apart_from_empty() {
+    fn corrupt_unreadable_and_empty_logs_differ() {
         let directory = tempfile::tempdir().unwrap();
         assert_eq!(read_in(directory.path()), LoadedHistory::Read(Vec::new()));
         let endless = vec![b'['; 200_000];

@@ -166,7 +166,7 @@ const LINK_UP: &str =
     "carrier link is up on ppp0, address 192.0.2.10, peer 192.0.2.1, DNS 198.51.100.53";
 
 #[test]
-fn from_no_stick_to_a_link() {
+fn stick_is_dialled_until_link_up() {
     let operator = Operator {
         name: text("Testnet"),
         technology: None,
@@ -224,7 +224,7 @@ fn from_no_stick_to_a_link() {
 }
 
 #[test]
-fn a_link_that_ends_is_dialled_again() {
+fn ended_link_is_redialled() {
     let mut run = Run::new();
     run.up(0, 2)
         .expect(
@@ -245,7 +245,7 @@ fn a_link_that_ends_is_dialled_again() {
 }
 
 #[test]
-fn failures_wait_longer_and_longer() {
+fn repeated_failures_back_off() {
     let mut run = Run::new();
     run.expect(0, plugged(2), &[FOUND, "attempt ttyUSB2"]);
     let mut now = 0;
@@ -271,7 +271,7 @@ fn failures_wait_longer_and_longer() {
 }
 
 #[test]
-fn a_stick_pulled_in_a_call_comes_back_under_another_number() {
+fn unplugged_stick_returns_under_another_tty() {
     let mut run = Run::new();
     run.up(0, 2)
         .expect(
@@ -304,7 +304,7 @@ fn a_stick_pulled_in_a_call_comes_back_under_another_number() {
 }
 
 #[test]
-fn a_replug_that_was_too_quick_to_see_is_a_change_of_ttys() {
+fn unseen_replug_shows_as_change_of_ttys() {
     let mut run = Run::new();
     run.up(0, 2).expect(
         5_000,
@@ -320,7 +320,7 @@ fn a_replug_that_was_too_quick_to_see_is_a_change_of_ttys() {
 }
 
 #[test]
-fn a_stick_pulled_while_we_wait_cancels_the_redial() {
+fn unplug_during_backoff_cancels_the_redial() {
     let mut run = Run::new();
     run.up(0, 2);
     run.machine.step(ended("x"), BootMillis(10));
@@ -330,7 +330,7 @@ fn a_stick_pulled_while_we_wait_cancels_the_redial() {
 }
 
 #[test]
-fn crashes_in_every_call_are_counted() {
+fn crashes_in_every_call_count_as_failures() {
     let mut run = Run::new();
     for n in 0..3 {
         run.machine.step(plugged(n * 3 + 2), BootMillis(0));
@@ -355,7 +355,7 @@ fn crashes_in_every_call_are_counted() {
 }
 
 #[test]
-fn a_stick_without_modem_port_is_given_time_and_then_told_of_once() {
+fn stick_without_modem_port_is_logged_once_after_timeout() {
     let mut run = Run::new();
     let few = Unready::Enumerating {
         got: 1,
@@ -379,14 +379,14 @@ fn a_stick_without_modem_port_is_given_time_and_then_told_of_once() {
 }
 
 #[test]
-fn ttys_that_come_late_are_used() {
+fn late_ttys_are_used() {
     let mut run = Run::new();
     run.expect(0, unready(Unready::NoTty { interface: 2 }), &[])
         .expect(300, plugged(2), &[FOUND, "attempt ttyUSB2"]);
 }
 
 #[test]
-fn an_attempt_that_hangs_is_given_up() {
+fn hung_attempt_times_out() {
     let mut run = Run::new();
     run.expect(0, plugged(2), &[FOUND, "attempt ttyUSB2"])
         .expect(1, Event::PortOpen, &[])
@@ -405,7 +405,7 @@ fn an_attempt_that_hangs_is_given_up() {
 }
 
 #[test]
-fn a_stop_ends_an_open_link_in_agreement_with_the_peer() {
+fn stop_terminates_an_open_link_in_order() {
     let mut run = Run::new();
     run.up(0, 2)
         .expect(
@@ -420,7 +420,7 @@ fn a_stop_ends_an_open_link_in_agreement_with_the_peer() {
 }
 
 #[test]
-fn a_stop_does_not_wait_for_ever() {
+fn stop_has_a_timeout() {
     let mut run = Run::new();
     run.up(0, 2);
     run.machine.step(Event::Stop, BootMillis(10));
@@ -431,7 +431,7 @@ fn a_stop_does_not_wait_for_ever() {
 }
 
 #[test]
-fn addresses_may_change_within_a_call() {
+fn address_change_within_a_call_is_published() {
     let mut run = Run::new();
     let other = Link {
         local: Ipv4Addr::new(192, 0, 2, 77),
@@ -450,7 +450,7 @@ fn addresses_may_change_within_a_call() {
 }
 
 #[test]
-fn a_link_that_closes_is_taken_back_until_it_opens_or_ends() {
+fn closed_link_is_withdrawn_until_it_reopens_or_ends() {
     let mut run = Run::new();
     run.up(0, 2)
         .expect(70_000, Event::LinkClosed, &[])
@@ -506,7 +506,7 @@ proptest! {
     /// Whatever happens, the dialler waits for something that can happen; one attempt at most is
     /// under way; and a refused PIN is never sent again.
     #[test]
-    fn it_never_latches(events in proptest::collection::vec((any_event(), 0u64..100_000), 0..60)) {
+    fn no_event_sequence_latches(events in proptest::collection::vec((any_event(), 0u64..100_000), 0..60)) {
         let mut machine = UplinkMachine::new(None, PinState::Usable, BootMillis(0));
         let (mut now, mut running, mut refused, mut looked) = (0, false, false, false);
         for (event, passed) in events {

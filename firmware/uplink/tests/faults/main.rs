@@ -1,5 +1,5 @@
-//! The table of faults, run against the product's own machines on virtual time: the dialler, its
-//! ladder, the AT dialogue, PPP and the watch over the link are real, the world is not.
+//! The fault table, run against the product's state machines on virtual time: the dialler, its
+//! ladder, the AT dialogue, PPP and black-hole detection are real, the environment is simulated.
 //! `cargo test --test faults -- --nocapture` shows the times.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
@@ -14,7 +14,7 @@ use call::Network;
 use table::{Fault, HOUR, MINUTE, Must, Row, SECOND, TABLE, When};
 use world::World;
 
-/// A link that was good for so long before a fault.
+/// Time of a good link before a fault is injected.
 const GOOD_MS: u64 = 2 * MINUTE;
 
 fn inject(world: &mut World, fault: Fault) {
@@ -58,7 +58,7 @@ fn inject(world: &mut World, fault: Fault) {
     }
 }
 
-/// Runs a row; gives out when it was fulfilled, in milliseconds after the fault.
+/// Runs a row; returns when it was fulfilled, in milliseconds after the fault.
 fn run(row: &Row) -> Result<u64, String> {
     let mut world = World::new();
     if row.when == When::Up {
@@ -135,7 +135,7 @@ fn run(row: &Row) -> Result<u64, String> {
     check(row, &world, took)
 }
 
-/// Rungs are taken where they help and nowhere else; within their limits in any case.
+/// Checks that rungs were taken as the row expects, and within their limits.
 fn check(row: &Row, world: &World, took: u64) -> Result<u64, String> {
     let taken = [world.taken.resets, world.taken.cuts, world.taken.reboots];
     let hours = u32::try_from(took.max(24 * HOUR) / HOUR).unwrap() + 4;
@@ -154,7 +154,7 @@ fn check(row: &Row, world: &World, took: u64) -> Result<u64, String> {
         }
     }
     let hours = usize::try_from(hours).unwrap();
-    let writes = world.keeps.len();
+    let writes = world.writes.len();
     if writes > hours + usize::try_from(taken[2]).unwrap() {
         return Err(format!("the card was written {writes} times"));
     }
@@ -162,7 +162,7 @@ fn check(row: &Row, world: &World, took: u64) -> Result<u64, String> {
 }
 
 #[test]
-fn every_fault_ends_as_the_table_says() {
+fn every_fault_ends_as_in_the_table() {
     let mut wrong = Vec::new();
     println!("| fault | must | within | took |\n|---|---|---|---|");
     for row in TABLE {
@@ -179,7 +179,7 @@ fn every_fault_ends_as_the_table_says() {
 }
 
 #[test]
-fn the_table_has_what_it_promises() {
+fn fault_table_is_complete_and_names_are_unique() {
     assert!(TABLE.len() >= 35, "{}", TABLE.len());
     let mut names: Vec<&str> = TABLE.iter().map(|row| row.name).collect();
     names.sort_unstable();
@@ -188,7 +188,7 @@ fn the_table_has_what_it_promises() {
 }
 
 #[test]
-fn ten_thousand_dropped_calls_leave_nothing_behind() {
+fn ten_thousand_dropped_calls_leak_nothing() {
     let mut world = World::new();
     for n in 0..10_000 {
         let end = world.now + 20 * SECOND;

@@ -1,4 +1,4 @@
-//! The product's machine, dialler and PPP engine in a world on virtual time.
+//! The simulated environment of the product's state machines, on virtual time.
 
 use std::collections::VecDeque;
 
@@ -17,35 +17,35 @@ use crate::{
     stick::{Hang, Stick, Trap},
 };
 
-/// From power, or its own restart, until a stick is on the bus.
+/// Time from power, or a reset, until a stick is on the bus.
 const STICK_BOOT_MS: u64 = 8_000;
-/// The kernel adds a stick's interfaces one by one; an event leads to a look a little later.
+/// Time from a change on the bus to the scan: the kernel adds a stick's interfaces one by one.
 const BUS_MS: u64 = 200;
-/// Until a device node is ours.
+/// Time until a device node is accessible.
 const OPEN_MS: u64 = 50;
-/// The sockets are dark for so long.
+/// Time for which the sockets are off.
 const DARK_MS: u64 = 3_300;
-/// Asking each port of a stick that answers none.
+/// Time of a reset of a stick that answers on no port.
 const RESET_UNHEARD_MS: u64 = 8_000;
-/// From the request to the end of the services, and from there to this service again.
+/// Time from the reboot request to the next start of this service.
 const REBOOT_MS: u64 = 25_000;
-/// More turns at one time mean a loop that never waits.
+/// Turns at one time above which the loop counts as endless.
 const TURNS_MAX: usize = 10_000;
 
 enum Attempt {
-    /// Until then; without the PIN; with this patience for `CONNECT`; the PIN only if counted.
+    /// Until this time; PIN withheld; dial timeout; PIN counter required.
     Opening(u64, bool, u64, bool),
-    /// Until then.
+    /// Until this time.
     Dialling(Box<Dialer>, u64),
     Call(Box<Call>),
 }
 
-/// What happens to the stick or the board at a time.
+/// A scheduled event of the stick, the bus or the board.
 enum Physical {
     Tell(Event),
     Look,
     Leave,
-    /// It comes, if it is not pulled.
+    /// It appears on the bus, unless it is unplugged.
     Come,
     Plug,
     Restart,
@@ -58,7 +58,7 @@ pub(crate) struct World {
     pub(crate) network: Network,
     /// Reboots that the supervisor still grants.
     pub(crate) reboots_left: u32,
-    /// Until then it grants none, since somebody is logged in.
+    /// Until this time it grants none, because of an operator at the console.
     pub(crate) attended_until: u64,
     pub(crate) power_works: bool,
     pub(crate) ejects_fail: u32,
@@ -69,19 +69,19 @@ pub(crate) struct World {
     /// The stick's USB product id as a modem.
     pub(crate) product: u16,
     pub(crate) taken: Taken,
-    /// When something was written to the card.
-    pub(crate) keeps: Vec<u64>,
+    /// Times of writes to the card.
+    pub(crate) writes: Vec<u64>,
     pub(crate) said: Vec<(u64, String)>,
     /// Restores the network at this time.
     pub(crate) well_at: Option<u64>,
-    /// Or with so many calls more.
+    /// Restores it after this many further calls.
     pub(crate) well_after_calls: Option<u32>,
     attempt: Option<Attempt>,
     plans: Vec<(u64, Physical)>,
     queue: VecDeque<Event>,
 }
 
-/// How often each rung was taken.
+/// Number of times each rung was taken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Taken {
     pub(crate) resets: u32,
@@ -90,7 +90,7 @@ pub(crate) struct Taken {
 }
 
 impl World {
-    /// A box that has just started, with a stick in it.
+    /// Creates a box that has just started, with a stick in it.
     pub(crate) fn new() -> Self {
         let mut world = Self {
             now: 0,
@@ -106,7 +106,7 @@ impl World {
             uncounted: false,
             product: 0x2003,
             taken: Taken::default(),
-            keeps: Vec::new(),
+            writes: Vec::new(),
             said: Vec::new(),
             well_at: None,
             well_after_calls: None,
@@ -119,7 +119,7 @@ impl World {
         world
     }
 
-    /// Packets of the house come back.
+    /// Returns whether packets of the LAN get answers.
     pub(crate) fn flows(&self) -> bool {
         let up = matches!(&self.attempt, Some(Attempt::Call(call)) if call.is_up());
         up && self.stick.hang.is_none()
@@ -150,10 +150,10 @@ impl World {
         }
     }
 
-    /// Lets time pass until `done`, at most until `end`; tells whether it was done.
+    /// Advances the time until `done`, at most to `end`; returns whether it was done.
     pub(crate) fn run_until(&mut self, end: u64, mut done: impl FnMut(&Self) -> bool) -> bool {
         loop {
-            self.settle();
+            self.run_due();
             if done(self) {
                 return true;
             }
@@ -184,8 +184,8 @@ impl World {
         }
     }
 
-    /// Does everything that is due now.
-    fn settle(&mut self) {
+    /// Executes everything that is due now.
+    fn run_due(&mut self) {
         for _ in 0..TURNS_MAX {
             if self.well_at.is_some_and(|at| at <= self.now) {
                 self.well_at = None;
@@ -308,12 +308,12 @@ impl World {
                 self.taken.resets += 1;
                 if self.stick.hang.is_some_and(|hang| hang > Hang::UntilReset) {
                     let unheard = Outcome::ResetUnanswered("no answer".into());
-                    let told = Event::Recovered(unheard);
-                    return self.plan(RESET_UNHEARD_MS, Physical::Tell(told));
+                    let event = Event::Recovered(unheard);
+                    return self.plan(RESET_UNHEARD_MS, Physical::Tell(event));
                 }
                 self.stick.revive(Hang::UntilReset);
-                let told = Event::Recovered(Outcome::ResetAccepted);
-                self.plan(1_000, Physical::Tell(told));
+                let event = Event::Recovered(Outcome::ResetAccepted);
+                self.plan(1_000, Physical::Tell(event));
                 self.plan(1_200, Physical::Leave);
                 self.plan(1_200 + STICK_BOOT_MS, Physical::Come);
             }
@@ -343,8 +343,8 @@ impl World {
                 self.plan(10, Physical::Tell(Event::Recovered(answer)));
             }
             Action::Log(_, text) => self.said.push((self.now, text)),
-            // What is kept of the PIN does not outlive the boot, and no process ends here before.
-            Action::PersistHistory => self.keeps.push(self.now),
+            // The persisted PIN state does not outlive the boot, and no process ends before it here.
+            Action::PersistHistory => self.writes.push(self.now),
             Action::PersistPinRejected
             | Action::PersistPinUncertain
             | Action::DescribeBus
@@ -379,9 +379,9 @@ impl World {
             Some(Attempt::Dialling(dialer, _)) => self.dial_turn(dialer),
             Some(Attempt::Call(mut call)) => {
                 let hung = self.stick.hang.is_some() || self.stick.tty.is_none();
-                let news = call.turn(self.network, hung, self.now);
+                let events = call.turn(self.network, hung, self.now);
                 self.attempt = Some(Attempt::Call(call));
-                for event in news {
+                for event in events {
                     if let Event::Ended(_) = event {
                         self.hang_up();
                     }

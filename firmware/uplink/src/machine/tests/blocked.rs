@@ -1,11 +1,11 @@
-//! What only a person can help with, and what of that is kept in mind.
+//! Failures that need a person, and the PIN state that is persisted.
 
 use tokio_modem::dial::{Blocked, DialError, Step};
 
 use super::*;
 
 #[test]
-fn a_wrong_pin_is_sent_once() {
+fn wrong_pin_is_sent_once() {
     let blocked = "blocked: the SIM and the PIN; dialling again in 600 s";
     let again = "dialling again: the SIM and the PIN";
     let mut run = Run::new();
@@ -26,7 +26,7 @@ fn a_wrong_pin_is_sent_once() {
 }
 
 #[test]
-fn a_pin_whose_fate_is_unknown_waits_for_the_sim_to_lose_power() {
+fn uncertain_pin_is_withheld_until_sim_power_loss() {
     let mut run = Run::new();
     run.expect(0, plugged(2), &[FOUND, "attempt ttyUSB2"])
         .expect(
@@ -58,7 +58,7 @@ fn a_pin_whose_fate_is_unknown_waits_for_the_sim_to_lose_power() {
 }
 
 #[test]
-fn a_pin_doubted_before_this_process_is_counted() {
+fn persisted_uncertain_pin_needs_a_counter() {
     let mut run = Run {
         machine: UplinkMachine::new(None, PinState::UsableIfCounted, BootMillis(0)),
     };
@@ -66,10 +66,9 @@ fn a_pin_doubted_before_this_process_is_counted() {
     run.expect(0, plugged(2), &[FOUND, counted]);
 }
 
-/// A stick's words are never the last word: whatever a person has to do may be done without the
-/// stick being pulled.
+/// No answer of a stick is final: a person may act without unplugging it.
 #[test]
-fn every_block_but_the_configuration_is_dialled_again() {
+fn every_block_but_configuration_is_redialled() {
     for blocked in [
         Blocked::PinMissing,
         Blocked::PinLastTry { left: 1 },
@@ -89,7 +88,7 @@ fn every_block_but_the_configuration_is_dialled_again() {
 }
 
 #[test]
-fn what_blocks_says_what_to_do() {
+fn block_reasons_name_the_remedy() {
     for (blocked, words) in [
         (Blocked::PinMissing, "set carrier.pin in failberrypi.toml"),
         (
@@ -113,7 +112,7 @@ fn what_blocks_says_what_to_do() {
 }
 
 #[test]
-fn what_passes_by_itself_does_not_block() {
+fn temporary_failures_do_not_block() {
     for error in [
         DialError::SimNotReady {
             got: text("NOT READY"),
@@ -135,7 +134,7 @@ fn what_passes_by_itself_does_not_block() {
 }
 
 #[test]
-fn a_pin_refused_before_this_process_is_not_sent() {
+fn persisted_rejected_pin_is_withheld() {
     let mut run = Run {
         machine: UplinkMachine::new(None, PinState::Rejected, BootMillis(0)),
     };
@@ -143,7 +142,7 @@ fn a_pin_refused_before_this_process_is_not_sent() {
 }
 
 #[test]
-fn without_configuration_nothing_is_dialled() {
+fn missing_configuration_blocks_dialling() {
     let config_error = Some("no [carrier]".to_owned());
     let mut run = Run {
         machine: UplinkMachine::new(config_error, PinState::Usable, BootMillis(0)),

@@ -1,4 +1,4 @@
-//! What a person orders, in every phase.
+//! Operator commands in every phase.
 
 use failberry_service::orders::Order;
 
@@ -35,7 +35,7 @@ const DOWN: &str = "carrier link is down: a person asks for it";
 const CUT: &str = "cutting the power of the USB sockets: a person asks for it";
 
 #[test]
-fn a_call_is_ended_in_agreement_and_dialled_at_once() {
+fn redial_terminates_the_call_and_dials_at_once() {
     let mut run = Run::new();
     run.up(0, 2)
         .expect(5_000, redial(), &[DOWN, "terminate", "accepted"])
@@ -59,7 +59,7 @@ fn a_call_is_ended_in_agreement_and_dialled_at_once() {
 }
 
 #[test]
-fn a_peer_that_does_not_agree_is_left() {
+fn redial_without_peer_response_times_out() {
     let mut run = Run::new();
     run.up(0, 2)
         .expect(5_000, redial(), &[DOWN, "terminate", "accepted"])
@@ -70,7 +70,7 @@ fn a_peer_that_does_not_agree_is_left() {
 }
 
 #[test]
-fn waiting_to_dial_is_cut_short_and_a_dialogue_begun_anew() {
+fn redial_ends_backoff_and_restarts_a_dialogue() {
     let mut run = Run::new();
     run.expect(0, plugged(2), &[FOUND, "attempt ttyUSB2"])
         .expect(
@@ -82,7 +82,7 @@ fn waiting_to_dial_is_cut_short_and_a_dialogue_begun_anew() {
 }
 
 #[test]
-fn what_cannot_be_dialled_is_refused_with_the_reason() {
+fn redial_that_is_impossible_is_refused_with_reason() {
     let mut run = Run::new();
     let none = "refused: there is no stick that can be dialled with";
     run.expect(0, ABSENT, &["waiting for a stick"])
@@ -99,7 +99,7 @@ fn what_cannot_be_dialled_is_refused_with_the_reason() {
 }
 
 #[test]
-fn the_power_is_cut_after_the_call_is_ended_and_not_again_by_the_ladder() {
+fn operator_power_cycle_ends_call_and_counts_for_ladder() {
     let mut run = Run::new();
     run.up(0, 2)
         .expect(5_000, power_cycle(), &[DOWN, "terminate", "accepted"])
@@ -129,7 +129,7 @@ fn the_power_is_cut_after_the_call_is_ended_and_not_again_by_the_ladder() {
 }
 
 #[test]
-fn a_stick_pulled_meanwhile_does_not_keep_the_power_on() {
+fn unplug_during_termination_still_cycles_power() {
     let mut run = Run::new();
     run.up(0, 2)
         .expect(5_000, power_cycle(), &[DOWN, "terminate", "accepted"])
@@ -150,7 +150,7 @@ fn a_stick_pulled_meanwhile_does_not_keep_the_power_on() {
 }
 
 #[test]
-fn questions_go_by_the_second_port_or_by_one_that_is_free() {
+fn passthrough_uses_the_command_port_or_a_free_one() {
     let mut run = Run::new();
     let one_port = "refused: the stick has no port for commands besides ttyUSB2, \
                     and the call is on that";
