@@ -13,7 +13,7 @@ use smol::unblock;
 
 use crate::{
     command::Command,
-    pages::{self, Heard, Moment, States, plain},
+    pages::{self, LiveModemInfo, Snapshot, States, plain},
     sensors::Sensors,
 };
 
@@ -26,11 +26,11 @@ pub(crate) async fn greet() -> Vec<String> {
 }
 
 /// Does it; gives out what to show.
-pub(crate) async fn carry_out(command: Command) -> Vec<String> {
+pub(crate) async fn execute(command: Command) -> Vec<String> {
     match command {
         // The stay has these.
         Command::Help | Command::Log { .. } | Command::Exit => Vec::new(),
-        Command::Status => pages::status(&states().await, &moment().await),
+        Command::Status => pages::status(&states().await, &snapshot().await),
         Command::Modem => modem().await,
         Command::ModemAt(command) => order(&Order::Ask { command }, "").await,
         Command::Redial => {
@@ -73,8 +73,8 @@ pub(crate) async fn carry_out(command: Command) -> Vec<String> {
 }
 
 async fn modem() -> Vec<String> {
-    let mut heard = Heard::default();
-    for (command, lines) in [("ATI", &mut heard.identity), ("AT+CSQ", &mut heard.signal)] {
+    let mut live = LiveModemInfo::default();
+    for (command, lines) in [("ATI", &mut live.identity), ("AT+CSQ", &mut live.signal)] {
         let command = command.into();
         *lines = match give(&Order::Ask { command }).await {
             Ok(OrderReply::Answer { mut lines }) => {
@@ -91,7 +91,7 @@ async fn modem() -> Vec<String> {
         }
     }
     let uplink = unblock(read::<UplinkState>).await.unwrap_or_default();
-    pages::modem(&uplink, &heard, BootMillis::now().0)
+    pages::modem(&uplink, &live, BootMillis::now().0)
 }
 
 async fn order(order: &impl Ordered, accepted: &str) -> Vec<String> {
@@ -117,9 +117,9 @@ async fn config() -> Result<ConsoleConfig, String> {
     read.map_err(|error| plain(&error.to_string()))
 }
 
-async fn moment() -> Moment {
+async fn snapshot() -> Snapshot {
     let sensors = unblock(|| Sensors::read(Path::new("/sys"))).await;
-    Moment {
+    Snapshot {
         boot: BootMillis::now(),
         wall: SystemTime::now(),
         sensors,

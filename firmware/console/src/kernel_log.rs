@@ -15,14 +15,14 @@ use crate::{klogctl, pages::Record};
 const RECORD_MAX: usize = 8192;
 
 /// The level while a person is here: nothing but the kernel's end.
-const ATTENDED: i32 = 1;
+const QUIET_LEVEL: i32 = 1;
 
 /// The level on a box whose boot loader tells none; that of our own is the same.
-const USUAL: i32 = 6;
+const USUAL_LEVEL: i32 = 6;
 
 /// Where reading begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum From {
+pub(crate) enum Position {
     /// All that is kept.
     Start,
     /// What comes.
@@ -33,14 +33,14 @@ pub(crate) enum From {
 pub(crate) struct KernelLog(Async<File>);
 
 impl KernelLog {
-    pub(crate) fn open(from: From) -> io::Result<Self> {
+    pub(crate) fn open(from: Position) -> io::Result<Self> {
         let mut file = OpenOptions::new()
             .read(true)
             .custom_flags(libc::O_NONBLOCK)
             .open("/dev/kmsg")?;
         file.seek(match from {
-            From::Start => SeekFrom::Start(0),
-            From::End => SeekFrom::End(0),
+            Position::Start => SeekFrom::Start(0),
+            Position::End => SeekFrom::End(0),
         })?;
         Async::new(file).map(Self)
     }
@@ -79,26 +79,26 @@ fn read(mut file: &File) -> io::Result<Option<Record>> {
 }
 
 /// The terminal is a person's, or the log's.
-pub(crate) fn attend(attended: bool) {
-    let level = if attended { ATTENDED } else { usual() };
+pub(crate) fn set_console_quiet(quiet: bool) {
+    let level = if quiet { QUIET_LEVEL } else { usual_level() };
     if let Err(error) = klogctl::set_console_level(level) {
         log::warn!("the kernel's lines on the console stay as they are: {error}");
     }
 }
 
-fn usual() -> i32 {
+fn usual_level() -> i32 {
     let cmdline = std::fs::read_to_string("/proc/cmdline").unwrap_or_default();
     level_of(&cmdline)
 }
 
 fn level_of(cmdline: &str) -> i32 {
-    let told = cmdline.split_ascii_whitespace().rev();
-    let level = told
+    let words = cmdline.split_ascii_whitespace().rev();
+    let level = words
         .filter_map(|word| word.strip_prefix("loglevel="))
         .find_map(|level| level.parse().ok());
     level
         .filter(|level| (1..=8).contains(level))
-        .unwrap_or(USUAL)
+        .unwrap_or(USUAL_LEVEL)
 }
 
 #[cfg(test)]
@@ -110,8 +110,8 @@ mod tests {
         for (cmdline, level) in [
             ("console=ttyAMA0 loglevel=6 panic=10", 6),
             ("loglevel=4 loglevel=7\n", 7),
-            ("quiet", USUAL),
-            ("loglevel=99", USUAL),
+            ("quiet", USUAL_LEVEL),
+            ("loglevel=99", USUAL_LEVEL),
         ] {
             assert_eq!(level_of(cmdline), level, "{cmdline}");
         }

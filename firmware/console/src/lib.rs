@@ -6,13 +6,13 @@
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
 
-mod attended;
 pub mod command;
-mod deeds;
+mod execute;
 mod kernel_log;
 mod klogctl;
 pub mod line;
 pub mod pages;
+mod presence;
 pub mod sensors;
 mod service;
 pub mod session;

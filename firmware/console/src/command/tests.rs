@@ -123,8 +123,8 @@ fn the_help_page_fits_a_screen_and_lists_everything() {
     for line in &page {
         assert!(line.len() < WIDTH, "{line}");
     }
-    for row in TABLE {
-        let words = row.words.join(" ");
+    for spec in TABLE {
+        let words = spec.words.join(" ");
         assert!(page.iter().any(|line| line.starts_with(&words)), "{words}");
     }
 }

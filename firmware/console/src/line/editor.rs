@@ -19,7 +19,7 @@ const BELL: u8 = 0x07;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Edit {
     /// The line is being typed.
-    Going,
+    Editing,
     /// It is done. The cursor is on the next row.
     Entered(String),
     /// Ctrl-C: the line is given up. The cursor is on the next row.
@@ -74,7 +74,7 @@ impl Editor {
     }
 
     /// Paints the row anew.
-    pub fn paint(&self, out: &mut Vec<u8>) {
+    pub fn redraw(&self, out: &mut Vec<u8>) {
         out.push(b'\r');
         out.extend_from_slice(self.prompt.as_bytes());
         let mut column = self.prompt.width();
@@ -100,7 +100,7 @@ impl Editor {
     }
 
     /// Takes the row away, for something else to stand there.
-    pub fn lift(out: &mut Vec<u8>) {
+    pub fn erase(out: &mut Vec<u8>) {
         out.extend_from_slice(b"\r\x1b[K");
     }
 
@@ -143,8 +143,8 @@ impl Editor {
             Key::Down => self.replace(history.newer(), out),
         }
         self.scroll();
-        self.paint(out);
-        Edit::Going
+        self.redraw(out);
+        Edit::Editing
     }
 
     fn take(&mut self) -> String {
@@ -169,22 +169,22 @@ impl Editor {
         // Marks without width join others, on each terminal in its own way.
         if width(character) == 0 || self.line.len() >= LINE_MAX {
             out.push(BELL);
-            return Edit::Going;
+            return Edit::Editing;
         }
         self.line.insert(self.cursor, character);
         self.cursor += 1;
         let from = self.from;
         self.scroll();
         if self.hidden {
-            return Edit::Going;
+            return Edit::Editing;
         }
         if self.from == from && self.cursor == self.line.len() {
             // What people do most, one byte for one.
             push(character, out);
         } else {
-            self.paint(out);
+            self.redraw(out);
         }
-        Edit::Going
+        Edit::Editing
     }
 
     fn cut(&mut self, from: usize, to: usize) {
@@ -205,7 +205,7 @@ impl Editor {
 
     fn complete(&mut self, complete: &impl Fn(&str) -> Completion, out: &mut Vec<u8>) -> Edit {
         if self.hidden {
-            return Edit::Going;
+            return Edit::Editing;
         }
         let before: String = self.line.iter().take(self.cursor).collect();
         let Completion { typed, words } = complete(&before);
@@ -222,7 +222,7 @@ impl Editor {
             }
             self.cursor += rest.len();
             self.scroll();
-            self.paint(out);
+            self.redraw(out);
         } else {
             out.extend_from_slice(b"\r\n");
             for word in &words {
@@ -230,9 +230,9 @@ impl Editor {
                 out.extend_from_slice(b"  ");
             }
             out.extend_from_slice(b"\r\n");
-            self.paint(out);
+            self.redraw(out);
         }
-        Edit::Going
+        Edit::Editing
     }
 
     /// Columns for the line. The last one stays empty: what terminals do there differs.

@@ -39,13 +39,13 @@ impl Typist {
             entered: Vec::new(),
             ended: false,
         };
-        typist.paint();
+        typist.redraw();
         typist
     }
 
-    fn paint(&mut self) {
+    fn redraw(&mut self) {
         let mut out = Vec::new();
-        self.editor.paint(&mut out);
+        self.editor.redraw(&mut out);
         self.screen.show(&out);
     }
 
@@ -60,13 +60,13 @@ impl Typist {
                 .press(key, &mut self.history, complete, &mut out);
             self.screen.show(&out);
             match edit {
-                Edit::Going => {}
+                Edit::Editing => {}
                 Edit::Entered(line) => {
                     self.history.push(&line);
                     self.entered.push(line);
-                    self.paint();
+                    self.redraw();
                 }
-                Edit::Interrupted => self.paint(),
+                Edit::Interrupted => self.redraw(),
                 Edit::Ended => self.ended = true,
             }
         }

@@ -22,7 +22,7 @@ use failberry_state::{
 
 pub use self::{
     log::{Record, Writer, log_line},
-    modem::{Heard, modem},
+    modem::{LiveModemInfo, modem},
     settings::{problems, settings},
     slots::{slots, update},
     status::{banner, status},
@@ -54,7 +54,7 @@ pub struct States {
 
 /// The moment, and the board in it.
 #[derive(Clone, Copy, Debug)]
-pub struct Moment {
+pub struct Snapshot {
     /// Since boot.
     pub boot: BootMillis,
     /// The wall clock.

@@ -9,7 +9,7 @@ use super::{
 
 /// What the stick answers now, besides what is known of it.
 #[derive(Clone, Debug, Default)]
-pub struct Heard {
+pub struct LiveModemInfo {
     /// Lines of its answer to `ATI`, or why there is none.
     pub identity: Vec<String>,
     /// Lines of its answer to `AT+CSQ`.
@@ -17,15 +17,15 @@ pub struct Heard {
 }
 
 /// The page.
-pub fn modem(uplink: &UplinkState, heard: &Heard, now: u64) -> Vec<String> {
+pub fn modem(uplink: &UplinkState, live: &LiveModemInfo, now: u64) -> Vec<String> {
     let mut rows = Rows::default();
     rows.add("stick", &stick(uplink), 1);
-    for line in &heard.identity {
+    for line in &live.identity {
         rows.add("", line, 1);
     }
     let operator = uplink.operator.as_deref().unwrap_or("unknown");
     rows.add("network", operator, 1);
-    let fresh = heard
+    let fresh = live
         .signal
         .iter()
         .find_map(|line| tokio_modem::modem::Signal::parse(line).ok());

@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use failberry_state::{NetworkState, Service, SupervisorState, UplinkState};
 
 use super::{
-    Moment, States,
+    Snapshot, States,
     text::{Rows, span},
 };
 
@@ -16,10 +16,10 @@ const ROWS: usize = 22;
 const TROUBLE_LINES: usize = 2;
 
 /// The page.
-pub fn status(states: &States, moment: &Moment) -> Vec<String> {
+pub fn status(states: &States, snapshot: &Snapshot) -> Vec<String> {
     let mut rows = Rows::default();
     let supervisor = &states.supervisor;
-    let now = moment.boot;
+    let now = snapshot.boot;
     rows.add("box", &this_box(supervisor, now.0), 1);
     rows.add("carrier", &carrier(&states.uplink, now.0), 2);
     rows.add("network", &operator(&states.uplink), 1);
@@ -28,10 +28,10 @@ pub fn status(states: &States, moment: &Moment) -> Vec<String> {
     rows.add("wired", &wired(&states.network), 1);
     rows.add("packets", &packets(&states.network), 1);
     rows.add("name", &name(states), 1);
-    rows.add("clock", &clock(states, moment), 1);
+    rows.add("clock", &clock(states, snapshot), 1);
     rows.add("checks", &checks(states), 1);
     rows.add("slots", &super::slots::order(states), 1);
-    rows.add("board", &board(states, moment), 1);
+    rows.add("board", &board(states, snapshot), 1);
     rows.add("services", &services(supervisor), 1);
     let mut lines = rows.into_lines();
     let mut troubles = Rows::default();
@@ -182,8 +182,8 @@ fn name(states: &States) -> String {
     }
 }
 
-fn clock(states: &States, moment: &Moment) -> String {
-    let time = utc(moment.wall);
+fn clock(states: &States, snapshot: &Snapshot) -> String {
+    let time = utc(snapshot.wall);
     match (&states.clock.server, states.clock.synced) {
         (Some(server), true) if states.clock.settled => format!("{time}, from {server}"),
         // One server's word, or the clock was stepped by another program since.
@@ -204,8 +204,8 @@ fn checks(states: &States) -> String {
     format!("port 9000 {answers}; {answered} answered, {malformed} made no sense")
 }
 
-fn board(states: &States, moment: &Moment) -> String {
-    let sensors = &moment.sensors;
+fn board(states: &States, snapshot: &Snapshot) -> String {
+    let sensors = &snapshot.sensors;
     let temperature = match sensors.millidegrees {
         Some(millis) => format!("{}.{} °C", millis / 1000, millis.abs() % 1000 / 100),
         None => "temperature unknown".into(),

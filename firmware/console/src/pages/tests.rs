@@ -16,8 +16,8 @@ use unicode_width::UnicodeWidthStr;
 use super::*;
 use crate::line::WIDTH;
 
-fn moment() -> Moment {
-    Moment {
+fn snapshot() -> Snapshot {
+    Snapshot {
         boot: BootMillis(7_380_000),
         wall: UNIX_EPOCH + Duration::from_secs(1_795_640_000),
         sensors: Sensors {
@@ -92,7 +92,7 @@ fn good() -> States {
 
 #[test]
 fn a_good_box() {
-    let page = status(&good(), &moment());
+    let page = status(&good(), &snapshot());
     assert_eq!(page.join("\n"), include_str!("golden/good.txt").trim_end());
 }
 
@@ -118,14 +118,14 @@ fn a_box_in_trouble() {
     services[1].ready = false;
     services[2].starts = 4;
     services[2].last_words = Some("panicked".into());
-    let moment = Moment {
+    let snapshot = Snapshot {
         sensors: Sensors {
             millidegrees: None,
             under_voltage: Some(true),
         },
-        ..moment()
+        ..snapshot()
     };
-    let page = status(&states, &moment);
+    let page = status(&states, &snapshot);
     assert_eq!(
         page.join("\n"),
         include_str!("golden/trouble.txt").trim_end()
@@ -141,7 +141,7 @@ fn the_clock_s_row_says_who_stands_behind_its_time() {
         if !synced {
             states.clock.server = None;
         }
-        let page = status(&states, &moment());
+        let page = status(&states, &snapshot());
         let row = page.iter().find_map(|line| line.strip_prefix("clock"));
         let (_, who) = row.unwrap().split_once(" UTC, ").unwrap();
         who.to_owned()
@@ -171,11 +171,11 @@ fn the_stick_and_what_was_done_about_it() {
         reason: "NO CARRIER\u{7}".into(),
         times: 3,
     }];
-    let heard = Heard {
+    let live = LiveModemInfo {
         identity: vec!["Model: MF180".into(), "IMEI: 351234567890123".into()],
         signal: vec!["+CSQ: 20,99".into()],
     };
-    let page = modem(&uplink, &heard, moment().boot.0);
+    let page = modem(&uplink, &live, snapshot().boot.0);
     assert_eq!(page.join("\n"), include_str!("golden/modem.txt").trim_end());
 }
 
@@ -260,7 +260,7 @@ proptest! {
         states.uplink.last_error = Some(text.clone());
         states.clock.server = Some(text);
         states.supervisor.warnings = errors;
-        let page = status(&states, &moment());
+        let page = status(&states, &snapshot());
         prop_assert!(page.len() <= 22);
         for line in page.iter().chain(&banner(&states)) {
             prop_assert!(line.width() < WIDTH, "{}", line);
