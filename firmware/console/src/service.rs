@@ -1,4 +1,5 @@
-//! The process: the line and the log into the stay, its bytes and actions out.
+//! The process: the driver that feeds the session with input and log records, writes its bytes to
+//! the terminal and executes its actions.
 
 use std::{
     collections::VecDeque, convert::Infallible, future::Future, io, pin::Pin, time::Duration,
@@ -21,14 +22,13 @@ use crate::{
     tty::Tty,
 };
 
-/// The supervisor gives us the line when it has come to it.
+/// Time between two attempts to open the line, whose owner the supervisor changes at its start.
 const REOPEN_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Bytes on their way to the terminal above which no more of the log is read: a third of a second
-/// at 115,200 baud.
+/// Queued bytes above which no more of the log is read: a third of a second at 115,200 baud.
 const QUEUE_HIGH_WATER: usize = 4096;
 
-/// Keeps the console until the process ends.
+/// Runs the console until the process ends.
 ///
 /// # Errors
 /// A configuration that cannot be read, privileges that cannot be dropped.
@@ -36,8 +36,8 @@ pub fn run() -> ServiceResult {
     let config: ConsoleConfig = read_config(Service::Console)?;
     // For /dev/kmsg and the kernel's log level.
     drop_to(Service::Console, &[Capability::CAP_SYSLOG])?;
-    // An earlier run may have ended while somebody was here.
-    leave();
+    // An earlier process may have ended during a session.
+    mark_absent();
     if !config.console.enabled {
         log::info!("the serial console is switched off (console.enabled)");
         return block_on(future::pending());
@@ -48,33 +48,34 @@ pub fn run() -> ServiceResult {
     block_on(console.run())
 }
 
-fn leave() {
+fn mark_absent() {
     presence::mark(false);
     kernel_log::set_console_quiet(false);
 }
 
 struct Console {
     session: Session,
-    /// Bytes for the terminal that it has not taken yet.
+    /// Bytes not yet written to the terminal.
     queue: Vec<u8>,
+    /// The command being executed.
     command: Option<Pin<Box<dyn Future<Output = Vec<String>>>>>,
     log_view: Option<LogView>,
-    /// What is written while somebody is here.
+    /// Reader of new log records during a session.
     new_records: Option<KernelLog>,
 }
 
-/// The log on its way to the terminal.
+/// The log being shown.
 struct LogView {
     log: KernelLog,
     follow: bool,
-    /// Those before what is followed.
-    last: VecDeque<Record>,
+    /// Records to show before new ones are followed.
+    backlog: VecDeque<Record>,
 }
 
-/// Records log_view of the past before those that come.
+/// Number of records shown before new ones are followed.
 const FOLLOW_BACKLOG: usize = 20;
 
-/// What woke us up.
+/// What made the event loop run.
 enum Wake {
     Typed(usize),
     Written(usize),
@@ -113,7 +114,7 @@ impl Console {
         }
     }
 
-    /// Until the line is gone.
+    /// Runs the session on an open line until an error of the line.
     async fn run_line(&mut self, tty: &Tty) -> io::Result<Infallible> {
         let mut buffer = [0; 256];
         loop {
@@ -196,7 +197,7 @@ impl Console {
                 }
                 Action::MarkAbsent => {
                     self.new_records = None;
-                    leave();
+                    mark_absent();
                 }
                 Action::Greet => self.command = Some(Box::pin(execute::greet())),
                 Action::Execute(command) => {
@@ -219,26 +220,30 @@ impl Console {
 
 impl LogView {
     fn new(log: KernelLog, follow: bool, of: Option<&str>) -> Self {
-        let mut last = VecDeque::new();
-        while follow && let Ok(Some(record)) = log.next_kept() {
+        let mut backlog = VecDeque::new();
+        while follow && let Ok(Some(record)) = log.next_stored() {
             if record.is_of(of) {
-                last.push_back(record);
+                backlog.push_back(record);
             }
-            if last.len() > FOLLOW_BACKLOG {
-                last.pop_front();
+            if backlog.len() > FOLLOW_BACKLOG {
+                backlog.pop_front();
             }
         }
-        Self { log, follow, last }
+        Self {
+            log,
+            follow,
+            backlog,
+        }
     }
 
-    /// The next record, or the end where nothing is followed.
+    /// Waits for the next record, or returns the end of a log that is not followed.
     async fn next(&mut self) -> Event<'static> {
-        // The terminal's keys have their turn in between.
+        // Typed keys are handled in between.
         future::yield_now().await;
-        if let Some(record) = self.last.pop_front() {
+        if let Some(record) = self.backlog.pop_front() {
             return Event::Logged(record);
         }
-        match self.log.next_kept() {
+        match self.log.next_stored() {
             Ok(Some(record)) => Event::Logged(record),
             Ok(None) if self.follow => match self.log.next().await {
                 Ok(record) => Event::Logged(record),

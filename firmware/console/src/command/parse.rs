@@ -1,4 +1,4 @@
-//! Lines to commands, and what can come next.
+//! Parser from lines to commands, and completion.
 
 use std::fmt::Write;
 
@@ -13,13 +13,13 @@ use crate::line::Completion;
 /// Columns of the help page before the explanation.
 const HELP_COLUMN: usize = 26;
 
-/// A line that is no command.
+/// Why a line is no command.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParseError {
-    /// The first word is none, or the next one.
+    /// A word that does not fit.
     #[error("expected {expected}, got \"{got}\"")]
     Word {
-        /// Words that could stand there.
+        /// Words that would fit.
         expected: String,
         /// What stands there.
         got: String,
@@ -43,7 +43,7 @@ pub enum ParseError {
 }
 
 impl CommandSpec {
-    /// Whether `words` begin with this command's.
+    /// Returns whether `words` begin with this command's words.
     fn matches_prefix(&self, words: &[&str]) -> bool {
         words.get(..self.words.len()) == Some(self.words)
     }
@@ -64,7 +64,7 @@ impl CommandSpec {
 }
 
 impl ArgKind {
-    /// Words that can stand there, where they can be told.
+    /// Returns the words that fit, if they are known.
     fn words(self) -> Vec<&'static str> {
         let services = || Service::SUPERVISED.into_iter().map(Service::name);
         match self {
@@ -83,7 +83,7 @@ impl ArgKind {
     }
 }
 
-/// The command in `line`; none in an empty one.
+/// Parses `line`; none if it is empty.
 ///
 /// # Errors
 /// What was expected, what stands there, and where.
@@ -114,7 +114,7 @@ pub fn parse(line: &str) -> Result<Option<(Command, Option<Confirm>)>, ParseErro
             ArgKind::Flag(flag) if word == flag => args.flag = true,
             ArgKind::Flag(_) => continue,
             ArgKind::Rest(_) => {
-                // Blanks between its words are its own.
+                // Blanks within the argument are part of it.
                 args.word = without_words(line, spec.words.len()).into();
                 rest = &[];
                 break;
@@ -132,7 +132,7 @@ pub fn parse(line: &str) -> Result<Option<(Command, Option<Confirm>)>, ParseErro
         rest = after;
     }
     if let Some(word) = rest.first() {
-        // `config sho` and the like, where a longer command begins with the same words.
+        // As `config sho`, if a longer command begins with the same words.
         let others = next_words(&words, spec.words.len());
         return Err(if others.is_empty() || !spec.arg_kinds.is_empty() {
             ParseError::More {
@@ -149,7 +149,7 @@ pub fn parse(line: &str) -> Result<Option<(Command, Option<Confirm>)>, ParseErro
     Ok((spec.build)(&args).map(|command| (command, spec.confirm)))
 }
 
-/// `line` without its first `count` words.
+/// Returns `line` without its first `count` words.
 fn without_words(line: &str, count: usize) -> &str {
     let mut rest = line.trim();
     for _ in 0..count {
@@ -160,7 +160,7 @@ fn without_words(line: &str, count: usize) -> &str {
     rest
 }
 
-/// No command begins so.
+/// Returns the error for words with which no command begins.
 fn unknown_command(words: &[&str]) -> ParseError {
     let known = (0..=words.len())
         .take_while(|count| !next_words(words, *count).is_empty())
@@ -183,7 +183,7 @@ fn unknown_command(words: &[&str]) -> ParseError {
     }
 }
 
-/// The table's words that can follow the first `count` of `words`.
+/// Returns the table's words that can follow the first `count` of `words`.
 fn next_words(words: &[&str], count: usize) -> Vec<&'static str> {
     let before = words.get(..count).unwrap_or_default();
     let mut next: Vec<&str> = TABLE
@@ -210,7 +210,7 @@ fn one_of(words: &[&str]) -> String {
     }
 }
 
-/// How the last word of `before` can go on.
+/// Returns the completions of the last word of `before`.
 pub fn complete(before: &str) -> Completion {
     let mut words: Vec<&str> = before.split_whitespace().collect();
     let typed = if before.ends_with(char::is_whitespace) {
@@ -249,7 +249,7 @@ pub fn complete(before: &str) -> Completion {
     }
 }
 
-/// The page that lists all commands.
+/// Returns the help page, which lists all commands.
 pub fn help() -> Vec<String> {
     let mut page: Vec<String> = TABLE
         .iter()

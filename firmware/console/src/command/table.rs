@@ -1,52 +1,52 @@
-//! The table.
+//! The command table.
 
 use failberry_service::Service;
 use failberry_state::Slot;
 
 use super::Command;
 
-/// What a person has to say before something is done that cannot be undone.
+/// The confirmation before a command that cannot be undone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Confirm {
     /// `y` to this question.
     Yes(&'static str),
-    /// This word, after being told what will happen.
+    /// This word, after a text about the consequences.
     Word(&'static str, &'static str),
 }
 
-/// A kind for a word after the command's own.
+/// The kind of an argument after the command's own words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ArgKind {
-    /// A flag that may be left out.
+    /// An optional flag.
     Flag(&'static str),
     /// One of these.
     Choice(&'static [&'static str]),
-    /// A service that PID 1 keeps.
+    /// A service that PID 1 supervises.
     Service,
-    /// Somebody who writes to the log; may be left out.
+    /// A writer of log lines; optional.
     Writer,
-    /// All the rest, as it is.
+    /// The rest of the line, unchanged.
     Rest(&'static str),
 }
 
-/// The words found for those arg_kinds.
+/// Parsed arguments.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Args {
     pub(super) flag: bool,
     pub(super) word: String,
 }
 
-/// One command.
+/// Specification of one command.
 pub(super) struct CommandSpec {
     pub(super) words: &'static [&'static str],
     pub(super) arg_kinds: &'static [ArgKind],
     pub(super) about: &'static str,
     pub(super) confirm: Option<Confirm>,
-    /// From words that fit their arg_kinds.
+    /// Builds the command from its arguments.
     pub(super) build: fn(&Args) -> Option<Command>,
 }
 
-/// Who writes to the log besides the services.
+/// Name of the kernel as a writer of log lines.
 pub(super) const KERNEL: &str = "kernel";
 
 const fn spec(
@@ -64,7 +64,7 @@ const fn spec(
     }
 }
 
-#[allow(clippy::needless_pass_by_value)] // a row is made of it
+#[allow(clippy::needless_pass_by_value)] // it becomes part of the result
 const fn with_confirmation(confirm: Confirm, spec: CommandSpec) -> CommandSpec {
     CommandSpec {
         confirm: Some(confirm),
@@ -72,7 +72,7 @@ const fn with_confirmation(confirm: Confirm, spec: CommandSpec) -> CommandSpec {
     }
 }
 
-/// All of them, in the order of the help page.
+/// All commands, in the order of the help page.
 pub(super) static TABLE: &[CommandSpec] = &[
     spec(&["help"], &[], "this page", |_| Some(Command::Help)),
     spec(

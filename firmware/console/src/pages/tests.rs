@@ -1,4 +1,4 @@
-//! The pages as they are shown.
+//! The pages against golden files.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use std::{
@@ -91,13 +91,13 @@ fn good() -> States {
 }
 
 #[test]
-fn a_good_box() {
+fn status_of_a_healthy_box() {
     let page = status(&good(), &snapshot());
     assert_eq!(page.join("\n"), include_str!("golden/good.txt").trim_end());
 }
 
 #[test]
-fn a_box_in_trouble() {
+fn status_of_a_box_with_problems() {
     let mut states = good();
     states.uplink.link = None;
     states.uplink.phase = UplinkPhase::BackingOff;
@@ -133,7 +133,7 @@ fn a_box_in_trouble() {
 }
 
 #[test]
-fn the_clock_s_row_says_who_stands_behind_its_time() {
+fn clock_row_names_the_source_of_its_time() {
     let row = |synced, settled| {
         let mut states = good();
         states.clock.synced = synced;
@@ -154,7 +154,7 @@ fn the_clock_s_row_says_who_stands_behind_its_time() {
 }
 
 #[test]
-fn the_banner_tells_what_one_needs_first() {
+fn banner_has_version_address_and_help() {
     let page = banner(&good());
     assert_eq!(
         page.join("\n"),
@@ -163,7 +163,7 @@ fn the_banner_tells_what_one_needs_first() {
 }
 
 #[test]
-fn the_stick_and_what_was_done_about_it() {
+fn modem_page_has_live_answers_and_recovery() {
     let mut uplink = good().uplink;
     uplink.recovery.history = vec![RecoveryStep {
         at: BootMillis(7_000_000),
@@ -180,7 +180,7 @@ fn the_stick_and_what_was_done_about_it() {
 }
 
 #[test]
-fn the_next_start_in_each_order() {
+fn next_start_for_each_boot_order() {
     let both = || vec![Slot::B, Slot::A];
     for (order, trial, tries, expected) in [
         (both(), None, 0, "b, then a"),
@@ -209,7 +209,7 @@ fn the_next_start_in_each_order() {
 }
 
 #[test]
-fn an_update_in_each_of_its_phases() {
+fn update_page_in_each_phase() {
     let version = || "0.2.0".to_owned();
     let mut states = good();
     states.update.version = "0.1.0".into();
@@ -251,7 +251,7 @@ fn an_update_in_each_of_its_phases() {
 
 proptest! {
     #[test]
-    fn whatever_a_carrier_says_one_screen_stays_one(
+    fn status_fits_a_screen_for_any_input(
         text in any::<String>(),
         errors in proptest::collection::vec(any::<String>(), 0..30),
     ) {

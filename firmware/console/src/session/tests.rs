@@ -73,7 +73,7 @@ fn record(severity: u8, writer: &str, text: &str) -> Record {
 }
 
 #[test]
-fn enter_wakes_and_noise_does_not() {
+fn enter_opens_a_session_and_noise_does_not() {
     let mut run = TestSession::new(None);
     run.types("\u{1b}[Astatus\u{3}\u{4}");
     assert_eq!((run.done(), run.shown()), (vec![], String::new()));
@@ -84,7 +84,7 @@ fn enter_wakes_and_noise_does_not() {
 }
 
 #[test]
-fn a_command_is_done_and_the_prompt_comes_back() {
+fn prompt_returns_after_a_command() {
     let mut run = TestSession::awake();
     run.types("redial\r");
     assert_eq!(run.done(), [Action::Execute(Command::Redial)]);
@@ -103,7 +103,7 @@ fn a_command_is_done_and_the_prompt_comes_back() {
 }
 
 #[test]
-fn a_mistake_is_told_without_anything_of_it_reaching_the_terminal_raw() {
+fn parse_error_is_shown_sanitised() {
     let mut run = TestSession::awake();
     run.types("st\u{202e}atüs\r");
     let shown = run.shown();
@@ -116,7 +116,7 @@ fn a_mistake_is_told_without_anything_of_it_reaching_the_terminal_raw() {
 }
 
 #[test]
-fn what_cannot_be_undone_is_confirmed() {
+fn irreversible_commands_need_confirmation() {
     let mut run = TestSession::awake();
     for no in ["n\r", "\r", "Y\r", "yes\r", "\u{3}", "\u{4}"] {
         run.types("reboot\r");
@@ -135,7 +135,7 @@ fn what_cannot_be_undone_is_confirmed() {
 }
 
 #[test]
-fn the_warning_about_at_commands_is_read_once_a_stay() {
+fn at_warning_is_confirmed_once_a_session() {
     let at = |text: &str| [Action::Execute(Command::ModemAt(text.into()))];
     let mut run = TestSession::awake();
     run.types("modem at ATI\ry\r");
@@ -153,7 +153,7 @@ fn the_warning_about_at_commands_is_read_once_a_stay() {
 }
 
 #[test]
-fn waiting_can_be_given_up() {
+fn ctrl_c_cancels_a_command() {
     let mut run = TestSession::awake();
     run.types("status\r");
     run.done();
@@ -167,7 +167,7 @@ fn waiting_can_be_given_up() {
 }
 
 #[test]
-fn warnings_stand_above_the_line_that_is_being_typed() {
+fn warnings_are_shown_above_the_edited_line() {
     let mut run = TestSession::awake();
     run.types("stat");
     run.shown();
@@ -181,7 +181,7 @@ fn warnings_stand_above_the_line_that_is_being_typed() {
 }
 
 #[test]
-fn the_log_is_shown_until_a_key_or_its_end() {
+fn log_is_shown_until_a_key_or_its_end() {
     let mut run = TestSession::awake();
     run.types("log -f clock\r");
     let of = Some("clock".into());
@@ -209,7 +209,7 @@ fn the_log_is_shown_until_a_key_or_its_end() {
 }
 
 #[test]
-fn what_is_typed_ahead_of_the_log_is_done_after_it_or_never() {
+fn typeahead_before_the_log_runs_after_it_or_never() {
     let mut run = TestSession::awake();
     run.types("log\rredial\r");
     run.done();
@@ -229,7 +229,7 @@ fn what_is_typed_ahead_of_the_log_is_done_after_it_or_never() {
 }
 
 #[test]
-fn ten_minutes_of_silence_are_a_leave() {
+fn session_ends_after_10_min_without_input() {
     let mut run = TestSession::awake();
     run.wait(599_999);
     assert_eq!(run.done(), []);
@@ -251,7 +251,7 @@ fn ten_minutes_of_silence_are_a_leave() {
 }
 
 #[test]
-fn whatever_is_under_way_ends_with_the_stay() {
+fn command_and_log_end_with_the_session() {
     for (typed, last) in [("status\r", Action::Cancel), ("log -f\r", Action::HideLog)] {
         for leave in [
             |run: &mut TestSession| run.wait(600_000),
@@ -269,7 +269,7 @@ fn whatever_is_under_way_ends_with_the_stay() {
 }
 
 #[test]
-fn a_password_keeps_strangers_out() {
+fn password_is_required_at_login() {
     let mut run = TestSession::new(Some("geheim"));
     run.types("\rstatus\r");
     // The first line is a wrong password.
@@ -299,7 +299,7 @@ fn a_password_keeps_strangers_out() {
 
 proptest! {
     #[test]
-    fn nobody_gets_in_without_the_password_whatever_is_typed(
+    fn no_input_passes_login_without_the_password(
         typed in proptest::collection::vec(any::<Vec<u8>>(), 0..20),
     ) {
         let mut run = TestSession::new(Some("a password that nobody guesses"));
@@ -311,7 +311,7 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_and_no_records_do_harm(
+    fn arbitrary_input_leaves_the_terminal_sane(
         typed in proptest::collection::vec((any::<Vec<u8>>(), any::<String>(), 0u8..8), 0..20),
     ) {
         let mut run = TestSession::awake();
