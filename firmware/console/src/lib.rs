@@ -2,7 +2,7 @@
 //!
 //! Owns the tty of the kernel's console. Takes in an operator's input, the kernel's log and all state
 //! files; gives out pages, requests to PID 1 and commands to the dialler and to `update`. The modules
-//! [`line`], [`command`], [`pages`] and [`session`] are pure.
+//! [`mod@line`], [`command`], [`pages`] and [`session`] are pure.
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
 

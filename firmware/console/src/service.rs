@@ -201,7 +201,7 @@ impl Console {
                 }
                 Action::Greet => self.command = Some(Box::pin(execute::greet())),
                 Action::Execute(command) => {
-                    self.command = Some(Box::pin(execute::execute(command)))
+                    self.command = Some(Box::pin(execute::execute(command)));
                 }
                 Action::Cancel => self.command = None,
                 Action::ShowLog { follow, of } => {

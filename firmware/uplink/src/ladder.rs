@@ -177,11 +177,11 @@ mod tests {
         let mut taken = Vec::new();
         let mut now = 0;
         while now < total_ms {
-            let step = ladder.on_failure(kind, None, now);
-            if step.rung != Rung::Redial {
-                taken.push((now, step.rung));
+            let decision = ladder.on_failure(kind, None, now);
+            if decision.rung != Rung::Redial {
+                taken.push((now, decision.rung));
             }
-            now += step_ms + step.wait_ms;
+            now += step_ms + decision.wait_ms;
         }
         taken
     }
@@ -254,8 +254,8 @@ mod tests {
         let mut ladder = Ladder::default();
         let (mut now, mut asked, mut milder) = (0, Vec::new(), 0);
         while now < 12 * 60 * MINUTE {
-            let step = ladder.on_failure(FailureKind::StoppedResponding, None, now);
-            match step.rung {
+            let decision = ladder.on_failure(FailureKind::StoppedResponding, None, now);
+            match decision.rung {
                 Rung::Reboot => {
                     asked.push(now);
                     ladder.record_refusal(Rung::Reboot);
@@ -263,7 +263,7 @@ mod tests {
                 Rung::Reset | Rung::PowerCycle => milder += 1,
                 Rung::Redial => {}
             }
-            now += 5_000 + step.wait_ms;
+            now += 5_000 + decision.wait_ms;
         }
         let gaps: Vec<u64> = asked.windows(2).map(|pair| pair[1] - pair[0]).collect();
         assert!(asked.len() > 20 && milder > 100, "{asked:?}, {milder}");

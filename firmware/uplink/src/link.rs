@@ -34,7 +34,7 @@ use crate::{
 };
 
 /// Time from `CONNECT` to an address, at most. The network may take half a minute to activate a
-/// context, and twice that if the first request was lost.
+/// context, and a lost first request is repeated.
 const NEGOTIATION_TIMEOUT_MS: u64 = 60_000;
 
 /// Time from `CONNECT` to LCP being open, at most. The stick answers LCP itself: one that has not

@@ -151,7 +151,7 @@ impl Driver {
                     Action::CancelPassthrough => self.control.cancel_passthrough(),
                     Action::Log(level, text) => log::log!(level, "{text}"),
                     Action::PersistHistory => {
-                        self.recovery_log.persist(&self.machine.state().recovery)
+                        self.recovery_log.persist(&self.machine.state().recovery);
                     }
                     Action::Exit => {
                         self.recovery_log.flush();

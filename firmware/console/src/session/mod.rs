@@ -180,7 +180,7 @@ impl Session {
             }
             Event::NewRecord(record) => self.on_new_record(&record),
             Event::Tick if self.deadline().is_some_and(|at| at <= now) => {
-                self.on_timeout(&mut actions)
+                self.on_timeout(&mut actions);
             }
             Event::HungUp => {
                 let attended = self.is_authenticated();

@@ -238,13 +238,13 @@ impl UplinkMachine {
     /// Handles a stick whose enumeration has ended without a modem port.
     fn on_no_modem_port(&mut self, now: BootMillis, out: &mut Vec<Action>) {
         let why = self.state.last_error.clone().unwrap_or_default();
-        let step = self
+        let decision = self
             .ladder
             .on_failure(FailureKind::NoModemPort, None, now.0);
-        if step.rung == Rung::Redial {
-            self.deadline = Some(now.plus(step.wait_ms.max(ENUMERATION_MS)));
+        if decision.rung == Rung::Redial {
+            self.deadline = Some(now.plus(decision.wait_ms.max(ENUMERATION_MS)));
         } else {
-            self.execute_rung(step.rung, 0, why, now, out);
+            self.execute_rung(decision.rung, 0, why, now, out);
         }
     }
 }

@@ -65,7 +65,7 @@ impl UplinkMachine {
     }
 
     /// Writes the history before a rung after which power or board may be gone.
-    pub(super) fn persist_after_rung(
+    pub(super) fn persist_before_rung(
         &mut self,
         rung: Rung,
         now: BootMillis,

@@ -316,8 +316,8 @@ impl UplinkMachine {
         out.push(log_line(Level::Warn, what));
         self.state.link = None;
         self.state.last_error = Some(why.clone());
-        let step = self.ladder.on_failure(kind, lasted, now.0);
-        self.execute_rung(step.rung, step.wait_ms, why, now, out);
+        let decision = self.ladder.on_failure(kind, lasted, now.0);
+        self.execute_rung(decision.rung, decision.wait_ms, why, now, out);
     }
 
     /// Returns for how long the link of this call has been up, if it was.

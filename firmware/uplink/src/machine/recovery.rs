@@ -62,7 +62,7 @@ impl UplinkMachine {
         };
         self.cancel_passthrough(out);
         self.record(rung.to_public(), why, now);
-        self.persist_after_rung(rung, now, out);
+        self.persist_before_rung(rung, now, out);
         self.look = Look::Complete;
         out.push(action);
         self.deadline = Some(now.plus(bound));
@@ -97,12 +97,12 @@ impl UplinkMachine {
     }
 
     pub(super) fn missing_stick_due(&mut self, now: BootMillis, out: &mut Vec<Action>) {
-        let step = self.ladder.on_failure(self.absence_kind(), None, now.0);
-        if step.rung == Rung::Redial {
+        let decision = self.ladder.on_failure(self.absence_kind(), None, now.0);
+        if decision.rung == Rung::Redial {
             self.deadline = Some(now.plus(STILL_ABSENT_INTERVAL_MS));
         } else {
             let why = "there is no stick on the bus".into();
-            self.execute_rung(step.rung, 0, why, now, out);
+            self.execute_rung(decision.rung, 0, why, now, out);
         }
     }
 
@@ -172,10 +172,10 @@ impl UplinkMachine {
             Outcome::ResetUnanswered(_) if self.stick.is_none() => {}
             Outcome::ResetUnanswered(why) => {
                 let why = format!("the stick does not hear: {why}");
-                let step = self
+                let decision = self
                     .ladder
                     .on_failure(FailureKind::ResetIgnored, None, now.0);
-                self.execute_rung(step.rung, step.wait_ms, why, now, out);
+                self.execute_rung(decision.rung, decision.wait_ms, why, now, out);
             }
             Outcome::PowerCycled(way) => {
                 out.push(log_line(
@@ -186,7 +186,7 @@ impl UplinkMachine {
                 out.push(Action::LookAtBus);
             }
             Outcome::RebootGranted => {
-                out.push(log_line(Level::Info, "the reboot is granted".into()))
+                out.push(log_line(Level::Info, "the reboot is granted".into()));
             }
             Outcome::PowerCycleFailed(why) => {
                 let text = format!("the power of the USB sockets cannot be cut: {why}");
@@ -224,7 +224,7 @@ impl UplinkMachine {
             // It did not leave the bus; the next attempt shows whether the rung helped.
             return self.attempt(now, out);
         }
-        let step = match rung {
+        let decision = match rung {
             Rung::Reset => self
                 .ladder
                 .on_failure(FailureKind::ResetIgnored, None, now.0),
@@ -235,10 +235,10 @@ impl UplinkMachine {
             RETURN_TIMEOUT_MS / 1000
         );
         out.push(log_line(Level::Warn, why.clone()));
-        if step.rung == Rung::Redial {
+        if decision.rung == Rung::Redial {
             self.wait_for_stick(now, out);
         } else {
-            self.execute_rung(step.rung, 0, why, now, out);
+            self.execute_rung(decision.rung, 0, why, now, out);
         }
     }
 

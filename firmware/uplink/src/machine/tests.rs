@@ -147,7 +147,7 @@ impl Run {
         self
     }
 
-    /// Brings the link up at `at`, without a look at the log.
+    /// Brings the link up at `at`, ignoring the actions.
     fn up(&mut self, at: u64, tty: u32) -> &mut Self {
         for event in [
             plugged(tty),
@@ -503,8 +503,8 @@ fn any_event() -> impl Strategy<Value = Event> {
 }
 
 proptest! {
-    /// Whatever happens, the dialler waits for something that can happen; one attempt at most is
-    /// under way; and a refused PIN is never sent again.
+    /// For any events: the dialler waits for something that can happen, at most one attempt is in
+    /// progress, and a rejected PIN is never sent again.
     #[test]
     fn no_event_sequence_latches(events in proptest::collection::vec((any_event(), 0u64..100_000), 0..60)) {
         let mut machine = UplinkMachine::new(None, PinState::Usable, BootMillis(0));

@@ -205,7 +205,7 @@ impl Call {
                     }
                 }
                 Output::Finished(reason) => {
-                    events.push(Event::Ended(AttemptFailure::from(&reason)))
+                    events.push(Event::Ended(AttemptFailure::from(&reason)));
                 }
                 _ => {}
             }

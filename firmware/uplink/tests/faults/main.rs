@@ -26,9 +26,7 @@ fn inject(world: &mut World, fault: Fault) {
             world.stick.answer_with(command, &vec![said; times]);
         }
         Fault::InCall(mode) => world.stick.left_in = Some(mode),
-        Fault::Flood(min_interval_ms, outlives) => {
-            world.stick.flood = Some((min_interval_ms, outlives))
-        }
+        Fault::Flood(every_ms, outlives) => world.stick.flood = Some((every_ms, outlives)),
         Fault::Noise(bytes) => world.stick.noise = Some(bytes),
         Fault::SlowDial(takes_ms, abortable) => {
             world.stick.slow_dial = Some((takes_ms, abortable));
@@ -73,8 +71,8 @@ fn run(row: &Row) -> Result<u64, String> {
         inject(&mut world, *fault);
     }
     let story = |world: &World| {
-        let last = world.said.len().saturating_sub(40);
-        format!("{:?}", world.said.iter().skip(last).collect::<Vec<_>>())
+        let last = world.log.len().saturating_sub(40);
+        format!("{:?}", world.log.iter().skip(last).collect::<Vec<_>>())
     };
     let mut down = row.when == When::Start;
     match row.must {
@@ -100,7 +98,7 @@ fn run(row: &Row) -> Result<u64, String> {
                 return Err(format!("not blocked: {}", story(&world)));
             }
             let told = world
-                .said
+                .log
                 .last()
                 .map(|(_, text)| text.clone())
                 .unwrap_or_default();
@@ -125,7 +123,7 @@ fn run(row: &Row) -> Result<u64, String> {
                 }
             }
             let deadline = world.machine.deadline().map(|at| at.0);
-            let late = world.said.iter().any(|(at, _)| *at + 5 * MINUTE > end);
+            let late = world.log.iter().any(|(at, _)| *at + 5 * MINUTE > end);
             if deadline.is_none() || !late {
                 return Err(format!("it gave up: {}", story(&world)));
             }
@@ -137,7 +135,11 @@ fn run(row: &Row) -> Result<u64, String> {
 
 /// Checks that rungs were taken as the row expects, and within their limits.
 fn check(row: &Row, world: &World, took: u64) -> Result<u64, String> {
-    let taken = [world.taken.resets, world.taken.cuts, world.taken.reboots];
+    let taken = [
+        world.taken.resets,
+        world.taken.power_cycles,
+        world.taken.reboots,
+    ];
     let hours = u32::try_from(took.max(24 * HOUR) / HOUR).unwrap() + 4;
     for ((expected, got), most) in row.taken.iter().zip(taken).zip([12, 8, 2]) {
         let good = match *expected {
@@ -145,8 +147,8 @@ fn check(row: &Row, world: &World, took: u64) -> Result<u64, String> {
             exact => exact == got,
         };
         if !good {
-            let last = world.said.len().saturating_sub(60);
-            let said: Vec<_> = world.said.iter().skip(last).collect();
+            let last = world.log.len().saturating_sub(60);
+            let said: Vec<_> = world.log.iter().skip(last).collect();
             return Err(format!(
                 "took {taken:?}, expected {:?}: {said:?}",
                 row.taken
@@ -193,11 +195,11 @@ fn ten_thousand_dropped_calls_leak_nothing() {
     for n in 0..10_000 {
         let end = world.now + 20 * SECOND;
         let flows = world.run_until(end, World::flows);
-        assert!(flows, "call {n}: {:?}", world.said);
+        assert!(flows, "call {n}: {:?}", world.log);
         let good = world.now + 61 * SECOND;
         world.run_until(good, |_| false);
         world.drop_line();
-        world.said.clear();
+        world.log.clear();
         world.stick.heard.clear();
     }
     let state = world.machine.state();

@@ -42,7 +42,7 @@ enum Attempt {
 
 /// A scheduled event of the stick, the bus or the board.
 enum Physical {
-    Tell(Event),
+    Deliver(Event),
     Look,
     Leave,
     /// It appears on the bus, unless it is unplugged.
@@ -71,7 +71,7 @@ pub(crate) struct World {
     pub(crate) taken: Taken,
     /// Times of writes to the card.
     pub(crate) writes: Vec<u64>,
-    pub(crate) said: Vec<(u64, String)>,
+    pub(crate) log: Vec<(u64, String)>,
     /// Restores the network at this time.
     pub(crate) well_at: Option<u64>,
     /// Restores it after this many further calls.
@@ -85,7 +85,7 @@ pub(crate) struct World {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Taken {
     pub(crate) resets: u32,
-    pub(crate) cuts: u32,
+    pub(crate) power_cycles: u32,
     pub(crate) reboots: u32,
 }
 
@@ -107,7 +107,7 @@ impl World {
             product: 0x2003,
             taken: Taken::default(),
             writes: Vec::new(),
-            said: Vec::new(),
+            log: Vec::new(),
             well_at: None,
             well_after_calls: None,
             attempt: None,
@@ -177,8 +177,8 @@ impl World {
             None => None,
             Some(Attempt::Opening(at, ..)) => Some(*at),
             Some(Attempt::Dialling(_, wait)) => {
-                let said = self.stick.next();
-                Some(said.map_or(*wait, |said| said.min(*wait)))
+                let next = self.stick.next();
+                Some(next.map_or(*wait, |next| next.min(*wait)))
             }
             Some(Attempt::Call(call)) => call.next(),
         }
@@ -204,7 +204,7 @@ impl World {
                 return;
             }
         }
-        panic!("no end of turns at {} ms: {:?}", self.now, self.said.last());
+        panic!("no end of turns at {} ms: {:?}", self.now, self.log.last());
     }
 
     fn plan(&mut self, after: u64, physical: Physical) {
@@ -214,7 +214,7 @@ impl World {
 
     fn happen(&mut self, physical: Physical) {
         match physical {
-            Physical::Tell(event) => self.queue.push_back(event),
+            Physical::Deliver(event) => self.queue.push_back(event),
             Physical::Leave => {
                 self.stick.leave();
                 self.plan(BUS_MS, Physical::Look);
@@ -297,10 +297,10 @@ impl World {
                 if self.ejects_fail > 0 {
                     self.ejects_fail -= 1;
                     let stuck = Event::Ejected(Err("it is stuck".into()));
-                    return self.plan(500, Physical::Tell(stuck));
+                    return self.plan(500, Physical::Deliver(stuck));
                 }
                 self.stick.cdrom = false;
-                self.plan(500, Physical::Tell(Event::Ejected(Ok(()))));
+                self.plan(500, Physical::Deliver(Event::Ejected(Ok(()))));
                 self.plan(600, Physical::Leave);
                 self.plan(4_000, Physical::Come);
             }
@@ -309,24 +309,24 @@ impl World {
                 if self.stick.hang.is_some_and(|hang| hang > Hang::UntilReset) {
                     let unheard = Outcome::ResetUnanswered("no answer".into());
                     let event = Event::Recovered(unheard);
-                    return self.plan(RESET_UNHEARD_MS, Physical::Tell(event));
+                    return self.plan(RESET_UNHEARD_MS, Physical::Deliver(event));
                 }
                 self.stick.revive(Hang::UntilReset);
                 let event = Event::Recovered(Outcome::ResetAccepted);
-                self.plan(1_000, Physical::Tell(event));
+                self.plan(1_000, Physical::Deliver(event));
                 self.plan(1_200, Physical::Leave);
                 self.plan(1_200 + STICK_BOOT_MS, Physical::Come);
             }
             Action::PowerCycle => {
-                self.taken.cuts += 1;
+                self.taken.power_cycles += 1;
                 if !self.power_works {
                     let kept = Outcome::PowerCycleFailed("no hub at 1-1".into());
-                    return self.plan(200, Physical::Tell(Event::Recovered(kept)));
+                    return self.plan(200, Physical::Deliver(Event::Recovered(kept)));
                 }
                 self.stick.revive(Hang::UntilPower);
                 self.plan(300, Physical::Leave);
                 let cut = Outcome::PowerCycled("sysfs".into());
-                self.plan(DARK_MS, Physical::Tell(Event::Recovered(cut)));
+                self.plan(DARK_MS, Physical::Deliver(Event::Recovered(cut)));
                 self.plan(DARK_MS + STICK_BOOT_MS, Physical::Come);
             }
             Action::Reboot(_) => {
@@ -340,9 +340,9 @@ impl World {
                 } else {
                     Outcome::RebootRefused("the budget is used up".into())
                 };
-                self.plan(10, Physical::Tell(Event::Recovered(answer)));
+                self.plan(10, Physical::Deliver(Event::Recovered(answer)));
             }
-            Action::Log(_, text) => self.said.push((self.now, text)),
+            Action::Log(_, text) => self.log.push((self.now, text)),
             // The persisted PIN state does not outlive the boot, and no process ends before it here.
             Action::PersistHistory => self.writes.push(self.now),
             Action::PersistPinRejected

@@ -159,7 +159,7 @@ fn missing_stick_is_power_cycled_hourly() {
         now = run.machine.deadline().unwrap().0;
     }
     assert_eq!(cuts.first(), Some(&31_000));
-    // Refused each time, and so asked for each half hour from the first on.
+    // Refused each time, and so requested every half hour from the first on.
     assert_eq!((cuts.len(), reboots), (6, 11), "{cuts:?}");
 }
 
