@@ -16,7 +16,7 @@ pub(crate) enum Fault {
     Hang(Hang),
     /// At this command something happens.
     At(&'static str, Trap),
-    /// The command is answered with these first, one after the other.
+    /// The command is first answered with these texts, one after the other.
     Answer(&'static str, &'static [&'static str]),
     /// The command is answered with this so many times.
     Often(&'static str, &'static str, usize),
@@ -28,7 +28,7 @@ pub(crate) enum Fault {
     Noise(&'static [u8]),
     /// `CONNECT` takes so long, and any byte meanwhile ends the dial, or none does.
     SlowDial(u64, bool),
-    /// Pulled, and back after so long.
+    /// The stick is unplugged, and plugged in again after this time.
     Pull(u64),
     /// The stick shows its CD-ROM when it comes next, and the first so many ejects fail.
     CdRom(u32),
@@ -40,15 +40,15 @@ pub(crate) enum Fault {
     For(u64, Network),
     /// The network behaves so until so many calls more were made.
     Calls(u32, Network),
-    /// No socket's power can be cut.
+    /// The USB power cannot be switched.
     NoPower,
     /// The supervisor grants no reboot.
     NoReboot,
-    /// Nor for so long: a person is at work on the box.
+    /// The supervisor grants no reboot for this time: an operator is at the console.
     NoRebootFor(u64),
     /// A PIN is configured.
     Pin,
-    /// It may be sent to a stick that does not say how many tries are left.
+    /// The PIN may be sent to a stick that does not report how many tries are left.
     Uncounted,
     /// The stick is this product of its vendor.
     Product(u16),
