@@ -1,4 +1,4 @@
-//! The kernel's log and its level: reading records, and who may write to the terminal.
+//! The kernel's log (`/dev/kmsg`) and its console level.
 
 use std::{
     fs::{File, OpenOptions},
@@ -14,38 +14,38 @@ use crate::{klogctl, pages::Record};
 /// Longest record as `/dev/kmsg` gives it (`CONSOLE_EXT_LOG_MAX`).
 const RECORD_MAX: usize = 8192;
 
-/// The level while a person is here: nothing but the kernel's end.
-const ATTENDED: i32 = 1;
+/// Console level during a session: only emergencies, as a panic.
+const QUIET_LEVEL: i32 = 1;
 
-/// The level on a box whose boot loader tells none; that of our own is the same.
-const USUAL: i32 = 6;
+/// Console level if the kernel's command line has none; our boot loader passes the same.
+const USUAL_LEVEL: i32 = 6;
 
-/// Where reading begins.
+/// The position at which reading begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum From {
-    /// All that is kept.
+pub(crate) enum Position {
+    /// The oldest stored record.
     Start,
-    /// What comes.
+    /// Only new records.
     End,
 }
 
-/// A reader with a place of its own in the log.
+/// A reader with its own position in the log.
 pub(crate) struct KernelLog(Async<File>);
 
 impl KernelLog {
-    pub(crate) fn open(from: From) -> io::Result<Self> {
+    pub(crate) fn open(from: Position) -> io::Result<Self> {
         let mut file = OpenOptions::new()
             .read(true)
             .custom_flags(libc::O_NONBLOCK)
             .open("/dev/kmsg")?;
         file.seek(match from {
-            From::Start => SeekFrom::Start(0),
-            From::End => SeekFrom::End(0),
+            Position::Start => SeekFrom::Start(0),
+            Position::End => SeekFrom::End(0),
         })?;
         Async::new(file).map(Self)
     }
 
-    /// The next record, waited for.
+    /// Waits for the next record.
     pub(crate) async fn next(&self) -> io::Result<Record> {
         loop {
             if let Some(record) = self.0.read_with(read).await? {
@@ -54,8 +54,8 @@ impl KernelLog {
         }
     }
 
-    /// The next record that is there; none where all were read.
-    pub(crate) fn next_kept(&self) -> io::Result<Option<Record>> {
+    /// Returns the next stored record; none if all were read.
+    pub(crate) fn next_stored(&self) -> io::Result<Option<Record>> {
         loop {
             match read(self.0.get_ref()) {
                 Ok(Some(record)) => return Ok(Some(record)),
@@ -67,7 +67,7 @@ impl KernelLog {
     }
 }
 
-/// One read is one record; none where it made no sense.
+/// Reads one record; none if it cannot be parsed.
 fn read(mut file: &File) -> io::Result<Option<Record>> {
     let mut buffer = [0; RECORD_MAX];
     match file.read(&mut buffer) {
@@ -78,27 +78,27 @@ fn read(mut file: &File) -> io::Result<Option<Record>> {
     }
 }
 
-/// The terminal is a person's, or the log's.
-pub(crate) fn attend(attended: bool) {
-    let level = if attended { ATTENDED } else { usual() };
+/// Lowers the console level for a session, or restores the usual one.
+pub(crate) fn set_console_quiet(quiet: bool) {
+    let level = if quiet { QUIET_LEVEL } else { usual_level() };
     if let Err(error) = klogctl::set_console_level(level) {
         log::warn!("the kernel's lines on the console stay as they are: {error}");
     }
 }
 
-fn usual() -> i32 {
+fn usual_level() -> i32 {
     let cmdline = std::fs::read_to_string("/proc/cmdline").unwrap_or_default();
     level_of(&cmdline)
 }
 
 fn level_of(cmdline: &str) -> i32 {
-    let told = cmdline.split_ascii_whitespace().rev();
-    let level = told
+    let words = cmdline.split_ascii_whitespace().rev();
+    let level = words
         .filter_map(|word| word.strip_prefix("loglevel="))
         .find_map(|level| level.parse().ok());
     level
         .filter(|level| (1..=8).contains(level))
-        .unwrap_or(USUAL)
+        .unwrap_or(USUAL_LEVEL)
 }
 
 #[cfg(test)]
@@ -106,12 +106,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_level_is_the_boot_loaders() {
+    fn usual_level_is_taken_from_the_command_line() {
         for (cmdline, level) in [
             ("console=ttyAMA0 loglevel=6 panic=10", 6),
             ("loglevel=4 loglevel=7\n", 7),
-            ("quiet", USUAL),
-            ("loglevel=99", USUAL),
+            ("quiet", USUAL_LEVEL),
+            ("loglevel=99", USUAL_LEVEL),
         ] {
             assert_eq!(level_of(cmdline), level, "{cmdline}");
         }

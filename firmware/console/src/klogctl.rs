@@ -1,4 +1,4 @@
-//! The one system call that `nix` has no function for.
+//! Safe wrapper of klogctl(3), for which `nix` has no function.
 #![allow(unsafe_code)]
 
 use std::{ffi::c_int, io, ptr};

@@ -1,24 +1,24 @@
-//! What the board measures of itself, from sysfs below a root of the caller's choice.
+//! Sensors of the board: temperature and supply voltage, from sysfs below a given root.
 
 use std::{
     fs,
     path::{Path, PathBuf},
 };
 
-/// Name of the driver that hears of the Pi's power from its firmware.
+/// Name of the driver that reports the Pi's supply voltage, which the firmware measures.
 const VOLTAGE: &str = "rpi_volt";
 
-/// The measures; none where the board or its kernel has no such sensor.
+/// Sensor readings; none if the board or its kernel has no such sensor.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sensors {
     /// Temperature of the processor in thousandths of a degree Celsius.
     pub millidegrees: Option<i32>,
-    /// Whether the supply was too weak lately.
+    /// Whether an under-voltage was detected recently.
     pub under_voltage: Option<bool>,
 }
 
 impl Sensors {
-    /// Reads them now.
+    /// Reads all sensors.
     pub fn read(sys: &Path) -> Self {
         let zones = entries(&sys.join("class/thermal"));
         let hwmons = entries(&sys.join("class/hwmon"));
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pi_tells_both_and_another_board_neither() {
+    fn pi_has_both_sensors_and_other_boards_none() {
         let sys = tempfile::tempdir().unwrap();
         assert_eq!(Sensors::read(sys.path()), Sensors::default());
         for (path, text) in [

@@ -1,4 +1,5 @@
-//! The process: the line and the log into the stay, its bytes and actions out.
+//! The process: the driver that feeds the session with input and log records, writes its bytes to
+//! the terminal and executes its actions.
 
 use std::{
     collections::VecDeque, convert::Infallible, future::Future, io, pin::Pin, time::Duration,
@@ -13,21 +14,21 @@ use smol::{
 };
 
 use crate::{
-    attended, deeds,
-    kernel_log::{self, From, KernelLog},
+    execute,
+    kernel_log::{self, KernelLog, Position},
     pages::Record,
+    presence,
     session::{Action, Event, Session},
     tty::Tty,
 };
 
-/// The supervisor gives us the line when it has come to it.
-const AGAIN: Duration = Duration::from_secs(1);
+/// Time between two attempts to open the line, whose owner the supervisor changes at its start.
+const REOPEN_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Bytes on their way to the terminal above which no more of the log is read: a third of a second
-/// at 115,200 baud.
-const ENOUGH: usize = 4096;
+/// Queued bytes above which no more of the log is read: a third of a second at 115,200 baud.
+const QUEUE_HIGH_WATER: usize = 4096;
 
-/// Keeps the console until the process ends.
+/// Runs the console until the process ends.
 ///
 /// # Errors
 /// A configuration that cannot be read, privileges that cannot be dropped.
@@ -35,8 +36,8 @@ pub fn run() -> ServiceResult {
     let config: ConsoleConfig = read_config(Service::Console)?;
     // For /dev/kmsg and the kernel's log level.
     drop_to(Service::Console, &[Capability::CAP_SYSLOG])?;
-    // An earlier run may have ended while somebody was here.
-    leave();
+    // An earlier process may have ended during a session.
+    mark_absent();
     if !config.console.enabled {
         log::info!("the serial console is switched off (console.enabled)");
         return block_on(future::pending());
@@ -44,36 +45,37 @@ pub fn run() -> ServiceResult {
     let password = config.console.password;
     let password = password.map(|secret| secret.reveal().to_owned());
     let mut console = Console::new(Session::new(password.filter(|own| !own.is_empty())));
-    block_on(console.serve())
+    block_on(console.run())
 }
 
-fn leave() {
-    attended::mark(false);
-    kernel_log::attend(false);
+fn mark_absent() {
+    presence::mark(false);
+    kernel_log::set_console_quiet(false);
 }
 
 struct Console {
     session: Session,
-    /// Bytes for the terminal that it has not taken yet.
+    /// Bytes not yet written to the terminal.
     queue: Vec<u8>,
-    deed: Option<Pin<Box<dyn Future<Output = Vec<String>>>>>,
-    shown: Option<Shown>,
-    /// What is written while somebody is here.
-    news: Option<KernelLog>,
+    /// The command being executed.
+    command: Option<Pin<Box<dyn Future<Output = Vec<String>>>>>,
+    log_view: Option<LogView>,
+    /// Reader of new log records during a session.
+    new_records: Option<KernelLog>,
 }
 
-/// The log on its way to the terminal.
-struct Shown {
+/// The log being shown.
+struct LogView {
     log: KernelLog,
     follow: bool,
-    /// Those before what is followed.
-    last: VecDeque<Record>,
+    /// Records to show before new ones are followed.
+    backlog: VecDeque<Record>,
 }
 
-/// Records shown of the past before those that come.
-const LAST: usize = 20;
+/// Number of records shown before new ones are followed.
+const FOLLOW_BACKLOG: usize = 20;
 
-/// What woke us up.
+/// What made the event loop run.
 enum Wake {
     Typed(usize),
     Written(usize),
@@ -85,35 +87,35 @@ impl Console {
         Self {
             session,
             queue: Vec::new(),
-            deed: None,
-            shown: None,
-            news: None,
+            command: None,
+            log_view: None,
+            new_records: None,
         }
     }
 
-    async fn serve(&mut self) -> ServiceResult {
-        let mut told = false;
+    async fn run(&mut self) -> ServiceResult {
+        let mut logged = false;
         loop {
             match Tty::open() {
                 Ok(tty) => {
-                    told = false;
-                    let Err(error) = self.keep(&tty).await;
+                    logged = false;
+                    let Err(error) = self.run_line(&tty).await;
                     log::warn!("the serial console's line is gone: {error}");
                     self.step(Event::HungUp);
                     self.queue.clear();
                 }
-                Err(error) if !told => {
+                Err(error) if !logged => {
                     log::info!("no serial console yet: {error}");
-                    told = true;
+                    logged = true;
                 }
                 Err(_) => {}
             }
-            Timer::after(AGAIN).await;
+            Timer::after(REOPEN_INTERVAL).await;
         }
     }
 
-    /// Until the line is gone.
-    async fn keep(&mut self, tty: &Tty) -> io::Result<Infallible> {
+    /// Runs the session on an open line until an error of the line.
+    async fn run_line(&mut self, tty: &Tty) -> io::Result<Infallible> {
         let mut buffer = [0; 256];
         loop {
             match self.wait(tty, &mut buffer).await? {
@@ -135,24 +137,24 @@ impl Console {
             }
             tty.write(&self.queue).await.map(Wake::Written)
         };
-        let deed = async {
-            let lines = match &mut self.deed {
-                Some(deed) => deed.await,
+        let command = async {
+            let lines = match &mut self.command {
+                Some(command) => command.await,
                 None => future::pending().await,
             };
             Ok(Wake::Step(Event::Answer(lines)))
         };
-        let room = self.queue.len() < ENOUGH;
-        let shown = async {
-            match self.shown.as_mut().filter(|_| room) {
-                Some(shown) => Ok(Wake::Step(shown.next().await)),
+        let room = self.queue.len() < QUEUE_HIGH_WATER;
+        let log_view = async {
+            match self.log_view.as_mut().filter(|_| room) {
+                Some(log_view) => Ok(Wake::Step(log_view.next().await)),
                 None => future::pending().await,
             }
         };
-        let news = async {
-            match self.news.as_ref().filter(|_| room) {
-                Some(news) => Ok(Wake::Step(match news.next().await {
-                    Ok(record) => Event::News(record),
+        let new_records = async {
+            match self.new_records.as_ref().filter(|_| room) {
+                Some(new_records) => Ok(Wake::Step(match new_records.next().await {
+                    Ok(record) => Event::NewRecord(record),
                     Err(error) => {
                         log::debug!("/dev/kmsg: {error}");
                         future::pending().await
@@ -172,65 +174,76 @@ impl Console {
                 None => future::pending().await,
             }
         };
-        read.or(write).or(deed).or(late).or(news).or(shown).await
+        read.or(write)
+            .or(command)
+            .or(late)
+            .or(new_records)
+            .or(log_view)
+            .await
     }
 
     fn step(&mut self, event: Event<'_>) {
         if matches!(event, Event::Answer(_)) {
-            self.deed = None;
+            self.command = None;
         }
         for action in self.session.step(event, BootMillis::now()) {
             match action {
-                Action::Attend => {
-                    if self.news.is_none() {
-                        kernel_log::attend(true);
-                        self.news = open(From::End);
+                Action::MarkPresent => {
+                    if self.new_records.is_none() {
+                        kernel_log::set_console_quiet(true);
+                        self.new_records = open(Position::End);
                     }
-                    attended::mark(true);
+                    presence::mark(true);
                 }
-                Action::Leave => {
-                    self.news = None;
-                    leave();
+                Action::MarkAbsent => {
+                    self.new_records = None;
+                    mark_absent();
                 }
-                Action::Greet => self.deed = Some(Box::pin(deeds::greet())),
-                Action::Do(command) => self.deed = Some(Box::pin(deeds::carry_out(command))),
-                Action::Abandon => self.deed = None,
+                Action::Greet => self.command = Some(Box::pin(execute::greet())),
+                Action::Execute(command) => {
+                    self.command = Some(Box::pin(execute::execute(command)));
+                }
+                Action::Cancel => self.command = None,
                 Action::ShowLog { follow, of } => {
-                    self.shown =
-                        open(From::Start).map(|log| Shown::new(log, follow, of.as_deref()));
+                    self.log_view =
+                        open(Position::Start).map(|log| LogView::new(log, follow, of.as_deref()));
                 }
-                Action::HideLog => self.shown = None,
+                Action::HideLog => self.log_view = None,
             }
         }
         self.queue.extend(self.session.take_output());
-        if self.shown.is_none() && self.session.shows_log() {
+        if self.log_view.is_none() && self.session.shows_log() {
             self.step(Event::LogEnd);
         }
     }
 }
 
-impl Shown {
+impl LogView {
     fn new(log: KernelLog, follow: bool, of: Option<&str>) -> Self {
-        let mut last = VecDeque::new();
-        while follow && let Ok(Some(record)) = log.next_kept() {
+        let mut backlog = VecDeque::new();
+        while follow && let Ok(Some(record)) = log.next_stored() {
             if record.is_of(of) {
-                last.push_back(record);
+                backlog.push_back(record);
             }
-            if last.len() > LAST {
-                last.pop_front();
+            if backlog.len() > FOLLOW_BACKLOG {
+                backlog.pop_front();
             }
         }
-        Self { log, follow, last }
+        Self {
+            log,
+            follow,
+            backlog,
+        }
     }
 
-    /// The next record, or the end where nothing is followed.
+    /// Waits for the next record, or returns the end of a log that is not followed.
     async fn next(&mut self) -> Event<'static> {
-        // The terminal's keys have their turn in between.
+        // Typed keys are handled in between.
         future::yield_now().await;
-        if let Some(record) = self.last.pop_front() {
+        if let Some(record) = self.backlog.pop_front() {
             return Event::Logged(record);
         }
-        match self.log.next_kept() {
+        match self.log.next_stored() {
             Ok(Some(record)) => Event::Logged(record),
             Ok(None) if self.follow => match self.log.next().await {
                 Ok(record) => Event::Logged(record),
@@ -241,7 +254,7 @@ impl Shown {
     }
 }
 
-fn open(from: From) -> Option<KernelLog> {
+fn open(from: Position) -> Option<KernelLog> {
     KernelLog::open(from)
         .inspect_err(|error| log::warn!("/dev/kmsg: {error}"))
         .ok()

@@ -1,4 +1,4 @@
-//! The serial line of the kernel's console, byte by byte.
+//! The serial line of the kernel's console, in raw mode.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -18,11 +18,11 @@ use smol::Async;
 /// The kernel's consoles, the one of `/dev/console` last.
 const ACTIVE: &str = "/sys/class/tty/console/active";
 
-/// An open line.
+/// An open serial line.
 pub(crate) struct Tty(Async<File>);
 
 impl Tty {
-    /// Opens the line and has it hand on every byte as it is. The speed stays the kernel's.
+    /// Opens the line in raw mode. The speed stays as the kernel set it.
     pub(crate) fn open() -> io::Result<Self> {
         let path = path(&fs::read_to_string(ACTIVE)?)
             .ok_or_else(|| io::Error::other(format!("{ACTIVE} names no serial line")))?;
@@ -33,17 +33,17 @@ impl Tty {
             .open(path)?;
         let mut termios = tcgetattr(&file)?;
         cfmakeraw(&mut termios);
-        // Nobody may be at the other end: no line of it is waited for.
+        // The other end may be unconnected: no modem control line is waited for.
         termios.control_flags |= ControlFlags::CLOCAL | ControlFlags::CREAD;
         termios.control_flags &= !(ControlFlags::CRTSCTS | ControlFlags::HUPCL);
         termios.input_flags |= InputFlags::IGNBRK | InputFlags::IGNPAR;
         tcsetattr(&file, SetArg::TCSANOW, &termios)?;
-        // What came before was for nobody.
+        // Input from before is stale.
         tcflush(&file, FlushArg::TCIFLUSH)?;
         Async::new(file).map(Self)
     }
 
-    /// Bytes that were typed. None is the end of the line.
+    /// Reads typed bytes. The end of input is an error.
     pub(crate) async fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         let length = self.0.read_with(|mut file| file.read(buffer)).await?;
         if length == 0 {
@@ -58,7 +58,7 @@ impl Tty {
     }
 }
 
-/// The last console that is a serial line.
+/// Returns the device of the last console that is a serial line.
 fn path(active: &str) -> Option<PathBuf> {
     let serial = |name: &&str| ["ttyAMA", "ttyS"].iter().any(|kind| name.starts_with(kind));
     let name = active.split_ascii_whitespace().rfind(serial)?;
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_serial_console_is_ours() {
+    fn last_serial_console_is_used() {
         assert_eq!(path("tty0 ttyS0 ttyAMA0\n"), Some("/dev/ttyAMA0".into()));
         assert_eq!(path("ttyS1 tty1\n"), Some("/dev/ttyS1".into()));
         assert_eq!(path("tty0\n"), None);

@@ -1,31 +1,33 @@
-//! Whether anything comes back over a link that is up.
+//! Black-hole detection: a link that is up and over which nothing comes back.
 //!
-//! The kernel's packet counters are watched first: what comes in proves the link, and a link that
-//! nobody uses is asked nothing. Only where packets go out and none comes in are questions sent
-//! along, whose answers count like any other packet. A link that swallows all of them in the time
-//! of a verdict is dead. What comes in proves one way only; the other is for [`roundtrip`]. Pure: counters and the time go in, probes and the verdict come out.
+//! The kernel's packet counters come first: a received packet proves the link, and an idle link is
+//! not probed. Only if packets are sent and none is received are DNS queries sent along, whose
+//! answers count like any other packet. A link that swallows all of them until the verdict is dead.
+//! Received packets prove one direction only; the module `roundtrip` checks the other. Pure: takes
+//! in counters and the time, gives out probes and the verdict.
 
 use crate::roundtrip::RoundTrip;
+pub use crate::verdict::Verdict;
 
-/// Between two looks at the counters.
+/// Time between two samples of the counters.
 pub const SAMPLE_MS: u64 = 1_000;
 
-/// Packets that go out and bring nothing are none of the link's fault for so long: cells change,
-/// servers are slow.
-const PATIENCE_MS: u64 = 2_500;
+/// Time from the first unanswered packet to the first probe. Until then silence is normal: cells
+/// change, servers are slow.
+const PROBE_AFTER_MS: u64 = 2_500;
 
-/// Silence that is the verdict, counted from before the first packet without answer: with the
-/// sample's second that packet is at most 12 s old then.
-const VERDICT_MS: u64 = 11_500;
+/// Time from the sample before the first unanswered packet to the verdict: with the sample's second
+/// that packet is at most 12 s old then.
+const DEAD_AFTER_MS: u64 = 11_500;
 
-/// An answer on a busy radio link takes this long; no question goes out later.
+/// Time for an answer on a busy radio link; no probe is sent closer to the verdict.
 const ANSWER_MS: u64 = 1_400;
 
-/// Questions each time. At 20 % loss each way a question stays without answer in 36 of 100 cases;
-/// all the sixteen or more of a verdict do in one case of ten million.
-const PROBES: u32 = 2;
+/// Probes per sample. At 20 % loss each way a probe stays unanswered in 36 of 100 cases; all the
+/// sixteen or more of a verdict do in one case of ten million.
+const PROBES_PER_SAMPLE: u32 = 2;
 
-/// Packets that the interface has sent and received.
+/// Packet counters of the interface.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Packets {
     /// Received.
@@ -34,99 +36,86 @@ pub struct Packets {
     pub sent: u64,
 }
 
-/// What a look at the counters leads to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// Nothing is wrong, as far as can be known.
-    Fine,
-    /// So many questions are to be sent along.
-    Probe(u32),
-    /// So many, and as many to others than the carrier's resolvers.
-    ProbeWidely(u32),
-    /// Nothing came back for so many milliseconds.
-    Dead(u64),
-}
-
-/// Watches one call.
+/// Black-hole detector of one call.
 #[derive(Clone, Debug)]
-pub struct Watch {
-    last: Packets,
+pub struct BlackholeDetector {
+    previous: Packets,
     sampled_ms: u64,
-    /// From when on packets go out and none comes in.
+    /// Since when packets are sent and none is received.
     silent_since: Option<u64>,
     trip: RoundTrip,
-    /// Questions asked for at the last look: what goes out besides is the house's.
-    own: u64,
+    /// Probes requested by the last sample; all other sent packets are the LAN's.
+    own_probes: u64,
 }
 
-impl Watch {
-    /// For a link that came up at `now_ms` with these counters.
+impl BlackholeDetector {
+    /// Starts with a link that came up at `now_ms` with these counters.
     pub const fn new(packets: Packets, now_ms: u64) -> Self {
         Self {
-            last: packets,
+            previous: packets,
             sampled_ms: now_ms,
             silent_since: None,
             trip: RoundTrip::new(now_ms),
-            own: 0,
+            own_probes: 0,
         }
     }
 
-    /// Something else speaks against the link: it is asked whether it lives, used or not.
-    pub fn doubt(&mut self, now_ms: u64) {
+    /// Records other evidence against the link, which is probed then even if idle.
+    pub fn suspect(&mut self, now_ms: u64) {
         self.silent_since.get_or_insert(now_ms);
     }
 
-    /// The questions cannot be sent: silence says nothing then.
-    pub const fn acquit(&mut self) {
+    /// Clears the suspicion, because probes cannot be sent: silence is no evidence then.
+    pub const fn clear(&mut self) {
         self.silent_since = None;
-        self.trip.acquit(self.sampled_ms);
+        self.trip.clear(self.sampled_ms);
     }
 
-    /// When the next look is due.
+    /// Returns when the next sample is due.
     pub const fn deadline(&self) -> u64 {
         self.sampled_ms.saturating_add(SAMPLE_MS)
     }
 
-    /// Takes a look. The counters include the probes; `answered` tells whether one of these was.
+    /// Takes one sample. The counters include the probes; `answered` if one of these was.
     pub fn sample(&mut self, packets: Packets, answered: bool, now_ms: u64) -> Verdict {
-        let own = std::mem::take(&mut self.own);
-        let used = packets.sent.saturating_sub(self.last.sent) > own;
+        let own = std::mem::take(&mut self.own_probes);
+        let used = packets.sent.saturating_sub(self.previous.sent) > own;
         let trip = self.trip.sample(used, answered, now_ms);
         let verdict = match (self.silence(packets, now_ms), trip) {
             (dead @ Verdict::Dead(_), _) | (_, dead @ Verdict::Dead(_)) => dead,
-            (Verdict::Fine, other) | (other, _) => other,
+            (Verdict::Ok, other) | (other, _) => other,
         };
-        self.own = match verdict {
-            Verdict::Fine | Verdict::Dead(_) => 0,
+        self.own_probes = match verdict {
+            Verdict::Ok | Verdict::Dead(_) => 0,
             Verdict::Probe(count) => count.into(),
             Verdict::ProbeWidely(count) => u64::from(count) * 2,
         };
         verdict
     }
 
-    /// Judges by what comes in at all.
+    /// Judges by whether anything is received at all.
     fn silence(&mut self, packets: Packets, now_ms: u64) -> Verdict {
-        let before = std::mem::replace(&mut self.last, packets);
+        let previous = std::mem::replace(&mut self.previous, packets);
         let sampled = std::mem::replace(&mut self.sampled_ms, now_ms);
         // A counter that went back belongs to another interface of the same name.
-        if packets.received != before.received || packets.sent < before.sent {
+        if packets.received != previous.received || packets.sent < previous.sent {
             self.silent_since = None;
-            return Verdict::Fine;
+            return Verdict::Ok;
         }
-        if packets.sent > before.sent {
-            // After the last look, whenever that was.
+        if packets.sent > previous.sent {
+            // Sent after the last sample, whenever that was.
             self.silent_since.get_or_insert(sampled);
         }
         let Some(since) = self.silent_since else {
-            return Verdict::Fine;
+            return Verdict::Ok;
         };
         let silent = now_ms.saturating_sub(since);
-        if silent >= VERDICT_MS {
+        if silent >= DEAD_AFTER_MS {
             Verdict::Dead(silent)
-        } else if silent >= PATIENCE_MS && silent + ANSWER_MS <= VERDICT_MS {
-            Verdict::Probe(PROBES)
+        } else if silent >= PROBE_AFTER_MS && silent + ANSWER_MS <= DEAD_AFTER_MS {
+            Verdict::Probe(PROBES_PER_SAMPLE)
         } else {
-            Verdict::Fine
+            Verdict::Ok
         }
     }
 }
@@ -151,13 +140,13 @@ mod tests {
         }
     }
 
-    /// A link with loss each way, and what goes over it.
+    /// A simulated link with loss each way, and its traffic.
     struct Sim {
         dice: Dice,
         loss: u64,
         dead: bool,
         packets: Packets,
-        /// Times at which answers come in, and whether to a question of ours.
+        /// Times at which answers come in, and whether to a probe.
         coming: Vec<(u64, bool)>,
         /// The resolvers give no answer.
         mute: bool,
@@ -190,12 +179,12 @@ mod tests {
             }
         }
 
-        fn look(&mut self, watch: &mut Watch, now: u64) -> Verdict {
+        fn sample(&mut self, detector: &mut BlackholeDetector, now: u64) -> Verdict {
             let arrived = |(at, _): &mut (u64, bool)| *at <= now;
             let arrived: Vec<_> = self.coming.extract_if(.., arrived).collect();
             self.packets.received += arrived.len() as u64;
             let answered = arrived.iter().any(|(_, own)| *own);
-            let verdict = watch.sample(self.packets, answered, now);
+            let verdict = detector.sample(self.packets, answered, now);
             if let Verdict::Probe(count) | Verdict::ProbeWidely(count) = verdict {
                 for _ in 0..count {
                     self.probes += 1;
@@ -207,12 +196,12 @@ mod tests {
     }
 
     #[test]
-    fn no_false_alarm_in_a_day_at_a_fifth_lost() {
+    fn no_false_alarm_in_a_day_at_20_percent_loss() {
         for seed in 1..=10 {
             let mut sim = Sim::new(seed * 0x9e37_79b9, 20);
-            let mut watch = Watch::new(sim.packets, 0);
+            let mut detector = BlackholeDetector::new(sim.packets, 0);
             for now in (SAMPLE_MS..24 * 3_600_000).step_by(1_000) {
-                // An hour each of quiet, of sparse questions, of a camera that only sends, and of all.
+                // An hour each: idle, sparse requests, a camera that only sends, and all of it.
                 let (asks, sends) = match (now / 3_600_000) % 4 {
                     0 => (0, 0),
                     1 => (5, 0),
@@ -225,7 +214,7 @@ mod tests {
                 if sim.dice.percent(sends) {
                     sim.send(now - 300, false);
                 }
-                let verdict = sim.look(&mut watch, now);
+                let verdict = sim.sample(&mut detector, now);
                 assert!(
                     !matches!(verdict, Verdict::Dead(_)),
                     "seed {seed}, at {now} ms"
@@ -240,14 +229,14 @@ mod tests {
     }
 
     #[test]
-    fn a_link_that_swallows_everything_is_told_within_twelve_seconds() {
+    fn dead_link_in_use_is_detected_within_12_s() {
         for seed in 1..=50 {
             let mut sim = Sim::new(seed * 0x51_7cc1, 20);
-            let mut watch = Watch::new(sim.packets, 0);
+            let mut detector = BlackholeDetector::new(sim.packets, 0);
             // Alive and used for a while, then dead from a moment within a second on.
             let died = 60_000 + sim.dice.roll() % 1_000;
             let first = died + sim.dice.roll() % 5_000;
-            let mut told = None;
+            let mut detected = None;
             for now in (SAMPLE_MS..120_000).step_by(1_000) {
                 sim.dead = now > died;
                 if now < died - 3_000 && sim.dice.percent(50) {
@@ -256,102 +245,115 @@ mod tests {
                 if (now - 1_000..now).contains(&first) || now > first && sim.dice.percent(30) {
                     sim.send(now - 1, true);
                 }
-                if let Verdict::Dead(silent) = sim.look(&mut watch, now) {
-                    assert!(silent >= VERDICT_MS);
-                    told = Some(now);
+                if let Verdict::Dead(silent) = sim.sample(&mut detector, now) {
+                    assert!(silent >= DEAD_AFTER_MS);
+                    detected = Some(now);
                     break;
                 }
             }
-            let Some(told) = told else {
+            let Some(detected) = detected else {
                 unreachable!("seed {seed} was never told")
             };
-            assert!(told - first <= 12_000, "seed {seed}: {} ms", told - first);
+            assert!(
+                detected - first <= 12_000,
+                "seed {seed}: {} ms",
+                detected - first
+            );
         }
     }
 
     #[test]
-    fn a_house_that_is_heard_by_nobody_is_told_though_strangers_knock() {
+    fn outbound_only_loss_detected_despite_inbound_traffic() {
         for seed in 1..=50 {
             let mut sim = Sim::new(seed * 0x51_7cc1, 20);
-            let mut watch = Watch::new(sim.packets, 0);
+            let mut detector = BlackholeDetector::new(sim.packets, 0);
             let died = 600_000;
-            let mut told = None;
+            let mut detected = None;
             for now in (SAMPLE_MS..900_000).step_by(1_000) {
                 sim.dead = now > died;
                 sim.send(now - 200, true);
-                // A stranger, whose packet proves nothing.
+                // An unrelated sender, whose packet proves nothing.
                 sim.packets.received += 1;
-                if let Verdict::Dead(_) = sim.look(&mut watch, now) {
-                    told = Some(now);
+                if let Verdict::Dead(_) = sim.sample(&mut detector, now) {
+                    detected = Some(now);
                     break;
                 }
             }
-            let told = told.unwrap_or_default();
+            let detected = detected.unwrap_or_default();
             let late = died + 95_000;
-            assert!((died..late).contains(&told), "seed {seed}: {told} ms");
+            assert!(
+                (died..late).contains(&detected),
+                "seed {seed}: {detected} ms"
+            );
         }
     }
 
     #[test]
-    fn a_link_whose_resolver_never_answers_is_judged_by_what_comes_in() {
+    fn mute_resolver_alone_is_no_black_hole() {
         let mut sim = Sim::new(7, 20);
         sim.mute = true;
-        let mut watch = Watch::new(sim.packets, 0);
+        let mut detector = BlackholeDetector::new(sim.packets, 0);
         for now in (SAMPLE_MS..24 * 3_600_000).step_by(1_000) {
             sim.send(now - 200, true);
             sim.packets.received += 1;
-            let verdict = sim.look(&mut watch, now);
+            let verdict = sim.sample(&mut detector, now);
             assert!(!matches!(verdict, Verdict::Dead(_)), "at {now} ms");
         }
     }
 
     #[test]
-    fn an_idle_link_is_asked_nothing() {
-        let mut watch = Watch::new(Packets::default(), 0);
+    fn idle_link_is_never_probed() {
+        let mut detector = BlackholeDetector::new(Packets::default(), 0);
         for now in 1..10_000 {
-            let verdict = watch.sample(Packets::default(), false, now * SAMPLE_MS);
-            assert_eq!(verdict, Verdict::Fine);
+            let verdict = detector.sample(Packets::default(), false, now * SAMPLE_MS);
+            assert_eq!(verdict, Verdict::Ok);
         }
     }
 
     #[test]
-    fn a_link_in_doubt_is_asked_and_its_answer_counts() {
+    fn suspect_idle_link_is_probed_and_cleared_by_an_answer() {
         let packets = |received, sent| Packets { received, sent };
-        let mut watch = Watch::new(packets(0, 0), 0);
-        watch.doubt(0);
+        let mut detector = BlackholeDetector::new(packets(0, 0), 0);
+        detector.suspect(0);
         for now in 1..=2 {
             assert_eq!(
-                watch.sample(packets(0, 0), false, now * SAMPLE_MS),
-                Verdict::Fine
+                detector.sample(packets(0, 0), false, now * SAMPLE_MS),
+                Verdict::Ok
             );
         }
-        assert_eq!(watch.sample(packets(0, 0), false, 3_000), Verdict::Probe(2));
-        assert_eq!(watch.sample(packets(1, 2), false, 4_000), Verdict::Fine);
-        assert_eq!(watch.sample(packets(1, 2), false, 60_000), Verdict::Fine);
-        watch.doubt(60_000);
-        watch.acquit();
-        assert_eq!(watch.sample(packets(1, 2), false, 80_000), Verdict::Fine);
-        watch.doubt(80_000);
         assert_eq!(
-            watch.sample(packets(1, 9), false, 92_000),
+            detector.sample(packets(0, 0), false, 3_000),
+            Verdict::Probe(2)
+        );
+        assert_eq!(detector.sample(packets(1, 2), false, 4_000), Verdict::Ok);
+        assert_eq!(detector.sample(packets(1, 2), false, 60_000), Verdict::Ok);
+        detector.suspect(60_000);
+        detector.clear();
+        assert_eq!(detector.sample(packets(1, 2), false, 80_000), Verdict::Ok);
+        detector.suspect(80_000);
+        assert_eq!(
+            detector.sample(packets(1, 9), false, 92_000),
             Verdict::Dead(12_000)
         );
     }
 
     #[test]
-    fn what_comes_in_proves_the_link() {
+    fn received_packets_prove_the_link() {
         let packets = |received, sent| Packets { received, sent };
-        let mut watch = Watch::new(packets(5, 5), 0);
-        assert_eq!(watch.sample(packets(5, 6), false, 1_000), Verdict::Fine);
-        assert_eq!(watch.sample(packets(5, 6), false, 2_000), Verdict::Fine);
-        assert_eq!(watch.sample(packets(5, 6), false, 3_000), Verdict::Probe(2));
-        assert_eq!(watch.sample(packets(6, 8), false, 4_000), Verdict::Fine);
+        let mut detector = BlackholeDetector::new(packets(5, 5), 0);
+        assert_eq!(detector.sample(packets(5, 6), false, 1_000), Verdict::Ok);
+        assert_eq!(detector.sample(packets(5, 6), false, 2_000), Verdict::Ok);
         assert_eq!(
-            watch.sample(packets(6, 8), false, 60_000),
+            detector.sample(packets(5, 6), false, 3_000),
+            Verdict::Probe(2)
+        );
+        assert_eq!(detector.sample(packets(6, 8), false, 4_000), Verdict::Ok);
+        assert_eq!(
+            detector.sample(packets(6, 8), false, 60_000),
             Verdict::Probe(1)
         );
         // Another interface: everything from the beginning.
-        assert_eq!(watch.sample(packets(0, 0), false, 61_000), Verdict::Fine);
-        assert_eq!(watch.deadline(), 62_000);
+        assert_eq!(detector.sample(packets(0, 0), false, 61_000), Verdict::Ok);
+        assert_eq!(detector.deadline(), 62_000);
     }
 }

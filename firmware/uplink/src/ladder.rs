@@ -1,113 +1,120 @@
-//! The recovery ladder: what to do about a failure, and how long to wait before.
+//! The escalation ladder: chooses the recovery action for a failure, and the wait before it.
 //!
-//! The kind of failure names the rungs that can help, each from so many failures of that kind in a
-//! row on, and not again before a time. Of those that may be taken now the strongest is; between
-//! them it is dialled again, with waits that double. It never latches off: a carrier that comes
-//! back after a week finds us dialling.
+//! Each kind of failure has rules (module `policy`): the rungs that can help, each from a number of
+//! failures in a row on, and not again before a cool-down. The strongest rung that is allowed now is
+//! taken; otherwise the stick is redialled with exponential backoff. The ladder never latches off: a
+//! carrier that comes back after a week is still being dialled.
 
-mod rows;
+mod policy;
 
 use std::collections::VecDeque;
 
-pub use rows::{Row, Rung, Trouble};
+pub use policy::{FailureKind, Rule, Rung};
 
-/// A longer wait would be felt after an outage and a shorter one gains nothing: the record's time
-/// to live is a minute as well. 60 calls an hour are no burden on the carrier either.
-const CAP_MS: u64 = 60_000;
+/// Longest wait before a redial. A longer one would prolong outages and a shorter one gains nothing,
+/// as the DNS record's time to live is a minute as well. 60 calls an hour are no load on the carrier.
+const MAX_REDIAL_WAIT_MS: u64 = 60_000;
 
-/// Some sticks take a second after DTR dropped until they accept a call.
-pub(crate) const FIRST_MS: u64 = 1_000;
+/// Wait before the first redial: some sticks accept no call until a second after DTR dropped.
+pub(crate) const FIRST_REDIAL_WAIT_MS: u64 = 1_000;
 
-/// A link that held longer than the longest wait was good; its end is new trouble.
-const LASTING_MS: u64 = CAP_MS;
+/// Shortest time of a good link, whose end is a first failure again: the longest redial wait.
+const STABLE_LINK_MS: u64 = MAX_REDIAL_WAIT_MS;
 
-/// A rung that somebody refused is tried again after this, however long it would rest otherwise:
-/// what stood against it, a person at work or a budget, may be over.
-const REFUSED_MS: u64 = 30 * 60_000;
+/// Cool-down of a rung that was refused, if shorter than its own: the reason, an operator at work or
+/// a budget, may be gone.
+const REFUSED_RETRY_MS: u64 = 30 * 60_000;
 
 const HOUR_MS: u64 = 3_600_000;
 
-/// What is done about one failure.
+/// The ladder's response to one failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Step {
-    /// What.
+pub struct Decision {
+    /// The rung to execute.
     pub rung: Rung,
-    /// After how many milliseconds.
+    /// The wait before it, in milliseconds.
     pub wait_ms: u64,
-    /// The how manieth failure of its kind in a row it is.
+    /// Failures of this kind in a row, this one included.
     pub count: u32,
 }
 
-/// Counts failures in a row and tells what to do about the last.
+/// Failure counts and rung limits.
 #[derive(Clone, Debug, Default)]
 pub struct Ladder {
-    counts: [u32; Trouble::ALL.len()],
+    counts: [u32; FailureKind::ALL.len()],
     /// Redials in a row.
     redials: u32,
-    rungs: [Taken; Rung::ALL.len()],
+    rungs: [RungUse; Rung::ALL.len()],
 }
 
-/// When a rung was taken.
+/// Use of one rung, for its limits.
 #[derive(Clone, Debug, Default)]
-struct Taken {
-    /// Since the last good link.
+struct RungUse {
+    /// When it was last taken since the last good link, in milliseconds.
     last: Option<u64>,
-    /// It was not carried out.
+    /// The last one was refused, not executed.
     refused: bool,
-    /// Within the last hour, whatever came of it.
+    /// The times within the last hour, executed or not.
     hour: VecDeque<u64>,
 }
 
 impl Ladder {
-    /// Counts a failure after a link that was up for `lasted_ms` (none where it never was), at
-    /// `now_ms`; tells what to do about it, and after how many milliseconds.
-    pub fn fail(&mut self, trouble: Trouble, lasted_ms: Option<u64>, now_ms: u64) -> Step {
-        let count = self.count(trouble, lasted_ms);
-        let strongest = trouble
-            .rows()
+    /// Counts a failure at `now_ms` and chooses the response. `lasted_ms` is for how long the link
+    /// was up, none if it never was.
+    pub fn on_failure(
+        &mut self,
+        kind: FailureKind,
+        lasted_ms: Option<u64>,
+        now_ms: u64,
+    ) -> Decision {
+        let count = self.count(kind, lasted_ms);
+        let strongest = kind
+            .rules()
             .iter()
-            .find(|row| row.after <= count && self.may_take(row, now_ms))
-            .map_or(Rung::Redial, |row| row.rung);
+            .find(|rule| rule.min_failures <= count && self.is_allowed(rule, now_ms))
+            .map_or(Rung::Redial, |rule| rule.rung);
         let wait_ms = match strongest {
-            Rung::Redial => self.redial(),
+            Rung::Redial => self.next_redial_wait(),
             rung => {
                 self.redials = 0;
-                self.take(rung, now_ms);
+                self.record_rung(rung, now_ms);
                 0
             }
         };
-        Step {
+        Decision {
             rung: strongest,
             wait_ms,
             count,
         }
     }
 
-    /// Counts a failure that nothing is to be done about now.
-    pub fn note(&mut self, trouble: Trouble, lasted_ms: Option<u64>) {
-        self.count(trouble, lasted_ms);
+    /// Counts a failure without choosing a response.
+    pub fn count_failure(&mut self, kind: FailureKind, lasted_ms: Option<u64>) {
+        self.count(kind, lasted_ms);
         self.redials = self.redials.saturating_add(1);
     }
 
-    fn count(&mut self, trouble: Trouble, lasted_ms: Option<u64>) -> u32 {
-        if lasted_ms.is_some_and(|lasted| lasted >= LASTING_MS) {
+    fn count(&mut self, kind: FailureKind, lasted_ms: Option<u64>) -> u32 {
+        if lasted_ms.is_some_and(|lasted| lasted >= STABLE_LINK_MS) {
             self.reset();
         }
-        self.counts.get_mut(trouble as usize).map_or(1, |count| {
+        self.counts.get_mut(kind as usize).map_or(1, |count| {
             *count = count.saturating_add(1);
             *count
         })
     }
 
-    /// The wait before dialling again, where a rung could not be taken after all.
-    pub fn redial(&mut self) -> u64 {
+    /// Returns the next redial wait, which doubles up to the cap.
+    pub fn next_redial_wait(&mut self) -> u64 {
         let factor = 1u64.checked_shl(self.redials).unwrap_or(u64::MAX);
         self.redials = self.redials.saturating_add(1);
-        FIRST_MS.saturating_mul(factor).min(CAP_MS)
+        FIRST_REDIAL_WAIT_MS
+            .saturating_mul(factor)
+            .min(MAX_REDIAL_WAIT_MS)
     }
 
-    /// Begins at the mildest again. What is allowed in an hour stays so: a rung that helps for a
-    /// minute each time must not be taken all day.
+    /// Restarts at the mildest rung. The hourly limits stay: a rung that helps for a minute each time
+    /// must not be taken all day.
     pub fn reset(&mut self) {
         self.counts = Default::default();
         self.redials = 0;
@@ -116,39 +123,39 @@ impl Ladder {
         }
     }
 
-    /// The rung told last was not carried out, since somebody has something against it.
-    pub fn refused(&mut self, rung: Rung) {
+    /// Records that the rung chosen last was refused and not executed.
+    pub fn record_refusal(&mut self, rung: Rung) {
         if let Some(taken) = self.rungs.get_mut(rung as usize) {
             taken.refused = true;
         }
     }
 
-    fn may_take(&self, row: &Row, now: u64) -> bool {
-        let Some(taken) = self.rungs.get(row.rung as usize) else {
+    fn is_allowed(&self, rule: &Rule, now: u64) -> bool {
+        let Some(taken) = self.rungs.get(rule.rung as usize) else {
             return false;
         };
         let every = if taken.refused {
-            row.every_ms.min(REFUSED_MS)
+            rule.min_interval_ms.min(REFUSED_RETRY_MS)
         } else {
-            row.every_ms
+            rule.min_interval_ms
         };
         let rested = taken
             .last
             .is_none_or(|last| now.saturating_sub(last) >= every);
         let recent = |at: &&u64| now.saturating_sub(**at) < HOUR_MS;
-        let within = taken.hour.iter().filter(recent).count() < row.rung.per_hour();
+        let within = taken.hour.iter().filter(recent).count() < rule.rung.max_per_hour();
         rested && within
     }
 
-    /// Counts a rung that is taken at `now`, by the ladder or by a person.
-    pub fn take(&mut self, rung: Rung, now: u64) {
+    /// Records that a rung is taken at `now`, by the ladder or by an operator.
+    pub fn record_rung(&mut self, rung: Rung, now: u64) {
         let Some(taken) = self.rungs.get_mut(rung as usize) else {
             return;
         };
         taken.last = Some(now);
         taken.refused = false;
         taken.hour.push_back(now);
-        while taken.hour.len() > rung.per_hour() {
+        while taken.hour.len() > rung.max_per_hour() {
             taken.hour.pop_front();
         }
     }
@@ -160,86 +167,103 @@ mod tests {
 
     const MINUTE: u64 = 60_000;
 
-    /// The rungs taken when `trouble` comes back every `step_ms` for `total_ms`, with their times.
-    fn climb(
+    /// Returns the rungs taken, with their times, when `kind` recurs every `step_ms` for `total_ms`, with their times.
+    fn execute_rung(
         ladder: &mut Ladder,
-        trouble: Trouble,
+        kind: FailureKind,
         step_ms: u64,
         total_ms: u64,
     ) -> Vec<(u64, Rung)> {
         let mut taken = Vec::new();
         let mut now = 0;
         while now < total_ms {
-            let step = ladder.fail(trouble, None, now);
-            if step.rung != Rung::Redial {
-                taken.push((now, step.rung));
+            let decision = ladder.on_failure(kind, None, now);
+            if decision.rung != Rung::Redial {
+                taken.push((now, decision.rung));
             }
-            now += step_ms + step.wait_ms;
+            now += step_ms + decision.wait_ms;
         }
         taken
     }
 
     #[test]
-    fn waits_double_up_to_the_cap_and_stay_there() {
+    fn redial_wait_doubles_up_to_the_cap() {
         let mut ladder = Ladder::default();
-        let waits: Vec<u64> = (0..9).map(|_| ladder.redial()).collect();
+        let waits: Vec<u64> = (0..9).map(|_| ladder.next_redial_wait()).collect();
         let expected = [1, 2, 4, 8, 16, 32, 60, 60, 60].map(|seconds| seconds * 1000);
         assert_eq!(waits, expected);
         ladder.redials = u32::MAX;
-        assert_eq!((ladder.redial(), ladder.redial()), (60_000, 60_000));
+        assert_eq!(
+            (ladder.next_redial_wait(), ladder.next_redial_wait()),
+            (60_000, 60_000)
+        );
     }
 
     #[test]
-    fn only_a_lasting_link_begins_anew() {
+    fn only_a_stable_link_resets_the_counts() {
         let mut ladder = Ladder::default();
         for _ in 0..3 {
-            ladder.fail(Trouble::Carrier, None, 0);
+            ladder.on_failure(FailureKind::Carrier, None, 0);
         }
-        let short = ladder.fail(Trouble::Carrier, Some(LASTING_MS - 1), 0);
+        let short = ladder.on_failure(FailureKind::Carrier, Some(STABLE_LINK_MS - 1), 0);
         assert_eq!((short.wait_ms, short.count), (8_000, 4));
-        let long = ladder.fail(Trouble::Carrier, Some(LASTING_MS), 0);
+        let long = ladder.on_failure(FailureKind::Carrier, Some(STABLE_LINK_MS), 0);
         assert_eq!((long.wait_ms, long.count), (1_000, 1));
     }
 
     #[test]
-    fn a_silent_stick_climbs_quickly() {
+    fn unresponsive_stick_escalates_quickly() {
         let mut ladder = Ladder::default();
-        let rung = |ladder: &mut Ladder, trouble, now| ladder.fail(trouble, None, now).rung;
-        assert_eq!(rung(&mut ladder, Trouble::Silent, 0), Rung::Reset);
-        assert_eq!(rung(&mut ladder, Trouble::Deaf, 5_000), Rung::PowerCut);
-        assert_eq!(rung(&mut ladder, Trouble::Silent, 30_000), Rung::Redial);
-        assert_eq!(rung(&mut ladder, Trouble::Silent, 45_000), Rung::Reboot);
+        let rung = |ladder: &mut Ladder, kind, now| ladder.on_failure(kind, None, now).rung;
+        assert_eq!(rung(&mut ladder, FailureKind::Unresponsive, 0), Rung::Reset);
+        assert_eq!(
+            rung(&mut ladder, FailureKind::ResetIgnored, 5_000),
+            Rung::PowerCycle
+        );
+        assert_eq!(
+            rung(&mut ladder, FailureKind::Unresponsive, 30_000),
+            Rung::Redial
+        );
+        assert_eq!(
+            rung(&mut ladder, FailureKind::Unresponsive, 45_000),
+            Rung::Reboot
+        );
     }
 
     #[test]
-    fn what_the_carrier_does_is_long_answered_with_redialling() {
+    fn carrier_failures_are_redialled_for_long() {
         let mut ladder = Ladder::default();
-        let taken = climb(&mut ladder, Trouble::Carrier, 5_000, 60 * MINUTE);
+        let taken = execute_rung(&mut ladder, FailureKind::Carrier, 5_000, 60 * MINUTE);
         let first = taken.first().map(|(at, rung)| (*at >= 30_000, *rung));
         assert_eq!(first, Some((true, Rung::Reset)));
         assert!(taken.iter().all(|(_, rung)| *rung != Rung::Reboot));
-        // A network that does not want us will not want us more after a reboot.
+        // A reboot does not change the answer of a network that denies access.
         let mut ladder = Ladder::default();
-        let taken = climb(&mut ladder, Trouble::Denied, 5_000, 7 * 24 * 60 * MINUTE);
+        let taken = execute_rung(
+            &mut ladder,
+            FailureKind::AccessDenied,
+            5_000,
+            7 * 24 * 60 * MINUTE,
+        );
         assert!(taken.iter().all(|(_, rung)| *rung != Rung::Reboot));
-        assert!(taken.iter().any(|(_, rung)| *rung == Rung::PowerCut));
+        assert!(taken.iter().any(|(_, rung)| *rung == Rung::PowerCycle));
     }
 
     #[test]
-    fn what_is_refused_is_asked_for_again_and_between_it_everything_else_goes_on() {
+    fn refused_reboot_is_retried_every_30_min() {
         let mut ladder = Ladder::default();
         let (mut now, mut asked, mut milder) = (0, Vec::new(), 0);
         while now < 12 * 60 * MINUTE {
-            let step = ladder.fail(Trouble::Faulty, None, now);
-            match step.rung {
+            let decision = ladder.on_failure(FailureKind::StoppedResponding, None, now);
+            match decision.rung {
                 Rung::Reboot => {
                     asked.push(now);
-                    ladder.refused(Rung::Reboot);
+                    ladder.record_refusal(Rung::Reboot);
                 }
-                Rung::Reset | Rung::PowerCut => milder += 1,
+                Rung::Reset | Rung::PowerCycle => milder += 1,
                 Rung::Redial => {}
             }
-            now += 5_000 + step.wait_ms;
+            now += 5_000 + decision.wait_ms;
         }
         let gaps: Vec<u64> = asked.windows(2).map(|pair| pair[1] - pair[0]).collect();
         assert!(asked.len() > 20 && milder > 100, "{asked:?}, {milder}");
@@ -251,11 +275,11 @@ mod tests {
     }
 
     #[test]
-    fn limits_hold_over_days_and_nothing_latches() {
-        for trouble in Trouble::ALL {
+    fn hourly_limits_hold_for_days_without_latching() {
+        for kind in FailureKind::ALL {
             let mut ladder = Ladder::default();
             let days = 3 * 24 * 60 * MINUTE;
-            let taken = climb(&mut ladder, trouble, 1_000, days);
+            let taken = execute_rung(&mut ladder, kind, 1_000, days);
             for rung in Rung::ALL {
                 let times: Vec<u64> = taken
                     .iter()
@@ -268,29 +292,29 @@ mod tests {
                         .skip(index)
                         .filter(|t| *t - at < HOUR_MS)
                         .count();
-                    assert!(within <= rung.per_hour(), "{trouble:?} {rung:?} at {at}");
+                    assert!(within <= rung.max_per_hour(), "{kind:?} {rung:?} at {at}");
                 }
             }
             let late = taken.iter().any(|(at, _)| *at > days / 2);
-            assert_eq!(late, !trouble.rows().is_empty(), "{trouble:?}");
-            assert!(ladder.fail(trouble, None, days).wait_ms <= CAP_MS);
+            assert_eq!(late, !kind.rules().is_empty(), "{kind:?}");
+            assert!(ladder.on_failure(kind, None, days).wait_ms <= MAX_REDIAL_WAIT_MS);
         }
     }
 
     #[test]
-    fn rows_begin_with_the_strongest_and_come_later() {
-        for trouble in Trouble::ALL {
-            for pair in trouble.rows().windows(2) {
+    fn rules_are_ordered_strongest_first() {
+        for kind in FailureKind::ALL {
+            for pair in kind.rules().windows(2) {
                 let [strong, mild] = pair else { unreachable!() };
                 assert!(
-                    strong.rung > mild.rung && strong.after > mild.after,
-                    "{trouble:?}"
+                    strong.rung > mild.rung && strong.min_failures > mild.min_failures,
+                    "{kind:?}"
                 );
-                assert!(strong.every_ms >= mild.every_ms, "{trouble:?}");
+                assert!(strong.min_interval_ms >= mild.min_interval_ms, "{kind:?}");
             }
         }
-        for (index, trouble) in Trouble::ALL.into_iter().enumerate() {
-            assert_eq!(trouble as usize, index);
+        for (index, kind) in FailureKind::ALL.into_iter().enumerate() {
+            assert_eq!(kind as usize, index);
         }
         for (index, rung) in Rung::ALL.into_iter().enumerate() {
             assert_eq!(rung as usize, index);

@@ -1,24 +1,27 @@
-//! The dialler: from a stick on the bus to IPCP open on `ppp0`, again and again.
+//! The dialler: brings a USB modem stick from the bus to IPCP open on `ppp0`, and keeps it there.
 //!
-//! Owns the stick's modem port, the call, and the recovery ladder. Takes in its part of the
-//! configuration, kernel uevents, the stick's and the peer's bytes; gives out the interface
-//! `ppp0` and an [`UplinkState`](failberry_state::UplinkState) that says what is agreed for it.
+//! Owns the stick's modem port, the call and the recovery ladder. Takes in its part of the
+//! configuration, kernel uevents, operator commands, and the bytes of stick and peer. Gives out the
+//! interface `ppp0` and an [`UplinkState`](failberry_state::UplinkState) with its addresses.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod at_passthrough;
 mod attempt;
-mod autorun;
 pub mod blackhole;
-mod desk;
+mod cdrom_setting;
+mod control;
+mod dial_config;
 pub mod echo;
-mod history;
 pub mod ladder;
 mod link;
 pub mod machine;
+mod port;
 mod probe;
-mod question;
-mod rescue;
+mod recovery_actions;
+mod recovery_log;
 mod roundtrip;
 mod service;
+mod verdict;
 
 pub use service::run;

@@ -1,4 +1,4 @@
-//! The call after `CONNECT`: PPP agreed with the peer in user space, packets left to the kernel.
+//! The call after `CONNECT`: PPP negotiation in user space, packets in the kernel.
 
 use std::{
     fs::File,
@@ -24,23 +24,24 @@ use tokio_modem::{
 };
 
 use crate::{
-    attempt::{Recipe, may_pass, patiently},
-    blackhole::{Verdict, Watch},
-    echo::EchoWatch,
-    ladder::Trouble,
-    machine::{Ending, Event},
-    probe::{Prober, packets},
+    blackhole::{BlackholeDetector, Verdict},
+    dial_config::DialConfig,
+    echo::EchoMonitor,
+    ladder::FailureKind,
+    machine::{AttemptFailure, Event},
+    port::{is_transient, retry_transient},
+    probe::{DnsProber, read_packets},
 };
 
 /// Time from `CONNECT` to an address, at most. The network may take half a minute to activate a
-/// context, and is asked once more where the first request was lost.
-const NEGOTIATION_MS: u64 = 60_000;
+/// context, and a lost first request is repeated.
+const NEGOTIATION_TIMEOUT_MS: u64 = 60_000;
 
 /// Time from `CONNECT` to LCP being open, at most. The stick answers LCP itself: one that has not
 /// done so in half a minute needs the next call.
-const ESTABLISH_MS: u64 = 30_000;
+const ESTABLISH_TIMEOUT_MS: u64 = 30_000;
 
-/// What can end a call besides the peer.
+/// Why a call ended.
 #[derive(Debug, thiserror::Error)]
 enum LinkError {
     #[error("[carrier] {0}")]
@@ -55,7 +56,7 @@ enum LinkError {
     Finished(Reason),
 }
 
-/// What woke the call up.
+/// What made the event loop of the call run.
 enum Wake {
     Channel,
     Unit,
@@ -64,68 +65,69 @@ enum Wake {
     Stop,
 }
 
-/// Negotiates over `online` and keeps the link until it ends.
-pub(crate) async fn keep(
+/// Negotiates over `online` and runs the link until it ends.
+pub(crate) async fn run(
     online: Online,
-    recipe: &Recipe,
-    news: &impl Fn(Event),
+    dial_config: &DialConfig,
+    emit: &impl Fn(Event),
     stopped: &Receiver<()>,
-) -> Ending {
+) -> AttemptFailure {
     let bad_lines = online.counters.total();
-    let mut call = match Call::new(online, recipe).await {
+    let mut call = match Call::new(online, dial_config).await {
         Ok(call) => call,
-        Err(error) => return ending(&error, bad_lines),
+        Err(error) => return failure(&error, bad_lines),
     };
-    let Err(error) = call.run(news, stopped).await;
+    let Err(error) = call.run(emit, stopped).await;
     let bad_frames = call.engine.counters().malformed + call.too_long;
-    ending(&error, bad_lines + bad_frames)
+    failure(&error, bad_lines + bad_frames)
 }
 
-fn ending(error: &LinkError, bad_input: u64) -> Ending {
-    let ending = match error {
-        LinkError::Finished(reason) => Ending::from(reason),
-        LinkError::Blackhole(_) => Ending::new(Trouble::Blackhole, error.to_string()),
+fn failure(error: &LinkError, bad_input: u64) -> AttemptFailure {
+    let failure = match error {
+        LinkError::Finished(reason) => AttemptFailure::from(reason),
+        LinkError::Blackhole(_) => AttemptFailure::new(FailureKind::Blackhole, error.to_string()),
         LinkError::Credentials(_) | LinkError::Kernel(_) | LinkError::Wait(_) => {
-            Ending::new(Trouble::Local, error.to_string())
+            AttemptFailure::new(FailureKind::Local, error.to_string())
         }
     };
-    Ending {
+    AttemptFailure {
         bad_input,
-        ..ending
+        ..failure
     }
 }
 
 struct Call {
-    // Duplicates of the attachment's descriptors, for waiting: they go before it, since the
-    // interface stays as long as any of them is open.
+    // Duplicates of the attachment's descriptors, for waiting. Dropped before it: the interface
+    // exists as long as any of them is open.
     channel: Async<OwnedFd>,
     unit: Async<OwnedFd>,
     kernel: Attachment,
     engine: Engine,
     interface: String,
     options: LcpOptions,
-    echo: EchoWatch,
-    /// While IPCP is open.
-    watch: Option<(Watch, Prober)>,
-    /// Frames too long to be taken from the kernel.
+    echo: EchoMonitor,
+    /// Black-hole detection, while IPCP is open.
+    detector: Option<(BlackholeDetector, DnsProber)>,
+    /// Frames too long for the receive buffer.
     too_long: u64,
     /// The modem port stays open to the end of the call: closing it hangs up.
     _tty: OwnedFd,
 }
 
 impl Call {
-    async fn new(online: Online, recipe: &Recipe) -> Result<Self, LinkError> {
+    async fn new(online: Online, dial_config: &DialConfig) -> Result<Self, LinkError> {
         let config = Config {
-            credentials: Credentials::new(&recipe.user, recipe.password.reveal())?,
-            negotiation_limit: NEGOTIATION_MS,
+            credentials: Credentials::new(&dial_config.user, dial_config.password.reveal())?,
+            negotiation_limit: NEGOTIATION_TIMEOUT_MS,
             phase_limits: PhaseLimits {
-                establish: ESTABLISH_MS,
+                establish: ESTABLISH_TIMEOUT_MS,
                 ..PhaseLimits::default()
             },
             ..Config::default()
         };
         let seed = seed()?;
-        let kernel = patiently(|| Attachment::attach(&online.tty), is_not_ours_yet).await?;
+        let kernel =
+            retry_transient(|| Attachment::attach(&online.tty), is_transient_attach).await?;
         let now = now();
         let mut engine = Engine::new(config, seed, now);
         engine.handle(ppp::Event::Open, now);
@@ -137,8 +139,8 @@ impl Call {
             kernel,
             engine,
             options: LcpOptions::default(),
-            echo: EchoWatch::new(Echo::default().interval, now),
-            watch: None,
+            echo: EchoMonitor::new(Echo::default().interval, now),
+            detector: None,
             too_long: 0,
             _tty: online.tty,
         })
@@ -146,15 +148,15 @@ impl Call {
 
     async fn run(
         &mut self,
-        news: &impl Fn(Event),
+        emit: &impl Fn(Event),
         stopped: &Receiver<()>,
     ) -> Result<std::convert::Infallible, LinkError> {
         let mut buffer = [0; MAX_FRAME];
         loop {
-            self.outputs(news)?;
+            self.handle_outputs(emit)?;
             match self.wait(stopped).await? {
-                Wake::Channel => self.frames(Via::Channel, &mut buffer, news)?,
-                Wake::Unit => self.frames(Via::Unit, &mut buffer, news)?,
+                Wake::Channel => self.receive_frames(Via::Channel, &mut buffer, emit)?,
+                Wake::Unit => self.receive_frames(Via::Unit, &mut buffer, emit)?,
                 Wake::Deadline => self.engine.handle(ppp::Event::Tick, now()),
                 Wake::Sample => self.sample()?,
                 Wake::Stop => self.engine.handle(ppp::Event::Close, now()),
@@ -173,8 +175,11 @@ impl Call {
             None => future::pending().await,
         };
         let deadline = until(self.engine.next_deadline(), Wake::Deadline);
-        let look = self.watch.as_ref().map(|(watch, _)| watch.deadline());
-        let sample = until(look, Wake::Sample);
+        let sample_at = self
+            .detector
+            .as_ref()
+            .map(|(detector, _)| detector.deadline());
+        let sample = until(sample_at, Wake::Sample);
         let stop = async {
             match stopped.recv().await {
                 Ok(()) => Ok(Wake::Stop),
@@ -184,29 +189,29 @@ impl Call {
         channel.or(unit).or(stop).or(sample).or(deadline).await
     }
 
-    /// Looks at the link's counters.
+    /// Reads the packet counters, and probes or ends the call as the detector says.
     fn sample(&mut self) -> Result<(), LinkError> {
-        let Some((watch, prober)) = &mut self.watch else {
+        let Some((detector, prober)) = &mut self.detector else {
             return Ok(());
         };
-        let Some(packets) = packets(&self.interface) else {
-            self.watch = None;
+        let Some(packets) = read_packets(&self.interface) else {
+            self.detector = None;
             return Ok(());
         };
-        match watch.sample(packets, prober.heard(), now()) {
-            Verdict::Fine => {}
+        match detector.sample(packets, prober.poll_answer(), now()) {
+            Verdict::Ok => {}
             Verdict::Probe(count) => {
-                if !prober.ask(count) {
-                    watch.acquit();
+                if !prober.probe(count) {
+                    detector.clear();
                 }
             }
             Verdict::ProbeWidely(count) => {
-                if !(prober.ask(count) && prober.ask_others(count)) {
-                    watch.acquit();
+                if !(prober.probe(count) && prober.probe_public(count)) {
+                    detector.clear();
                 }
             }
             Verdict::Dead(silent) => {
-                // The peer may be well and only the network behind it gone: it should know.
+                // Terminates in order: the peer may be up, and only the network behind it gone.
                 self.engine.handle(ppp::Event::Close, now());
                 while let Some(output) = self.engine.poll_output() {
                     if let Output::Send(frame, via) = output {
@@ -219,71 +224,72 @@ impl Call {
         Ok(())
     }
 
-    /// Watches the link from when it is up.
-    fn watch(&mut self, link: &Link) {
-        let watched = packets(&self.interface).map(|packets| Watch::new(packets, now()));
-        self.watch = watched.map(|watch| (watch, Prober::new(link)));
+    /// Starts black-hole detection on a link that has come up.
+    fn start_detector(&mut self, link: &Link) {
+        let packets = read_packets(&self.interface);
+        let detector = packets.map(|packets| BlackholeDetector::new(packets, now()));
+        self.detector = detector.map(|detector| (detector, DnsProber::new(link)));
     }
 
-    fn frames(
+    fn receive_frames(
         &mut self,
         via: Via,
         buffer: &mut [u8],
-        news: &impl Fn(Event),
+        emit: &impl Fn(Event),
     ) -> Result<(), LinkError> {
         loop {
             match self.kernel.receive(via, buffer) {
                 Ok(Some(length)) => {
                     let frame = buffer.get(..length).unwrap_or_default();
                     self.engine.handle(ppp::Event::Frame(frame), now());
-                    self.outputs(news)?;
+                    self.handle_outputs(emit)?;
                 }
                 Ok(None) => return Ok(()),
                 Err(KernelError::Gone) => {
                     self.engine.handle(ppp::Event::LowerDown, now());
-                    return self.outputs(news);
+                    return self.handle_outputs(emit);
                 }
-                // Lost, as the kernel says, and worth no more than any other that made no sense.
+                // Lost, and counted like any other malformed frame.
                 Err(KernelError::TooLong(_)) => self.too_long += 1,
                 Err(error) => return Err(error.into()),
             }
         }
     }
 
-    /// Does what the engine wants done; an error is the end of the call.
-    fn outputs(&mut self, news: &impl Fn(Event)) -> Result<(), LinkError> {
+    /// Executes the engine's outputs; an error ends the call.
+    fn handle_outputs(&mut self, emit: &impl Fn(Event)) -> Result<(), LinkError> {
         let mut lost = false;
         while let Some(output) = self.engine.poll_output() {
             match output {
                 Output::Send(frame, via) => match self.kernel.send(via, frame) {
                     Ok(()) => {}
                     Err(KernelError::Gone) => lost = true,
-                    // The engine sends again what stays without answer.
+                    // The engine retransmits what stays without answer.
                     Err(error) => log::warn!("{error}"),
                 },
                 Output::LcpOpened(options) => {
                     self.kernel.apply_lcp(&options)?;
                     self.options = options;
-                    self.echo = EchoWatch::new(Echo::default().interval, now());
+                    self.echo = EchoMonitor::new(Echo::default().interval, now());
                 }
                 Output::LcpDown => self.kernel.apply_lcp(&LcpOptions::default())?,
                 Output::Authenticated(protocol) => log::info!("authenticated with {protocol}"),
                 Output::Ipv4Up(agreed) => {
                     self.kernel.pass_ipv4(true)?;
                     let link = self.link(&agreed);
-                    self.watch(&link);
-                    news(Event::LinkOpen(link));
+                    self.start_detector(&link);
+                    emit(Event::LinkOpen(link));
                 }
                 Output::Ipv4Down => {
                     self.kernel.pass_ipv4(false)?;
-                    self.watch = None;
-                    news(Event::LinkClosed);
+                    self.detector = None;
+                    emit(Event::LinkClosed);
                 }
                 Output::EchoUnanswered(count) => {
-                    if self.echo.unanswered(count, now())
-                        && let Some((watch, _)) = &mut self.watch
+                    if self.echo.on_unanswered(count, now())
+                        && let Some((detector, _)) = &mut self.detector
                     {
-                        watch.doubt(now());
+                        detector.suspect(now());
                     }
                 }
                 Output::Finished(reason) => return Err(LinkError::Finished(reason)),
@@ -292,7 +298,7 @@ impl Call {
         }
         if lost {
             self.engine.handle(ppp::Event::LowerDown, now());
-            return self.outputs(news);
+            return self.handle_outputs(emit);
         }
         Ok(())
     }
@@ -310,12 +316,13 @@ impl Call {
     }
 }
 
-/// The supervisor gives `/dev/ppp` to us when it hears of it.
-fn is_not_ours_yet(error: &KernelError) -> bool {
-    matches!(error, KernelError::Open(source) if may_pass(source))
+/// Returns whether `/dev/ppp` may soon belong to this process: the supervisor changes its owner on
+/// a uevent.
+fn is_transient_attach(error: &KernelError) -> bool {
+    matches!(error, KernelError::Open(source) if is_transient(source))
 }
 
-/// For magic numbers, which must differ from the peer's and from the last call's.
+/// Returns a random seed for magic numbers, which must differ from the peer's and the last call's.
 fn seed() -> io::Result<u64> {
     let mut bytes = [0; 8];
     File::open("/dev/urandom")?.read_exact(&mut bytes)?;

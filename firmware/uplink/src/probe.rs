@@ -1,4 +1,4 @@
-//! Questions over the carrier link whose answers, of whatever kind, are packets that come in.
+//! DNS probes over the carrier link: any answer proves both directions.
 
 use std::{
     fs,
@@ -11,26 +11,26 @@ use nix::sys::socket::{setsockopt, sockopt::BindToDevice};
 
 use crate::blackhole::Packets;
 
-const DNS: u16 = 53;
+const DNS_PORT: u16 = 53;
 
-/// Asked where the carrier names no resolver: well-known ones that answer anybody.
-const OTHERS: [Ipv4Addr; 2] = [Ipv4Addr::new(1, 1, 1, 1), Ipv4Addr::new(8, 8, 8, 8)];
+/// Public resolvers, for carriers that name none and for a second opinion.
+const PUBLIC_RESOLVERS: [Ipv4Addr; 2] = [Ipv4Addr::new(1, 1, 1, 1), Ipv4Addr::new(8, 8, 8, 8)];
 
-/// Asks the carrier's resolvers in turn.
-pub(crate) struct Prober {
+/// Sends DNS queries to the carrier's resolvers in turn.
+pub(crate) struct DnsProber {
     interface: String,
     local: Ipv4Addr,
     targets: Vec<Ipv4Addr>,
-    /// Opened when it is needed: the address is the interface's only when `network` has set it.
+    /// Opened with the first probe: `network` sets the interface's address after link up.
     socket: Option<UdpSocket>,
-    asked: u16,
+    sent: u16,
 }
 
-impl Prober {
-    /// For `link`.
+impl DnsProber {
+    /// Creates a prober for `link`.
     pub(crate) fn new(link: &Link) -> Self {
         let targets = if link.dns.is_empty() {
-            OTHERS.to_vec()
+            PUBLIC_RESOLVERS.to_vec()
         } else {
             link.dns.clone()
         };
@@ -39,22 +39,22 @@ impl Prober {
             local: link.local,
             targets,
             socket: None,
-            asked: 0,
+            sent: 0,
         }
     }
 
-    /// Sends so many questions, to one resolver after the other; tells whether it can.
-    pub(crate) fn ask(&mut self, count: u32) -> bool {
+    /// Sends `count` queries, to one resolver after the other; returns whether there is a socket.
+    pub(crate) fn probe(&mut self, count: u32) -> bool {
         let targets = self.targets.clone();
-        self.ask_each(&targets, count)
+        self.send(&targets, count)
     }
 
-    /// The same to well-known resolvers: the carrier's may be out of order, and nothing else.
-    pub(crate) fn ask_others(&mut self, count: u32) -> bool {
-        self.ask_each(&OTHERS, count)
+    /// Sends `count` queries to public resolvers: the carrier's may be all that is down.
+    pub(crate) fn probe_public(&mut self, count: u32) -> bool {
+        self.send(&PUBLIC_RESOLVERS, count)
     }
 
-    fn ask_each(&mut self, targets: &[Ipv4Addr], count: u32) -> bool {
+    fn send(&mut self, targets: &[Ipv4Addr], count: u32) -> bool {
         if self.socket.is_none() {
             match self.open() {
                 Ok(socket) => self.socket = Some(socket),
@@ -65,29 +65,29 @@ impl Prober {
             return false;
         };
         for _ in 0..count {
-            let turn = usize::from(self.asked) % targets.len().max(1);
-            self.asked = self.asked.wrapping_add(1);
+            let turn = usize::from(self.sent) % targets.len().max(1);
+            self.sent = self.sent.wrapping_add(1);
             if let Some(target) = targets.get(turn) {
-                // A question that cannot be sent is as good as one that is lost.
-                let _ = socket.send_to(&question(self.asked), (*target, DNS));
+                // A query that cannot be sent counts as one that is lost.
+                let _ = socket.send_to(&query(self.sent), (*target, DNS_PORT));
             }
         }
         true
     }
 
-    /// Whether any question was answered since it was asked last. What the answer says does not
-    /// matter, only that somebody who was asked gives one.
-    pub(crate) fn heard(&mut self) -> bool {
+    /// Returns whether any query was answered since the last call. The content does not matter, only
+    /// that a queried resolver sent it.
+    pub(crate) fn poll_answer(&mut self) -> bool {
         let Some(socket) = &self.socket else {
             return false;
         };
-        let mut heard = false;
+        let mut answered = false;
         let mut answer = [0; 64];
         while let Ok((_, from)) = socket.recv_from(&mut answer) {
-            let mut asked = self.targets.iter().chain(&OTHERS);
-            heard |= from.port() == DNS && asked.any(|target| from.ip() == *target);
+            let mut queried = self.targets.iter().chain(&PUBLIC_RESOLVERS);
+            answered |= from.port() == DNS_PORT && queried.any(|target| from.ip() == *target);
         }
-        heard
+        answered
     }
 
     fn open(&self) -> std::io::Result<UdpSocket> {
@@ -98,15 +98,15 @@ impl Prober {
     }
 }
 
-/// Who serves the root (RFC 1035)? Every resolver knows without asking anybody, and refusing to
-/// say is an answer too.
-fn question(id: u16) -> [u8; 17] {
+/// Returns a query for the NS records of the root (RFC 1035). Every resolver has them in its cache,
+/// and a refusal is an answer too.
+fn query(id: u16) -> [u8; 17] {
     let [high, low] = id.to_be_bytes();
     [high, low, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 1]
 }
 
-/// The kernel's counters of `interface`; none where it is gone.
-pub(crate) fn packets(interface: &str) -> Option<Packets> {
+/// Reads the kernel's packet counters of `interface`; none if it is gone.
+pub(crate) fn read_packets(interface: &str) -> Option<Packets> {
     let directory = Path::new("/sys/class/net")
         .join(interface)
         .join("statistics");
@@ -126,22 +126,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_kernel_counts_and_the_resolvers_are_asked_in_turn() {
+    fn query_is_sent_and_kernel_counters_advance() {
         let sockets = [Ipv4Addr::new(127, 0, 0, 2), Ipv4Addr::new(127, 0, 0, 3)]
             .map(|address| UdpSocket::bind((address, 0)).unwrap());
-        let before = packets("lo").unwrap();
+        let before = read_packets("lo").unwrap();
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         for (n, to) in sockets.iter().enumerate() {
             let id = u16::try_from(n).unwrap();
             socket
-                .send_to(&question(id), to.local_addr().unwrap())
+                .send_to(&query(id), to.local_addr().unwrap())
                 .unwrap();
             let mut heard = [0; 64];
             assert_eq!(to.recv(&mut heard).unwrap(), 17);
             assert_eq!(&heard[..2], id.to_be_bytes());
         }
-        let after = packets("lo").unwrap();
+        let after = read_packets("lo").unwrap();
         assert!(after.sent >= before.sent + 2 && after.received >= before.received + 2);
-        assert_eq!(packets("no-such"), None);
+        assert_eq!(read_packets("no-such"), None);
     }
 }

@@ -1,88 +1,90 @@
-//! Whether what we send arrives anywhere, on a link over which packets come in all the same.
+//! Detection of outbound-only loss: sent packets are lost while unrelated packets still come in.
 //!
-//! Scanners and health checkers go on knocking at a house whose own packets are lost, so what comes
-//! in proves one way only. A link in use is asked a question once a minute, whose answer proves
-//! both. A resolver that never answered in this call says nothing by its silence, so one that is
-//! out of order costs one call and no more. Pure, as is [`blackhole`](crate::blackhole).
+//! Scanners and health checkers go on sending to a box whose own packets are lost, so received
+//! packets prove one direction only. A link in use is probed with a DNS query once a minute, whose
+//! answer proves both. Silence of a resolver that never answered in this call is no evidence, so one
+//! that is down costs one call and no more. Pure, as is [`blackhole`](crate::blackhole).
 
-use crate::blackhole::Verdict;
+use crate::verdict::Verdict;
 
-/// Between questions: in a link that is always in use less than 1 MB a day.
-const EVERY_MS: u64 = 60_000;
+/// Time between two probes of a link in use: less than 1 MB a day.
+const PROBE_INTERVAL_MS: u64 = 60_000;
 
-/// The first comes soon: a link is judged only when one was answered.
-const FIRST_MS: u64 = 5_000;
+/// Time from link up to the first probe. Soon, since a verdict needs an answer in the same call.
+const FIRST_PROBE_MS: u64 = 5_000;
 
-/// An answer that takes longer makes the link doubtful.
+/// Time from a probe to its answer after which the link is suspect.
 const ANSWER_MS: u64 = 3_000;
 
-/// Doubt that is the verdict. Longer than in silence: where the house fills the uplink, questions
-/// wait behind its packets for many seconds, and some are dropped.
-const VERDICT_MS: u64 = 30_000;
+/// Time from an unanswered probe to the verdict. Longer than in total silence: if the LAN fills the
+/// uplink, probes wait behind its packets for many seconds, and some are dropped.
+const DEAD_AFTER_MS: u64 = 30_000;
 
-/// Questions a second in doubt, and as many to others. At 20 % loss each way all of a verdict's are
-/// lost in one case of 10²⁰, even if only the carrier's resolvers can be reached.
-const PROBES: u32 = 2;
+/// Probes a second to a suspect link, and as many to public resolvers. At 20 % loss each way all
+/// probes of a verdict are lost in one case of 10²⁰, even if only the carrier's resolvers are
+/// reachable.
+const PROBES_PER_SAMPLE: u32 = 2;
 
-/// Watches one call.
+/// Round-trip state of one call.
 #[derive(Clone, Debug)]
 pub(crate) struct RoundTrip {
-    /// A question was answered in this call.
-    answers: bool,
-    /// Packets other than questions went out since the last answer.
+    /// A probe was answered in this call.
+    ever_answered: bool,
+    /// Packets other than probes were sent since the last answer.
     used: bool,
-    next_ms: u64,
-    /// When the first question went out that is without answer.
-    waiting_ms: Option<u64>,
+    next_probe_ms: u64,
+    /// When the first probe without an answer was sent.
+    unanswered_since_ms: Option<u64>,
 }
 
 impl RoundTrip {
-    /// For a link that came up at `now_ms`.
+    /// Starts with a link that came up at `now_ms`.
     pub(crate) const fn new(now_ms: u64) -> Self {
         Self {
-            answers: false,
+            ever_answered: false,
             used: false,
-            next_ms: now_ms.saturating_add(FIRST_MS),
-            waiting_ms: None,
+            next_probe_ms: now_ms.saturating_add(FIRST_PROBE_MS),
+            unanswered_since_ms: None,
         }
     }
 
-    /// The questions cannot be sent.
-    pub(crate) const fn acquit(&mut self, now_ms: u64) {
-        self.waiting_ms = None;
-        self.next_ms = now_ms.saturating_add(EVERY_MS);
+    /// Clears the suspicion, because probes cannot be sent.
+    pub(crate) const fn clear(&mut self, now_ms: u64) {
+        self.unanswered_since_ms = None;
+        self.next_probe_ms = now_ms.saturating_add(PROBE_INTERVAL_MS);
     }
 
-    /// Takes a look, every second: whether packets of others went out, whether answers came.
+    /// Takes one sample a second: `used` if packets other than probes were sent, `answered` if a probe
+    /// was.
     pub(crate) fn sample(&mut self, used: bool, answered: bool, now_ms: u64) -> Verdict {
         self.used |= used;
         if answered {
-            self.answers = true;
+            self.ever_answered = true;
             self.used = false;
-            self.acquit(now_ms);
-            return Verdict::Fine;
+            self.clear(now_ms);
+            return Verdict::Ok;
         }
-        let Some(since) = self.waiting_ms else {
-            if !self.used || now_ms < self.next_ms {
-                return Verdict::Fine;
+        let Some(since) = self.unanswered_since_ms else {
+            if !self.used || now_ms < self.next_probe_ms {
+                return Verdict::Ok;
             }
-            self.waiting_ms = Some(now_ms);
+            self.unanswered_since_ms = Some(now_ms);
             return Verdict::Probe(1);
         };
         let waited = now_ms.saturating_sub(since);
-        if waited >= VERDICT_MS {
-            self.acquit(now_ms);
-            return if self.answers {
+        if waited >= DEAD_AFTER_MS {
+            self.clear(now_ms);
+            return if self.ever_answered {
                 Verdict::Dead(waited)
             } else {
-                Verdict::Fine
+                Verdict::Ok
             };
         }
-        let in_time = waited + ANSWER_MS <= VERDICT_MS;
-        if self.answers && waited >= ANSWER_MS && in_time {
-            Verdict::ProbeWidely(PROBES)
+        let in_time = waited + ANSWER_MS <= DEAD_AFTER_MS;
+        if self.ever_answered && waited >= ANSWER_MS && in_time {
+            Verdict::ProbeWidely(PROBES_PER_SAMPLE)
         } else {
-            Verdict::Fine
+            Verdict::Ok
         }
     }
 }
@@ -91,8 +93,8 @@ impl RoundTrip {
 mod tests {
     use super::*;
 
-    /// Looks each second from `from` on for `seconds`; counts the questions.
-    fn look(
+    /// Samples each second from `from` for `seconds`; returns the probes sent and the verdict's time.
+    fn run(
         trip: &mut RoundTrip,
         from: u64,
         seconds: u64,
@@ -102,7 +104,7 @@ mod tests {
         let mut probes = 0;
         for now in (1..=seconds).map(|second| from + second * 1_000) {
             match trip.sample(used, answers(now), now) {
-                Verdict::Fine => {}
+                Verdict::Ok => {}
                 Verdict::Probe(count) => probes += u64::from(count),
                 Verdict::ProbeWidely(count) => probes += 2 * u64::from(count),
                 Verdict::Dead(_) => return (probes, Some(now)),
@@ -112,9 +114,9 @@ mod tests {
     }
 
     #[test]
-    fn a_link_in_use_is_asked_once_a_minute_and_an_idle_one_nothing() {
+    fn link_in_use_is_probed_every_minute_idle_one_never() {
         let mut trip = RoundTrip::new(0);
-        assert_eq!(look(&mut trip, 0, 3_600, false, |_| false), (0, None));
+        assert_eq!(run(&mut trip, 0, 3_600, false, |_| false), (0, None));
         let (mut asked, mut answered) = (0, false);
         for now in (3_601_000..7_200_000).step_by(1_000) {
             answered = trip.sample(true, answered, now) == Verdict::Probe(1);
@@ -124,38 +126,38 @@ mod tests {
     }
 
     #[test]
-    fn a_link_that_swallows_only_what_we_send_is_told() {
+    fn outbound_only_loss_is_detected() {
         let mut trip = RoundTrip::new(0);
         let mut alive = |now| now < 600_000 && now % 5_000 == 0;
-        let (probes, dead) = look(&mut trip, 0, 1_200, true, &mut alive);
+        let (probes, dead) = run(&mut trip, 0, 1_200, true, &mut alive);
         let dead = dead.unwrap_or_default();
         assert!((630_000..=691_000).contains(&dead), "at {dead} ms");
         assert!(probes > 40, "{probes}");
     }
 
     #[test]
-    fn silence_of_a_resolver_that_never_answered_says_nothing() {
+    fn resolver_that_never_answered_is_no_evidence() {
         let mut trip = RoundTrip::new(0);
-        let (probes, dead) = look(&mut trip, 0, 86_400, true, |_| false);
+        let (probes, dead) = run(&mut trip, 0, 86_400, true, |_| false);
         assert_eq!(dead, None);
         assert!(probes < 1_000, "{probes}");
-        // Not even once in a while.
-        trip.acquit(86_400_000);
-        assert_eq!(look(&mut trip, 86_400_000, 600, true, |_| false).1, None);
+        // Not later either.
+        trip.clear(86_400_000);
+        assert_eq!(run(&mut trip, 86_400_000, 600, true, |_| false).1, None);
     }
 
     #[test]
-    fn answers_held_back_in_a_full_queue_are_waited_for() {
+    fn answers_delayed_by_a_full_queue_are_no_loss() {
         let mut trip = RoundTrip::new(0);
         let mut asked_at = Vec::new();
         for now in (1_000..3_600_000).step_by(1_000) {
-            // Twenty seconds behind the house's packets.
+            // Twenty seconds behind the LAN's packets.
             let answered = asked_at.first().is_some_and(|at| now >= at + 20_000);
             if answered {
                 asked_at.clear();
             }
             match trip.sample(true, answered, now) {
-                Verdict::Fine => {}
+                Verdict::Ok => {}
                 Verdict::Probe(_) | Verdict::ProbeWidely(_) => asked_at.push(now),
                 Verdict::Dead(waited) => unreachable!("dead at {now} ms after {waited} ms"),
             }

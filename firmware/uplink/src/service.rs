@@ -1,8 +1,8 @@
-//! The process: feeds the machine with events, and does what it says.
+//! The process: the driver that feeds the state machine with events and executes its actions.
 
 use std::{fs, future::Future, io, path::PathBuf, pin::Pin, process};
 
-use failberry_config::{Carrier, Stick, UplinkConfig};
+use failberry_config::UplinkConfig;
 use failberry_service::{Capability, Service, ServiceResult, block_on, drop_to, read_config};
 use failberry_state::{BootMillis, StateError, StateFile, UplinkState, directory};
 use failberry_usb::{Sysfs, UeventSocket, power};
@@ -15,85 +15,85 @@ use smol::{
     future::{self, FutureExt},
     unblock,
 };
-use tokio_modem::dial::Settings;
 
 use crate::{
-    attempt::{Attempt, Recipe},
-    desk::{Desk, Heard},
-    history::{self, History},
-    machine::{Action, Event, Machine, Outcome, PinUse},
-    question, rescue,
+    at_passthrough,
+    attempt::Attempt,
+    control::{ControlEvent, ControlServer},
+    dial_config::DialConfig,
+    machine::{Action, Event, Outcome, PinState, UplinkMachine},
+    recovery_actions,
+    recovery_log::{self, RecoveryLog},
 };
 
-/// Dials, and keeps the link, until told to stop.
+/// Runs the dialler until SIGTERM or SIGINT.
 ///
 /// # Errors
-/// A configuration that cannot be read, a socket or a privilege that the kernel refuses. A stick,
-/// a carrier or a configuration that is wrong is no error: it is told and waited for.
+/// A configuration that cannot be read, a socket or a privilege that the kernel refuses. A faulty
+/// stick, carrier or setting is no error: it is logged, and the service waits for a change.
 pub fn run() -> ServiceResult {
     let config: UplinkConfig = read_config(Service::Uplink)?;
     let uevents = UeventSocket::open()?;
-    // Before any thread is made, so that all have it blocked and the descriptor gets it.
+    // Before the first thread, which inherits the mask: only the descriptor gets the signals.
     let mut signals = SigSet::empty();
     signals.add(Signal::SIGTERM);
     signals.add(Signal::SIGINT);
     signals.thread_block()?;
     let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
     let signals = SignalFd::with_flags(&signals, flags)?;
-    light_sockets();
+    restore_socket_power();
     drop_to(Service::Uplink, &[Capability::CAP_NET_ADMIN])?;
 
-    let recipe = recipe(config.carrier, &config.stick);
-    let unusable = recipe.as_ref().err().cloned();
-    let mut dialler = Dialler {
-        machine: Machine::new(unusable, remembered_pin(), BootMillis::now()),
-        recipe: recipe.ok(),
+    let dial_config = DialConfig::new(config.carrier, &config.stick);
+    let config_error = dial_config.as_ref().err().cloned();
+    let mut driver = Driver {
+        machine: UplinkMachine::new(config_error, load_pin_state(), BootMillis::now()),
+        dial_config: dial_config.ok(),
         sysfs: Sysfs::default(),
         uevents: Async::new(uevents)?,
         signals: Async::new(signals)?,
         attempt: None,
-        rescue: None,
-        earlier: Some(Box::pin(async {
-            Event::Earlier(unblock(history::read).await)
+        recovery_action: None,
+        history_load: Some(Box::pin(async {
+            Event::HistoryLoaded(unblock(recovery_log::read).await)
         })),
-        history: History::new(),
-        desk: Desk::open(),
+        recovery_log: RecoveryLog::new(),
+        control: ControlServer::open(),
         port: config.stick.port,
         file: StateFile::new(),
         published: None,
     };
-    block_on(dialler.serve())?;
-    // The supervisor asked for the end, so this is none of the failures that a result can tell.
+    block_on(driver.run())?;
+    // An orderly stop: a returned result would count as a failure.
     process::exit(0)
 }
 
-struct Dialler {
-    machine: Machine,
-    recipe: Option<Recipe>,
+struct Driver {
+    machine: UplinkMachine,
+    dial_config: Option<DialConfig>,
     sysfs: Sysfs,
     uevents: Async<UeventSocket>,
     signals: Async<SignalFd>,
     attempt: Option<Attempt>,
-    /// What the ladder or a CD-ROM wants done, one thing at a time.
-    rescue: Option<Pin<Box<dyn Future<Output = Event>>>>,
-    /// The card is being read, which a dying one can hold up for ever.
-    earlier: Option<Pin<Box<dyn Future<Output = Event>>>>,
-    history: History,
-    /// What a person wants.
-    desk: Desk,
-    /// Where the stick to use is, if a person says.
+    /// The recovery action in progress; at most one at a time.
+    recovery_action: Option<Pin<Box<dyn Future<Output = Event>>>>,
+    /// The read of the recovery log in progress, which a failing card can delay for ever.
+    history_load: Option<Pin<Box<dyn Future<Output = Event>>>>,
+    recovery_log: RecoveryLog,
+    control: ControlServer,
+    /// The USB port of the stick to use, if configured (`stick.port`).
     port: Option<String>,
     file: StateFile<UplinkState>,
     published: Option<UplinkState>,
 }
 
-impl Dialler {
-    async fn serve(&mut self) -> io::Result<()> {
+impl Driver {
+    async fn run(&mut self) -> io::Result<()> {
         describe_bus();
         let mut event = self.look();
         loop {
             let actions = self.machine.step(event, BootMillis::now());
-            // Before the actions: what they lead to must not be told first.
+            // Before the actions, whose effects must not become visible before the state.
             self.publish();
             let mut look = false;
             for action in actions {
@@ -102,8 +102,8 @@ impl Dialler {
                     Action::DescribeBus => describe_bus(),
                     Action::Attempt {
                         stick,
-                        spend_pin,
-                        count_pin,
+                        withhold_pin,
+                        require_pin_counter,
                         dial_ms,
                         had_cdrom,
                     } => {
@@ -115,38 +115,46 @@ impl Dialler {
                                 stick.tty
                             );
                         }
-                        self.attempt = self.recipe.clone().map(|mut recipe| {
-                            recipe.settings.dial_within(dial_ms);
-                            if count_pin {
-                                recipe.settings.allow_pin_without_counter(false);
+                        self.attempt = self.dial_config.clone().map(|mut dial_config| {
+                            dial_config.settings.dial_within(dial_ms);
+                            if require_pin_counter {
+                                dial_config.settings.allow_pin_without_counter(false);
                             }
-                            Attempt::start(recipe, stick, spend_pin, had_cdrom)
+                            Attempt::start(dial_config, stick, withhold_pin, had_cdrom)
                         });
                     }
                     Action::Eject(device) => {
-                        let eject = rescue::eject(device);
-                        self.rescue = Some(Box::pin(async { Event::Ejected(eject.await) }));
+                        let eject = recovery_actions::eject(device);
+                        self.recovery_action =
+                            Some(Box::pin(async { Event::Ejected(eject.await) }));
                     }
-                    Action::Reset(stick) => self.rescue_by(rescue::reset(stick)),
-                    Action::CutPower => self.rescue_by(rescue::cut_power()),
-                    Action::Reboot(reason) => self.rescue_by(rescue::reboot(reason)),
+                    Action::Reset(stick) => self.start_recovery(recovery_actions::reset(stick)),
+                    Action::PowerCycle => self.start_recovery(recovery_actions::power_cycle()),
+                    Action::Reboot(reason) => self.start_recovery(recovery_actions::reboot(reason)),
                     Action::Abort => self.attempt = None,
                     Action::Terminate => {
                         if let Some(attempt) = &self.attempt {
                             attempt.terminate();
                         }
                     }
-                    Action::RememberPinRefused => remember_pin(PIN_REFUSED),
-                    Action::RememberPinDoubted => remember_pin(PIN_DOUBTED),
-                    Action::Reply(reply) => self.desk.reply(&reply),
-                    Action::Question { stick, tty, order } => {
-                        self.desk.ask(question::put(stick, tty, order));
+                    Action::PersistPinRejected => persist_pin_marker(PIN_REJECTED_MARKER),
+                    Action::PersistPinUncertain => persist_pin_marker(PIN_UNCERTAIN_MARKER),
+                    Action::Reply(reply) => self.control.reply(&reply),
+                    Action::Passthrough {
+                        stick,
+                        tty,
+                        command,
+                    } => {
+                        let passthrough = at_passthrough::execute(stick, tty, command);
+                        self.control.start_passthrough(passthrough);
                     }
-                    Action::DropQuestion => self.desk.drop_question(),
-                    Action::Say(level, text) => log::log!(level, "{text}"),
-                    Action::Keep => self.history.keep(&self.machine.state().recovery),
+                    Action::CancelPassthrough => self.control.cancel_passthrough(),
+                    Action::Log(level, text) => log::log!(level, "{text}"),
+                    Action::PersistHistory => {
+                        self.recovery_log.persist(&self.machine.state().recovery);
+                    }
                     Action::Exit => {
-                        self.history.settle();
+                        self.recovery_log.flush();
                         return Ok(());
                     }
                 }
@@ -159,18 +167,18 @@ impl Dialler {
         }
     }
 
-    /// Another thing under way is let go of: the machine asks for one only where it is over, or
-    /// its time is.
-    fn rescue_by(&mut self, doing: impl Future<Output = Outcome> + 'static) {
+    /// Starts a recovery action. A previous one is dropped: the state machine starts the next only
+    /// after its end or its timeout.
+    fn start_recovery(&mut self, action: impl Future<Output = Outcome> + 'static) {
         self.attempt = None;
-        self.rescue = Some(Box::pin(async { Event::Recovered(doing.await) }));
+        self.recovery_action = Some(Box::pin(async { Event::Recovered(action.await) }));
     }
 
     /// Waits for the next event.
     async fn next(&mut self) -> io::Result<Event> {
         let stop = async {
             self.signals.readable().await?;
-            // Taken, or it would be heard again while the link is being ended.
+            // Consumed, or the descriptor would stay readable during the orderly termination.
             self.signals.get_ref().read_signal()?;
             Ok::<_, io::Error>(Event::Stop)
         };
@@ -180,15 +188,15 @@ impl Dialler {
                 None => future::pending().await,
             }
         };
-        let rescue = async {
-            match &mut self.rescue {
-                Some(rescue) => Ok(rescue.await),
+        let recovery_action = async {
+            match &mut self.recovery_action {
+                Some(action) => Ok(action.await),
                 None => future::pending().await,
             }
         };
-        let earlier = async {
-            match &mut self.earlier {
-                Some(earlier) => Ok(earlier.await),
+        let history_load = async {
+            match &mut self.history_load {
+                Some(load) => Ok(load.await),
                 None => future::pending().await,
             }
         };
@@ -207,15 +215,18 @@ impl Dialler {
             let port = self.port.as_deref();
             Ok(Event::Bus(self.sysfs.stick(look, current, port)))
         };
-        let desk = async {
-            Ok(match self.desk.next().await {
-                Heard::Answered => Event::Answered,
-                Heard::Order(order) => {
+        let control = async {
+            Ok(match self.control.next().await {
+                ControlEvent::PassthroughDone => Event::PassthroughDone,
+                ControlEvent::Command(command) => {
                     let (_, stick) = self.machine.look();
                     let turn = self.machine.port_turn();
                     let stick = stick.map(|stick| self.sysfs.in_turn(stick, turn));
-                    let beside = stick.and_then(|stick| self.sysfs.command_port(&stick));
-                    Event::Order { order, beside }
+                    let command_port = stick.and_then(|stick| self.sysfs.command_port(&stick));
+                    Event::Command {
+                        command,
+                        command_port,
+                    }
                 }
             })
         };
@@ -232,15 +243,15 @@ impl Dialler {
         let event = stop
             .or(bus)
             .or(attempt)
-            .or(rescue)
-            .or(earlier)
-            .or(desk)
+            .or(recovery_action)
+            .or(history_load)
+            .or(control)
             .or(deadline)
             .await?;
         if matches!(event, Event::Ejected(_) | Event::Recovered(_)) {
-            self.rescue = None;
-        } else if matches!(event, Event::Earlier(_)) {
-            self.earlier = None;
+            self.recovery_action = None;
+        } else if matches!(event, Event::HistoryLoaded(_)) {
+            self.history_load = None;
         }
         Ok(event)
     }
@@ -257,7 +268,7 @@ impl Dialler {
         }
         match self.file.publish(state) {
             Ok(()) => self.published = Some(state.clone()),
-            // The link is worth more than telling of it.
+            // No reason to end: the link matters more than its state file.
             Err(error @ (StateError::Io { .. } | StateError::Format { .. })) => {
                 log::error!("cannot tell the other services: {error}");
             }
@@ -265,31 +276,16 @@ impl Dialler {
     }
 }
 
-/// What to dial with, or why nothing can be dialled, in words.
-fn recipe(carrier: Option<Carrier>, stick: &Stick) -> Result<Recipe, String> {
-    let carrier =
-        carrier.ok_or("failberrypi.toml has no [carrier] table with the carrier's apn")?;
-    let pin = carrier.pin.as_ref().map(failberry_config::Secret::reveal);
-    let mut settings = Settings::new(&carrier.apn, &carrier.dial, pin)
-        .map_err(|error| format!("failberrypi.toml, table [carrier]: {error}"))?;
-    settings.allow_pin_without_counter(carrier.pin_without_counter);
-    Ok(Recipe {
-        settings,
-        user: carrier.user,
-        password: carrier.password,
-        keep_cdrom: stick.keep_cdrom,
-    })
-}
-
-/// Whoever cut the sockets' power last may have died over it.
-fn light_sockets() {
-    if let Some(board) = rescue::board()
+/// Restores the power of the USB sockets, which a process that died in a power cycle left off.
+fn restore_socket_power() {
+    if let Some(board) = recovery_actions::board()
         && let Err(error) = power::restore(board)
     {
         log::debug!("the sockets have the power they had: {error}");
     }
 }
 
+/// Logs the devices on the USB bus.
 fn describe_bus() {
     match failberry_usb::list() {
         Ok(devices) if devices.is_empty() => log::info!("USB: nothing on the bus"),
@@ -300,58 +296,26 @@ fn describe_bus() {
     }
 }
 
-/// Names of files that outlive this process but not the boot, as does the configuration.
-const PIN_REFUSED: &str = "pin-refused";
-const PIN_DOUBTED: &str = "pin-doubted";
+/// Names of marker files in `/run`: like the configuration they outlive this process, not the boot.
+const PIN_REJECTED_MARKER: &str = "pin-refused";
+const PIN_UNCERTAIN_MARKER: &str = "pin-doubted";
 
 fn pin_marker(name: &str) -> PathBuf {
     directory(Service::Uplink).join(name)
 }
 
-fn remembered_pin() -> PinUse {
-    if pin_marker(PIN_REFUSED).exists() {
-        PinUse::Refused
-    } else if pin_marker(PIN_DOUBTED).exists() {
-        PinUse::Doubted
+fn load_pin_state() -> PinState {
+    if pin_marker(PIN_REJECTED_MARKER).exists() {
+        PinState::Rejected
+    } else if pin_marker(PIN_UNCERTAIN_MARKER).exists() {
+        PinState::UsableIfCounted
     } else {
-        PinUse::Fresh
+        PinState::Usable
     }
 }
 
-fn remember_pin(name: &str) {
+fn persist_pin_marker(name: &str) {
     if let Err(error) = fs::write(pin_marker(name), b"") {
         log::error!("cannot keep in mind what became of the PIN ({name}): {error}");
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use failberry_config::parse;
-
-    use super::*;
-
-    fn recipe_of(text: &str) -> Result<Recipe, String> {
-        let config = parse(text).config;
-        recipe(config.carrier, &config.stick)
-    }
-
-    #[test]
-    fn the_pin_needs_a_count_unless_the_file_says_otherwise() {
-        for (line, allowed) in [
-            ("", "uncounted: false"),
-            ("pin_without_counter = false", "uncounted: false"),
-            ("pin_without_counter = true", "uncounted: true"),
-        ] {
-            let text = format!("[carrier]\napn = 'a'\npin = '1234'\n{line}\n");
-            let settings = format!("{:?}", recipe_of(&text).unwrap().settings);
-            assert!(settings.contains(allowed), "{line}: {settings}");
-        }
-    }
-
-    #[test]
-    fn without_a_carrier_the_missing_key_is_named() {
-        let why = recipe_of("").err().unwrap();
-        assert!(why.contains("[carrier]") && why.contains("apn"), "{why}");
     }
 }

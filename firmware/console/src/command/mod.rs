@@ -1,6 +1,6 @@
-//! What can be said: one table that gives help, completion and dispatch. Pure.
+//! Console commands: one table for help, completion and dispatch. Pure.
 //!
-//! Takes in a line; gives out a [`Command`] and what has to be confirmed first, or what was
+//! Takes in a line; gives out a [`Command`] with the confirmation that it needs, or what was
 //! expected instead.
 
 mod parse;
@@ -14,53 +14,53 @@ use failberry_state::Slot;
 pub use parse::{ParseError, complete, help, parse};
 pub use table::Confirm;
 
-/// Something to do.
+/// A parsed command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// The table.
+    /// Show the help page.
     Help,
-    /// One screen of how everything stands.
+    /// Show the status page: one screen.
     Status,
-    /// The kernel's log, which has the services' lines.
+    /// Show the kernel's log, which contains the services' lines.
     Log {
-        /// Go on with what comes.
+        /// Go on with new records.
         follow: bool,
-        /// Only one writer's lines: a service, or the kernel.
+        /// Show one writer's lines only: a service's, or the kernel's.
         of: Option<String>,
     },
-    /// What the stick is.
+    /// Show the stick: identity, signal, network.
     Modem,
-    /// One command for the stick as it is.
+    /// Send one AT command to the stick unchanged.
     ModemAt(String),
-    /// End the call and dial anew.
+    /// Terminate the call and redial.
     Redial,
-    /// Take the power from the sockets for some seconds.
+    /// Switch all USB sockets off for some seconds.
     PowerCycle,
-    /// The stick's CD-ROM.
+    /// Change the stick's CD-ROM setting.
     Autorun {
         /// Whether the stick is to show it.
         on: bool,
     },
-    /// The settings in use, without secrets.
+    /// Show the settings in force, without secrets.
     ConfigShow,
-    /// What is wrong with them.
+    /// Show the problems of the settings.
     ConfigCheck,
-    /// Back to the settings before.
+    /// Revert to the previous settings.
     ConfigRevert,
-    /// The boot loader's slots.
+    /// Show the boot loader's slots.
     Slots,
-    /// Boot from this one.
+    /// Boot from this slot.
     SlotsChoose(Slot),
-    /// How an update stands.
+    /// Show the state of the update.
     Update,
     /// Look for a newer version now.
     UpdateCheck,
-    /// One service's restart.
+    /// Restart one service.
     Restart(Service),
-    /// The box's restart.
+    /// Reboot the box.
     Reboot,
-    /// Forget everything.
+    /// Reset to factory settings.
     FactoryReset,
-    /// Leave the console.
+    /// End the session.
     Exit,
 }

@@ -1,4 +1,4 @@
-//! Lines to commands, and what can come next.
+//! Parser from lines to commands, and completion.
 
 use std::fmt::Write;
 
@@ -6,20 +6,20 @@ use failberry_service::Service;
 
 use super::{
     Command, Confirm,
-    table::{Given, KERNEL, Row, Slotted, TABLE},
+    table::{ArgKind, Args, CommandSpec, KERNEL, TABLE},
 };
 use crate::line::Completion;
 
 /// Columns of the help page before the explanation.
 const HELP_COLUMN: usize = 26;
 
-/// A line that is no command.
+/// Why a line is no command.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParseError {
-    /// The first word is none, or the next one.
+    /// A word that does not fit.
     #[error("expected {expected}, got \"{got}\"")]
     Word {
-        /// Words that could stand there.
+        /// Words that would fit.
         expected: String,
         /// What stands there.
         got: String,
@@ -42,29 +42,29 @@ pub enum ParseError {
     },
 }
 
-impl Row {
-    /// Whether `words` begin with this command's.
-    fn leads(&self, words: &[&str]) -> bool {
+impl CommandSpec {
+    /// Returns whether `words` begin with this command's words.
+    fn matches_prefix(&self, words: &[&str]) -> bool {
         words.get(..self.words.len()) == Some(self.words)
     }
 
     fn usage(&self) -> String {
         let mut text = self.words.join(" ");
-        for place in self.places {
-            let _ = match place {
-                Slotted::Flag(flag) => write!(text, " [{flag}]"),
-                Slotted::Choice(words) => write!(text, " {}", words.join("|")),
-                Slotted::Service => write!(text, " <service>"),
-                Slotted::Writer => write!(text, " [service]"),
-                Slotted::Rest(name) => write!(text, " <{name}>"),
+        for kind in self.arg_kinds {
+            let _ = match kind {
+                ArgKind::Flag(flag) => write!(text, " [{flag}]"),
+                ArgKind::Choice(words) => write!(text, " {}", words.join("|")),
+                ArgKind::Service => write!(text, " <service>"),
+                ArgKind::Writer => write!(text, " [service]"),
+                ArgKind::Rest(name) => write!(text, " <{name}>"),
             };
         }
         text
     }
 }
 
-impl Slotted {
-    /// Words that can stand there, where they can be told.
+impl ArgKind {
+    /// Returns the words that fit, if they are known.
     fn words(self) -> Vec<&'static str> {
         let services = || Service::SUPERVISED.into_iter().map(Service::name);
         match self {
@@ -78,12 +78,12 @@ impl Slotted {
         }
     }
 
-    const fn may_be_left_out(self) -> bool {
+    const fn is_optional(self) -> bool {
         matches!(self, Self::Flag(_) | Self::Writer)
     }
 }
 
-/// The command in `line`; none in an empty one.
+/// Parses `line`; none if it is empty.
 ///
 /// # Errors
 /// What was expected, what stands there, and where.
@@ -93,48 +93,48 @@ pub fn parse(line: &str) -> Result<Option<(Command, Option<Confirm>)>, ParseErro
         return Ok(None);
     }
     // The longest: `modem at` before `modem`.
-    let rows = TABLE.iter().filter(|row| row.leads(&words));
-    let Some(row) = rows.max_by_key(|row| row.words.len()) else {
-        return Err(no_row(&words));
+    let specs = TABLE.iter().filter(|spec| spec.matches_prefix(&words));
+    let Some(spec) = specs.max_by_key(|spec| spec.words.len()) else {
+        return Err(unknown_command(&words));
     };
-    let own = row.words.join(" ");
-    let mut rest = words.get(row.words.len()..).unwrap_or_default();
-    let mut given = Given::default();
-    for place in row.places {
+    let own = spec.words.join(" ");
+    let mut rest = words.get(spec.words.len()..).unwrap_or_default();
+    let mut args = Args::default();
+    for kind in spec.arg_kinds {
         let Some((word, after)) = rest.split_first() else {
-            if place.may_be_left_out() {
+            if kind.is_optional() {
                 continue;
             }
             return Err(ParseError::Missing {
-                expected: expected(*place),
+                expected: expected(*kind),
                 after: own,
             });
         };
-        match place {
-            Slotted::Flag(flag) if word == flag => given.flag = true,
-            Slotted::Flag(_) => continue,
-            Slotted::Rest(_) => {
-                // Blanks between its words are its own.
-                given.word = after_words(line, row.words.len()).into();
+        match kind {
+            ArgKind::Flag(flag) if word == flag => args.flag = true,
+            ArgKind::Flag(_) => continue,
+            ArgKind::Rest(_) => {
+                // Blanks within the argument are part of it.
+                args.word = without_words(line, spec.words.len()).into();
                 rest = &[];
                 break;
             }
-            Slotted::Choice(_) | Slotted::Service | Slotted::Writer => {
-                if !place.words().contains(word) {
+            ArgKind::Choice(_) | ArgKind::Service | ArgKind::Writer => {
+                if !kind.words().contains(word) {
                     return Err(ParseError::Word {
-                        expected: expected(*place),
+                        expected: expected(*kind),
                         got: (*word).into(),
                     });
                 }
-                given.word = (*word).into();
+                args.word = (*word).into();
             }
         }
         rest = after;
     }
     if let Some(word) = rest.first() {
-        // `config sho` and the like, where a longer command begins with the same words.
-        let others = next_words(&words, row.words.len());
-        return Err(if others.is_empty() || !row.places.is_empty() {
+        // As `config sho`, if a longer command begins with the same words.
+        let others = next_words(&words, spec.words.len());
+        return Err(if others.is_empty() || !spec.arg_kinds.is_empty() {
             ParseError::More {
                 after: own,
                 got: (*word).into(),
@@ -146,11 +146,11 @@ pub fn parse(line: &str) -> Result<Option<(Command, Option<Confirm>)>, ParseErro
             }
         });
     }
-    Ok((row.make)(&given).map(|command| (command, row.confirm)))
+    Ok((spec.build)(&args).map(|command| (command, spec.confirm)))
 }
 
-/// `line` without its first `count` words.
-fn after_words(line: &str, count: usize) -> &str {
+/// Returns `line` without its first `count` words.
+fn without_words(line: &str, count: usize) -> &str {
     let mut rest = line.trim();
     for _ in 0..count {
         rest = rest
@@ -160,8 +160,8 @@ fn after_words(line: &str, count: usize) -> &str {
     rest
 }
 
-/// No command begins so.
-fn no_row(words: &[&str]) -> ParseError {
+/// Returns the error for words with which no command begins.
+fn unknown_command(words: &[&str]) -> ParseError {
     let known = (0..=words.len())
         .take_while(|count| !next_words(words, *count).is_empty())
         .last()
@@ -183,22 +183,22 @@ fn no_row(words: &[&str]) -> ParseError {
     }
 }
 
-/// The table's words that can follow the first `count` of `words`.
+/// Returns the table's words that can follow the first `count` of `words`.
 fn next_words(words: &[&str], count: usize) -> Vec<&'static str> {
     let before = words.get(..count).unwrap_or_default();
     let mut next: Vec<&str> = TABLE
         .iter()
-        .filter(|row| row.words.starts_with(before))
-        .filter_map(|row| row.words.get(count).copied())
+        .filter(|spec| spec.words.starts_with(before))
+        .filter_map(|spec| spec.words.get(count).copied())
         .collect();
     next.dedup();
     next
 }
 
-fn expected(place: Slotted) -> String {
-    match place {
-        Slotted::Rest(name) => format!("a {name}"),
-        place => one_of(&place.words()),
+fn expected(kind: ArgKind) -> String {
+    match kind {
+        ArgKind::Rest(name) => format!("a {name}"),
+        kind => one_of(&kind.words()),
     }
 }
 
@@ -210,7 +210,7 @@ fn one_of(words: &[&str]) -> String {
     }
 }
 
-/// How the last word of `before` can go on.
+/// Returns the completions of the last word of `before`.
 pub fn complete(before: &str) -> Completion {
     let mut words: Vec<&str> = before.split_whitespace().collect();
     let typed = if before.ends_with(char::is_whitespace) {
@@ -219,18 +219,18 @@ pub fn complete(before: &str) -> Completion {
         words.pop().unwrap_or_default()
     };
     let mut can = next_words(&words, words.len());
-    let rows = TABLE.iter().filter(|row| row.leads(&words));
-    if let Some(row) = rows.max_by_key(|row| row.words.len()) {
-        let mut rest = words.get(row.words.len()..).unwrap_or_default();
-        for place in row.places {
+    let specs = TABLE.iter().filter(|spec| spec.matches_prefix(&words));
+    if let Some(spec) = specs.max_by_key(|spec| spec.words.len()) {
+        let mut rest = words.get(spec.words.len()..).unwrap_or_default();
+        for kind in spec.arg_kinds {
             let taken = rest.split_first().filter(|(word, _)| {
-                matches!(place, Slotted::Rest(_)) || place.words().contains(word)
+                matches!(kind, ArgKind::Rest(_)) || kind.words().contains(word)
             });
             if let Some((_, after)) = taken {
                 rest = after;
             } else if rest.is_empty() {
-                can.extend(place.words());
-                if !place.may_be_left_out() {
+                can.extend(kind.words());
+                if !kind.is_optional() {
                     break;
                 }
             }
@@ -249,11 +249,11 @@ pub fn complete(before: &str) -> Completion {
     }
 }
 
-/// The page that lists all commands.
+/// Returns the help page, which lists all commands.
 pub fn help() -> Vec<String> {
     let mut page: Vec<String> = TABLE
         .iter()
-        .map(|row| format!("{:<HELP_COLUMN$}{}", row.usage(), row.about))
+        .map(|spec| format!("{:<HELP_COLUMN$}{}", spec.usage(), spec.about))
         .collect();
     page.push(
         "Tab completes, Up brings lines back, Ctrl-C gives up, 10 silent minutes leave.".into(),

@@ -1,197 +1,197 @@
-//! The table.
+//! The command table.
 
 use failberry_service::Service;
 use failberry_state::Slot;
 
 use super::Command;
 
-/// What a person has to say before something is done that cannot be undone.
+/// The confirmation before a command that cannot be undone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Confirm {
     /// `y` to this question.
     Yes(&'static str),
-    /// This word, after being told what will happen.
+    /// This word, after a text about the consequences.
     Word(&'static str, &'static str),
 }
 
-/// A place for a word after the command's own.
+/// The kind of an argument after the command's own words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Slotted {
-    /// A flag that may be left out.
+pub(super) enum ArgKind {
+    /// An optional flag.
     Flag(&'static str),
     /// One of these.
     Choice(&'static [&'static str]),
-    /// A service that PID 1 keeps.
+    /// A service that PID 1 supervises.
     Service,
-    /// Somebody who writes to the log; may be left out.
+    /// A writer of log lines; optional.
     Writer,
-    /// All the rest, as it is.
+    /// The rest of the line, unchanged.
     Rest(&'static str),
 }
 
-/// The words found for those places.
+/// Parsed arguments.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Given {
+pub(super) struct Args {
     pub(super) flag: bool,
     pub(super) word: String,
 }
 
-/// One command.
-pub(super) struct Row {
+/// Specification of one command.
+pub(super) struct CommandSpec {
     pub(super) words: &'static [&'static str],
-    pub(super) places: &'static [Slotted],
+    pub(super) arg_kinds: &'static [ArgKind],
     pub(super) about: &'static str,
     pub(super) confirm: Option<Confirm>,
-    /// From words that fit their places.
-    pub(super) make: fn(&Given) -> Option<Command>,
+    /// Builds the command from its arguments.
+    pub(super) build: fn(&Args) -> Option<Command>,
 }
 
-/// Who writes to the log besides the services.
+/// Name of the kernel as a writer of log lines.
 pub(super) const KERNEL: &str = "kernel";
 
-const fn row(
+const fn spec(
     words: &'static [&'static str],
-    places: &'static [Slotted],
+    arg_kinds: &'static [ArgKind],
     about: &'static str,
-    make: fn(&Given) -> Option<Command>,
-) -> Row {
-    Row {
+    build: fn(&Args) -> Option<Command>,
+) -> CommandSpec {
+    CommandSpec {
         words,
-        places,
+        arg_kinds,
         about,
         confirm: None,
-        make,
+        build,
     }
 }
 
-#[allow(clippy::needless_pass_by_value)] // a row is made of it
-const fn asked(confirm: Confirm, row: Row) -> Row {
-    Row {
+#[allow(clippy::needless_pass_by_value)] // it becomes part of the result
+const fn with_confirmation(confirm: Confirm, spec: CommandSpec) -> CommandSpec {
+    CommandSpec {
         confirm: Some(confirm),
-        ..row
+        ..spec
     }
 }
 
-/// All of them, in the order of the help page.
-pub(super) static TABLE: &[Row] = &[
-    row(&["help"], &[], "this page", |_| Some(Command::Help)),
-    row(
+/// All commands, in the order of the help page.
+pub(super) static TABLE: &[CommandSpec] = &[
+    spec(&["help"], &[], "this page", |_| Some(Command::Help)),
+    spec(
         &["status"],
         &[],
         "one screen: links, stick, name, trouble",
         |_| Some(Command::Status),
     ),
-    row(
+    spec(
         &["log"],
-        &[Slotted::Flag("-f"), Slotted::Writer],
+        &[ArgKind::Flag("-f"), ArgKind::Writer],
         "all that was logged, -f what comes; any key ends it",
-        |given| {
+        |args| {
             Some(Command::Log {
-                follow: given.flag,
-                of: (!given.word.is_empty()).then(|| given.word.clone()),
+                follow: args.flag,
+                of: (!args.word.is_empty()).then(|| args.word.clone()),
             })
         },
     ),
-    row(
+    spec(
         &["modem"],
         &[],
         "the stick: identity, signal, network",
         |_| Some(Command::Modem),
     ),
-    asked(
+    with_confirmation(
         Confirm::Yes("A wrong command can lock the SIM or the stick. Send it?"),
-        row(
+        spec(
             &["modem", "at"],
-            &[Slotted::Rest("command")],
+            &[ArgKind::Rest("command")],
             "one AT command, as it is",
-            |given| Some(Command::ModemAt(given.word.clone())),
+            |args| Some(Command::ModemAt(args.word.clone())),
         ),
     ),
-    row(&["redial"], &[], "end the call and dial anew", |_| {
+    spec(&["redial"], &[], "end the call and dial anew", |_| {
         Some(Command::Redial)
     }),
-    asked(
+    with_confirmation(
         Confirm::Yes("All USB sockets lose their power for some seconds. Go on?"),
-        row(
+        spec(
             &["power-cycle"],
             &[],
             "the USB sockets without power for some seconds",
             |_| Some(Command::PowerCycle),
         ),
     ),
-    row(
+    spec(
         &["autorun"],
-        &[Slotted::Choice(&["on", "off"])],
+        &[ArgKind::Choice(&["on", "off"])],
         "the CD-ROM that the stick shows at its start",
-        |given| {
-            let on = given.word == "on";
+        |args| {
+            let on = args.word == "on";
             Some(Command::Autorun { on })
         },
     ),
-    row(
+    spec(
         &["config", "show"],
         &[],
         "the settings in use, without secrets",
         |_| Some(Command::ConfigShow),
     ),
-    row(&["config", "check"], &[], "what is wrong with them", |_| {
+    spec(&["config", "check"], &[], "what is wrong with them", |_| {
         Some(Command::ConfigCheck)
     }),
-    asked(
+    with_confirmation(
         Confirm::Yes("All services start anew with the settings before. Go on?"),
-        row(
+        spec(
             &["config", "revert"],
             &[],
             "back to the settings before",
             |_| Some(Command::ConfigRevert),
         ),
     ),
-    row(&["slots"], &[], "what the boot loader starts", |_| {
+    spec(&["slots"], &[], "what the boot loader starts", |_| {
         Some(Command::Slots)
     }),
-    asked(
+    with_confirmation(
         Confirm::Yes("The next boot is from that slot. Go on?"),
-        row(
+        spec(
             &["slots", "choose"],
-            &[Slotted::Choice(&["a", "b"])],
+            &[ArgKind::Choice(&["a", "b"])],
             "boot from this slot from now on",
-            |given| Slot::from_name(&given.word).map(Command::SlotsChoose),
+            |args| Slot::from_name(&args.word).map(Command::SlotsChoose),
         ),
     ),
-    row(&["update"], &[], "how an update stands", |_| {
+    spec(&["update"], &[], "how an update stands", |_| {
         Some(Command::Update)
     }),
-    row(
+    spec(
         &["update", "check"],
         &[],
         "look for a newer version now, and take it",
         |_| Some(Command::UpdateCheck),
     ),
-    asked(
+    with_confirmation(
         Confirm::Yes("Go on?"),
-        row(
+        spec(
             &["restart"],
-            &[Slotted::Service],
+            &[ArgKind::Service],
             "one service's restart",
-            |given| Service::from_name(&given.word).map(Command::Restart),
+            |args| Service::from_name(&args.word).map(Command::Restart),
         ),
     ),
-    asked(
+    with_confirmation(
         Confirm::Yes("Reboot the box?"),
-        row(&["reboot"], &[], "the box's restart", |_| {
+        spec(&["reboot"], &[], "the box's restart", |_| {
             Some(Command::Reboot)
         }),
     ),
-    asked(
+    with_confirmation(
         Confirm::Word(
             "All settings, secrets and counters on the card are erased, and the box reboots.",
             "erase",
         ),
-        row(&["factory-reset"], &[], "forget all settings", |_| {
+        spec(&["factory-reset"], &[], "forget all settings", |_| {
             Some(Command::FactoryReset)
         }),
     ),
-    row(
+    spec(
         &["exit"],
         &[],
         "leave; the log is shown here again (Ctrl-D)",

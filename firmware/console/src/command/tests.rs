@@ -18,7 +18,7 @@ fn completed(before: &str) -> Vec<String> {
 }
 
 #[test]
-fn lines_become_commands() {
+fn lines_parse_to_commands() {
     assert_eq!(parse("  ").unwrap(), None);
     for (line, expected) in [
         ("status", Command::Status),
@@ -58,7 +58,7 @@ fn lines_become_commands() {
 }
 
 #[test]
-fn what_is_wrong_is_told_with_what_was_expected() {
+fn parse_errors_name_what_was_expected() {
     for (line, expected) in [
         ("sh", "expected a command (help lists them), got \"sh\""),
         ("config", "expected show, check or revert after \"config\""),
@@ -78,12 +78,12 @@ fn what_is_wrong_is_told_with_what_was_expected() {
     ] {
         assert_eq!(error(line), expected, "{line}");
     }
-    // PID 1 is not restarted so.
+    // PID 1 cannot be restarted.
     assert!(error("restart supervisor").starts_with("expected network, "));
 }
 
 #[test]
-fn whatever_takes_the_link_or_the_settings_away_is_asked_about() {
+fn disruptive_commands_need_confirmation() {
     for line in [
         "modem at ATI",
         "power-cycle",
@@ -101,7 +101,7 @@ fn whatever_takes_the_link_or_the_settings_away_is_asked_about() {
 }
 
 #[test]
-fn tab_knows_what_can_come() {
+fn completion_offers_words_that_fit() {
     assert_eq!(completed("st"), ["status"]);
     assert_eq!(completed("re"), ["redial", "restart", "reboot"]);
     assert_eq!(completed("config "), ["show", "check", "revert"]);
@@ -117,27 +117,27 @@ fn tab_knows_what_can_come() {
 }
 
 #[test]
-fn the_help_page_fits_a_screen_and_lists_everything() {
+fn help_page_fits_a_screen_and_is_complete() {
     let page = help();
     assert!(page.len() <= 22, "{} lines", page.len());
     for line in &page {
         assert!(line.len() < WIDTH, "{line}");
     }
-    for row in TABLE {
-        let words = row.words.join(" ");
+    for spec in TABLE {
+        let words = spec.words.join(" ");
         assert!(page.iter().any(|line| line.starts_with(&words)), "{words}");
     }
 }
 
 proptest! {
     #[test]
-    fn any_line_is_a_command_or_an_error(line in ".{0,60}") {
+    fn any_line_parses_or_fails(line in ".{0,60}") {
         let _ = parse(&line);
         let _ = complete(&line);
     }
 
     #[test]
-    fn whatever_tab_offers_can_be_typed(start in "[a-z]{0,3}( [a-z-]{0,3})?") {
+    fn every_completion_parses(start in "[a-z]{0,3}( [a-z-]{0,3})?") {
         for word in completed(&start) {
             let typed = start.rsplit(' ').next().unwrap();
             let whole = start.strip_suffix(typed).unwrap().to_owned() + &word;

@@ -1,13 +1,13 @@
-//! One line being typed, and how it looks.
+//! Editor of one line, and its display.
 //!
-//! It stays on one row and is shown through a window where it is longer: a serial line tells nobody
-//! how terminals wrap.
+//! The line occupies one row and scrolls horizontally if it is longer: over a serial line it is
+//! unknown how the terminal wraps.
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::{History, Key};
 
-/// Columns of the terminal, as of every one that nobody has changed.
+/// Columns of the terminal: the default of all of them.
 pub const WIDTH: usize = 80;
 
 /// Longest line in characters; the longest AT command has 128.
@@ -15,41 +15,41 @@ const LINE_MAX: usize = 256;
 
 const BELL: u8 = 0x07;
 
-/// What came of a key.
+/// The result of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Edit {
-    /// The line is being typed.
-    Going,
-    /// It is done. The cursor is on the next row.
+    /// Editing goes on.
+    Editing,
+    /// The line was entered. The cursor is on the next row.
     Entered(String),
-    /// Ctrl-C: the line is given up. The cursor is on the next row.
+    /// Ctrl-C: the line was cancelled. The cursor is on the next row.
     Interrupted,
     /// Ctrl-D on an empty line.
     Ended,
 }
 
-/// How the word at the cursor can go on.
+/// Completions of the word at the cursor.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Completion {
     /// Characters before the cursor that belong to the word.
     pub typed: usize,
-    /// Whole words that begin so.
+    /// Whole words with that prefix.
     pub words: Vec<String>,
 }
 
-/// The editor.
+/// State of the editor.
 #[derive(Debug)]
 pub struct Editor {
     prompt: String,
     hidden: bool,
     line: Vec<char>,
     cursor: usize,
-    /// First character in the window.
+    /// First visible character.
     from: usize,
 }
 
 impl Editor {
-    /// An empty line after `prompt`.
+    /// Creates an empty line after `prompt`.
     pub fn new(prompt: &str) -> Self {
         Self {
             prompt: prompt.into(),
@@ -60,7 +60,7 @@ impl Editor {
         }
     }
 
-    /// The same for something that nobody is to read on the screen.
+    /// Creates an empty line whose text is not echoed.
     pub fn hidden(prompt: &str) -> Self {
         Self {
             hidden: true,
@@ -68,13 +68,13 @@ impl Editor {
         }
     }
 
-    /// What is typed.
+    /// Returns the line.
     pub fn text(&self) -> String {
         self.line.iter().collect()
     }
 
-    /// Paints the row anew.
-    pub fn paint(&self, out: &mut Vec<u8>) {
+    /// Redraws the row.
+    pub fn redraw(&self, out: &mut Vec<u8>) {
         out.push(b'\r');
         out.extend_from_slice(self.prompt.as_bytes());
         let mut column = self.prompt.width();
@@ -99,12 +99,12 @@ impl Editor {
         }
     }
 
-    /// Takes the row away, for something else to stand there.
-    pub fn lift(out: &mut Vec<u8>) {
+    /// Erases the row, for other output in its place.
+    pub fn erase(out: &mut Vec<u8>) {
         out.extend_from_slice(b"\r\x1b[K");
     }
 
-    /// Takes in one key. `complete` is asked with what stands before the cursor.
+    /// Handles one key. `complete` is called with the text before the cursor.
     pub fn press(
         &mut self,
         key: Key,
@@ -120,7 +120,7 @@ impl Editor {
             }
             Key::Interrupt => {
                 out.extend_from_slice(b"\r\n");
-                history.leave();
+                history.reset();
                 self.take();
                 return Edit::Interrupted;
             }
@@ -143,8 +143,8 @@ impl Editor {
             Key::Down => self.replace(history.newer(), out),
         }
         self.scroll();
-        self.paint(out);
-        Edit::Going
+        self.redraw(out);
+        Edit::Editing
     }
 
     fn take(&mut self) -> String {
@@ -166,25 +166,25 @@ impl Editor {
     }
 
     fn insert(&mut self, character: char, out: &mut Vec<u8>) -> Edit {
-        // Marks without width join others, on each terminal in its own way.
+        // Combining marks have no width, and each terminal shows them differently.
         if width(character) == 0 || self.line.len() >= LINE_MAX {
             out.push(BELL);
-            return Edit::Going;
+            return Edit::Editing;
         }
         self.line.insert(self.cursor, character);
         self.cursor += 1;
         let from = self.from;
         self.scroll();
         if self.hidden {
-            return Edit::Going;
+            return Edit::Editing;
         }
         if self.from == from && self.cursor == self.line.len() {
-            // What people do most, one byte for one.
+            // The most frequent case, echoed byte by byte.
             push(character, out);
         } else {
-            self.paint(out);
+            self.redraw(out);
         }
-        Edit::Going
+        Edit::Editing
     }
 
     fn cut(&mut self, from: usize, to: usize) {
@@ -195,7 +195,7 @@ impl Editor {
         }
     }
 
-    /// Where the word that ends at the cursor begins; blanks after it belong to it.
+    /// Returns the start of the word that ends at the cursor; blanks after it belong to it.
     fn word_start(&self) -> usize {
         let before = self.line.get(..self.cursor).unwrap_or_default();
         let blanks = before.iter().rev().take_while(|c| **c == ' ').count();
@@ -205,7 +205,7 @@ impl Editor {
 
     fn complete(&mut self, complete: &impl Fn(&str) -> Completion, out: &mut Vec<u8>) -> Edit {
         if self.hidden {
-            return Edit::Going;
+            return Edit::Editing;
         }
         let before: String = self.line.iter().take(self.cursor).collect();
         let Completion { typed, words } = complete(&before);
@@ -222,7 +222,7 @@ impl Editor {
             }
             self.cursor += rest.len();
             self.scroll();
-            self.paint(out);
+            self.redraw(out);
         } else {
             out.extend_from_slice(b"\r\n");
             for word in &words {
@@ -230,17 +230,17 @@ impl Editor {
                 out.extend_from_slice(b"  ");
             }
             out.extend_from_slice(b"\r\n");
-            self.paint(out);
+            self.redraw(out);
         }
-        Edit::Going
+        Edit::Editing
     }
 
-    /// Columns for the line. The last one stays empty: what terminals do there differs.
+    /// Returns the columns for the line. The last one is unused: terminals behave differently there.
     fn room(&self) -> usize {
         (WIDTH - 1).saturating_sub(self.prompt.width())
     }
 
-    /// Moves the window so that the cursor is in it, and no further than needed.
+    /// Scrolls so that the cursor is visible, and no further than needed.
     fn scroll(&mut self) {
         let room = self.room();
         let columns = |characters: &[char]| characters.iter().copied().map(width).sum::<usize>();

@@ -1,22 +1,22 @@
-//! Lines typed before, for as long as the person stays.
+//! History of lines entered in one session.
 
 use std::collections::VecDeque;
 
-/// More than anybody goes back.
-const MOST: usize = 50;
+/// Number of lines stored.
+const LINES_MAX: usize = 50;
 
-/// Lines, the newest last, none twice.
+/// Lines, the newest last, without duplicates.
 #[derive(Debug, Default)]
 pub struct History {
     lines: VecDeque<String>,
-    /// Steps back from the present.
+    /// Number of lines back from the newest one.
     back: usize,
-    /// What was being typed before the first step.
+    /// The unfinished line from before the first step back.
     draft: String,
 }
 
 impl History {
-    /// Keeps a line that was entered; the present is after it.
+    /// Adds an entered line and returns to the end of the history.
     pub fn push(&mut self, line: &str) {
         self.back = 0;
         self.draft.clear();
@@ -25,12 +25,12 @@ impl History {
         }
         self.lines.retain(|known| known != line);
         self.lines.push_back(line.to_owned());
-        if self.lines.len() > MOST {
+        if self.lines.len() > LINES_MAX {
             self.lines.pop_front();
         }
     }
 
-    /// One line further back; `typed` is what stands there now.
+    /// Moves one line back; `typed` is the current text.
     pub fn older(&mut self, typed: &str) -> Option<&str> {
         if self.back >= self.lines.len() {
             return None;
@@ -42,7 +42,7 @@ impl History {
         self.at()
     }
 
-    /// One line towards the present, which is what was being typed.
+    /// Moves one line forward; after the newest one comes the unfinished line.
     pub fn newer(&mut self) -> Option<&str> {
         self.back = self.back.checked_sub(1)?;
         if self.back == 0 {
@@ -52,8 +52,8 @@ impl History {
         }
     }
 
-    /// Begins at the present again.
-    pub fn leave(&mut self) {
+    /// Returns to the end of the history.
+    pub fn reset(&mut self) {
         self.back = 0;
         self.draft.clear();
     }
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn back_and_forth_with_the_draft_kept_and_no_line_twice() {
+    fn draft_survives_browsing_and_duplicates_are_merged() {
         let mut history = History::default();
         for line in ["status", "log", " ", "status"] {
             history.push(line);
@@ -84,12 +84,12 @@ mod tests {
     }
 
     #[test]
-    fn it_is_bounded() {
+    fn history_is_bounded() {
         let mut history = History::default();
-        for number in 0..10 * MOST {
+        for number in 0..10 * LINES_MAX {
             history.push(&number.to_string());
         }
-        assert_eq!(history.lines.len(), MOST);
+        assert_eq!(history.lines.len(), LINES_MAX);
         assert_eq!(history.older(""), Some("499"));
     }
 }

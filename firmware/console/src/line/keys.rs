@@ -1,6 +1,6 @@
-//! Bytes to keys: UTF-8 and escape sequences, wherever a read cuts them.
+//! Decoder from bytes to keys: UTF-8 and escape sequences, split anywhere.
 
-/// What a person pressed.
+/// A pressed key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Key {
     /// A character to insert.
@@ -39,15 +39,15 @@ pub enum Key {
     EndOfInput,
 }
 
-/// Longest parameters of an escape sequence that are looked at; those of keys have one digit or,
-/// with modifiers, three characters.
+/// Longest parameters of an escape sequence that are decoded; those of keys have one digit or, with
+/// modifiers, three characters.
 const PARAMETERS_MAX: usize = 8;
 
-/// Puts keys together, byte by byte.
+/// Decoder state.
 #[derive(Debug, Default)]
 pub struct Keys {
     state: State,
-    /// A line feed or NUL right after a carriage return belongs to it.
+    /// A line feed or NUL that follows directly is part of the carriage return.
     after_return: bool,
 }
 
@@ -72,7 +72,7 @@ enum State {
 }
 
 impl Keys {
-    /// Takes one byte; gives out the key that it ends, if it does.
+    /// Decodes one byte; returns the key that it completes, if any.
     pub fn push(&mut self, byte: u8) -> Option<Key> {
         if std::mem::take(&mut self.after_return) && matches!(byte, b'\n' | 0) {
             return None;
@@ -85,7 +85,7 @@ impl Keys {
                 wanted,
             } => {
                 if !matches!(byte, 0x80..=0xbf) {
-                    // What was begun is no character; this byte may begin one.
+                    // An incomplete character is dropped; this byte may begin another.
                     return self.ground(byte);
                 }
                 if let Some(place) = bytes.get_mut(length) {
@@ -115,7 +115,7 @@ impl Keys {
                     self.state = State::Shifted;
                     None
                 }
-                // Alt and a character: nothing here has such keys.
+                // Alt and a character: no such keys here.
                 0x20..=0x7e => None,
                 _ => self.ground(byte),
             },
@@ -138,10 +138,10 @@ impl Keys {
                     None
                 }
                 0x40..=0x7e => {
-                    // Longer than any key's: none of ours.
+                    // Longer than any key's: unknown.
                     control(byte, parameters.get(..length)?)
                 }
-                // A Return in the middle of what was torn must be heard.
+                // A Return within a torn sequence must take effect.
                 _ => self.ground(byte),
             },
         }
@@ -211,8 +211,7 @@ fn cursor(end: u8) -> Option<Key> {
 
 fn control(end: u8, parameters: &[u8]) -> Option<Key> {
     if end != b'~' {
-        // With modifiers (`1;5C`) it is still that key. An editing key in a mode of its own, as
-        // `ESC [ ? … h`, is none.
+        // With modifiers (`1;5C`) it is the same key. A private sequence (`ESC [ ? … h`) is none.
         let plain = parameters
             .iter()
             .all(|byte| byte.is_ascii_digit() || *byte == b';');
@@ -236,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn terminals_send_the_same_key_in_many_ways() {
+    fn key_variants_of_terminals_decode_alike() {
         for (bytes, expected) in [
             (&b"\x1b[D\x1bOD\x1b[1;5D\x02"[..], Key::Left),
             (b"\x1b[H\x1bOH\x1b[1~\x1b[7~\x01", Key::Home),
@@ -246,15 +245,15 @@ mod tests {
             (b"\x1b[3~", Key::Delete),
             (b"\r\r\n\n\r\0", Key::Enter),
         ] {
-            let heard = keys(bytes);
-            assert!(heard.iter().all(|key| *key == expected), "{heard:?}");
-            assert!(!heard.is_empty());
+            let decoded = keys(bytes);
+            assert!(decoded.iter().all(|key| *key == expected), "{decoded:?}");
+            assert!(!decoded.is_empty());
         }
         assert_eq!(keys(b"\r\n\r\0\n"), [Key::Enter; 3]);
     }
 
     #[test]
-    fn what_is_no_key_is_dropped_and_the_next_one_heard() {
+    fn unknown_sequence_is_dropped_and_next_key_decoded() {
         for bytes in [
             &b"\x1b[200~"[..],
             b"\x1b[?25h",

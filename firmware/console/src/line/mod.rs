@@ -1,7 +1,7 @@
-//! The line editor: bytes in, edits and bytes for the terminal out. Pure.
+//! The line editor. Pure.
 //!
-//! Owns what is typed, where the cursor is, and the lines typed before. Takes in the terminal's
-//! bytes, cut anywhere; gives out what to show and, at last, a line.
+//! Owns the line, the cursor and the history of lines. Takes in the terminal's bytes, split anywhere;
+//! gives out bytes for the terminal and, at last, a line.
 
 mod editor;
 mod history;

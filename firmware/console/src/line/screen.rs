@@ -1,4 +1,4 @@
-//! A terminal that knows what the editor may send, and nothing else.
+//! A test terminal that accepts the sequences of the editor and no others.
 #![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 use unicode_width::UnicodeWidthChar;
@@ -69,13 +69,13 @@ impl Screen {
         }
     }
 
-    /// The cursor's row up to its last character.
+    /// Returns the cursor's row up to its last character.
     pub(crate) fn text(&self) -> String {
         let row: String = self.rows[self.row].iter().filter(|c| **c != '\0').collect();
         row.trim_end().to_owned()
     }
 
-    /// What stands before the cursor.
+    /// Returns the text before the cursor.
     pub(crate) fn before(&self) -> String {
         let row = self.rows[self.row][..self.column].iter();
         row.filter(|c| **c != '\0').collect()

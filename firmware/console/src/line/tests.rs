@@ -19,7 +19,7 @@ fn complete(before: &str) -> Completion {
     }
 }
 
-/// A person at a terminal.
+/// A simulated typist with a terminal.
 struct Typist {
     keys: Keys,
     editor: Editor,
@@ -39,13 +39,13 @@ impl Typist {
             entered: Vec::new(),
             ended: false,
         };
-        typist.paint();
+        typist.redraw();
         typist
     }
 
-    fn paint(&mut self) {
+    fn redraw(&mut self) {
         let mut out = Vec::new();
-        self.editor.paint(&mut out);
+        self.editor.redraw(&mut out);
         self.screen.show(&out);
     }
 
@@ -60,13 +60,13 @@ impl Typist {
                 .press(key, &mut self.history, complete, &mut out);
             self.screen.show(&out);
             match edit {
-                Edit::Going => {}
+                Edit::Editing => {}
                 Edit::Entered(line) => {
                     self.history.push(&line);
                     self.entered.push(line);
-                    self.paint();
+                    self.redraw();
                 }
-                Edit::Interrupted => self.paint(),
+                Edit::Interrupted => self.redraw(),
                 Edit::Ended => self.ended = true,
             }
         }
@@ -93,7 +93,7 @@ impl Typist {
 }
 
 #[test]
-fn editing_in_the_middle() {
+fn edits_within_the_line_are_shown() {
     let mut typist = Typist::new();
     typist.types("statxs\x1b[D\x08\u{e9}\x1b[H>\x05<".as_bytes());
     assert_eq!(typist.editor.text(), ">stat\u{e9}s<");
@@ -105,7 +105,7 @@ fn editing_in_the_middle() {
 }
 
 #[test]
-fn tab_completes_as_far_as_it_is_clear_and_lists_the_rest() {
+fn tab_completes_the_common_prefix_and_lists_candidates() {
     let mut typist = Typist::new();
     typist.types(b"sta\t");
     assert_eq!(typist.editor.text(), "status ");
@@ -120,7 +120,7 @@ fn tab_completes_as_far_as_it_is_clear_and_lists_the_rest() {
 }
 
 #[test]
-fn up_brings_the_last_line_back() {
+fn up_and_down_browse_the_history() {
     let mut typist = Typist::new();
     typist.types(b"status\rlog\rre\x1b[A\x1b[A");
     assert_eq!(typist.screen.text(), "failberry> status");
@@ -130,7 +130,7 @@ fn up_brings_the_last_line_back() {
 }
 
 #[test]
-fn a_secret_is_nowhere_on_the_screen() {
+fn hidden_line_is_never_echoed() {
     let mut editor = Editor::hidden("password: ");
     let mut history = History::default();
     let mut out = Vec::new();
@@ -147,7 +147,7 @@ fn a_secret_is_nowhere_on_the_screen() {
 }
 
 #[test]
-fn a_long_line_goes_through_a_window() {
+fn long_line_scrolls_horizontally() {
     let mut typist = Typist::new();
     typist.types(&[b'x'; 1000]);
     assert_eq!(typist.editor.text().len(), 256);
@@ -157,9 +157,9 @@ fn a_long_line_goes_through_a_window() {
     assert_eq!(typist.screen.before(), PROMPT);
 }
 
-/// What a person can do, as bytes and as the naive reference does it.
+/// One edit, as bytes and in the naive reference editor.
 #[derive(Clone, Debug)]
-enum Doing {
+enum EditKey {
     Type(char),
     Left,
     Right,
@@ -173,7 +173,7 @@ enum Doing {
     Clear,
 }
 
-impl Doing {
+impl EditKey {
     fn bytes(&self) -> Vec<u8> {
         match self {
             Self::Type(character) => character.to_string().into_bytes(),
@@ -190,8 +190,8 @@ impl Doing {
         }
     }
 
-    /// On what stands before the cursor and after it.
-    fn naively(&self, (left, right): &mut (String, String)) {
+    /// Applies the edit to the text before and after the cursor.
+    fn apply_to(&self, (left, right): &mut (String, String)) {
         match self {
             Self::Type(character) => {
                 if left.chars().count() + right.chars().count() < 256 {
@@ -223,26 +223,26 @@ impl Doing {
     }
 }
 
-fn doing() -> impl Strategy<Value = Doing> {
+fn edit_key() -> impl Strategy<Value = EditKey> {
     prop_oneof![
         8 => prop_oneof![proptest::char::range(' ', '~'), Just('\u{e9}'), Just('\u{4e2d}')]
-            .prop_map(Doing::Type),
-        1 => Just(Doing::Left),
-        1 => Just(Doing::Right),
-        1 => Just(Doing::Home),
-        1 => Just(Doing::End),
-        1 => Just(Doing::Backspace),
-        1 => Just(Doing::Delete),
-        1 => Just(Doing::ToStart),
-        1 => Just(Doing::ToEnd),
-        1 => Just(Doing::Word),
-        1 => Just(Doing::Clear),
+            .prop_map(EditKey::Type),
+        1 => Just(EditKey::Left),
+        1 => Just(EditKey::Right),
+        1 => Just(EditKey::Home),
+        1 => Just(EditKey::End),
+        1 => Just(EditKey::Backspace),
+        1 => Just(EditKey::Delete),
+        1 => Just(EditKey::ToStart),
+        1 => Just(EditKey::ToEnd),
+        1 => Just(EditKey::Word),
+        1 => Just(EditKey::Clear),
     ]
 }
 
 proptest! {
     #[test]
-    fn no_bytes_do_harm(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+    fn arbitrary_bytes_leave_the_editor_usable(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
         let mut typist = Typist::new();
         typist.types(&bytes);
         typist.types(b"\x1b[F\x15");
@@ -251,14 +251,14 @@ proptest! {
     }
 
     #[test]
-    fn the_line_is_what_a_naive_editor_has_and_the_screen_shows_it(
-        doings in proptest::collection::vec(doing(), 0..300),
+    fn line_and_screen_match_a_naive_editor(
+        edits in proptest::collection::vec(edit_key(), 0..300),
     ) {
         let mut typist = Typist::new();
         let mut naive = (String::new(), String::new());
-        for doing in &doings {
-            typist.types(&doing.bytes());
-            doing.naively(&mut naive);
+        for edit in &edits {
+            typist.types(&edit.bytes());
+            edit.apply_to(&mut naive);
             let (left, right) = &naive;
             prop_assert_eq!(typist.editor.text(), left.clone() + right);
             typist.check();

@@ -1,11 +1,11 @@
-//! Records of the kernel's log.
+//! Parser and formatter of `/dev/kmsg` records.
 
 use super::plain;
 
-/// Facility of what comes from user space; the kernel's own is 0.
+/// Syslog facility of user space; the kernel's is 0.
 const USER: u32 = 1;
 
-/// Who wrote a record.
+/// The writer of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Writer {
     /// The kernel.
@@ -15,7 +15,7 @@ pub enum Writer {
 }
 
 impl Writer {
-    /// Its name, as a person types it.
+    /// Returns the name, as typed in the command `log`.
     pub fn name(&self) -> &str {
         match self {
             Self::Kernel => "kernel",
@@ -24,22 +24,22 @@ impl Writer {
     }
 }
 
-/// One record.
+/// One log record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
     /// Severity as in RFC 5424.
     pub severity: u8,
     /// Microseconds since boot.
     pub micros: u64,
-    /// Who wrote it.
+    /// The kernel, or a service.
     pub writer: Writer,
-    /// What.
+    /// The text, with the service's name in front.
     pub text: String,
 }
 
 impl Record {
-    /// From what one read of `/dev/kmsg` gives: `6,339,5140900,-;text`, escaped, and lines with
-    /// properties after it. None where it has another form.
+    /// Parses one read of `/dev/kmsg`: `6,339,5140900,-;text`, escaped, with lines of properties after
+    /// it. None if it has another form.
     pub fn parse(read: &[u8]) -> Option<Self> {
         let read = String::from_utf8_lossy(read);
         let (head, body) = read.split_once(';')?;
@@ -61,13 +61,13 @@ impl Record {
         })
     }
 
-    /// Whether `of` wrote it; everybody is somebody's wish where none is told.
+    /// Returns whether `of` wrote it; true for all records if it is none.
     pub fn is_of(&self, of: Option<&str>) -> bool {
         of.is_none_or(|name| self.writer.name() == name)
     }
 }
 
-/// The kernel writes what is not printable, and bytes beyond ASCII, as `\x1b`.
+/// Decodes the kernel's escapes (`\x1b`) of unprintable and non-ASCII bytes.
 fn unescaped(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text;
@@ -88,7 +88,7 @@ fn unescaped(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// A record as a line, as the kernel itself shows it.
+/// Formats a record as a line, similar to the kernel's own format.
 pub fn log_line(record: &Record) -> String {
     let Record { micros, text, .. } = record;
     let (seconds, millis) = (micros / 1_000_000, micros / 1000 % 1000);
@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn records_come_apart_and_are_shown_plain() {
+    fn record_is_parsed_and_shown_sanitised() {
         let read = b"12,339,5140900,-;uplink: T\\xc3\\xbcrk \\x1b[2J \\xzz\n SUBSYSTEM=x\n";
         let record = Record::parse(read).unwrap();
         assert_eq!(record.severity, 4);
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_kernel_says_is_nobody_elses() {
+    fn kernel_records_belong_to_no_service() {
         let record = Record::parse(b"6,1,0,c;uplink: not me").unwrap();
         assert_eq!(record.writer, Writer::Kernel);
         let record = Record::parse(b"13,1,0,-;no colon").unwrap();
@@ -138,7 +138,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_record_reaches_the_terminal_raw(text in any::<Vec<u8>>()) {
+        fn log_lines_have_no_control_characters(text in any::<Vec<u8>>()) {
             let read = [b"6,1,1,-;".as_slice(), &text].concat();
             if let Some(record) = Record::parse(&read) {
                 prop_assert!(!log_line(&record).chars().any(char::is_control));

@@ -1,7 +1,6 @@
-//! What is shown: pure functions of the states, in lines that fit a screen of 80 columns.
+//! Console pages: pure functions from states to lines of at most 80 columns.
 //!
-//! Whatever a stick, a carrier or a log has to say goes through [`plain`]: none of it reaches the
-//! terminal as it is.
+//! Every text of a stick, a carrier or a log passes the terminal sanitiser [`plain`].
 
 mod log;
 mod modem;
@@ -22,43 +21,43 @@ use failberry_state::{
 
 pub use self::{
     log::{Record, Writer, log_line},
-    modem::{Heard, modem},
+    modem::{LiveModemInfo, modem},
     settings::{problems, settings},
     slots::{slots, update},
     status::{banner, status},
 };
 use crate::sensors::Sensors;
 
-/// Everything that is known.
+/// All published states.
 #[derive(Clone, Debug, Default)]
 pub struct States {
-    /// PID 1's.
+    /// PID 1.
     pub supervisor: SupervisorState,
-    /// The wired side's.
+    /// Wired network, routes and firewall.
     pub network: NetworkState,
-    /// The dialler's.
+    /// Dialler.
     pub uplink: UplinkState,
-    /// The clock's.
+    /// Clock.
     pub clock: ClockState,
-    /// The name's.
+    /// DNS record.
     pub dyndns: DyndnsState,
-    /// Port 9000's.
+    /// Health port 9000.
     pub health: HealthState,
-    /// The updates'.
+    /// Updates.
     pub update: UpdateState,
-    /// The boot loader's.
+    /// Boot loader's slots.
     pub slots: SlotsState,
     /// State files that could not be read.
     pub unreadable: Vec<String>,
 }
 
-/// The moment, and the board in it.
+/// Times and sensor readings for one page.
 #[derive(Clone, Copy, Debug)]
-pub struct Moment {
-    /// Since boot.
+pub struct Snapshot {
+    /// Time since boot.
     pub boot: BootMillis,
     /// The wall clock.
     pub wall: SystemTime,
-    /// What the board measures.
+    /// Sensor readings.
     pub sensors: Sensors,
 }

@@ -1,4 +1,4 @@
-//! The stick.
+//! The page of the stick (command `modem`).
 
 use failberry_state::UplinkState;
 
@@ -7,29 +7,29 @@ use super::{
     text::{Rows, span},
 };
 
-/// What the stick answers now, besides what is known of it.
+/// Live answers of the stick, besides the published state.
 #[derive(Clone, Debug, Default)]
-pub struct Heard {
-    /// Lines of its answer to `ATI`, or why there is none.
+pub struct LiveModemInfo {
+    /// Answer to `ATI` line by line, or why there is none.
     pub identity: Vec<String>,
-    /// Lines of its answer to `AT+CSQ`.
+    /// Answer to `AT+CSQ` line by line.
     pub signal: Vec<String>,
 }
 
-/// The page.
-pub fn modem(uplink: &UplinkState, heard: &Heard, now: u64) -> Vec<String> {
+/// Returns the page.
+pub fn modem(uplink: &UplinkState, live: &LiveModemInfo, now: u64) -> Vec<String> {
     let mut rows = Rows::default();
     rows.add("stick", &stick(uplink), 1);
-    for line in &heard.identity {
+    for line in &live.identity {
         rows.add("", line, 1);
     }
     let operator = uplink.operator.as_deref().unwrap_or("unknown");
     rows.add("network", operator, 1);
-    let fresh = heard
+    let fresh = live
         .signal
         .iter()
         .find_map(|line| tokio_modem::modem::Signal::parse(line).ok());
-    let told = match (
+    let text = match (
         fresh.map(tokio_modem::modem::Signal::dbm),
         uplink.signal_dbm,
     ) {
@@ -38,7 +38,7 @@ pub fn modem(uplink: &UplinkState, heard: &Heard, now: u64) -> Vec<String> {
         (None, Some(dbm)) => format!("{} when it was dialled", signal(dbm)),
         (None, None) => "unknown".into(),
     };
-    rows.add("signal", &told, 1);
+    rows.add("signal", &text, 1);
     rows.add("state", &uplink.phase.to_string(), 1);
     for step in uplink.recovery.history.iter().rev().take(5) {
         let text = format!(

@@ -1,11 +1,11 @@
-//! The settings in use and what is wrong with them.
+//! The pages of the settings in force and of their problems.
 
 use super::plain;
 
-/// Keys whose values are nobody's to read, whoever hands them over.
+/// Keys whose values are never shown, even if the configuration contains them.
 const SECRETS: [&str; 3] = ["password", "pin", "secret_access_key"];
 
-/// The settings as `failberrypi.toml` would have them, in lines.
+/// Returns the settings in the form of `failberrypi.toml`, line by line.
 pub fn settings(in_force: &str) -> Vec<String> {
     if in_force.trim().is_empty() {
         return vec!["none were handed over".into()];
@@ -22,7 +22,7 @@ fn line(line: &str) -> String {
     }
 }
 
-/// What is wrong with the file.
+/// Returns the problems of `failberrypi.toml`.
 pub fn problems(problems: &[String], has_previous: bool) -> Vec<String> {
     let mut lines: Vec<String> = problems.iter().map(|problem| plain(problem)).collect();
     if lines.is_empty() {
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets_are_hidden_whoever_forgot_to() {
+    fn secrets_are_hidden_even_if_passed_in() {
         let shown = settings(
             "[carrier]\napn = \"inter\u{1b}[2Jnet\"\npassword = \"geheim\"\npin=\"1234\"\n\
              [aws]\nsecret_access_key = \"geheim\"\n",
@@ -59,10 +59,10 @@ mod tests {
     }
 
     #[test]
-    fn problems_are_told_one_a_line() {
+    fn problems_are_shown_one_a_line() {
         assert_eq!(problems(&[], false).len(), 1);
-        let told = problems(&["line 3: \u{1b}".into(), "line 4".into()], true);
-        assert_eq!(told.len(), 3);
-        assert_eq!(told.first().map(String::as_str), Some("line 3:  "));
+        let lines = problems(&["line 3: \u{1b}".into(), "line 4".into()], true);
+        assert_eq!(lines.len(), 3);
+        assert_eq!(lines.first().map(String::as_str), Some("line 3:  "));
     }
 }

@@ -1,11 +1,11 @@
-//! Slots and updates.
+//! The pages of the slots and of the update.
 
 use failberry_state::{Slot, SlotsState, UpdatePhase};
 
 use super::{States, text::Rows};
 
-/// What runs and what is tried next, in one row.
-pub(super) fn order(states: &States) -> String {
+/// Returns the running slot and the next one to boot, in one row.
+pub(super) fn boot_order(states: &States) -> String {
     let Some(running) = Slot::from_name(&states.supervisor.slot) else {
         return "the boot loader told none".into();
     };
@@ -24,7 +24,7 @@ pub(super) fn order(states: &States) -> String {
     }
 }
 
-/// What U-Boot finds when it starts again.
+/// Returns what U-Boot boots next.
 fn next_start(slots: &SlotsState) -> String {
     let names: Vec<_> = slots.order.iter().map(|slot| slot.name()).collect();
     let order = names.join(", then ");
@@ -35,10 +35,10 @@ fn next_start(slots: &SlotsState) -> String {
     }
 }
 
-/// The page of the slots.
+/// Returns the page of the slots.
 pub fn slots(states: &States) -> Vec<String> {
     let mut rows = Rows::default();
-    rows.add("slots", &order(states), 2);
+    rows.add("slots", &boot_order(states), 2);
     rows.add("next start", &next_start(&states.slots), 1);
     let update = &states.update;
     let version = if update.version.is_empty() {
@@ -47,13 +47,13 @@ pub fn slots(states: &States) -> Vec<String> {
         &update.version
     };
     rows.add("running", version, 1);
-    for life in states.supervisor.history.iter().rev().take(3) {
-        rows.add("lives", &format!("boot no. {}: {}", life.boot, life.end), 2);
+    for boot in states.supervisor.history.iter().rev().take(3) {
+        rows.add("lives", &format!("boot no. {}: {}", boot.boot, boot.end), 2);
     }
     rows.into_lines()
 }
 
-/// The page of the updates.
+/// Returns the page of the update.
 pub fn update(states: &States) -> Vec<String> {
     let mut rows = Rows::default();
     let update = &states.update;

@@ -1,49 +1,49 @@
-//! One screen of how everything stands.
+//! The status page, and the banner at the start of a session.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use failberry_state::{NetworkState, Service, SupervisorState, UplinkState};
 
 use super::{
-    Moment, States,
+    Snapshot, States,
     text::{Rows, span},
 };
 
-/// Rows of a screen without the prompt's and the command's.
+/// Rows of a screen without prompt and command.
 const ROWS: usize = 22;
 
-/// What is shown of one trouble.
-const TROUBLE_LINES: usize = 2;
+/// Lines shown of one problem, at most.
+const PROBLEM_LINES: usize = 2;
 
-/// The page.
-pub fn status(states: &States, moment: &Moment) -> Vec<String> {
+/// Returns the status page.
+pub fn status(states: &States, snapshot: &Snapshot) -> Vec<String> {
     let mut rows = Rows::default();
     let supervisor = &states.supervisor;
-    let now = moment.boot;
+    let now = snapshot.boot;
     rows.add("box", &this_box(supervisor, now.0), 1);
     rows.add("carrier", &carrier(&states.uplink, now.0), 2);
     rows.add("network", &operator(&states.uplink), 1);
     rows.add("stick", &stick(&states.uplink), 1);
     rows.add("calls", &calls(&states.uplink), 2);
     rows.add("wired", &wired(&states.network), 1);
-    rows.add("packets", &packets(&states.network), 1);
+    rows.add("packets", &routing(&states.network), 1);
     rows.add("name", &name(states), 1);
-    rows.add("clock", &clock(states, moment), 1);
+    rows.add("clock", &clock(states, snapshot), 1);
     rows.add("checks", &checks(states), 1);
-    rows.add("slots", &super::slots::order(states), 1);
-    rows.add("board", &board(states, moment), 1);
+    rows.add("slots", &super::slots::boot_order(states), 1);
+    rows.add("board", &board(states, snapshot), 1);
     rows.add("services", &services(supervisor), 1);
     let mut lines = rows.into_lines();
-    let mut troubles = Rows::default();
-    for (who, what) in troubles_of(states) {
-        troubles.add("trouble", &format!("{who}: {what}"), TROUBLE_LINES);
+    let mut problems = Rows::default();
+    for (who, what) in problems_of(states) {
+        problems.add("trouble", &format!("{who}: {what}"), PROBLEM_LINES);
     }
-    lines.extend(troubles.into_lines());
+    lines.extend(problems.into_lines());
     lines.truncate(ROWS);
     lines
 }
 
-/// What greets a person.
+/// Returns the banner at the start of a session.
 pub fn banner(states: &States) -> Vec<String> {
     let supervisor = &states.supervisor;
     let address = match (&states.network.lan, &states.uplink.link) {
@@ -57,8 +57,8 @@ pub fn banner(states: &States) -> Vec<String> {
     let version = &supervisor.version;
     rows.add("FailberryPi", &format!("{version}, slot {slot}"), 1);
     rows.add("address", &address, 1);
-    if let Some((who, what)) = troubles_of(states).first() {
-        rows.add("trouble", &format!("{who}: {what}"), TROUBLE_LINES);
+    if let Some((who, what)) = problems_of(states).first() {
+        rows.add("trouble", &format!("{who}: {what}"), PROBLEM_LINES);
     }
     let mut lines = rows.into_lines();
     lines.push("help lists the commands; Tab completes them".into());
@@ -107,7 +107,7 @@ fn operator(uplink: &UplinkState) -> String {
     }
 }
 
-/// A level and what it is good for.
+/// Formats a signal level with a rating.
 pub(super) fn signal(dbm: i16) -> String {
     let word = match dbm {
         -75.. => "good",
@@ -163,7 +163,7 @@ fn wired(network: &NetworkState) -> String {
     }
 }
 
-fn packets(network: &NetworkState) -> String {
+fn routing(network: &NetworkState) -> String {
     format!(
         "default route {}, firewall {}",
         match &network.default_via {
@@ -182,11 +182,11 @@ fn name(states: &States) -> String {
     }
 }
 
-fn clock(states: &States, moment: &Moment) -> String {
-    let time = utc(moment.wall);
+fn clock(states: &States, snapshot: &Snapshot) -> String {
+    let time = utc(snapshot.wall);
     match (&states.clock.server, states.clock.synced) {
         (Some(server), true) if states.clock.settled => format!("{time}, from {server}"),
-        // One server's word, or the clock was stepped by another program since.
+        // One server only, or the clock was stepped by another program since.
         (Some(server), true) => format!("{time}, from {server}, not confirmed"),
         _ if states.clock.settled => format!("{time}, confirmed by a signed request"),
         _ => format!("{time}, not set yet"),
@@ -204,8 +204,8 @@ fn checks(states: &States) -> String {
     format!("port 9000 {answers}; {answered} answered, {malformed} made no sense")
 }
 
-fn board(states: &States, moment: &Moment) -> String {
-    let sensors = &moment.sensors;
+fn board(states: &States, snapshot: &Snapshot) -> String {
+    let sensors = &snapshot.sensors;
     let temperature = match sensors.millidegrees {
         Some(millis) => format!("{}.{} °C", millis / 1000, millis.abs() % 1000 / 100),
         None => "temperature unknown".into(),
@@ -244,8 +244,8 @@ fn services(supervisor: &SupervisorState) -> String {
     }
 }
 
-/// What went wrong last, the links first.
-fn troubles_of(states: &States) -> Vec<(&'static str, String)> {
+/// Returns the present problems, the links first.
+fn problems_of(states: &States) -> Vec<(&'static str, String)> {
     let supervisor = &states.supervisor;
     let errors = [
         (Service::Uplink, &states.uplink.last_error),
@@ -280,7 +280,7 @@ fn troubles_of(states: &States) -> Vec<(&'static str, String)> {
     all
 }
 
-/// Date and time of the Gregorian calendar, which the proleptic one agrees with after 1970.
+/// Formats date and time of the Gregorian calendar in UTC.
 fn utc(wall: SystemTime) -> String {
     let seconds = wall
         .duration_since(UNIX_EPOCH)
@@ -330,7 +330,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dates_are_right_around_leap_days() {
+    fn utc_is_correct_around_leap_days() {
         for (seconds, expected) in [
             (0, "1970-01-01 00:00:00 UTC"),
             (951_782_399, "2000-02-28 23:59:59 UTC"),

@@ -1,4 +1,4 @@
-//! The pages as they are shown.
+//! The pages against golden files.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use std::{
@@ -16,8 +16,8 @@ use unicode_width::UnicodeWidthStr;
 use super::*;
 use crate::line::WIDTH;
 
-fn moment() -> Moment {
-    Moment {
+fn snapshot() -> Snapshot {
+    Snapshot {
         boot: BootMillis(7_380_000),
         wall: UNIX_EPOCH + Duration::from_secs(1_795_640_000),
         sensors: Sensors {
@@ -91,13 +91,13 @@ fn good() -> States {
 }
 
 #[test]
-fn a_good_box() {
-    let page = status(&good(), &moment());
+fn status_of_a_healthy_box() {
+    let page = status(&good(), &snapshot());
     assert_eq!(page.join("\n"), include_str!("golden/good.txt").trim_end());
 }
 
 #[test]
-fn a_box_in_trouble() {
+fn status_of_a_box_with_problems() {
     let mut states = good();
     states.uplink.link = None;
     states.uplink.phase = UplinkPhase::BackingOff;
@@ -118,14 +118,14 @@ fn a_box_in_trouble() {
     services[1].ready = false;
     services[2].starts = 4;
     services[2].last_words = Some("panicked".into());
-    let moment = Moment {
+    let snapshot = Snapshot {
         sensors: Sensors {
             millidegrees: None,
             under_voltage: Some(true),
         },
-        ..moment()
+        ..snapshot()
     };
-    let page = status(&states, &moment);
+    let page = status(&states, &snapshot);
     assert_eq!(
         page.join("\n"),
         include_str!("golden/trouble.txt").trim_end()
@@ -133,7 +133,7 @@ fn a_box_in_trouble() {
 }
 
 #[test]
-fn the_clock_s_row_says_who_stands_behind_its_time() {
+fn clock_row_names_the_source_of_its_time() {
     let row = |synced, settled| {
         let mut states = good();
         states.clock.synced = synced;
@@ -141,7 +141,7 @@ fn the_clock_s_row_says_who_stands_behind_its_time() {
         if !synced {
             states.clock.server = None;
         }
-        let page = status(&states, &moment());
+        let page = status(&states, &snapshot());
         let row = page.iter().find_map(|line| line.strip_prefix("clock"));
         let (_, who) = row.unwrap().split_once(" UTC, ").unwrap();
         who.to_owned()
@@ -154,7 +154,7 @@ fn the_clock_s_row_says_who_stands_behind_its_time() {
 }
 
 #[test]
-fn the_banner_tells_what_one_needs_first() {
+fn banner_has_version_address_and_help() {
     let page = banner(&good());
     assert_eq!(
         page.join("\n"),
@@ -163,7 +163,7 @@ fn the_banner_tells_what_one_needs_first() {
 }
 
 #[test]
-fn the_stick_and_what_was_done_about_it() {
+fn modem_page_has_live_answers_and_recovery() {
     let mut uplink = good().uplink;
     uplink.recovery.history = vec![RecoveryStep {
         at: BootMillis(7_000_000),
@@ -171,16 +171,16 @@ fn the_stick_and_what_was_done_about_it() {
         reason: "NO CARRIER\u{7}".into(),
         times: 3,
     }];
-    let heard = Heard {
+    let live = LiveModemInfo {
         identity: vec!["Model: MF180".into(), "IMEI: 351234567890123".into()],
         signal: vec!["+CSQ: 20,99".into()],
     };
-    let page = modem(&uplink, &heard, moment().boot.0);
+    let page = modem(&uplink, &live, snapshot().boot.0);
     assert_eq!(page.join("\n"), include_str!("golden/modem.txt").trim_end());
 }
 
 #[test]
-fn the_next_start_in_each_order() {
+fn next_start_for_each_boot_order() {
     let both = || vec![Slot::B, Slot::A];
     for (order, trial, tries, expected) in [
         (both(), None, 0, "b, then a"),
@@ -209,7 +209,7 @@ fn the_next_start_in_each_order() {
 }
 
 #[test]
-fn an_update_in_each_of_its_phases() {
+fn update_page_in_each_phase() {
     let version = || "0.2.0".to_owned();
     let mut states = good();
     states.update.version = "0.1.0".into();
@@ -251,7 +251,7 @@ fn an_update_in_each_of_its_phases() {
 
 proptest! {
     #[test]
-    fn whatever_a_carrier_says_one_screen_stays_one(
+    fn status_fits_a_screen_for_any_input(
         text in any::<String>(),
         errors in proptest::collection::vec(any::<String>(), 0..30),
     ) {
@@ -260,7 +260,7 @@ proptest! {
         states.uplink.last_error = Some(text.clone());
         states.clock.server = Some(text);
         states.supervisor.warnings = errors;
-        let page = status(&states, &moment());
+        let page = status(&states, &snapshot());
         prop_assert!(page.len() <= 22);
         for line in page.iter().chain(&banner(&states)) {
             prop_assert!(line.width() < WIDTH, "{}", line);

@@ -1,19 +1,19 @@
-//! Text for a terminal: nothing in it but characters, and lines of a screen's width.
+//! Layout of text for a terminal: labelled rows, wrapped to the screen's width.
 
 use failberry_state::plain;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::line::WIDTH;
 
-/// Columns of the labels before a page's rows.
+/// Width of the labels in columns.
 pub(super) const LABEL: usize = 12;
 
-/// Rows of a page: a label and its text, which goes on below itself where it is long.
+/// Rows of a page: a label and its text, wrapped to further lines if it is long.
 #[derive(Debug, Default)]
 pub(super) struct Rows(Vec<String>);
 
 impl Rows {
-    /// Adds a row; at most `lines` lines of it.
+    /// Adds a row of at most `lines` lines.
     pub(super) fn add(&mut self, label: &str, text: &str, lines: usize) {
         let room = WIDTH - 1 - LABEL;
         let mut pieces = wrapped(&plain(text), room);
@@ -34,7 +34,7 @@ impl Rows {
     }
 }
 
-/// `text` in lines of at most `room` columns, cut between words where there are any.
+/// Wraps `text` to lines of at most `room` columns, between words if possible.
 pub(super) fn wrapped(text: &str, room: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
@@ -61,7 +61,7 @@ pub(super) fn wrapped(text: &str, room: usize) -> Vec<String> {
     lines
 }
 
-/// As much of `text` as fits, with dots where something is missing.
+/// Truncates `text` to `room` columns, with dots at the end.
 fn cut(text: &str, room: usize) -> String {
     if text.width() <= room {
         return text.into();
@@ -76,7 +76,7 @@ fn cut(text: &str, room: usize) -> String {
     kept + " ..."
 }
 
-/// A time span, as people say it.
+/// Formats a time span in at most two units.
 pub(super) fn span(millis: u64) -> String {
     let seconds = millis / 1000;
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn long_text_goes_on_below_itself_and_ends() {
+    fn long_text_wraps_and_is_truncated() {
         assert_eq!(wrapped("one two three", 8), ["one two", "three"]);
         assert_eq!(wrapped("abcdefghij k", 4), ["abcd", "efgh", "ij k"]);
         assert_eq!(wrapped("", 4), [""]);
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn spans_are_short() {
+    fn spans_use_at_most_two_units() {
         for (millis, expected) in [
             (999, "0 s"),
             (61_000, "1 min 1 s"),

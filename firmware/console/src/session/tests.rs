@@ -1,18 +1,18 @@
-//! Stays on virtual time.
+//! Sessions on virtual time.
 #![allow(clippy::unwrap_used)]
 
 use proptest::prelude::*;
 
-use super::*;
+use super::{input::same_password, *};
 use crate::pages::Writer;
 
-struct Stay {
+struct TestSession {
     session: Session,
     now: BootMillis,
     actions: Vec<Action>,
 }
 
-impl Stay {
+impl TestSession {
     fn new(password: Option<&str>) -> Self {
         Self {
             session: Session::new(password.map(Into::into)),
@@ -21,17 +21,17 @@ impl Stay {
         }
     }
 
-    /// A person who has woken the prompt.
+    /// Creates a session at the prompt.
     fn awake() -> Self {
-        let mut stay = Self::new(None);
-        stay.types("\r");
-        assert_eq!(stay.done(), [Action::Attend, Action::Greet]);
-        stay.answers(&["hello"]);
+        let mut run = Self::new(None);
+        run.types("\r");
+        assert_eq!(run.done(), [Action::MarkPresent, Action::Greet]);
+        run.answers(&["hello"]);
         assert!(
-            stay.shown()
+            run.shown()
                 .ends_with("hello\r\n\rfailberry> \x1b[K\r\x1b[11C")
         );
-        stay
+        run
     }
 
     fn event(&mut self, event: Event<'_>) {
@@ -73,131 +73,131 @@ fn record(severity: u8, writer: &str, text: &str) -> Record {
 }
 
 #[test]
-fn enter_wakes_and_noise_does_not() {
-    let mut stay = Stay::new(None);
-    stay.types("\u{1b}[Astatus\u{3}\u{4}");
-    assert_eq!((stay.done(), stay.shown()), (vec![], String::new()));
-    assert_eq!(stay.session.deadline(), None);
-    stay.types("noise\r\n");
-    assert_eq!(stay.done(), [Action::Attend, Action::Greet]);
-    assert!(!stay.shown().contains("noise"));
+fn enter_opens_a_session_and_noise_does_not() {
+    let mut run = TestSession::new(None);
+    run.types("\u{1b}[Astatus\u{3}\u{4}");
+    assert_eq!((run.done(), run.shown()), (vec![], String::new()));
+    assert_eq!(run.session.deadline(), None);
+    run.types("noise\r\n");
+    assert_eq!(run.done(), [Action::MarkPresent, Action::Greet]);
+    assert!(!run.shown().contains("noise"));
 }
 
 #[test]
-fn a_command_is_done_and_the_prompt_comes_back() {
-    let mut stay = Stay::awake();
-    stay.types("redial\r");
-    assert_eq!(stay.done(), [Action::Do(Command::Redial)]);
+fn prompt_returns_after_a_command() {
+    let mut run = TestSession::awake();
+    run.types("redial\r");
+    assert_eq!(run.done(), [Action::Execute(Command::Redial)]);
     // Typed ahead.
-    stay.types("help\r");
-    let shown = stay.shown();
+    run.types("help\r");
+    let shown = run.shown();
     assert!(shown.ends_with("redial\r\n"), "{shown:?}");
-    stay.answers(&["it is dialled anew"]);
-    let shown = stay.shown();
+    run.answers(&["it is dialled anew"]);
+    let shown = run.shown();
     assert!(
         shown.starts_with("it is dialled anew\r\n\rfailberry> "),
         "{shown}"
     );
     assert!(shown.contains("this page"), "{shown}");
-    assert_eq!(stay.done(), []);
+    assert_eq!(run.done(), []);
 }
 
 #[test]
-fn a_mistake_is_told_without_anything_of_it_reaching_the_terminal_raw() {
-    let mut stay = Stay::awake();
-    stay.types("st\u{202e}atüs\r");
-    let shown = stay.shown();
+fn parse_error_is_shown_sanitised() {
+    let mut run = TestSession::awake();
+    run.types("st\u{202e}atüs\r");
+    let shown = run.shown();
     assert!(
         shown.contains("expected a command (help lists them)"),
         "{shown}"
     );
     assert!(!shown.contains('\u{202e}'));
-    assert_eq!(stay.done(), []);
+    assert_eq!(run.done(), []);
 }
 
 #[test]
-fn what_cannot_be_undone_is_confirmed() {
-    let mut stay = Stay::awake();
+fn irreversible_commands_need_confirmation() {
+    let mut run = TestSession::awake();
     for no in ["n\r", "\r", "Y\r", "yes\r", "\u{3}", "\u{4}"] {
-        stay.types("reboot\r");
-        stay.types(no);
-        assert_eq!(stay.done(), [], "{no:?}");
+        run.types("reboot\r");
+        run.types(no);
+        assert_eq!(run.done(), [], "{no:?}");
     }
-    stay.types("reboot\ry\r");
-    assert_eq!(stay.done(), [Action::Do(Command::Reboot)]);
-    stay.answers(&[]);
-    stay.types("factory-reset\ry\r");
-    assert_eq!(stay.done(), []);
-    stay.types("factory-reset\rerase\r");
-    assert_eq!(stay.done(), [Action::Do(Command::FactoryReset)]);
-    let shown = stay.shown();
+    run.types("reboot\ry\r");
+    assert_eq!(run.done(), [Action::Execute(Command::Reboot)]);
+    run.answers(&[]);
+    run.types("factory-reset\ry\r");
+    assert_eq!(run.done(), []);
+    run.types("factory-reset\rerase\r");
+    assert_eq!(run.done(), [Action::Execute(Command::FactoryReset)]);
+    let shown = run.shown();
     assert!(shown.contains("secrets and counters"), "{shown}");
 }
 
 #[test]
-fn the_warning_about_at_commands_is_read_once_a_stay() {
-    let at = |text: &str| [Action::Do(Command::ModemAt(text.into()))];
-    let mut stay = Stay::awake();
-    stay.types("modem at ATI\ry\r");
-    assert_eq!(stay.done(), at("ATI"));
-    stay.answers(&["OK"]);
-    stay.types("modem at AT+CSQ\r");
-    assert_eq!(stay.done(), at("AT+CSQ"));
-    stay.answers(&["OK"]);
-    stay.types("\u{4}");
-    stay.types("\r");
-    stay.answers(&[]);
-    stay.done();
-    stay.types("modem at ATI\r");
-    assert_eq!(stay.done(), []);
+fn at_warning_is_confirmed_once_a_session() {
+    let at = |text: &str| [Action::Execute(Command::ModemAt(text.into()))];
+    let mut run = TestSession::awake();
+    run.types("modem at ATI\ry\r");
+    assert_eq!(run.done(), at("ATI"));
+    run.answers(&["OK"]);
+    run.types("modem at AT+CSQ\r");
+    assert_eq!(run.done(), at("AT+CSQ"));
+    run.answers(&["OK"]);
+    run.types("\u{4}");
+    run.types("\r");
+    run.answers(&[]);
+    run.done();
+    run.types("modem at ATI\r");
+    assert_eq!(run.done(), []);
 }
 
 #[test]
-fn waiting_can_be_given_up() {
-    let mut stay = Stay::awake();
-    stay.types("status\r");
-    stay.done();
-    stay.types("help\u{3}");
-    assert_eq!(stay.done(), [Action::Abandon]);
-    stay.shown();
-    stay.answers(&["too late"]);
-    assert_eq!(stay.shown(), "");
-    stay.types("x");
-    assert_eq!(stay.shown(), "x");
+fn ctrl_c_cancels_a_command() {
+    let mut run = TestSession::awake();
+    run.types("status\r");
+    run.done();
+    run.types("help\u{3}");
+    assert_eq!(run.done(), [Action::Cancel]);
+    run.shown();
+    run.answers(&["too late"]);
+    assert_eq!(run.shown(), "");
+    run.types("x");
+    assert_eq!(run.shown(), "x");
 }
 
 #[test]
-fn warnings_stand_above_the_line_that_is_being_typed() {
-    let mut stay = Stay::awake();
-    stay.types("stat");
-    stay.shown();
-    stay.event(Event::News(record(5, "uplink", "is up")));
-    assert_eq!(stay.shown(), "");
-    stay.event(Event::News(record(4, "uplink", "is \u{1b}[2Jdown")));
+fn warnings_are_shown_above_the_edited_line() {
+    let mut run = TestSession::awake();
+    run.types("stat");
+    run.shown();
+    run.event(Event::NewRecord(record(5, "uplink", "is up")));
+    assert_eq!(run.shown(), "");
+    run.event(Event::NewRecord(record(4, "uplink", "is \u{1b}[2Jdown")));
     assert_eq!(
-        stay.shown(),
+        run.shown(),
         "\r\x1b[K[    5.000]*uplink: is  [2Jdown\r\n\rfailberry> stat\x1b[K\r\x1b[15C"
     );
 }
 
 #[test]
-fn the_log_is_shown_until_a_key_or_its_end() {
-    let mut stay = Stay::awake();
-    stay.types("log -f clock\r");
+fn log_is_shown_until_a_key_or_its_end() {
+    let mut run = TestSession::awake();
+    run.types("log -f clock\r");
     let of = Some("clock".into());
-    assert_eq!(stay.done(), [Action::ShowLog { follow: true, of }]);
-    stay.shown();
-    stay.event(Event::Logged(record(5, "clock", "synced")));
-    stay.event(Event::Logged(record(5, "uplink", "is up")));
-    stay.event(Event::News(record(3, "clock", "twice")));
-    assert_eq!(stay.shown(), "[    5.000] clock: synced\r\n");
-    stay.types("q");
-    assert_eq!(stay.done(), [Action::HideLog]);
-    assert_eq!(stay.shown(), "\rfailberry> \x1b[K\r\x1b[11C");
-    stay.types("log\r");
-    stay.event(Event::LogEnd);
+    assert_eq!(run.done(), [Action::ShowLog { follow: true, of }]);
+    run.shown();
+    run.event(Event::Logged(record(5, "clock", "synced")));
+    run.event(Event::Logged(record(5, "uplink", "is up")));
+    run.event(Event::NewRecord(record(3, "clock", "twice")));
+    assert_eq!(run.shown(), "[    5.000] clock: synced\r\n");
+    run.types("q");
+    assert_eq!(run.done(), [Action::HideLog]);
+    assert_eq!(run.shown(), "\rfailberry> \x1b[K\r\x1b[11C");
+    run.types("log\r");
+    run.event(Event::LogEnd);
     assert_eq!(
-        stay.done(),
+        run.done(),
         [
             Action::ShowLog {
                 follow: false,
@@ -209,119 +209,122 @@ fn the_log_is_shown_until_a_key_or_its_end() {
 }
 
 #[test]
-fn what_is_typed_ahead_of_the_log_is_done_after_it_or_never() {
-    let mut stay = Stay::awake();
-    stay.types("log\rredial\r");
-    stay.done();
-    stay.event(Event::LogEnd);
-    assert_eq!(stay.done(), [Action::HideLog, Action::Do(Command::Redial)]);
-    stay.answers(&[]);
-    stay.types("log\rredial\r");
-    stay.types(" ");
-    stay.done();
-    stay.types("status\r");
-    assert_eq!(stay.done(), [Action::Do(Command::Status)]);
-    stay.answers(&[]);
-    assert_eq!(stay.done(), []);
+fn typeahead_before_the_log_runs_after_it_or_never() {
+    let mut run = TestSession::awake();
+    run.types("log\rredial\r");
+    run.done();
+    run.event(Event::LogEnd);
+    assert_eq!(
+        run.done(),
+        [Action::HideLog, Action::Execute(Command::Redial)]
+    );
+    run.answers(&[]);
+    run.types("log\rredial\r");
+    run.types(" ");
+    run.done();
+    run.types("status\r");
+    assert_eq!(run.done(), [Action::Execute(Command::Status)]);
+    run.answers(&[]);
+    assert_eq!(run.done(), []);
 }
 
 #[test]
-fn ten_minutes_of_silence_are_a_leave() {
-    let mut stay = Stay::awake();
-    stay.wait(599_999);
-    assert_eq!(stay.done(), []);
-    stay.types("s");
-    // The mark is made new.
-    assert_eq!(stay.done(), [Action::Attend]);
-    stay.wait(30_000);
-    stay.types("t");
-    assert_eq!(stay.done(), []);
-    stay.wait(600_000);
-    assert_eq!(stay.done(), [Action::Leave]);
-    assert_eq!(stay.session.deadline(), None);
-    // Nothing of that stay is found.
-    stay.types("\r");
-    stay.answers(&[]);
-    stay.shown();
-    stay.types("\u{1b}[A");
-    assert!(!stay.shown().contains("st"));
+fn session_ends_after_10_min_without_input() {
+    let mut run = TestSession::awake();
+    run.wait(599_999);
+    assert_eq!(run.done(), []);
+    run.types("s");
+    // The marker is refreshed.
+    assert_eq!(run.done(), [Action::MarkPresent]);
+    run.wait(30_000);
+    run.types("t");
+    assert_eq!(run.done(), []);
+    run.wait(600_000);
+    assert_eq!(run.done(), [Action::MarkAbsent]);
+    assert_eq!(run.session.deadline(), None);
+    // Nothing of that run is found.
+    run.types("\r");
+    run.answers(&[]);
+    run.shown();
+    run.types("\u{1b}[A");
+    assert!(!run.shown().contains("st"));
 }
 
 #[test]
-fn whatever_is_under_way_ends_with_the_stay() {
-    for (typed, last) in [("status\r", Action::Abandon), ("log -f\r", Action::HideLog)] {
+fn command_and_log_end_with_the_session() {
+    for (typed, last) in [("status\r", Action::Cancel), ("log -f\r", Action::HideLog)] {
         for leave in [
-            |stay: &mut Stay| stay.wait(600_000),
-            |stay: &mut Stay| {
-                stay.event(Event::HungUp);
+            |run: &mut TestSession| run.wait(600_000),
+            |run: &mut TestSession| {
+                run.event(Event::HungUp);
             },
         ] {
-            let mut stay = Stay::awake();
-            stay.types(typed);
-            stay.done();
-            leave(&mut stay);
-            assert_eq!(stay.done(), [last.clone(), Action::Leave]);
+            let mut run = TestSession::awake();
+            run.types(typed);
+            run.done();
+            leave(&mut run);
+            assert_eq!(run.done(), [last.clone(), Action::MarkAbsent]);
         }
     }
 }
 
 #[test]
-fn a_password_keeps_strangers_out() {
-    let mut stay = Stay::new(Some("geheim"));
-    stay.types("\rstatus\r");
+fn password_is_required_at_login() {
+    let mut run = TestSession::new(Some("geheim"));
+    run.types("\rstatus\r");
     // The first line is a wrong password.
-    assert_eq!(stay.done(), []);
-    stay.types("geheim\r");
-    assert_eq!(stay.done(), []);
-    stay.wait(WRONG_MS);
-    stay.types("geheim");
-    let shown = stay.shown();
+    assert_eq!(run.done(), []);
+    run.types("geheim\r");
+    assert_eq!(run.done(), []);
+    run.wait(WRONG_PASSWORD_MS);
+    run.types("geheim");
+    let shown = run.shown();
     assert!(
         !shown.contains("geheim") && shown.contains("password not accepted; next try in 3 s"),
         "{shown}"
     );
-    assert!(!stay.session.is_attended());
-    stay.types("\r");
-    assert_eq!(stay.done(), [Action::Attend, Action::Greet]);
+    assert!(!run.session.is_authenticated());
+    run.types("\r");
+    assert_eq!(run.done(), [Action::MarkPresent, Action::Greet]);
 
-    let mut stay = Stay::new(Some("geheim"));
-    stay.types("\r");
-    stay.wait(LOGIN_MS);
-    assert_eq!(stay.done(), []);
-    assert_eq!(stay.session.deadline(), None);
+    let mut run = TestSession::new(Some("geheim"));
+    run.types("\r");
+    run.wait(LOGIN_TIMEOUT_MS);
+    assert_eq!(run.done(), []);
+    assert_eq!(run.session.deadline(), None);
     for wrong in ["", "geheim ", "gehei", "geheimgeheim"] {
-        assert!(!same("geheim", wrong), "{wrong}");
+        assert!(!same_password("geheim", wrong), "{wrong}");
     }
 }
 
 proptest! {
     #[test]
-    fn nobody_gets_in_without_the_password_whatever_is_typed(
+    fn no_input_passes_login_without_the_password(
         typed in proptest::collection::vec(any::<Vec<u8>>(), 0..20),
     ) {
-        let mut stay = Stay::new(Some("a password that nobody guesses"));
+        let mut run = TestSession::new(Some("a password that nobody guesses"));
         for bytes in &typed {
-            stay.event(Event::Typed(bytes));
-            stay.wait(1_000);
+            run.event(Event::Typed(bytes));
+            run.wait(1_000);
         }
-        prop_assert_eq!(stay.done(), []);
+        prop_assert_eq!(run.done(), []);
     }
 
     #[test]
-    fn no_bytes_and_no_records_do_harm(
+    fn arbitrary_input_leaves_the_terminal_sane(
         typed in proptest::collection::vec((any::<Vec<u8>>(), any::<String>(), 0u8..8), 0..20),
     ) {
-        let mut stay = Stay::awake();
+        let mut run = TestSession::awake();
         for (bytes, text, severity) in &typed {
-            stay.event(Event::Typed(bytes));
-            stay.event(Event::News(record(*severity, "uplink", text)));
-            stay.answers(&[]);
-            stay.wait(1_000);
+            run.event(Event::Typed(bytes));
+            run.event(Event::NewRecord(record(*severity, "uplink", text)));
+            run.answers(&[]);
+            run.wait(1_000);
         }
-        let shown = stay.shown();
+        let shown = run.shown();
         let ours = ['\r', '\n', '\u{1b}', '\u{7}'];
         let harmless = |c: char| !c.is_control() || ours.contains(&c);
         prop_assert!(shown.chars().all(harmless), "{:?}", shown);
-        prop_assert!(stay.session.ahead.len() <= AHEAD_MAX);
+        prop_assert!(run.session.typeahead.len() <= TYPEAHEAD_MAX);
     }
 }

@@ -1,113 +1,121 @@
-//! Sticks that come and go.
+//! Sticks that appear on the bus and leave it; CD-ROM ejects.
 
 use failberry_state::{BootMillis, RecoveryRung, Stick as StickState};
 use failberry_usb::{Device, Look, Presence, Sight, Stick, Unready};
 use log::Level;
 
 use super::{
-    Action, Machine,
-    phase::{Phase, Waiting},
-    port::PortTurn,
-    say,
+    Action, UplinkMachine, log_line,
+    phase::{Phase, PortWait},
+    port_fallback::PortFallback,
 };
-use crate::ladder::{Rung, Trouble};
+use crate::ladder::{FailureKind, Rung};
 
-/// A stick's ttys come within a second of each other, even on a busy bus.
-const SETTLE_MS: u64 = 5_000;
+/// Time from the last change to the end of a stick's enumeration: its ttys appear within a second of
+/// each other, even on a busy bus.
+const ENUMERATION_MS: u64 = 5_000;
 
-/// From the eject of its CD-ROM until a stick is a modem.
-const EJECT_MS: u64 = 15_000;
+/// Time from the eject of its CD-ROM until a stick is a modem, at most.
+const EJECT_TIMEOUT_MS: u64 = 15_000;
 
-/// An eject that failed is tried again after this long: the drive may have been starting.
-const EJECT_AGAIN_MS: u64 = 2_000;
+/// Time from a failed eject to the next one: the drive may have been starting.
+const EJECT_RETRY_MS: u64 = 2_000;
 
 /// Ejects before a stick counts as one without a modem port.
 const EJECTS_MAX: u32 = 3;
 
 const GONE: &str = "stick is gone";
 
-impl Machine {
-    pub(super) fn bus(&mut self, sight: Sight, now: BootMillis, out: &mut Vec<Action>) {
-        self.others(&sight, out);
+impl UplinkMachine {
+    pub(super) fn on_bus(&mut self, sight: Sight, now: BootMillis, out: &mut Vec<Action>) {
+        self.update_unused(&sight, out);
         match sight.presence {
             Presence::Ready(stick) if self.stick.as_ref() == Some(&stick) => {}
             Presence::Ready(stick) => {
-                self.forget_stick(now, out);
-                self.take(stick, now, out);
+                self.release_stick(now, out);
+                self.use_stick(stick, now, out);
             }
-            Presence::Unready(device, why) => self.unready(device, why, now, out),
+            Presence::Unready(device, why) => self.on_not_ready(device, why, now, out),
             Presence::Absent => {
                 let left = self.stick.is_some();
-                self.forget_stick(now, out);
+                self.release_stick(now, out);
                 match self.phase {
-                    Phase::Recovering(Rung::Reset) if left => self.stick_restarts(now),
-                    // A rung that is being taken has a time of its own.
+                    Phase::Recovering(Rung::Reset) if left => self.on_stick_reset(now),
+                    // A rung in progress has a timeout of its own.
                     Phase::Recovering(_) => {}
-                    Phase::HangingUp(Rung::PowerCut) => self.hung_up(now, out),
-                    _ => self.no_stick(now, out),
+                    Phase::HangingUp(Rung::PowerCycle) => self.hung_up(now, out),
+                    _ => self.wait_for_stick(now, out),
                 }
             }
         }
     }
 
-    /// Says which of several sticks is used.
-    fn others(&mut self, sight: &Sight, out: &mut Vec<Action>) {
-        if self.others == sight.others {
+    /// Logs and publishes which of several sticks is used.
+    fn update_unused(&mut self, sight: &Sight, out: &mut Vec<Action>) {
+        if self.unused == sight.others {
             return;
         }
-        self.others.clone_from(&sight.others);
-        self.state.unused = (self.others.iter())
+        self.unused.clone_from(&sight.others);
+        self.state.unused = (self.unused.iter())
             .map(|device| device.bus_path.clone())
             .collect();
-        if let (Some(used), false) = (sight.presence.device(), self.others.is_empty()) {
-            let others: Vec<String> = self.others.iter().map(ToString::to_string).collect();
+        if let (Some(used), false) = (sight.presence.device(), self.unused.is_empty()) {
+            let others: Vec<String> = self.unused.iter().map(ToString::to_string).collect();
             let text = format!(
                 "several sticks: using {used}, not using {}",
                 others.join(", ")
             );
-            out.push(say(Level::Info, text));
+            out.push(log_line(Level::Info, text));
         }
     }
 
-    /// Lets go of the stick in use, which is there no more.
-    fn forget_stick(&mut self, now: BootMillis, out: &mut Vec<Action>) {
+    /// Releases the stick in use after it left the bus.
+    fn release_stick(&mut self, now: BootMillis, out: &mut Vec<Action>) {
         let Some(stick) = self.stick.take() else {
             return;
         };
-        self.drop_question(out);
+        self.cancel_passthrough(out);
         if matches!(self.phase, Phase::HangingUp(_)) {
             out.push(Action::Abort);
         }
         if self.phase.is_attempt() {
             out.push(Action::Abort);
-            // A stick that crashes in every call is a failure like any other. It is dialled as
-            // soon as it is back, but the ladder keeps count.
-            self.ladder.note(Trouble::Carrier, self.lasted(now));
-            if self.lasted(now).is_some() {
-                out.push(say(Level::Warn, format!("carrier link is down: {GONE}")));
+            // A stick that crashes in every call is dialled as soon as it is back, but the ladder
+            // counts each crash as a failure.
+            self.ladder
+                .count_failure(FailureKind::Carrier, self.link_duration(now));
+            if self.link_duration(now).is_some() {
+                out.push(log_line(
+                    Level::Warn,
+                    format!("carrier link is down: {GONE}"),
+                ));
             } else {
                 self.state.failures = self.state.failures.saturating_add(1);
             }
             self.state.last_error = Some(GONE.into());
         }
-        out.push(say(Level::Warn, GONE.into()));
-        self.last = Some(stick.device);
+        out.push(log_line(Level::Warn, GONE.into()));
+        self.last_device = Some(stick.device);
         self.state.stick = None;
         self.state.link = None;
         self.state.operator = None;
         self.state.signal_dbm = None;
-        self.pin.stick_lost_power();
+        self.pin.on_power_lost();
     }
 
-    fn take(&mut self, stick: Stick, now: BootMillis, out: &mut Vec<Action>) {
-        out.push(say(
+    fn use_stick(&mut self, stick: Stick, now: BootMillis, out: &mut Vec<Action>) {
+        out.push(log_line(
             Level::Info,
             format!("stick {}, modem port {}", stick.device, stick.tty),
         ));
-        if self.last.as_ref().is_some_and(|last| *last != stick.device) {
+        if self
+            .last_device
+            .as_ref()
+            .is_some_and(|last| *last != stick.device)
+        {
             self.ladder.reset();
-            self.slow = false;
-            self.port = PortTurn::default();
+            self.slow_dial = false;
+            self.port = PortFallback::default();
         }
         self.state.stick = Some(StickState {
             vendor: stick.device.vendor,
@@ -117,55 +125,61 @@ impl Machine {
             model: None,
         });
         self.stick = Some(stick);
-        self.told_waiting = true;
-        match self.unusable.clone() {
-            Some(reason) => self.refuse(reason, now, out),
+        self.logged_waiting = true;
+        match self.config_error.clone() {
+            Some(reason) => self.block_on_config(reason, now, out),
             None => self.attempt(now, out),
         }
     }
 
-    fn unready(&mut self, device: Device, why: Unready, now: BootMillis, out: &mut Vec<Action>) {
-        self.forget_stick(now, out);
+    fn on_not_ready(
+        &mut self,
+        device: Device,
+        why: Unready,
+        now: BootMillis,
+        out: &mut Vec<Action>,
+    ) {
+        self.release_stick(now, out);
         let complete = self.look == Look::Complete;
         match &mut self.phase {
-            Phase::Unready(waiting) if waiting.device == device => {
+            Phase::WaitingForPort(waiting) if waiting.device == device => {
                 let changed = std::mem::replace(&mut waiting.why, why) != why;
                 if complete && changed {
-                    self.deadline = Some(now.plus(SETTLE_MS));
-                    self.eject_first(now, out);
-                } else if !complete && waiting.told != Some(why) {
-                    waiting.told = Some(why);
+                    self.deadline = Some(now.plus(ENUMERATION_MS));
+                    self.eject_once(now, out);
+                } else if !complete && waiting.logged != Some(why) {
+                    waiting.logged = Some(why);
                     let text = format!("stick {device} cannot be dialled with: {why}");
                     self.state.last_error = Some(text.clone());
-                    out.push(say(Level::Warn, text));
+                    out.push(log_line(Level::Warn, text));
                     out.push(Action::DescribeBus);
-                    self.unusable_stick(now, out);
+                    self.on_no_modem_port(now, out);
                 }
             }
             _ => {
                 self.look = Look::Complete;
-                self.deadline = Some(now.plus(SETTLE_MS));
-                let waiting = Waiting {
+                self.deadline = Some(now.plus(ENUMERATION_MS));
+                let waiting = PortWait {
                     device,
                     why,
-                    told: None,
+                    logged: None,
                     ejects: 0,
                 };
-                self.enter(Phase::Unready(waiting), now);
-                self.eject_first(now, out);
+                self.enter(Phase::WaitingForPort(waiting), now);
+                self.eject_once(now, out);
             }
         }
     }
 
-    fn eject_first(&mut self, now: BootMillis, out: &mut Vec<Action>) {
-        if let Phase::Unready(Waiting { ejects: 0, .. }) = self.phase {
+    fn eject_once(&mut self, now: BootMillis, out: &mut Vec<Action>) {
+        if let Phase::WaitingForPort(PortWait { ejects: 0, .. }) = self.phase {
             self.eject(now, out);
         }
     }
 
-    /// Ejects the CD-ROM, where there is one that was not ejected in vain; tells whether it did.
+    /// Ejects the CD-ROM if there is one and ejects are left; returns whether it did.
     fn eject(&mut self, now: BootMillis, out: &mut Vec<Action>) -> bool {
-        let Phase::Unready(waiting) = &mut self.phase else {
+        let Phase::WaitingForPort(waiting) = &mut self.phase else {
             return false;
         };
         if !waiting.why.is_switchable() || waiting.ejects >= EJECTS_MAX {
@@ -179,56 +193,58 @@ impl Machine {
             }
             _ => format!("stick {device} shows its CD-ROM, ejecting it"),
         };
-        self.cdrom = Some(device.bus_path.clone());
-        self.deadline = Some(now.plus(EJECT_MS));
+        self.cdrom_path = Some(device.bus_path.clone());
+        self.deadline = Some(now.plus(EJECT_TIMEOUT_MS));
         self.record(RecoveryRung::Eject, text.clone(), now);
-        out.push(say(Level::Info, text));
+        out.push(log_line(Level::Info, text));
         out.push(Action::Eject(device));
         true
     }
 
-    pub(super) fn ejected(
+    pub(super) fn on_ejected(
         &mut self,
         outcome: Result<(), String>,
         now: BootMillis,
         out: &mut Vec<Action>,
     ) {
         match outcome {
-            Ok(()) => out.push(say(
+            Ok(()) => out.push(log_line(
                 Level::Info,
                 "CD-ROM ejected, waiting for the modem".into(),
             )),
             Err(why) => {
-                out.push(say(Level::Warn, format!("CD-ROM not ejected: {why}")));
-                if matches!(self.phase, Phase::Unready(_)) {
-                    self.deadline = Some(now.plus(EJECT_AGAIN_MS));
+                out.push(log_line(Level::Warn, format!("CD-ROM not ejected: {why}")));
+                if matches!(self.phase, Phase::WaitingForPort(_)) {
+                    self.deadline = Some(now.plus(EJECT_RETRY_MS));
                 }
             }
         }
     }
 
-    pub(super) fn unready_due(&mut self, now: BootMillis, out: &mut Vec<Action>) {
-        let Phase::Unready(waiting) = &self.phase else {
+    pub(super) fn port_wait_due(&mut self, now: BootMillis, out: &mut Vec<Action>) {
+        let Phase::WaitingForPort(waiting) = &self.phase else {
             return;
         };
-        if waiting.told.is_some() {
-            self.unusable_stick(now, out);
+        if waiting.logged.is_some() {
+            self.on_no_modem_port(now, out);
         } else if !self.eject(now, out) {
             self.look = Look::Settled;
-            // Should the look tell nothing.
-            self.deadline = Some(now.plus(SETTLE_MS));
+            // In case the scan brings no event.
+            self.deadline = Some(now.plus(ENUMERATION_MS));
             out.push(Action::LookAtBus);
         }
     }
 
-    /// The stick has no modem port, and will not have one by itself.
-    fn unusable_stick(&mut self, now: BootMillis, out: &mut Vec<Action>) {
+    /// Handles a stick whose enumeration has ended without a modem port.
+    fn on_no_modem_port(&mut self, now: BootMillis, out: &mut Vec<Action>) {
         let why = self.state.last_error.clone().unwrap_or_default();
-        let step = self.ladder.fail(Trouble::Unready, None, now.0);
-        if step.rung == Rung::Redial {
-            self.deadline = Some(now.plus(step.wait_ms.max(SETTLE_MS)));
+        let decision = self
+            .ladder
+            .on_failure(FailureKind::NoModemPort, None, now.0);
+        if decision.rung == Rung::Redial {
+            self.deadline = Some(now.plus(decision.wait_ms.max(ENUMERATION_MS)));
         } else {
-            self.climb(step.rung, 0, why, now, out);
+            self.execute_rung(decision.rung, 0, why, now, out);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What the dialler hears and what it has done.
+//! Events that the state machine takes in, and actions that it gives out.
 
 use failberry_service::orders::{Order, OrderReply};
 use failberry_state::Link;
@@ -6,119 +6,119 @@ use failberry_usb::{Device, Sight, Stick};
 use log::Level;
 use tokio_modem::dial::Progress;
 
-use super::{Earlier, Ending};
+use super::{AttemptFailure, LoadedHistory};
 
-/// Something happened.
+/// An event of the bus, the attempt, a recovery action, an operator or the clock.
 #[derive(Clone, Debug)]
 pub enum Event {
-    /// The bus was looked at.
+    /// The USB bus was scanned.
     Bus(Sight),
-    /// The attempt has the modem port open.
+    /// The attempt has opened the modem port.
     PortOpen,
-    /// News from the dialogue with the stick.
+    /// The AT dialogue has made progress.
     Dial(Progress),
-    /// The attempt has something to tell a person.
-    Said(Level, String),
-    /// The stick said `CONNECT`, and this after it.
+    /// The attempt has a line for the log.
+    Log(Level, String),
+    /// The stick answered `CONNECT` with this text after it.
     Connected(String),
     /// IPCP opened, or opened again with other addresses.
     LinkOpen(Link),
-    /// IPCP closed; either it opens again or an ending follows.
+    /// IPCP closed; it opens again, or [`Event::Ended`] follows.
     LinkClosed,
-    /// The attempt, or the link it led to, is over.
-    Ended(Ending),
+    /// The attempt, or the link it led to, has ended.
+    Ended(AttemptFailure),
     /// A CD-ROM was ejected, or why not.
     Ejected(Result<(), String>),
-    /// What the card has kept of earlier lives; comes once.
-    Earlier(Earlier),
-    /// A rung of the ladder was taken, or could not be.
+    /// The recovery log was read; comes once.
+    HistoryLoaded(LoadedHistory),
+    /// A recovery action has ended.
     Recovered(Outcome),
-    /// A person orders something.
-    Order {
-        /// What.
-        order: Order,
-        /// The stick's port for commands beside the modem port, where it has one.
-        beside: Option<String>,
+    /// An operator's command arrived on the control socket.
+    Command {
+        /// The command.
+        command: Order,
+        /// The stick's AT command port next to the modem port, if it has one.
+        command_port: Option<String>,
     },
-    /// The question that was put to the stick has its answer.
-    Answered,
-    /// The time of [`Machine::deadline`](super::Machine::deadline) has come.
+    /// The AT passthrough has ended.
+    PassthroughDone,
+    /// The time of [`UplinkMachine::deadline`](super::UplinkMachine::deadline) has come.
     Deadline,
-    /// The supervisor wants the process to end.
+    /// The supervisor has requested the end of the process.
     Stop,
 }
 
-/// What came of a rung.
+/// The result of a recovery action.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// The stick was told to start anew and will.
-    ResetTaken,
-    /// No port of the stick takes the command.
+    /// The stick accepted the reset command.
+    ResetAccepted,
+    /// No port of the stick accepted the reset command.
     ResetUnanswered(String),
-    /// The sockets have power again; by which way it was cut.
-    PowerCut(String),
-    /// Their power cannot be cut.
-    PowerKept(String),
-    /// The board will be rebooted.
+    /// The USB sockets were off and have power again; the text names the method.
+    PowerCycled(String),
+    /// The power of the USB sockets cannot be switched.
+    PowerCycleFailed(String),
+    /// The supervisor will reboot the board.
     RebootGranted,
-    /// It will not be.
+    /// The supervisor refused a reboot.
     RebootRefused(String),
 }
 
-/// Something to do, in this order.
+/// An action for the driver, which executes them in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Look at the bus without waiting for an event.
+    /// Scan the bus without waiting for a uevent.
     LookAtBus,
-    /// Tell the log what is on the bus.
+    /// Log all devices on the bus.
     DescribeBus,
-    /// Open this stick's modem port, dial, negotiate, and keep the link.
+    /// Open this stick's modem port, dial, negotiate, and run the link.
     Attempt {
         /// The stick.
         stick: Stick,
         /// The PIN must not be sent.
-        spend_pin: bool,
-        /// It must not be sent where the stick does not say how many tries are left, even if the
-        /// configuration allows that.
-        count_pin: bool,
-        /// How long `CONNECT` may take.
+        withhold_pin: bool,
+        /// The PIN must not be sent if the stick does not report how many tries are left, even if
+        /// the configuration allows that.
+        require_pin_counter: bool,
+        /// Time from `ATD` to `CONNECT`, at most, in milliseconds.
         dial_ms: u64,
-        /// It showed its CD-ROM before.
+        /// The stick showed its CD-ROM before.
         had_cdrom: bool,
     },
-    /// Let go of the attempt at once, with everything it has open.
+    /// Drop the attempt at once, with everything it has open.
     Abort,
-    /// End the link in agreement with the peer; an ending follows.
+    /// Terminate the link in an orderly way; [`Event::Ended`] follows.
     Terminate,
-    /// Keep in mind, past the end of this process, that the SIM refused the PIN.
-    RememberPinRefused,
-    /// Keep in mind, past the end of this process, that the PIN was sent and may have cost a try.
-    RememberPinDoubted,
-    /// Eject this stick's CD-ROM; an event tells what came of it.
+    /// Persist, beyond the end of this process, that the SIM rejected the PIN.
+    PersistPinRejected,
+    /// Persist, beyond the end of this process, that the PIN was sent and may have cost a try.
+    PersistPinUncertain,
+    /// Eject this stick's CD-ROM; [`Event::Ejected`] follows.
     Eject(Device),
-    /// Tell this stick to start anew, by any port; an event tells what came of it.
+    /// Reset this stick, by any port; [`Event::Recovered`] follows.
     Reset(Stick),
-    /// Cut the power of all sockets for some seconds; an event tells what came of it.
-    CutPower,
-    /// Ask the supervisor for a reboot, for this reason; an event tells its answer.
+    /// Switch all USB sockets off for some seconds; [`Event::Recovered`] follows.
+    PowerCycle,
+    /// Request a reboot for this reason; [`Event::Recovered`] follows.
     Reboot(String),
-    /// Keep on the card what was done, for the lives to come.
-    Keep,
-    /// Tell the person what becomes of the order.
+    /// Write the recovery history to the card, for later boots.
+    PersistHistory,
+    /// Reply to the operator's command.
     Reply(OrderReply),
-    /// Put the order's question to this stick, by this port; an event tells of the answer.
-    Question {
+    /// Execute the command's AT part on this stick; [`Event::PassthroughDone`] follows.
+    Passthrough {
         /// The stick.
         stick: Stick,
-        /// The port, which nobody else has open.
+        /// The port, which nothing else has open.
         tty: String,
-        /// The order.
-        order: Order,
+        /// The command.
+        command: Order,
     },
-    /// Let go of the question: the port, or the stick, is needed.
-    DropQuestion,
-    /// A line for the log.
-    Say(Level, String),
+    /// Cancel the passthrough: its port, or the stick, is needed.
+    CancelPassthrough,
+    /// Write a line to the log.
+    Log(Level, String),
     /// End the process.
     Exit,
 }

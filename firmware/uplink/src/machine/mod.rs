@@ -1,13 +1,13 @@
-//! Every decision of the dialler: events and the time go in, actions come out.
+//! The dialler's state machine. Pure: events and the time go in, [`Action`]s come out.
 
+mod attempt_failure;
 mod bus;
-mod ending;
+mod commands;
 mod event;
-mod memory;
-mod orders;
+mod history_policy;
 mod phase;
-mod pin;
-mod port;
+mod pin_state;
+mod port_fallback;
 mod recovery;
 #[cfg(test)]
 mod tests;
@@ -17,149 +17,158 @@ use failberry_usb::{Device, Look, Stick};
 use log::Level;
 use tokio_modem::dial::{Progress, Step};
 
-pub use ending::Ending;
+pub use attempt_failure::AttemptFailure;
 pub use event::{Action, Event, Outcome};
-pub use memory::Earlier;
-pub use pin::PinUse;
+pub use history_policy::LoadedHistory;
+pub use pin_state::PinState;
 
-use self::{memory::Memory, phase::Phase, port::PortTurn};
-use crate::ladder::{Ladder, Trouble};
+use self::{history_policy::PersistPolicy, phase::Phase, port_fallback::PortFallback};
+use crate::ladder::{FailureKind, Ladder};
 
-/// From opening the port to an address. The steps have bounds of their own, the longest 90 s for
-/// the network to be found; this one is for what they forget.
-const ATTEMPT_MS: u64 = 300_000;
+/// Time from opening the port to an address, at most. The steps have timeouts of their own, the
+/// longest 90 s for the network registration; this one is the backstop.
+const ATTEMPT_TIMEOUT_MS: u64 = 300_000;
 
-/// From `ATD` to `CONNECT`. A call takes seconds where there is a network, and a stick that hangs in
-/// it must carry packets again within 45 s. While it dials nobody can tell a slow stick from a hung
-/// one, and any character ends the dial: the first that takes longer is given up to ask, which costs
-/// a slow one a call and no restart, and the next ones get [`SLOW_DIAL_MS`].
-const DIAL_MS: u64 = 20_000;
+/// Time from `ATD` to `CONNECT`, at most, for the first dial. A call takes seconds if there is a
+/// network, and a stick that hangs must carry packets again within 45 s. During a dial a slow stick
+/// looks like a hung one, and any character ends the dial: the first one that takes longer is
+/// aborted for a liveness probe, which costs a slow stick a call and no reset. The next ones get
+/// [`SLOW_DIAL_TIMEOUT_MS`].
+const DIAL_TIMEOUT_MS: u64 = 20_000;
 
-/// A network that lets a stick in after longer does not want it.
-const SLOW_DIAL_MS: u64 = 75_000;
+/// Time from `ATD` to `CONNECT`, at most, after one dial was slow. A network that takes longer does
+/// not accept the stick.
+const SLOW_DIAL_TIMEOUT_MS: u64 = 75_000;
 
-/// The dialler ends a dial by itself and asks whether the stick lives; this is for what it forgets.
-const DIALLING_SPARE_MS: u64 = 10_000;
+/// Reserve on top of the dial timeout: the AT dialogue ends a dial by itself and probes the stick;
+/// this one is the backstop.
+const DIAL_TIMEOUT_RESERVE_MS: u64 = 10_000;
 
-/// From "a person is needed" to the next dial: contacts are bad at times, the person may have come,
-/// and no word of a stick is worth an outage for ever.
-const BLOCKED_MS: u64 = 600_000;
+/// Time from "a person has to act" to the next dial: contacts are bad at times, the person may have
+/// acted, and no answer of a stick justifies an endless outage.
+const BLOCKED_REDIAL_MS: u64 = 600_000;
 
-/// How long the peer may take to agree to the end: the supervisor gives a service 5 s.
-const TERMINATE_MS: u64 = 2_000;
+/// Time for the orderly termination with the peer: the supervisor gives a service 5 s to stop.
+const TERMINATE_TIMEOUT_MS: u64 = 2_000;
 
-/// The dialler.
+/// State of the dialler; [`UplinkMachine::step`] is driven by the service.
 #[derive(Debug)]
-pub struct Machine {
+pub struct UplinkMachine {
     state: UplinkState,
     phase: Phase,
     deadline: Option<BootMillis>,
     ladder: Ladder,
-    /// The stick in use, and the one before, for telling a replug from another stick.
+    /// The stick in use.
     stick: Option<Stick>,
-    last: Option<Device>,
-    others: Vec<Device>,
-    /// Where a stick showed its CD-ROM last.
-    cdrom: Option<String>,
+    /// The stick used before it: a replug keeps the counts, another stick resets them.
+    last_device: Option<Device>,
+    /// Further sticks on the bus.
+    unused: Vec<Device>,
+    /// Bus path at which a stick last showed its CD-ROM.
+    cdrom_path: Option<String>,
     look: Look,
-    told_waiting: bool,
-    pin: PinUse,
-    /// A dial took longer than [`DIAL_MS`]; the next ones may, until one is quick.
-    slow: bool,
-    /// Which of the stick's ports is tried.
-    port: PortTurn,
-    memory: Memory,
-    /// A person's question is being put to the stick.
-    asking: bool,
-    /// What is wrong with the configuration.
-    unusable: Option<String>,
+    /// A stick was seen, or the wait for one was logged.
+    logged_waiting: bool,
+    pin: PinState,
+    /// The last dial took longer than [`DIAL_TIMEOUT_MS`], so the next one may as well.
+    slow_dial: bool,
+    /// The stick's port that is dialled on.
+    port: PortFallback,
+    persist: PersistPolicy,
+    /// An AT passthrough is in progress.
+    passthrough_active: bool,
+    /// Why the configuration does not allow dialling.
+    config_error: Option<String>,
 }
 
-impl Machine {
-    /// The dialler before it has looked at the bus. `unusable` tells what is wrong with the
-    /// configuration, `pin` what became of the PIN before this process.
-    pub fn new(unusable: Option<String>, pin: PinUse, now: BootMillis) -> Self {
+impl UplinkMachine {
+    /// Creates the machine before the first bus scan. `config_error` is why nothing can be dialled,
+    /// `pin` what earlier processes of this boot persisted about the PIN.
+    pub fn new(config_error: Option<String>, pin: PinState, now: BootMillis) -> Self {
         Self {
             state: UplinkState {
                 since: now,
-                last_error: unusable.clone(),
+                last_error: config_error.clone(),
                 ..UplinkState::default()
             },
             phase: Phase::NoStick,
             deadline: None,
             ladder: Ladder::default(),
             stick: None,
-            last: None,
-            others: Vec::new(),
-            cdrom: None,
+            last_device: None,
+            unused: Vec::new(),
+            cdrom_path: None,
             look: Look::Complete,
-            told_waiting: false,
+            logged_waiting: false,
             pin,
-            slow: false,
-            port: PortTurn::default(),
-            memory: Memory::default(),
-            asking: false,
-            unusable,
+            slow_dial: false,
+            port: PortFallback::default(),
+            persist: PersistPolicy::default(),
+            passthrough_active: false,
+            config_error,
         }
     }
 
-    /// The present, for the other services.
+    /// Returns the state that is published to the other services.
     pub const fn state(&self) -> &UplinkState {
         &self.state
     }
 
-    /// When [`Event::Deadline`] is due.
+    /// Returns when [`Event::Deadline`] is due.
     pub const fn deadline(&self) -> Option<BootMillis> {
         self.deadline
     }
 
-    /// How to look at the bus, and the stick that is to be kept while it is there.
+    /// Returns how to scan the bus, and the stick in use, which is preferred while it is present.
     pub const fn look(&self) -> (Look, Option<&Stick>) {
         (self.look, self.stick.as_ref())
     }
 
-    /// Which of the stick's ports the next attempt is to use: 0 for the one that its descriptors
-    /// and the tables say, more where that does not answer.
+    /// Returns which of the stick's ports the next attempt uses: 0 for the one chosen by descriptors
+    /// and tables, higher if that does not answer.
     pub const fn port_turn(&self) -> u8 {
         self.port.turn()
     }
 
-    /// Takes one event in.
+    /// Handles one event and returns the actions that follow.
     pub fn step(&mut self, event: Event, now: BootMillis) -> Vec<Action> {
         let mut out = Vec::new();
         match event {
-            _ if self.phase == Phase::Stopping => self.stopping(&event, &mut out),
-            Event::Bus(sight) => self.bus(sight, now, &mut out),
-            Event::Ejected(outcome) => self.ejected(outcome, now, &mut out),
-            Event::Recovered(outcome) => self.recovered(outcome, now, &mut out),
-            Event::Earlier(earlier) => self.learn(earlier, &mut out),
-            Event::Said(level, text) => out.push(say(level, text)),
+            _ if self.phase == Phase::Stopping => self.step_stopping(&event, &mut out),
+            Event::Bus(sight) => self.on_bus(sight, now, &mut out),
+            Event::Ejected(outcome) => self.on_ejected(outcome, now, &mut out),
+            Event::Recovered(outcome) => self.on_recovered(outcome, now, &mut out),
+            Event::HistoryLoaded(earlier) => self.on_history_loaded(earlier, &mut out),
+            Event::Log(level, text) => out.push(log_line(level, text)),
             Event::PortOpen if self.phase == Phase::Opening => self.enter(Phase::Registering, now),
             Event::Dial(progress) if self.phase.is_dialogue() => {
-                self.dial(&progress, now, &mut out);
+                self.on_dial_progress(&progress, now, &mut out);
             }
             Event::Connected(rate) if self.phase.is_dialogue() => {
-                self.slow = self.dialled_for(now) >= DIAL_MS;
+                self.slow_dial = self.dial_duration(now) >= DIAL_TIMEOUT_MS;
                 self.port.connected();
-                self.deadline = Some(now.plus(ATTEMPT_MS));
+                self.deadline = Some(now.plus(ATTEMPT_TIMEOUT_MS));
                 self.enter(Phase::Negotiating, now);
-                out.push(say(Level::Info, format!("CONNECT {rate}")));
+                out.push(log_line(Level::Info, format!("CONNECT {rate}")));
             }
-            Event::LinkOpen(link) if self.phase.is_ppp() => self.open(link, now, &mut out),
-            Event::LinkClosed => self.closed(now),
-            Event::Order { order, beside } => self.order(order, beside, now, &mut out),
-            Event::Answered => self.asking = false,
+            Event::LinkOpen(link) if self.phase.is_ppp() => self.on_link_open(link, now, &mut out),
+            Event::LinkClosed => self.on_link_closed(now),
+            Event::Command {
+                command,
+                command_port,
+            } => self.on_command(command, command_port, now, &mut out),
+            Event::PassthroughDone => self.passthrough_active = false,
             Event::Ended(ending) if matches!(self.phase, Phase::HangingUp(_)) => {
                 self.state.bad_input = self.state.bad_input.saturating_add(ending.bad_input);
                 self.hung_up(now, &mut out);
             }
-            Event::Ended(ending) if self.phase.is_attempt() => self.ended(ending, now, &mut out),
+            Event::Ended(ending) if self.phase.is_attempt() => self.on_ended(ending, now, &mut out),
             Event::Deadline if self.deadline.is_some_and(|at| at <= now) => {
                 self.deadline = None;
-                self.due(now, &mut out);
+                self.on_deadline(now, &mut out);
             }
             Event::Stop => self.stop(now, &mut out),
-            // Out of date: the attempt it tells of was given up meanwhile.
+            // Stale: the attempt that sent it has been dropped.
             Event::PortOpen
             | Event::Dial(_)
             | Event::Connected(_)
@@ -174,30 +183,30 @@ impl Machine {
         let Some(stick) = self.stick.clone() else {
             return;
         };
-        if let Some(reason) = self.unusable.clone() {
-            return self.refuse(reason, now, out);
+        if let Some(reason) = self.config_error.clone() {
+            return self.block_on_config(reason, now, out);
         }
-        self.drop_question(out);
-        self.deadline = Some(now.plus(ATTEMPT_MS));
+        self.cancel_passthrough(out);
+        self.deadline = Some(now.plus(ATTEMPT_TIMEOUT_MS));
         self.enter(Phase::Opening, now);
         out.push(Action::Attempt {
-            // Asked about once: a stick that fell silent must not be waited for each time.
+            // Set for one attempt only: a silent stick must not cost this wait each time.
             had_cdrom: self
-                .cdrom
+                .cdrom_path
                 .take_if(|path| *path == stick.device.bus_path)
                 .is_some(),
             stick,
-            spend_pin: self.pin.is_spent(),
-            count_pin: self.pin.needs_count(),
+            withhold_pin: self.pin.must_withhold(),
+            require_pin_counter: self.pin.needs_counter(),
             dial_ms: self.dial_ms(),
         });
     }
 
-    fn dial(&mut self, progress: &Progress, now: BootMillis, out: &mut Vec<Action>) {
+    fn on_dial_progress(&mut self, progress: &Progress, now: BootMillis, out: &mut Vec<Action>) {
         let mut level = Level::Info;
         match progress {
             Progress::Step(Step::Dial) => {
-                self.deadline = Some(now.plus(self.dial_ms() + DIALLING_SPARE_MS));
+                self.deadline = Some(now.plus(self.dial_ms() + DIAL_TIMEOUT_RESERVE_MS));
                 self.enter(Phase::Dialling, now);
             }
             Progress::Step(_) => level = Level::Debug,
@@ -210,16 +219,20 @@ impl Machine {
             Progress::Operator(operator) => self.state.operator = Some(operator.name.to_string()),
             _ => {}
         }
-        out.push(say(level, progress.to_string()));
+        out.push(log_line(level, progress.to_string()));
     }
 
-    /// How long `CONNECT` may take this time.
+    /// Returns the time from `ATD` to `CONNECT` for the next dial.
     const fn dial_ms(&self) -> u64 {
-        if self.slow { SLOW_DIAL_MS } else { DIAL_MS }
+        if self.slow_dial {
+            SLOW_DIAL_TIMEOUT_MS
+        } else {
+            DIAL_TIMEOUT_MS
+        }
     }
 
-    /// For how long it has been dialled, if that is what is done.
-    fn dialled_for(&self, now: BootMillis) -> u64 {
+    /// Returns the duration of the dial in progress, 0 in any other phase.
+    fn dial_duration(&self, now: BootMillis) -> u64 {
         if self.phase == Phase::Dialling {
             now.since(self.state.since)
         } else {
@@ -227,9 +240,9 @@ impl Machine {
         }
     }
 
-    fn open(&mut self, link: Link, now: BootMillis, out: &mut Vec<Action>) {
+    fn on_link_open(&mut self, link: Link, now: BootMillis, out: &mut Vec<Action>) {
         let dns: Vec<String> = link.dns.iter().map(ToString::to_string).collect();
-        out.push(say(
+        out.push(log_line(
             Level::Info,
             format!(
                 "carrier link is up on {}, address {}, peer {}, DNS {}",
@@ -244,7 +257,7 @@ impl Machine {
                 },
             ),
         ));
-        // The peer may negotiate anew and change the address within one call.
+        // The peer may renegotiate and change the address within one call.
         let since = self.phase.up_since().unwrap_or(now);
         if self.phase.up_since().is_none() {
             self.state.calls = self.state.calls.saturating_add(1);
@@ -255,91 +268,94 @@ impl Machine {
         self.deadline = None;
     }
 
-    fn closed(&mut self, now: BootMillis) {
+    fn on_link_closed(&mut self, now: BootMillis) {
         if let Phase::Up { since } = self.phase {
             self.state.link = None;
-            self.deadline = Some(now.plus(ATTEMPT_MS));
+            self.deadline = Some(now.plus(ATTEMPT_TIMEOUT_MS));
             self.enter(Phase::Renegotiating { since }, now);
         }
     }
 
-    fn ended(&mut self, ending: Ending, now: BootMillis, out: &mut Vec<Action>) {
-        let Ending {
+    fn on_ended(&mut self, ending: AttemptFailure, now: BootMillis, out: &mut Vec<Action>) {
+        let AttemptFailure {
             reason,
-            trouble,
+            kind,
             blocked,
-            pin_spent,
+            pin_not_accepted,
             bad_input,
         } = ending;
         self.state.bad_input = self.state.bad_input.saturating_add(bad_input);
-        self.slow |= self.dialled_for(now) >= DIAL_MS;
+        self.slow_dial |= self.dial_duration(now) >= DIAL_TIMEOUT_MS;
         if !self.phase.is_ppp() {
-            self.port.failed(trouble);
+            self.port.failed(kind);
         }
-        if pin_spent {
+        if pin_not_accepted {
             let before = self.pin;
-            if self.pin.spend(blocked) {
-                out.push(Action::RememberPinRefused);
+            if self.pin.not_accepted(blocked) {
+                out.push(Action::PersistPinRejected);
             } else if self.pin != before {
-                out.push(Action::RememberPinDoubted);
+                out.push(Action::PersistPinUncertain);
             }
         }
         if !blocked {
-            return self.failed(trouble, reason, now, out);
+            return self.fail(kind, reason, now, out);
         }
         self.state.failures = self.state.failures.saturating_add(1);
-        self.block(trouble, reason, now, out);
+        self.block(kind, reason, now, out);
     }
 
-    /// The attempt or the link has ended; the ladder knows what to do.
-    fn failed(&mut self, trouble: Trouble, why: String, now: BootMillis, out: &mut Vec<Action>) {
-        let lasted = self.lasted(now);
+    /// Handles the end of an attempt or a link: the ladder chooses the rung.
+    fn fail(&mut self, kind: FailureKind, why: String, now: BootMillis, out: &mut Vec<Action>) {
+        let lasted = self.link_duration(now);
         let what = if lasted.is_some() {
             format!("carrier link is down: {why}")
         } else {
             self.state.failures = self.state.failures.saturating_add(1);
             format!("no carrier link: {why}")
         };
-        out.push(say(Level::Warn, what));
+        out.push(log_line(Level::Warn, what));
         self.state.link = None;
         self.state.last_error = Some(why.clone());
-        let step = self.ladder.fail(trouble, lasted, now.0);
-        self.climb(step.rung, step.wait_ms, why, now, out);
+        let decision = self.ladder.on_failure(kind, lasted, now.0);
+        self.execute_rung(decision.rung, decision.wait_ms, why, now, out);
     }
 
-    /// How long ago the link of this call came up, if it did.
-    fn lasted(&self, now: BootMillis) -> Option<u64> {
+    /// Returns for how long the link of this call has been up, if it was.
+    fn link_duration(&self, now: BootMillis) -> Option<u64> {
         self.phase.up_since().map(|since| now.since(since))
     }
 
-    fn block(&mut self, trouble: Trouble, why: String, now: BootMillis, out: &mut Vec<Action>) {
-        let text = format!("blocked: {why}; dialling again in {} s", BLOCKED_MS / 1000);
-        out.push(say(Level::Error, text));
+    fn block(&mut self, kind: FailureKind, why: String, now: BootMillis, out: &mut Vec<Action>) {
+        let text = format!(
+            "blocked: {why}; dialling again in {} s",
+            BLOCKED_REDIAL_MS / 1000
+        );
+        out.push(log_line(Level::Error, text));
         self.state.link = None;
         self.state.last_error = Some(why);
-        self.deadline = Some(now.plus(BLOCKED_MS));
-        self.enter(Phase::Blocked(trouble), now);
+        self.deadline = Some(now.plus(BLOCKED_REDIAL_MS));
+        self.enter(Phase::Blocked(kind), now);
     }
 
-    /// There is nothing to dial with. The file is read at the start alone.
-    fn refuse(&mut self, why: String, now: BootMillis, out: &mut Vec<Action>) {
+    /// Blocks for a configuration that does not allow dialling. It is read at the start only.
+    fn block_on_config(&mut self, why: String, now: BootMillis, out: &mut Vec<Action>) {
         let text = format!(
             "blocked: {why}; nothing is dialled until that is corrected in failberrypi.toml and the box started again"
         );
-        out.push(say(Level::Error, text));
+        out.push(log_line(Level::Error, text));
         self.state.last_error = Some(why);
         self.deadline = None;
-        self.enter(Phase::Blocked(Trouble::Refused), now);
+        self.enter(Phase::Blocked(FailureKind::BadResponse), now);
     }
 
-    fn due(&mut self, now: BootMillis, out: &mut Vec<Action>) {
+    fn on_deadline(&mut self, now: BootMillis, out: &mut Vec<Action>) {
         match self.phase {
-            Phase::Unready(_) => self.unready_due(now, out),
+            Phase::WaitingForPort(_) => self.port_wait_due(now, out),
             Phase::BackingOff => self.attempt(now, out),
-            Phase::Recovering(rung) => self.overdue(rung, now, out),
+            Phase::Recovering(rung) => self.recovery_timed_out(rung, now, out),
             Phase::HangingUp(_) => self.hung_up(now, out),
-            Phase::NoStick => self.absent_due(now, out),
-            Phase::Blocked(trouble) => self.blocked_due(trouble, now, out),
+            Phase::NoStick => self.missing_stick_due(now, out),
+            Phase::Blocked(kind) => self.blocked_due(kind, now, out),
             Phase::Opening
             | Phase::Registering
             | Phase::Dialling
@@ -347,27 +363,27 @@ impl Machine {
             | Phase::Renegotiating { .. } => {
                 out.push(Action::Abort);
                 let why = if self.phase == Phase::Dialling {
-                    self.slow = true;
+                    self.slow_dial = true;
                     let waited = now.since(self.state.since) / 1000;
                     format!("expected CONNECT within {waited} s")
                 } else {
-                    format!("expected a link within {} s", ATTEMPT_MS / 1000)
+                    format!("expected a link within {} s", ATTEMPT_TIMEOUT_MS / 1000)
                 };
-                self.failed(Trouble::Faulty, why, now, out);
+                self.fail(FailureKind::StoppedResponding, why, now, out);
             }
             Phase::Up { .. } | Phase::Stopping => {}
         }
     }
 
     fn stop(&mut self, now: BootMillis, out: &mut Vec<Action>) {
-        self.keep_at_end(now, out);
+        self.persist_at_exit(now, out);
         if self.phase.is_ppp() {
             if self.phase.up_since().is_some() {
                 let text = "carrier link is down: told to stop";
-                out.push(say(Level::Info, text.into()));
+                out.push(log_line(Level::Info, text.into()));
             }
             out.push(Action::Terminate);
-            self.deadline = Some(now.plus(TERMINATE_MS));
+            self.deadline = Some(now.plus(TERMINATE_TIMEOUT_MS));
         } else {
             out.push(Action::Abort);
             out.push(Action::Exit);
@@ -376,7 +392,7 @@ impl Machine {
         self.enter(Phase::Stopping, now);
     }
 
-    fn stopping(&mut self, event: &Event, out: &mut Vec<Action>) {
+    fn step_stopping(&mut self, event: &Event, out: &mut Vec<Action>) {
         if matches!(event, Event::Ended(_) | Event::Deadline | Event::Stop) {
             self.deadline = None;
             out.extend([Action::Abort, Action::Exit]);
@@ -384,15 +400,15 @@ impl Machine {
     }
 
     fn enter(&mut self, phase: Phase, now: BootMillis) {
-        let told = phase.told();
-        if self.state.phase != told {
-            self.state.phase = told;
+        let public = phase.to_public();
+        if self.state.phase != public {
+            self.state.phase = public;
             self.state.since = now;
         }
         self.phase = phase;
     }
 }
 
-fn say(level: Level, text: String) -> Action {
-    Action::Say(level, text)
+fn log_line(level: Level, text: String) -> Action {
+    Action::Log(level, text)
 }

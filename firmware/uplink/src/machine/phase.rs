@@ -1,15 +1,15 @@
-//! Where the dialler is.
+//! The phase of the dialler's state machine, and its public form.
 
 use failberry_state::{BootMillis, UplinkPhase};
 use failberry_usb::{Device, Unready};
 
-use crate::ladder::{Rung, Trouble};
+use crate::ladder::{FailureKind, Rung};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
     NoStick,
-    /// A stick without a modem port.
-    Unready(Waiting),
+    /// A stick is on the bus and has no modem port (yet).
+    WaitingForPort(PortWait),
     Opening,
     Registering,
     Dialling,
@@ -17,33 +17,33 @@ pub(super) enum Phase {
     Up {
         since: BootMillis,
     },
-    /// IPCP is down in a call that is not over: the peer negotiates anew, or is about to end it.
+    /// IPCP is down in a call that goes on: the peer negotiates again, or is about to terminate.
     Renegotiating {
         since: BootMillis,
     },
     BackingOff,
-    /// The call is being ended for a person, who wants this then.
+    /// The call is being terminated for an operator, who ordered this rung.
     HangingUp(Rung),
-    /// A rung stronger than dialling again is being taken.
+    /// A rung stronger than a redial is in progress.
     Recovering(Rung),
-    /// A person is needed, because of this. It is looked again now and then all the same.
-    Blocked(Trouble),
+    /// A person has to act, for this kind of failure. It is dialled again now and then all the same.
+    Blocked(FailureKind),
     Stopping,
 }
 
-/// What was told and tried while a stick has no modem port.
+/// A stick without a modem port: what was logged and tried.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Waiting {
+pub(super) struct PortWait {
     pub(super) device: Device,
     pub(super) why: Unready,
-    /// What the log has heard.
-    pub(super) told: Option<Unready>,
-    /// How often its CD-ROM was ejected.
+    /// The reason that was logged last.
+    pub(super) logged: Option<Unready>,
+    /// Ejects of its CD-ROM so far.
     pub(super) ejects: u32,
 }
 
 impl Phase {
-    /// Whether a port is open or about to be.
+    /// Returns whether an attempt is in progress: its port is open or about to be.
     pub(super) const fn is_attempt(&self) -> bool {
         matches!(
             self,
@@ -56,12 +56,12 @@ impl Phase {
         )
     }
 
-    /// Whether the stick is talked to in AT commands.
+    /// Returns whether the AT dialogue is in progress.
     pub(super) const fn is_dialogue(&self) -> bool {
         matches!(self, Self::Registering | Self::Dialling)
     }
 
-    /// Whether the stick has said `CONNECT`.
+    /// Returns whether the stick has answered `CONNECT`.
     pub(super) const fn is_ppp(&self) -> bool {
         matches!(
             self,
@@ -69,23 +69,23 @@ impl Phase {
         )
     }
 
-    /// The phase as the other services see it.
-    pub(super) const fn told(&self) -> UplinkPhase {
+    /// Returns the phase as published to the other services.
+    pub(super) const fn to_public(&self) -> UplinkPhase {
         match self {
             Self::NoStick => UplinkPhase::NoStick,
-            Self::Unready(_) | Self::Opening => UplinkPhase::Opening,
+            Self::WaitingForPort(_) | Self::Opening => UplinkPhase::Opening,
             Self::Registering => UplinkPhase::Registering,
             Self::Dialling => UplinkPhase::Dialling,
             Self::Negotiating | Self::Renegotiating { .. } => UplinkPhase::Negotiating,
             Self::Up { .. } => UplinkPhase::Up,
-            // Whoever starts after us begins with waiting as well.
+            // The next process of this service also begins with a wait.
             Self::BackingOff | Self::HangingUp(_) | Self::Stopping => UplinkPhase::BackingOff,
             Self::Recovering(_) => UplinkPhase::Recovering,
             Self::Blocked(_) => UplinkPhase::Blocked,
         }
     }
 
-    /// When the link of this call came up first, if it did.
+    /// Returns when the link of this call first came up, if it did.
     pub(super) const fn up_since(&self) -> Option<BootMillis> {
         match self {
             Self::Up { since } | Self::Renegotiating { since } => Some(*since),

@@ -1,34 +1,38 @@
-//! Taking the rungs of the ladder: what is announced, counted, done, and waited for.
+//! Execution of the ladder's rungs: logging, counting, actions and timeouts.
 
 use failberry_state::{BootMillis, Recovery, RecoveryRung, RecoveryStep};
 use failberry_usb::Look;
 use log::Level;
 
-use super::{Action, Machine, Outcome, PinUse, phase::Phase, say};
-use crate::ladder::{Rung, Trouble};
+use super::{Action, Outcome, PinState, UplinkMachine, log_line, phase::Phase};
+use crate::ladder::{FailureKind, Rung};
 
-/// Asking each port of a stick that answers none takes a dozen seconds.
-const RESET_MS: u64 = 20_000;
-/// The sockets are dark for 3 s, and each request to a hub may take five.
-const POWER_MS: u64 = 30_000;
-/// From the supervisor's word to the end of this process.
-const REBOOT_MS: u64 = 60_000;
-/// A stick is back on the bus some 10 s after power; one that never left is dialled with then.
-const RETURN_MS: u64 = 20_000;
-/// A stick that is told to start anew leaves the bus at once, or not at all.
-const LEAVE_MS: u64 = 6_000;
-/// A pulled stick is plugged in again within seconds, or somebody is at work.
-const ABSENT_MS: u64 = 30_000;
-/// Nobody may have plugged one in yet, but one that hung when we started comes only by power.
-const NEVER_SEEN_MS: u64 = 120_000;
-/// From look to look after that, and what the ladder counts.
-const STILL_ABSENT_MS: u64 = 60_000;
+/// Time for a reset, at most: trying each port of a stick that answers on none takes a dozen
+/// seconds.
+const RESET_TIMEOUT_MS: u64 = 20_000;
+/// Time for a power cycle, at most: the sockets are off for 3 s, and each hub request may take 5 s.
+const POWER_CYCLE_TIMEOUT_MS: u64 = 30_000;
+/// Time from the request for a reboot to the end of this process, at most.
+const REBOOT_TIMEOUT_MS: u64 = 60_000;
+/// Time for a stick to return to the bus, at most; some 10 s after power is usual. One that never
+/// left is dialled with then.
+const RETURN_TIMEOUT_MS: u64 = 20_000;
+/// Time from an accepted reset to leaving the bus: a stick leaves at once, or not at all.
+const LEAVE_TIMEOUT_MS: u64 = 6_000;
+/// Time from unplug to recovery: a stick is plugged in again within seconds, or a person is at work
+/// on it.
+const ABSENT_TIMEOUT_MS: u64 = 30_000;
+/// Time from the start to recovery if no stick was seen: there may be none, but one that hung before
+/// the start only returns after a power cycle.
+const NEVER_SEEN_TIMEOUT_MS: u64 = 120_000;
+/// Time between two later failures for the ladder to count while no stick is present.
+const STILL_ABSENT_INTERVAL_MS: u64 = 60_000;
 
-const POWERED: &str = "the USB sockets have power again";
+const POWER_RESTORED: &str = "the USB sockets have power again";
 
-impl Machine {
-    /// Takes a rung; `why` is the failure that led to it.
-    pub(super) fn climb(
+impl UplinkMachine {
+    /// Starts a rung; `why` is the failure that led to it.
+    pub(super) fn execute_rung(
         &mut self,
         rung: Rung,
         wait_ms: u64,
@@ -39,26 +43,26 @@ impl Machine {
         let (bound, action) = match (rung, &self.stick) {
             (Rung::Reset, Some(stick)) => {
                 let text = format!("telling the stick to start anew (AT+CFUN=1,1): {why}");
-                out.push(say(Level::Warn, text));
-                (RESET_MS, Action::Reset(stick.clone()))
+                out.push(log_line(Level::Warn, text));
+                (RESET_TIMEOUT_MS, Action::Reset(stick.clone()))
             }
-            (Rung::PowerCut, _) => {
+            (Rung::PowerCycle, _) => {
                 let text = format!("cutting the power of the USB sockets: {why}");
-                out.push(say(Level::Warn, text));
-                (POWER_MS, Action::CutPower)
+                out.push(log_line(Level::Warn, text));
+                (POWER_CYCLE_TIMEOUT_MS, Action::PowerCycle)
             }
             (Rung::Reboot, _) => {
-                out.push(say(Level::Warn, format!("asking for a reboot: {why}")));
-                (REBOOT_MS, Action::Reboot(why.clone()))
+                out.push(log_line(Level::Warn, format!("asking for a reboot: {why}")));
+                (REBOOT_TIMEOUT_MS, Action::Reboot(why.clone()))
             }
             (Rung::Redial | Rung::Reset, _) => {
                 self.record(RecoveryRung::Redial, why, now);
                 return self.back_off(wait_ms, now, out);
             }
         };
-        self.drop_question(out);
-        self.record(rung.told(), why, now);
-        self.keep_after(rung, now, out);
+        self.cancel_passthrough(out);
+        self.record(rung.to_public(), why, now);
+        self.persist_before_rung(rung, now, out);
         self.look = Look::Complete;
         out.push(action);
         self.deadline = Some(now.plus(bound));
@@ -67,148 +71,178 @@ impl Machine {
 
     fn back_off(&mut self, wait_ms: u64, now: BootMillis, out: &mut Vec<Action>) {
         if self.stick.is_none() {
-            return self.no_stick(now, out);
+            return self.wait_for_stick(now, out);
         }
         let text = format!("dialling again in {} s", wait_ms / 1000);
-        out.push(say(Level::Info, text));
+        out.push(log_line(Level::Info, text));
         self.deadline = Some(now.plus(wait_ms));
         self.enter(Phase::BackingOff, now);
     }
 
-    /// There is none, or none any more.
-    pub(super) fn no_stick(&mut self, now: BootMillis, out: &mut Vec<Action>) {
-        if self.phase != Phase::NoStick || !self.told_waiting {
-            out.push(say(Level::Info, "waiting for a stick".into()));
-            let wait = if self.told_waiting {
-                ABSENT_MS
+    /// Waits for a stick: none is present, or it has left.
+    pub(super) fn wait_for_stick(&mut self, now: BootMillis, out: &mut Vec<Action>) {
+        if self.phase != Phase::NoStick || !self.logged_waiting {
+            out.push(log_line(Level::Info, "waiting for a stick".into()));
+            let wait = if self.logged_waiting {
+                ABSENT_TIMEOUT_MS
             } else {
-                NEVER_SEEN_MS
+                NEVER_SEEN_TIMEOUT_MS
             };
-            // Without anything to dial with no stick is missed.
-            self.deadline = self.unusable.is_none().then(|| now.plus(wait));
+            // Without a usable configuration no stick is missed.
+            self.deadline = self.config_error.is_none().then(|| now.plus(wait));
         }
-        self.told_waiting = true;
+        self.logged_waiting = true;
         self.look = Look::Complete;
         self.enter(Phase::NoStick, now);
     }
 
-    pub(super) fn absent_due(&mut self, now: BootMillis, out: &mut Vec<Action>) {
-        let step = self.ladder.fail(self.absence(), None, now.0);
-        if step.rung == Rung::Redial {
-            self.deadline = Some(now.plus(STILL_ABSENT_MS));
+    pub(super) fn missing_stick_due(&mut self, now: BootMillis, out: &mut Vec<Action>) {
+        let decision = self.ladder.on_failure(self.absence_kind(), None, now.0);
+        if decision.rung == Rung::Redial {
+            self.deadline = Some(now.plus(STILL_ABSENT_INTERVAL_MS));
         } else {
             let why = "there is no stick on the bus".into();
-            self.climb(step.rung, 0, why, now, out);
+            self.execute_rung(decision.rung, 0, why, now, out);
         }
     }
 
-    /// What kind of trouble it is that there is no stick.
-    const fn absence(&self) -> Trouble {
-        if self.last.is_some() {
-            Trouble::Lost
+    /// Returns the kind of failure that a missing stick is.
+    const fn absence_kind(&self) -> FailureKind {
+        if self.last_device.is_some() {
+            FailureKind::Disconnected
         } else {
-            Trouble::NeverSeen
+            FailureKind::NeverSeen
         }
     }
 
-    pub(super) fn blocked_due(&mut self, trouble: Trouble, now: BootMillis, out: &mut Vec<Action>) {
+    pub(super) fn blocked_due(
+        &mut self,
+        kind: FailureKind,
+        now: BootMillis,
+        out: &mut Vec<Action>,
+    ) {
         let why = self.state.last_error.clone().unwrap_or_default();
-        let rung = if trouble == Trouble::NoSim {
-            self.ladder.fail(trouble, None, now.0).rung
-        } else if self.pin == PinUse::Uncertain {
-            // What became of the PIN shows after the SIM was without power.
-            self.ladder.take(Rung::Reset, now.0);
+        let rung = if kind == FailureKind::NoSim {
+            self.ladder.on_failure(kind, None, now.0).rung
+        } else if self.pin == PinState::Uncertain {
+            // After a power loss of the SIM it shows whether the PIN was accepted.
+            self.ladder.record_rung(Rung::Reset, now.0);
             Rung::Reset
         } else {
             Rung::Redial
         };
         if rung == Rung::Redial {
-            out.push(say(Level::Info, format!("dialling again: {why}")));
+            out.push(log_line(Level::Info, format!("dialling again: {why}")));
             self.record(RecoveryRung::Redial, why, now);
             return self.attempt(now, out);
         }
-        self.climb(rung, 0, why, now, out);
+        self.execute_rung(rung, 0, why, now, out);
     }
 
-    /// What came of a rung.
-    pub(super) fn recovered(&mut self, outcome: Outcome, now: BootMillis, out: &mut Vec<Action>) {
+    /// Handles the result of a rung.
+    pub(super) fn on_recovered(
+        &mut self,
+        outcome: Outcome,
+        now: BootMillis,
+        out: &mut Vec<Action>,
+    ) {
         let rung = match outcome {
-            Outcome::ResetTaken | Outcome::ResetUnanswered(_) => Rung::Reset,
-            Outcome::PowerCut(_) | Outcome::PowerKept(_) => Rung::PowerCut,
+            Outcome::ResetAccepted | Outcome::ResetUnanswered(_) => Rung::Reset,
+            Outcome::PowerCycled(_) | Outcome::PowerCycleFailed(_) => Rung::PowerCycle,
             Outcome::RebootGranted | Outcome::RebootRefused(_) => Rung::Reboot,
         };
         if self.phase != Phase::Recovering(rung) {
-            // The stick came back before, and is being dialled with.
-            if let Outcome::PowerCut(way) = outcome {
-                out.push(say(Level::Info, format!("{POWERED} (by {way})")));
+            // The stick returned earlier and is being dialled with.
+            if let Outcome::PowerCycled(way) = outcome {
+                out.push(log_line(
+                    Level::Info,
+                    format!("{POWER_RESTORED} (by {way})"),
+                ));
             }
             return;
         }
         match outcome {
-            Outcome::ResetTaken => {
-                out.push(say(Level::Info, "the stick starts anew".into()));
+            Outcome::ResetAccepted => {
+                out.push(log_line(Level::Info, "the stick starts anew".into()));
                 if self.stick.is_some() {
-                    self.deadline = Some(now.plus(LEAVE_MS));
+                    self.deadline = Some(now.plus(LEAVE_TIMEOUT_MS));
                 }
             }
-            // It did hear, if it is gone.
+            // A stick that has left the bus did receive the reset.
             Outcome::ResetUnanswered(_) if self.stick.is_none() => {}
             Outcome::ResetUnanswered(why) => {
                 let why = format!("the stick does not hear: {why}");
-                let step = self.ladder.fail(Trouble::Deaf, None, now.0);
-                self.climb(step.rung, step.wait_ms, why, now, out);
+                let decision = self
+                    .ladder
+                    .on_failure(FailureKind::ResetIgnored, None, now.0);
+                self.execute_rung(decision.rung, decision.wait_ms, why, now, out);
             }
-            Outcome::PowerCut(way) => {
-                out.push(say(Level::Info, format!("{POWERED} (by {way})")));
-                self.deadline = Some(now.plus(RETURN_MS));
+            Outcome::PowerCycled(way) => {
+                out.push(log_line(
+                    Level::Info,
+                    format!("{POWER_RESTORED} (by {way})"),
+                ));
+                self.deadline = Some(now.plus(RETURN_TIMEOUT_MS));
                 out.push(Action::LookAtBus);
             }
-            Outcome::RebootGranted => out.push(say(Level::Info, "the reboot is granted".into())),
-            Outcome::PowerKept(why) => {
+            Outcome::RebootGranted => {
+                out.push(log_line(Level::Info, "the reboot is granted".into()));
+            }
+            Outcome::PowerCycleFailed(why) => {
                 let text = format!("the power of the USB sockets cannot be cut: {why}");
-                self.refused(text, now, out);
+                self.on_rung_refused(text, now, out);
             }
             Outcome::RebootRefused(why) => {
-                self.ladder.refused(Rung::Reboot);
-                self.refused(format!("no reboot: {why}"), now, out);
+                self.ladder.record_refusal(Rung::Reboot);
+                self.on_rung_refused(format!("no reboot: {why}"), now, out);
             }
         }
     }
 
-    /// It heard, and left the bus.
-    pub(super) const fn stick_restarts(&mut self, now: BootMillis) {
-        self.deadline = Some(now.plus(RETURN_MS));
+    /// Records that the stick left the bus after a reset.
+    pub(super) const fn on_stick_reset(&mut self, now: BootMillis) {
+        self.deadline = Some(now.plus(RETURN_TIMEOUT_MS));
     }
 
-    fn refused(&mut self, text: String, now: BootMillis, out: &mut Vec<Action>) {
-        out.push(say(Level::Warn, text.clone()));
+    fn on_rung_refused(&mut self, text: String, now: BootMillis, out: &mut Vec<Action>) {
+        out.push(log_line(Level::Warn, text.clone()));
         if self.stick.is_some() {
             self.record(RecoveryRung::Redial, text, now);
         }
-        let wait = self.ladder.redial();
+        let wait = self.ladder.next_redial_wait();
         self.back_off(wait, now, out);
     }
 
-    /// Nothing came of a rung in its time.
-    pub(super) fn overdue(&mut self, rung: Rung, now: BootMillis, out: &mut Vec<Action>) {
+    /// Handles a rung that had no result within its timeout.
+    pub(super) fn recovery_timed_out(
+        &mut self,
+        rung: Rung,
+        now: BootMillis,
+        out: &mut Vec<Action>,
+    ) {
         if self.stick.is_some() {
-            // It came through without leaving the bus; whether it helped is for the next call.
+            // It did not leave the bus; the next attempt shows whether the rung helped.
             return self.attempt(now, out);
         }
-        let step = match rung {
-            Rung::Reset => self.ladder.fail(Trouble::Deaf, None, now.0),
-            _ => self.ladder.fail(self.absence(), None, now.0),
+        let decision = match rung {
+            Rung::Reset => self
+                .ladder
+                .on_failure(FailureKind::ResetIgnored, None, now.0),
+            _ => self.ladder.on_failure(self.absence_kind(), None, now.0),
         };
-        let why = format!("the stick did not come back within {} s", RETURN_MS / 1000);
-        out.push(say(Level::Warn, why.clone()));
-        if step.rung == Rung::Redial {
-            self.no_stick(now, out);
+        let why = format!(
+            "the stick did not come back within {} s",
+            RETURN_TIMEOUT_MS / 1000
+        );
+        out.push(log_line(Level::Warn, why.clone()));
+        if decision.rung == Rung::Redial {
+            self.wait_for_stick(now, out);
         } else {
-            self.climb(step.rung, 0, why, now, out);
+            self.execute_rung(decision.rung, 0, why, now, out);
         }
     }
 
-    /// Keeps in mind what was done, for people.
+    /// Adds a step to the published history and counts it.
     pub(super) fn record(&mut self, rung: RecoveryRung, reason: String, now: BootMillis) {
         let recovery = &mut self.state.recovery;
         let counter = match rung {
@@ -219,8 +253,8 @@ impl Machine {
             RecoveryRung::Eject => &mut recovery.ejects,
         };
         *counter = counter.saturating_add(1);
-        self.memory.fall_behind();
-        // An outage of hours must not push everything else out.
+        self.persist.mark_dirty();
+        // Repeated steps are merged, or an outage of hours would displace all others.
         if let Some(last) = recovery.history.last_mut()
             && (last.rung, &last.reason) == (rung, &reason)
         {

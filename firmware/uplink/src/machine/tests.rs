@@ -15,7 +15,7 @@ use tokio_modem::{
 use super::*;
 
 mod blocked;
-mod orders;
+mod commands;
 mod recovery;
 
 fn stick_at(bus_path: &str, tty: u32) -> Stick {
@@ -59,18 +59,18 @@ fn link() -> Link {
 }
 
 fn ended(reason: &str) -> Event {
-    Event::Ended(Ending {
+    Event::Ended(AttemptFailure {
         reason: reason.into(),
-        ..Ending::default()
+        ..AttemptFailure::default()
     })
 }
 
 fn pin_lost(blocked: bool) -> Event {
-    Event::Ended(Ending {
+    Event::Ended(AttemptFailure {
         reason: "the SIM and the PIN".into(),
         blocked,
-        pin_spent: true,
-        ..Ending::default()
+        pin_not_accepted: true,
+        ..AttemptFailure::default()
     })
 }
 
@@ -79,49 +79,49 @@ fn shown(action: &Action) -> Option<String> {
         Action::LookAtBus => "look".into(),
         Action::Attempt {
             stick,
-            spend_pin: false,
-            count_pin: true,
+            withhold_pin: false,
+            require_pin_counter: true,
             ..
         } => format!("attempt {} with a counted PIN", stick.tty),
         Action::Attempt {
             stick,
-            spend_pin: false,
+            withhold_pin: false,
             ..
         } => format!("attempt {}", stick.tty),
         Action::Attempt {
             stick,
-            spend_pin: true,
+            withhold_pin: true,
             ..
         } => format!("attempt {} without PIN", stick.tty),
         Action::Eject(device) => format!("eject {}", device.bus_path),
         Action::Reset(stick) => format!("reset {}", stick.tty),
-        Action::CutPower => "cut power".into(),
+        Action::PowerCycle => "cut power".into(),
         Action::Reboot(_) => "reboot".into(),
         Action::Abort => "abort".into(),
         Action::Reply(OrderReply::Accepted) => "accepted".into(),
         Action::Reply(OrderReply::Refused { why }) => format!("refused: {why}"),
         Action::Reply(OrderReply::Answer { .. }) => "answer".into(),
-        Action::Question { tty, .. } => format!("question on {tty}"),
-        Action::DropQuestion => "drop question".into(),
+        Action::Passthrough { tty, .. } => format!("question on {tty}"),
+        Action::CancelPassthrough => "drop question".into(),
         Action::Terminate => "terminate".into(),
-        Action::RememberPinRefused => "remember".into(),
-        Action::RememberPinDoubted => "remember doubt".into(),
-        Action::Keep => "keep".into(),
+        Action::PersistPinRejected => "remember".into(),
+        Action::PersistPinUncertain => "remember doubt".into(),
+        Action::PersistHistory => "keep".into(),
         Action::Exit => "exit".into(),
         Action::DescribeBus => "describe".into(),
-        Action::Say(Level::Debug, _) => return None,
-        Action::Say(_, text) => text.clone(),
+        Action::Log(Level::Debug, _) => return None,
+        Action::Log(_, text) => text.clone(),
     })
 }
 
 struct Run {
-    machine: Machine,
+    machine: UplinkMachine,
 }
 
 impl Run {
     fn new() -> Self {
         Self {
-            machine: Machine::new(None, PinUse::Fresh, BootMillis(0)),
+            machine: UplinkMachine::new(None, PinState::Usable, BootMillis(0)),
         }
     }
 
@@ -147,7 +147,7 @@ impl Run {
         self
     }
 
-    /// Brings the link up at `at`, without a look at the log.
+    /// Brings the link up at `at`, ignoring the actions.
     fn up(&mut self, at: u64, tty: u32) -> &mut Self {
         for event in [
             plugged(tty),
@@ -166,7 +166,7 @@ const LINK_UP: &str =
     "carrier link is up on ppp0, address 192.0.2.10, peer 192.0.2.1, DNS 198.51.100.53";
 
 #[test]
-fn from_no_stick_to_a_link() {
+fn stick_is_dialled_until_link_up() {
     let operator = Operator {
         name: text("Testnet"),
         technology: None,
@@ -224,7 +224,7 @@ fn from_no_stick_to_a_link() {
 }
 
 #[test]
-fn a_link_that_ends_is_dialled_again() {
+fn ended_link_is_redialled() {
     let mut run = Run::new();
     run.up(0, 2)
         .expect(
@@ -245,7 +245,7 @@ fn a_link_that_ends_is_dialled_again() {
 }
 
 #[test]
-fn failures_wait_longer_and_longer() {
+fn repeated_failures_back_off() {
     let mut run = Run::new();
     run.expect(0, plugged(2), &[FOUND, "attempt ttyUSB2"]);
     let mut now = 0;
@@ -271,7 +271,7 @@ fn failures_wait_longer_and_longer() {
 }
 
 #[test]
-fn a_stick_pulled_in_a_call_comes_back_under_another_number() {
+fn unplugged_stick_returns_under_another_tty() {
     let mut run = Run::new();
     run.up(0, 2)
         .expect(
@@ -304,7 +304,7 @@ fn a_stick_pulled_in_a_call_comes_back_under_another_number() {
 }
 
 #[test]
-fn a_replug_that_was_too_quick_to_see_is_a_change_of_ttys() {
+fn unseen_replug_shows_as_change_of_ttys() {
     let mut run = Run::new();
     run.up(0, 2).expect(
         5_000,
@@ -320,7 +320,7 @@ fn a_replug_that_was_too_quick_to_see_is_a_change_of_ttys() {
 }
 
 #[test]
-fn a_stick_pulled_while_we_wait_cancels_the_redial() {
+fn unplug_during_backoff_cancels_the_redial() {
     let mut run = Run::new();
     run.up(0, 2);
     run.machine.step(ended("x"), BootMillis(10));
@@ -330,7 +330,7 @@ fn a_stick_pulled_while_we_wait_cancels_the_redial() {
 }
 
 #[test]
-fn crashes_in_every_call_are_counted() {
+fn crashes_in_every_call_count_as_failures() {
     let mut run = Run::new();
     for n in 0..3 {
         run.machine.step(plugged(n * 3 + 2), BootMillis(0));
@@ -355,7 +355,7 @@ fn crashes_in_every_call_are_counted() {
 }
 
 #[test]
-fn a_stick_without_modem_port_is_given_time_and_then_told_of_once() {
+fn stick_without_modem_port_is_logged_once_after_timeout() {
     let mut run = Run::new();
     let few = Unready::Enumerating {
         got: 1,
@@ -379,14 +379,14 @@ fn a_stick_without_modem_port_is_given_time_and_then_told_of_once() {
 }
 
 #[test]
-fn ttys_that_come_late_are_used() {
+fn late_ttys_are_used() {
     let mut run = Run::new();
     run.expect(0, unready(Unready::NoTty { interface: 2 }), &[])
         .expect(300, plugged(2), &[FOUND, "attempt ttyUSB2"]);
 }
 
 #[test]
-fn an_attempt_that_hangs_is_given_up() {
+fn hung_attempt_times_out() {
     let mut run = Run::new();
     run.expect(0, plugged(2), &[FOUND, "attempt ttyUSB2"])
         .expect(1, Event::PortOpen, &[])
@@ -405,7 +405,7 @@ fn an_attempt_that_hangs_is_given_up() {
 }
 
 #[test]
-fn a_stop_ends_an_open_link_in_agreement_with_the_peer() {
+fn stop_terminates_an_open_link_in_order() {
     let mut run = Run::new();
     run.up(0, 2)
         .expect(
@@ -420,7 +420,7 @@ fn a_stop_ends_an_open_link_in_agreement_with_the_peer() {
 }
 
 #[test]
-fn a_stop_does_not_wait_for_ever() {
+fn stop_has_a_timeout() {
     let mut run = Run::new();
     run.up(0, 2);
     run.machine.step(Event::Stop, BootMillis(10));
@@ -431,7 +431,7 @@ fn a_stop_does_not_wait_for_ever() {
 }
 
 #[test]
-fn addresses_may_change_within_a_call() {
+fn address_change_within_a_call_is_published() {
     let mut run = Run::new();
     let other = Link {
         local: Ipv4Addr::new(192, 0, 2, 77),
@@ -450,7 +450,7 @@ fn addresses_may_change_within_a_call() {
 }
 
 #[test]
-fn a_link_that_closes_is_taken_back_until_it_opens_or_ends() {
+fn closed_link_is_withdrawn_until_it_reopens_or_ends() {
     let mut run = Run::new();
     run.up(0, 2)
         .expect(70_000, Event::LinkClosed, &[])
@@ -485,15 +485,15 @@ fn any_event() -> impl Strategy<Value = Event> {
         Just(Event::LinkClosed),
         Just(ended("x")),
         any::<bool>().prop_map(pin_lost),
-        prop::sample::select(Trouble::ALL.to_vec())
-            .prop_map(|trouble| Event::Ended(Ending::new(trouble, "x"))),
+        prop::sample::select(FailureKind::ALL.to_vec())
+            .prop_map(|kind| Event::Ended(AttemptFailure::new(kind, "x"))),
         any::<bool>()
             .prop_map(|good| { Event::Ejected(if good { Ok(()) } else { Err("x".into()) }) }),
         prop::sample::select(vec![
-            Outcome::ResetTaken,
+            Outcome::ResetAccepted,
             Outcome::ResetUnanswered("x".into()),
-            Outcome::PowerCut("x".into()),
-            Outcome::PowerKept("x".into()),
+            Outcome::PowerCycled("x".into()),
+            Outcome::PowerCycleFailed("x".into()),
             Outcome::RebootGranted,
             Outcome::RebootRefused("x".into()),
         ])
@@ -503,11 +503,11 @@ fn any_event() -> impl Strategy<Value = Event> {
 }
 
 proptest! {
-    /// Whatever happens, the dialler waits for something that can happen; one attempt at most is
-    /// under way; and a refused PIN is never sent again.
+    /// For any events: the dialler waits for something that can happen, at most one attempt is in
+    /// progress, and a rejected PIN is never sent again.
     #[test]
-    fn it_never_latches(events in proptest::collection::vec((any_event(), 0u64..100_000), 0..60)) {
-        let mut machine = Machine::new(None, PinUse::Fresh, BootMillis(0));
+    fn no_event_sequence_latches(events in proptest::collection::vec((any_event(), 0u64..100_000), 0..60)) {
+        let mut machine = UplinkMachine::new(None, PinState::Usable, BootMillis(0));
         let (mut now, mut running, mut refused, mut looked) = (0, false, false, false);
         for (event, passed) in events {
             now += passed;
@@ -519,13 +519,13 @@ proptest! {
             looked |= matches!(event, Event::Bus(_));
             for action in machine.step(event, BootMillis(now)) {
                 match action {
-                    Action::Attempt { spend_pin, .. } => {
+                    Action::Attempt { withhold_pin, .. } => {
                         prop_assert!(!running, "two attempts at once");
-                        prop_assert!(!refused || spend_pin, "a refused PIN is sent again");
+                        prop_assert!(!refused || withhold_pin, "a refused PIN is sent again");
                         running = true;
                     }
                     Action::Abort => running = false,
-                    Action::RememberPinRefused => refused = true,
+                    Action::PersistPinRejected => refused = true,
                     _ => {}
                 }
             }

@@ -1,24 +1,24 @@
-//! A call: the product's PPP engine at one end, a server's at the other, packets besides.
+//! A simulated call: the product's PPP engine, a PPP server, and packet traffic.
 
 use std::{collections::VecDeque, net::Ipv4Addr};
 
 use failberry_state::{BootMillis, Link};
 use failberry_uplink::{
-    blackhole::{Packets, Verdict, Watch},
-    echo::EchoWatch,
-    ladder::Trouble,
-    machine::{Ending, Event},
+    blackhole::{BlackholeDetector, Packets, Verdict},
+    echo::EchoMonitor,
+    ladder::FailureKind,
+    machine::{AttemptFailure, Event},
 };
 use tokio_modem::ppp::{
     self, AuthProtocol, Config, Credentials, Echo, Engine, Offer, Output, PhaseLimits, Reason, Role,
 };
 
-/// One way over the radio.
+/// One-way delay of the radio link, in milliseconds.
 const DELAY_MS: u64 = 60;
-/// Between two packets of the house.
+/// Time between two packets of the LAN, in milliseconds.
 const TRAFFIC_MS: u64 = 1_000;
 
-/// How the network behaves.
+/// Faults of the simulated network.
 #[derive(Clone, Copy, Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(crate) struct Network {
@@ -32,11 +32,11 @@ pub(crate) struct Network {
     pub(crate) no_address: bool,
     /// Answers no echo request.
     pub(crate) no_echo: bool,
-    /// Swallows what we send, while strangers' packets come in.
+    /// Drops sent packets, while unrelated packets come in.
     pub(crate) one_way: bool,
     /// Its resolvers answer nothing.
     pub(crate) mute: bool,
-    /// Swallows packets.
+    /// Drops all packets.
     pub(crate) blackhole: bool,
     /// Loses every nth packet, each way.
     pub(crate) loses: Option<u64>,
@@ -45,16 +45,16 @@ pub(crate) struct Network {
 pub(crate) struct Call {
     client: Box<Engine>,
     server: Box<Engine>,
-    /// Frames under way: when, to the server or not, and what.
+    /// Frames in transit: arrival time, whether to the server, content.
     under_way: VecDeque<(u64, bool, Vec<u8>)>,
-    echo: EchoWatch,
-    watch: Option<Watch>,
+    echo: EchoMonitor,
+    detector: Option<BlackholeDetector>,
     packets: Packets,
-    /// When answers come, and whether to a question of ours.
+    /// Arrival times of answers, and whether to a probe.
     coming: Vec<(u64, bool)>,
     next_traffic: u64,
     sent: u64,
-    /// Somebody has something to say.
+    /// An engine has output to exchange.
     pending: bool,
     begun: u64,
 }
@@ -93,8 +93,8 @@ impl Call {
             client,
             server,
             under_way: VecDeque::new(),
-            echo: EchoWatch::new(Echo::default().interval, now),
-            watch: None,
+            echo: EchoMonitor::new(Echo::default().interval, now),
+            detector: None,
             packets: Packets::default(),
             coming: Vec::new(),
             next_traffic: now,
@@ -104,18 +104,18 @@ impl Call {
         }
     }
 
-    /// Packets pass, as far as the two ends know.
+    /// Returns whether IPCP is open.
     pub(crate) const fn is_up(&self) -> bool {
-        self.watch.is_some()
+        self.detector.is_some()
     }
 
     pub(crate) fn next(&self) -> Option<u64> {
-        let traffic = self.watch.as_ref().map(|_| self.next_traffic);
+        let traffic = self.detector.as_ref().map(|_| self.next_traffic);
         [
             self.client.next_deadline(),
             self.server.next_deadline(),
             self.under_way.front().map(|(at, ..)| *at),
-            self.watch.as_ref().map(Watch::deadline),
+            self.detector.as_ref().map(BlackholeDetector::deadline),
             traffic,
             self.pending.then_some(self.begun),
         ]
@@ -136,9 +136,9 @@ impl Call {
         self.pending = true;
     }
 
-    /// Does what is due; gives out what the machine must hear.
+    /// Executes what is due; returns the events for the state machine.
     pub(crate) fn turn(&mut self, network: Network, hung: bool, now: u64) -> Vec<Event> {
-        let mut news = Vec::new();
+        let mut events = Vec::new();
         self.pending = false;
         if self.client.next_deadline().is_some_and(|at| at <= now) {
             self.client.handle(ppp::Event::Tick, now);
@@ -146,7 +146,7 @@ impl Call {
         if self.server.next_deadline().is_some_and(|at| at <= now) {
             self.server.handle(ppp::Event::Tick, now);
         }
-        self.exchange(network, hung, now, &mut news);
+        self.exchange(network, hung, now, &mut events);
         while self.under_way.front().is_some_and(|(at, ..)| *at <= now) {
             let (_, to_server, frame) = self.under_way.pop_front().unwrap();
             let end = if to_server {
@@ -155,14 +155,14 @@ impl Call {
                 &mut self.client
             };
             end.handle(ppp::Event::Frame(&frame), now);
-            self.exchange(network, hung, now, &mut news);
+            self.exchange(network, hung, now, &mut events);
         }
-        self.traffic(network, hung, now, &mut news);
-        news
+        self.traffic(network, hung, now, &mut events);
+        events
     }
 
-    /// Takes the frames and the news of both ends.
-    fn exchange(&mut self, network: Network, hung: bool, now: u64, news: &mut Vec<Event>) {
+    /// Collects the frames and outputs of both ends.
+    fn exchange(&mut self, network: Network, hung: bool, now: u64, events: &mut Vec<Event>) {
         while let Some(output) = self.client.poll_output() {
             match output {
                 Output::Send(frame, _) => {
@@ -180,11 +180,11 @@ impl Call {
                         self.under_way.push_back(there);
                     }
                 }
-                Output::LcpOpened(_) => self.echo = EchoWatch::new(Echo::default().interval, now),
+                Output::LcpOpened(_) => self.echo = EchoMonitor::new(Echo::default().interval, now),
                 Output::Ipv4Up(agreed) => {
-                    self.watch = Some(Watch::new(self.packets, now));
+                    self.detector = Some(BlackholeDetector::new(self.packets, now));
                     self.next_traffic = now;
-                    news.push(Event::LinkOpen(Link {
+                    events.push(Event::LinkOpen(Link {
                         interface: "ppp0".into(),
                         local: agreed.local,
                         peer: agreed.peer,
@@ -194,17 +194,19 @@ impl Call {
                     }));
                 }
                 Output::Ipv4Down => {
-                    self.watch = None;
-                    news.push(Event::LinkClosed);
+                    self.detector = None;
+                    events.push(Event::LinkClosed);
                 }
                 Output::EchoUnanswered(count) => {
-                    if self.echo.unanswered(count, now)
-                        && let Some(watch) = &mut self.watch
+                    if self.echo.on_unanswered(count, now)
+                        && let Some(detector) = &mut self.detector
                     {
-                        watch.doubt(now);
+                        detector.suspect(now);
                     }
                 }
-                Output::Finished(reason) => news.push(Event::Ended(Ending::from(&reason))),
+                Output::Finished(reason) => {
+                    events.push(Event::Ended(AttemptFailure::from(&reason)));
+                }
                 _ => {}
             }
         }
@@ -219,14 +221,14 @@ impl Call {
                     self.under_way.push_back(there);
                 }
             } else if let Output::Finished(Reason::Closed) = output {
-                // The network hangs up after its goodbye.
+                // The network hangs up after its Terminate-Request.
                 self.client.handle(ppp::Event::LowerDown, now);
                 self.pending = true;
             }
         }
     }
 
-    fn traffic(&mut self, network: Network, hung: bool, now: u64, news: &mut Vec<Event>) {
+    fn traffic(&mut self, network: Network, hung: bool, now: u64, events: &mut Vec<Event>) {
         let through = !hung && !network.blackhole && !network.silent && !network.one_way;
         let mut send = |packets: &mut Packets, coming: &mut Vec<(u64, bool)>, own: bool| {
             self.sent += 1;
@@ -238,19 +240,21 @@ impl Call {
                 coming.push((now + 2 * DELAY_MS, own));
             }
         };
-        let Some(watch) = &mut self.watch else { return };
+        let Some(detector) = &mut self.detector else {
+            return;
+        };
         if self.next_traffic <= now {
             send(&mut self.packets, &mut self.coming, false);
             self.next_traffic = now + TRAFFIC_MS;
         }
-        if watch.deadline() <= now {
+        if detector.deadline() <= now {
             let arrived = |(at, _): &mut (u64, bool)| *at <= now;
             let arrived: Vec<_> = self.coming.extract_if(.., arrived).collect();
-            let strangers = usize::from(network.one_way && !hung);
-            self.packets.received += u64::try_from(arrived.len() + strangers).unwrap();
+            let unrelated = usize::from(network.one_way && !hung);
+            self.packets.received += u64::try_from(arrived.len() + unrelated).unwrap();
             let answered = arrived.iter().any(|(_, own)| *own);
-            match watch.sample(self.packets, answered, now) {
-                Verdict::Fine => {}
+            match detector.sample(self.packets, answered, now) {
+                Verdict::Ok => {}
                 Verdict::Probe(count) | Verdict::ProbeWidely(count) => {
                     for _ in 0..count {
                         send(&mut self.packets, &mut self.coming, true);
@@ -258,7 +262,10 @@ impl Call {
                 }
                 Verdict::Dead(silent) => {
                     let why = format!("nothing came back for {silent} ms");
-                    news.push(Event::Ended(Ending::new(Trouble::Blackhole, why)));
+                    events.push(Event::Ended(AttemptFailure::new(
+                        FailureKind::Blackhole,
+                        why,
+                    )));
                 }
             }
         }

@@ -1,5 +1,5 @@
-//! The table of faults, run against the product's own machines on virtual time: the dialler, its
-//! ladder, the AT dialogue, PPP and the watch over the link are real, the world is not.
+//! The fault table, run against the product's state machines on virtual time: the dialler, its
+//! ladder, the AT dialogue, PPP and black-hole detection are real, the environment is simulated.
 //! `cargo test --test faults -- --nocapture` shows the times.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
@@ -14,7 +14,7 @@ use call::Network;
 use table::{Fault, HOUR, MINUTE, Must, Row, SECOND, TABLE, When};
 use world::World;
 
-/// A link that was good for so long before a fault.
+/// Time of a good link before a fault is injected.
 const GOOD_MS: u64 = 2 * MINUTE;
 
 fn inject(world: &mut World, fault: Fault) {
@@ -56,7 +56,7 @@ fn inject(world: &mut World, fault: Fault) {
     }
 }
 
-/// Runs a row; gives out when it was fulfilled, in milliseconds after the fault.
+/// Runs a row; returns when it was fulfilled, in milliseconds after the fault.
 fn run(row: &Row) -> Result<u64, String> {
     let mut world = World::new();
     if row.when == When::Up {
@@ -71,8 +71,8 @@ fn run(row: &Row) -> Result<u64, String> {
         inject(&mut world, *fault);
     }
     let story = |world: &World| {
-        let last = world.said.len().saturating_sub(40);
-        format!("{:?}", world.said.iter().skip(last).collect::<Vec<_>>())
+        let last = world.log.len().saturating_sub(40);
+        format!("{:?}", world.log.iter().skip(last).collect::<Vec<_>>())
     };
     let mut down = row.when == When::Start;
     match row.must {
@@ -98,7 +98,7 @@ fn run(row: &Row) -> Result<u64, String> {
                 return Err(format!("not blocked: {}", story(&world)));
             }
             let told = world
-                .said
+                .log
                 .last()
                 .map(|(_, text)| text.clone())
                 .unwrap_or_default();
@@ -123,7 +123,7 @@ fn run(row: &Row) -> Result<u64, String> {
                 }
             }
             let deadline = world.machine.deadline().map(|at| at.0);
-            let late = world.said.iter().any(|(at, _)| *at + 5 * MINUTE > end);
+            let late = world.log.iter().any(|(at, _)| *at + 5 * MINUTE > end);
             if deadline.is_none() || !late {
                 return Err(format!("it gave up: {}", story(&world)));
             }
@@ -133,9 +133,13 @@ fn run(row: &Row) -> Result<u64, String> {
     check(row, &world, took)
 }
 
-/// Rungs are taken where they help and nowhere else; within their limits in any case.
+/// Checks that rungs were taken as the row expects, and within their limits.
 fn check(row: &Row, world: &World, took: u64) -> Result<u64, String> {
-    let taken = [world.taken.resets, world.taken.cuts, world.taken.reboots];
+    let taken = [
+        world.taken.resets,
+        world.taken.power_cycles,
+        world.taken.reboots,
+    ];
     let hours = u32::try_from(took.max(24 * HOUR) / HOUR).unwrap() + 4;
     for ((expected, got), most) in row.taken.iter().zip(taken).zip([12, 8, 2]) {
         let good = match *expected {
@@ -143,8 +147,8 @@ fn check(row: &Row, world: &World, took: u64) -> Result<u64, String> {
             exact => exact == got,
         };
         if !good {
-            let last = world.said.len().saturating_sub(60);
-            let said: Vec<_> = world.said.iter().skip(last).collect();
+            let last = world.log.len().saturating_sub(60);
+            let said: Vec<_> = world.log.iter().skip(last).collect();
             return Err(format!(
                 "took {taken:?}, expected {:?}: {said:?}",
                 row.taken
@@ -152,7 +156,7 @@ fn check(row: &Row, world: &World, took: u64) -> Result<u64, String> {
         }
     }
     let hours = usize::try_from(hours).unwrap();
-    let writes = world.keeps.len();
+    let writes = world.writes.len();
     if writes > hours + usize::try_from(taken[2]).unwrap() {
         return Err(format!("the card was written {writes} times"));
     }
@@ -160,7 +164,7 @@ fn check(row: &Row, world: &World, took: u64) -> Result<u64, String> {
 }
 
 #[test]
-fn every_fault_ends_as_the_table_says() {
+fn every_fault_ends_as_in_the_table() {
     let mut wrong = Vec::new();
     println!("| fault | must | within | took |\n|---|---|---|---|");
     for row in TABLE {
@@ -177,7 +181,7 @@ fn every_fault_ends_as_the_table_says() {
 }
 
 #[test]
-fn the_table_has_what_it_promises() {
+fn fault_table_is_complete_and_names_are_unique() {
     assert!(TABLE.len() >= 35, "{}", TABLE.len());
     let mut names: Vec<&str> = TABLE.iter().map(|row| row.name).collect();
     names.sort_unstable();
@@ -186,16 +190,16 @@ fn the_table_has_what_it_promises() {
 }
 
 #[test]
-fn ten_thousand_dropped_calls_leave_nothing_behind() {
+fn ten_thousand_dropped_calls_leak_nothing() {
     let mut world = World::new();
     for n in 0..10_000 {
         let end = world.now + 20 * SECOND;
         let flows = world.run_until(end, World::flows);
-        assert!(flows, "call {n}: {:?}", world.said);
+        assert!(flows, "call {n}: {:?}", world.log);
         let good = world.now + 61 * SECOND;
         world.run_until(good, |_| false);
         world.drop_line();
-        world.said.clear();
+        world.log.clear();
         world.stick.heard.clear();
     }
     let state = world.machine.state();

@@ -1,14 +1,14 @@
-//! The stick: what it answers, what hangs it, and what revives it.
+//! The simulated stick: answers, hangs, and what recovers it.
 
 use std::collections::VecDeque;
 
-/// How long it takes for an answer.
+/// Time from a command to its answer, in milliseconds.
 const DELAY_MS: u64 = 30;
 
-/// What revives a hung stick.
+/// The weakest action that recovers a hung stick.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Hang {
-    /// `AT+CFUN=1,1`, which it still hears on its other port.
+    /// `AT+CFUN=1,1`, which it still receives on its other port.
     UntilReset,
     /// No power for a while.
     UntilPower,
@@ -18,7 +18,7 @@ pub(crate) enum Hang {
     ForEver,
 }
 
-/// What ends a call that nobody ended.
+/// What ends a call in which the stick was left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum DataMode {
     Escape,
@@ -36,18 +36,18 @@ pub(crate) struct Stick {
     pub(crate) radio_off: bool,
     pub(crate) hang: Option<Hang>,
     data_mode: Option<DataMode>,
-    /// The call that it is found in when it comes onto the bus.
+    /// The call that it is still in when it appears on the bus.
     pub(crate) left_in: Option<DataMode>,
-    /// What it says when it comes onto the bus.
+    /// Bytes that it sends after it has appeared on the bus.
     pub(crate) noise: Option<&'static [u8]>,
-    /// Chatter every so many milliseconds, until it is told to be quiet this often.
+    /// An unsolicited result code every so many milliseconds, until it was suppressed this often.
     pub(crate) flood: Option<(u64, u32)>,
-    /// Commands heard since it was made.
+    /// Commands received since its creation.
     pub(crate) heard: Vec<String>,
-    /// At this command something happens instead of an answer, once.
+    /// Springs at this command instead of an answer, once.
     pub(crate) trap: Option<(&'static str, Trap)>,
     pub(crate) sprung: Option<Trap>,
-    /// From `ATD` to `CONNECT`, and whether any byte ends that as it should.
+    /// Time from `ATD` to `CONNECT`, and whether any byte aborts the dial.
     pub(crate) slow_dial: Option<(u64, bool)>,
     /// It is dialling until then.
     dialling_until: Option<u64>,
@@ -55,26 +55,26 @@ pub(crate) struct Stick {
     line: String,
     arrivals: VecDeque<(u64, Vec<u8>)>,
     next_flood: u64,
-    /// The noise is still to come.
+    /// The noise is pending.
     noisy: bool,
 }
 
-/// What happens at a command.
+/// An event that a command triggers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Trap {
     Hang(Hang),
-    /// Pulled, and back after so many milliseconds.
+    /// Unplugged, and plugged in again after so many milliseconds.
     Pull(u64),
 }
 
 impl Stick {
-    /// The command that starts so is answered with these, one after the other, and then as
-    /// always. An empty one is silence.
+    /// Answers commands with this prefix by these texts, one after the other, then as usual. An empty
+    /// text is silence.
     pub(crate) fn answer_with(&mut self, command: &'static str, said: &[&'static str]) {
         self.rules.push((command, said.iter().copied().collect()));
     }
 
-    /// It comes onto the bus; its ports get new numbers each time.
+    /// Appears on the bus; its ports get new numbers each time.
     pub(crate) fn enumerate(&mut self) {
         self.tty = Some(self.next_tty + 2);
         self.next_tty += 3;
@@ -84,14 +84,14 @@ impl Stick {
         self.data_mode = self.left_in.take();
     }
 
-    /// It leaves the bus.
+    /// Leaves the bus.
     pub(crate) fn leave(&mut self) {
         self.tty = None;
         self.arrivals.clear();
         self.dialling_until = None;
     }
 
-    /// `by` happened to it.
+    /// Recovers from a hang that `by` ends.
     pub(crate) fn revive(&mut self, by: Hang) {
         if self.hang.is_some_and(|hang| hang <= by) {
             self.hang = None;
@@ -104,25 +104,25 @@ impl Stick {
         }
     }
 
-    pub(crate) fn say(&mut self, at: u64, bytes: &[u8]) {
+    pub(crate) fn log_line(&mut self, at: u64, bytes: &[u8]) {
         let place = self.arrivals.partition_point(|(other, _)| *other <= at);
         self.arrivals.insert(place, (at, bytes.to_vec()));
     }
 
-    /// When it says something next.
+    /// Returns when it sends something next.
     pub(crate) fn next(&self) -> Option<u64> {
         let flood = self.flood.map(|_| self.next_flood);
         let said = self.arrivals.front().map(|(at, _)| *at);
         flood.into_iter().chain(said).min()
     }
 
-    /// What it has said until now.
+    /// Returns the bytes sent until `now`.
     pub(crate) fn read(&mut self, now: u64) -> Vec<u8> {
         if let Some((period, _)) = self.flood {
             self.next_flood = self.next_flood.max(now.saturating_sub(period));
             while self.next_flood <= now {
                 let at = self.next_flood;
-                self.say(at, b"\r\n+ZUSIMR:2\r\n");
+                self.log_line(at, b"\r\n+ZUSIMR:2\r\n");
                 self.next_flood += period;
             }
         }
@@ -142,10 +142,10 @@ impl Stick {
         }
         if let (true, Some(noise)) = (self.noisy, self.noise) {
             self.noisy = false;
-            self.say(now, noise);
+            self.log_line(now, noise);
         }
         if let Some(mode) = self.data_mode {
-            self.say(now + DELAY_MS, b"~\xff}#\xc0!OK\r}!}\x22\n~");
+            self.log_line(now + DELAY_MS, b"~\xff}#\xc0!OK\r}!}\x22\n~");
             let ends = match mode {
                 DataMode::Escape => bytes == b"+++",
                 DataMode::Goodbye => bytes.ends_with(&[0x3d, 0xc7, 0x7e]),
@@ -153,7 +153,7 @@ impl Stick {
             };
             if ends {
                 self.data_mode = None;
-                self.say(now + 2 * DELAY_MS, b"\r\nNO CARRIER\r\n");
+                self.log_line(now + 2 * DELAY_MS, b"\r\nNO CARRIER\r\n");
             }
             return;
         }
@@ -163,7 +163,7 @@ impl Stick {
             if abortable {
                 self.dialling_until = None;
                 self.arrivals.clear();
-                self.say(now + DELAY_MS, b"\r\nNO CARRIER\r\n");
+                self.log_line(now + DELAY_MS, b"\r\nNO CARRIER\r\n");
             }
             return;
         }
@@ -180,7 +180,7 @@ impl Stick {
                 }
                 return;
             }
-            self.say(now, format!("{command}\r").as_bytes());
+            self.log_line(now, format!("{command}\r").as_bytes());
             if command.starts_with("AT+CPMS?")
                 && let Some((_, outlives)) = &mut self.flood
             {
@@ -202,7 +202,7 @@ impl Stick {
             }
             self.heard.push(command);
             if !said.is_empty() {
-                self.say(now + delay, format!("\r\n{said}\r\n").as_bytes());
+                self.log_line(now + delay, format!("\r\n{said}\r\n").as_bytes());
             }
         }
     }

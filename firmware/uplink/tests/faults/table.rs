@@ -1,4 +1,4 @@
-//! The faults: what is injected, what must happen, within what time.
+//! The fault table: what is injected, what must happen, within what time.
 
 use crate::{
     call::Network,
@@ -9,18 +9,18 @@ pub(crate) const SECOND: u64 = 1_000;
 pub(crate) const MINUTE: u64 = 60 * SECOND;
 pub(crate) const HOUR: u64 = 60 * MINUTE;
 
-/// One thing that is wrong.
+/// One injected fault.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Fault {
     /// The stick answers nothing, in a call or out of it.
     Hang(Hang),
     /// At this command something happens.
     At(&'static str, Trap),
-    /// The command is answered with these first, one after the other.
+    /// The command is first answered with these texts, one after the other.
     Answer(&'static str, &'static [&'static str]),
     /// The command is answered with this so many times.
     Often(&'static str, &'static str, usize),
-    /// A call that nobody ended.
+    /// The stick is still in a call.
     InCall(DataMode),
     /// `+ZUSIMR:2` every so many milliseconds, until quieted so often.
     Flood(u64, u32),
@@ -28,7 +28,7 @@ pub(crate) enum Fault {
     Noise(&'static [u8]),
     /// `CONNECT` takes so long, and any byte meanwhile ends the dial, or none does.
     SlowDial(u64, bool),
-    /// Pulled, and back after so long.
+    /// The stick is unplugged, and plugged in again after this time.
     Pull(u64),
     /// The stick shows its CD-ROM when it comes next, and the first so many ejects fail.
     CdRom(u32),
@@ -40,15 +40,15 @@ pub(crate) enum Fault {
     For(u64, Network),
     /// The network behaves so until so many calls more were made.
     Calls(u32, Network),
-    /// No socket's power can be cut.
+    /// The USB power cannot be switched.
     NoPower,
     /// The supervisor grants no reboot.
     NoReboot,
-    /// Nor for so long: a person is at work on the box.
+    /// The supervisor grants no reboot for this time: an operator is at the console.
     NoRebootFor(u64),
     /// A PIN is configured.
     Pin,
-    /// It may be sent to a stick that does not say how many tries are left.
+    /// The PIN may be sent to a stick that does not report how many tries are left.
     Uncounted,
     /// The stick is this product of its vendor.
     Product(u16),
@@ -72,10 +72,10 @@ pub(crate) enum Must {
     Flow,
     /// The call goes on for all of the row's time.
     Stay,
-    /// Within the row's time it is told that only a person can help, in these words; and nothing
-    /// else is done for a day but, for a SIM that may have a bad contact, a cut of power.
+    /// Within the row's time a block with these words is logged, as only a person can help; and
+    /// nothing else is done for a day but a power cycle, for a SIM that may have a bad contact.
     Block(&'static str),
-    /// Nothing helps for all of the row's time, everything is tried, and trying goes on.
+    /// Nothing helps for all of the row's time, every rung is taken, and retries go on.
     Try,
 }
 
@@ -169,8 +169,8 @@ const ERROR: &[&str] = &["ERROR"];
 const NO_CARRIER: &[&str] = &["NO CARRIER"];
 const ASKS_PIN: &str = "+CPIN: SIM PIN\r\n\r\nOK";
 
-/// A drop must be back in 15 s; a hung stick in 45 s where it can be told to restart, in 75 s where
-/// only power helps, in 120 s where only a reboot does; a replug in 20 s after the plug.
+/// Time limits: 15 s after a drop; for a hung stick 45 s if a reset helps, 75 s if only a power cycle
+/// does, 120 s if only a reboot does; 20 s after a replug.
 #[rustfmt::skip]
 pub(crate) const TABLE: &[Row] = &[
     row("nothing is wrong", Start, &[], Flow, 15 * SECOND, CALM),
@@ -251,7 +251,7 @@ pub(crate) const TABLE: &[Row] = &[
     row("CD-ROM whose first two ejects fail", Start, &[CdRom(2)], Flow, 30 * SECOND, CALM),
     row("CD-ROM that only opens after power", Start, &[CdRom(3)], Flow, 60 * SECOND, [0, 1, 0]),
 
-    // The network lets nobody in.
+    // The network denies access.
     row("radio left off", Start, &[RadioOff], Flow, 15 * SECOND, CALM),
     row("radio off, refused before the PIN", Start, &[Pin, RadioOff, Answer("AT+CPIN?", &[ASKS_PIN]), Answer("AT+CFUN=1", &["+CME ERROR: 11"])], Flow, 20 * SECOND, CALM),
     row("radio off and not switched on until the stick restarts", Start, &[Often("AT+CFUN?", "+CFUN: 4\r\n\r\nOK", 3), Often("AT+CFUN=1", "ERROR", 12), Often("AT+CREG?", "+CREG: 0,0\r\n\r\nOK", 33), Often("AT+CGREG?", "+CGREG: 0,0\r\n\r\nOK", 33)], Flow, 150 * SECOND, [1, 0, 0]),

@@ -1,9 +1,11 @@
-//! The product's machine, dialler and PPP engine in a world on virtual time.
+//! The simulated environment of the product's state machines, on virtual time.
 
 use std::collections::VecDeque;
 
 use failberry_state::{BootMillis, UplinkPhase};
-use failberry_uplink::machine::{Action, Earlier, Ending, Event, Machine, Outcome, PinUse};
+use failberry_uplink::machine::{
+    Action, AttemptFailure, Event, LoadedHistory, Outcome, PinState, UplinkMachine,
+};
 use failberry_usb::{Device, Presence, Sight, Stick as Found, Unready};
 use tokio_modem::{
     dial::{Dialer, Output, Settings},
@@ -15,35 +17,35 @@ use crate::{
     stick::{Hang, Stick, Trap},
 };
 
-/// From power, or its own restart, until a stick is on the bus.
+/// Time from power, or a reset, until a stick is on the bus.
 const STICK_BOOT_MS: u64 = 8_000;
-/// The kernel adds a stick's interfaces one by one; an event leads to a look a little later.
+/// Time from a change on the bus to the scan: the kernel adds a stick's interfaces one by one.
 const BUS_MS: u64 = 200;
-/// Until a device node is ours.
+/// Time until a device node is accessible.
 const OPEN_MS: u64 = 50;
-/// The sockets are dark for so long.
+/// Time for which the sockets are off.
 const DARK_MS: u64 = 3_300;
-/// Asking each port of a stick that answers none.
+/// Time of a reset of a stick that answers on no port.
 const RESET_UNHEARD_MS: u64 = 8_000;
-/// From the request to the end of the services, and from there to this service again.
+/// Time from the reboot request to the next start of this service.
 const REBOOT_MS: u64 = 25_000;
-/// More turns at one time mean a loop that never waits.
+/// Turns at one time above which the loop counts as endless.
 const TURNS_MAX: usize = 10_000;
 
 enum Attempt {
-    /// Until then; without the PIN; with this patience for `CONNECT`; the PIN only if counted.
+    /// Until this time; PIN withheld; dial timeout; PIN counter required.
     Opening(u64, bool, u64, bool),
-    /// Until then.
+    /// Until this time.
     Dialling(Box<Dialer>, u64),
     Call(Box<Call>),
 }
 
-/// What happens to the stick or the board at a time.
+/// A scheduled event of the stick, the bus or the board.
 enum Physical {
-    Tell(Event),
+    Deliver(Event),
     Look,
     Leave,
-    /// It comes, if it is not pulled.
+    /// It appears on the bus, unless it is unplugged.
     Come,
     Plug,
     Restart,
@@ -51,12 +53,12 @@ enum Physical {
 
 pub(crate) struct World {
     pub(crate) now: u64,
-    pub(crate) machine: Machine,
+    pub(crate) machine: UplinkMachine,
     pub(crate) stick: Stick,
     pub(crate) network: Network,
     /// Reboots that the supervisor still grants.
     pub(crate) reboots_left: u32,
-    /// Until then it grants none, since somebody is logged in.
+    /// Until this time it grants none, because of an operator at the console.
     pub(crate) attended_until: u64,
     pub(crate) power_works: bool,
     pub(crate) ejects_fail: u32,
@@ -67,32 +69,32 @@ pub(crate) struct World {
     /// The stick's USB product id as a modem.
     pub(crate) product: u16,
     pub(crate) taken: Taken,
-    /// When something was written to the card.
-    pub(crate) keeps: Vec<u64>,
-    pub(crate) said: Vec<(u64, String)>,
+    /// Times of writes to the card.
+    pub(crate) writes: Vec<u64>,
+    pub(crate) log: Vec<(u64, String)>,
     /// Restores the network at this time.
     pub(crate) well_at: Option<u64>,
-    /// Or with so many calls more.
+    /// Restores it after this many further calls.
     pub(crate) well_after_calls: Option<u32>,
     attempt: Option<Attempt>,
     plans: Vec<(u64, Physical)>,
     queue: VecDeque<Event>,
 }
 
-/// How often each rung was taken.
+/// Number of times each rung was taken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Taken {
     pub(crate) resets: u32,
-    pub(crate) cuts: u32,
+    pub(crate) power_cycles: u32,
     pub(crate) reboots: u32,
 }
 
 impl World {
-    /// A box that has just started, with a stick in it.
+    /// Creates a box that has just started, with a stick in it.
     pub(crate) fn new() -> Self {
         let mut world = Self {
             now: 0,
-            machine: Machine::new(None, PinUse::Fresh, BootMillis(0)),
+            machine: UplinkMachine::new(None, PinState::Usable, BootMillis(0)),
             stick: Stick::default(),
             network: Network::default(),
             reboots_left: 3,
@@ -104,8 +106,8 @@ impl World {
             uncounted: false,
             product: 0x2003,
             taken: Taken::default(),
-            keeps: Vec::new(),
-            said: Vec::new(),
+            writes: Vec::new(),
+            log: Vec::new(),
             well_at: None,
             well_after_calls: None,
             attempt: None,
@@ -113,11 +115,11 @@ impl World {
             queue: VecDeque::new(),
         };
         world.plan(0, Physical::Come);
-        world.feed(Event::Earlier(Earlier::Read(Vec::new())));
+        world.feed(Event::HistoryLoaded(LoadedHistory::Read(Vec::new())));
         world
     }
 
-    /// Packets of the house come back.
+    /// Returns whether packets of the LAN get answers.
     pub(crate) fn flows(&self) -> bool {
         let up = matches!(&self.attempt, Some(Attempt::Call(call)) if call.is_up());
         up && self.stick.hang.is_none()
@@ -148,10 +150,10 @@ impl World {
         }
     }
 
-    /// Lets time pass until `done`, at most until `end`; tells whether it was done.
+    /// Advances the time until `done`, at most to `end`; returns whether it was done.
     pub(crate) fn run_until(&mut self, end: u64, mut done: impl FnMut(&Self) -> bool) -> bool {
         loop {
-            self.settle();
+            self.run_due();
             if done(self) {
                 return true;
             }
@@ -175,15 +177,15 @@ impl World {
             None => None,
             Some(Attempt::Opening(at, ..)) => Some(*at),
             Some(Attempt::Dialling(_, wait)) => {
-                let said = self.stick.next();
-                Some(said.map_or(*wait, |said| said.min(*wait)))
+                let next = self.stick.next();
+                Some(next.map_or(*wait, |next| next.min(*wait)))
             }
             Some(Attempt::Call(call)) => call.next(),
         }
     }
 
-    /// Does everything that is due now.
-    fn settle(&mut self) {
+    /// Executes everything that is due now.
+    fn run_due(&mut self) {
         for _ in 0..TURNS_MAX {
             if self.well_at.is_some_and(|at| at <= self.now) {
                 self.well_at = None;
@@ -202,7 +204,7 @@ impl World {
                 return;
             }
         }
-        panic!("no end of turns at {} ms: {:?}", self.now, self.said.last());
+        panic!("no end of turns at {} ms: {:?}", self.now, self.log.last());
     }
 
     fn plan(&mut self, after: u64, physical: Physical) {
@@ -212,7 +214,7 @@ impl World {
 
     fn happen(&mut self, physical: Physical) {
         match physical {
-            Physical::Tell(event) => self.queue.push_back(event),
+            Physical::Deliver(event) => self.queue.push_back(event),
             Physical::Leave => {
                 self.stick.leave();
                 self.plan(BUS_MS, Physical::Look);
@@ -235,8 +237,8 @@ impl World {
                 self.queue.clear();
                 self.stick.leave();
                 self.stick.revive(Hang::UntilReboot);
-                self.machine = Machine::new(None, PinUse::Fresh, BootMillis(self.now));
-                self.feed(Event::Earlier(Earlier::Read(Vec::new())));
+                self.machine = UplinkMachine::new(None, PinState::Usable, BootMillis(self.now));
+                self.feed(Event::HistoryLoaded(LoadedHistory::Read(Vec::new())));
                 self.plan(0, Physical::Come);
             }
         }
@@ -277,17 +279,17 @@ impl World {
         match action {
             Action::LookAtBus => self.look_at_bus(),
             Action::Attempt {
-                spend_pin,
-                count_pin,
+                withhold_pin,
+                require_pin_counter,
                 dial_ms,
                 ..
             } => {
                 assert!(self.attempt.is_none(), "two attempts at once");
                 self.attempt = Some(Attempt::Opening(
                     self.now + OPEN_MS,
-                    spend_pin,
+                    withhold_pin,
                     dial_ms,
-                    count_pin,
+                    require_pin_counter,
                 ));
             }
             Action::Abort => self.hang_up(),
@@ -295,10 +297,10 @@ impl World {
                 if self.ejects_fail > 0 {
                     self.ejects_fail -= 1;
                     let stuck = Event::Ejected(Err("it is stuck".into()));
-                    return self.plan(500, Physical::Tell(stuck));
+                    return self.plan(500, Physical::Deliver(stuck));
                 }
                 self.stick.cdrom = false;
-                self.plan(500, Physical::Tell(Event::Ejected(Ok(()))));
+                self.plan(500, Physical::Deliver(Event::Ejected(Ok(()))));
                 self.plan(600, Physical::Leave);
                 self.plan(4_000, Physical::Come);
             }
@@ -306,25 +308,25 @@ impl World {
                 self.taken.resets += 1;
                 if self.stick.hang.is_some_and(|hang| hang > Hang::UntilReset) {
                     let unheard = Outcome::ResetUnanswered("no answer".into());
-                    let told = Event::Recovered(unheard);
-                    return self.plan(RESET_UNHEARD_MS, Physical::Tell(told));
+                    let event = Event::Recovered(unheard);
+                    return self.plan(RESET_UNHEARD_MS, Physical::Deliver(event));
                 }
                 self.stick.revive(Hang::UntilReset);
-                let told = Event::Recovered(Outcome::ResetTaken);
-                self.plan(1_000, Physical::Tell(told));
+                let event = Event::Recovered(Outcome::ResetAccepted);
+                self.plan(1_000, Physical::Deliver(event));
                 self.plan(1_200, Physical::Leave);
                 self.plan(1_200 + STICK_BOOT_MS, Physical::Come);
             }
-            Action::CutPower => {
-                self.taken.cuts += 1;
+            Action::PowerCycle => {
+                self.taken.power_cycles += 1;
                 if !self.power_works {
-                    let kept = Outcome::PowerKept("no hub at 1-1".into());
-                    return self.plan(200, Physical::Tell(Event::Recovered(kept)));
+                    let kept = Outcome::PowerCycleFailed("no hub at 1-1".into());
+                    return self.plan(200, Physical::Deliver(Event::Recovered(kept)));
                 }
                 self.stick.revive(Hang::UntilPower);
                 self.plan(300, Physical::Leave);
-                let cut = Outcome::PowerCut("sysfs".into());
-                self.plan(DARK_MS, Physical::Tell(Event::Recovered(cut)));
+                let cut = Outcome::PowerCycled("sysfs".into());
+                self.plan(DARK_MS, Physical::Deliver(Event::Recovered(cut)));
                 self.plan(DARK_MS + STICK_BOOT_MS, Physical::Come);
             }
             Action::Reboot(_) => {
@@ -338,18 +340,18 @@ impl World {
                 } else {
                     Outcome::RebootRefused("the budget is used up".into())
                 };
-                self.plan(10, Physical::Tell(Event::Recovered(answer)));
+                self.plan(10, Physical::Deliver(Event::Recovered(answer)));
             }
-            Action::Say(_, text) => self.said.push((self.now, text)),
-            // What is kept of the PIN does not outlive the boot, and no process ends here before.
-            Action::Keep => self.keeps.push(self.now),
-            Action::RememberPinRefused
-            | Action::RememberPinDoubted
+            Action::Log(_, text) => self.log.push((self.now, text)),
+            // The persisted PIN state does not outlive the boot, and no process ends before it here.
+            Action::PersistHistory => self.writes.push(self.now),
+            Action::PersistPinRejected
+            | Action::PersistPinUncertain
             | Action::DescribeBus
             | Action::Terminate
             | Action::Reply(_)
-            | Action::Question { .. }
-            | Action::DropQuestion
+            | Action::Passthrough { .. }
+            | Action::CancelPassthrough
             | Action::Exit => {}
         }
     }
@@ -362,12 +364,12 @@ impl World {
     fn attempt_turn(&mut self) {
         match self.attempt.take() {
             None => {}
-            Some(Attempt::Opening(_, spend_pin, dial_ms, count_pin)) => {
+            Some(Attempt::Opening(_, withhold_pin, dial_ms, require_pin_counter)) => {
                 let profile = profile_for(0x19d2, self.product).unwrap();
                 let mut settings = Settings::new("internet", "*99#", self.pin).unwrap();
                 settings.dial_within(dial_ms);
-                settings.allow_pin_without_counter(self.uncounted && !count_pin);
-                if spend_pin {
+                settings.allow_pin_without_counter(self.uncounted && !require_pin_counter);
+                if withhold_pin {
                     settings.spend_pin();
                 }
                 let dialer = Box::new(Dialer::new(profile, settings, self.now));
@@ -377,9 +379,9 @@ impl World {
             Some(Attempt::Dialling(dialer, _)) => self.dial_turn(dialer),
             Some(Attempt::Call(mut call)) => {
                 let hung = self.stick.hang.is_some() || self.stick.tty.is_none();
-                let news = call.turn(self.network, hung, self.now);
+                let events = call.turn(self.network, hung, self.now);
                 self.attempt = Some(Attempt::Call(call));
-                for event in news {
+                for event in events {
                     if let Event::Ended(_) = event {
                         self.hang_up();
                     }
@@ -414,7 +416,7 @@ impl World {
                 }
                 Output::Failed(error) => {
                     self.hang_up();
-                    return self.feed(Event::Ended(Ending::from(&error)));
+                    return self.feed(Event::Ended(AttemptFailure::from(&error)));
                 }
             }
         }

@@ -1,11 +1,11 @@
-//! What only a person can help with, and what of that is kept in mind.
+//! Failures that need a person, and the PIN state that is persisted.
 
 use tokio_modem::dial::{Blocked, DialError, Step};
 
 use super::*;
 
 #[test]
-fn a_wrong_pin_is_sent_once() {
+fn wrong_pin_is_sent_once() {
     let blocked = "blocked: the SIM and the PIN; dialling again in 600 s";
     let again = "dialling again: the SIM and the PIN";
     let mut run = Run::new();
@@ -26,7 +26,7 @@ fn a_wrong_pin_is_sent_once() {
 }
 
 #[test]
-fn a_pin_whose_fate_is_unknown_waits_for_the_sim_to_lose_power() {
+fn uncertain_pin_is_withheld_until_sim_power_loss() {
     let mut run = Run::new();
     run.expect(0, plugged(2), &[FOUND, "attempt ttyUSB2"])
         .expect(
@@ -58,18 +58,17 @@ fn a_pin_whose_fate_is_unknown_waits_for_the_sim_to_lose_power() {
 }
 
 #[test]
-fn a_pin_doubted_before_this_process_is_counted() {
+fn persisted_uncertain_pin_needs_a_counter() {
     let mut run = Run {
-        machine: Machine::new(None, PinUse::Doubted, BootMillis(0)),
+        machine: UplinkMachine::new(None, PinState::UsableIfCounted, BootMillis(0)),
     };
     let counted = "attempt ttyUSB2 with a counted PIN";
     run.expect(0, plugged(2), &[FOUND, counted]);
 }
 
-/// A stick's words are never the last word: whatever a person has to do may be done without the
-/// stick being pulled.
+/// No answer of a stick is final: a person may act without unplugging it.
 #[test]
-fn every_block_but_the_configuration_is_dialled_again() {
+fn every_block_but_configuration_is_redialled() {
     for blocked in [
         Blocked::PinMissing,
         Blocked::PinLastTry { left: 1 },
@@ -80,7 +79,7 @@ fn every_block_but_the_configuration_is_dialled_again() {
         Blocked::NoSim { got: text("ERROR") },
         Blocked::Locked(text("PH-NET PIN")),
     ] {
-        let ending = Ending::from(&DialError::from(blocked));
+        let ending = AttemptFailure::from(&DialError::from(blocked));
         let mut run = Run::new();
         run.machine.step(plugged(2), BootMillis(0));
         run.machine.step(Event::Ended(ending), BootMillis(1));
@@ -89,7 +88,7 @@ fn every_block_but_the_configuration_is_dialled_again() {
 }
 
 #[test]
-fn what_blocks_says_what_to_do() {
+fn block_reasons_name_the_remedy() {
     for (blocked, words) in [
         (Blocked::PinMissing, "set carrier.pin in failberrypi.toml"),
         (
@@ -107,13 +106,13 @@ fn what_blocks_says_what_to_do() {
             "use another stick or SIM",
         ),
     ] {
-        let reason = Ending::from(&DialError::from(blocked)).reason;
+        let reason = AttemptFailure::from(&DialError::from(blocked)).reason;
         assert!(reason.contains(words), "{reason}");
     }
 }
 
 #[test]
-fn what_passes_by_itself_does_not_block() {
+fn temporary_failures_do_not_block() {
     for error in [
         DialError::SimNotReady {
             got: text("NOT READY"),
@@ -126,27 +125,27 @@ fn what_passes_by_itself_does_not_block() {
             waited_ms: 240_000,
         },
     ] {
-        let ending = Ending::from(&error);
+        let ending = AttemptFailure::from(&error);
         assert!(
-            !ending.blocked && !ending.trouble.rows().is_empty(),
+            !ending.blocked && !ending.kind.rules().is_empty(),
             "{error}"
         );
     }
 }
 
 #[test]
-fn a_pin_refused_before_this_process_is_not_sent() {
+fn persisted_rejected_pin_is_withheld() {
     let mut run = Run {
-        machine: Machine::new(None, PinUse::Refused, BootMillis(0)),
+        machine: UplinkMachine::new(None, PinState::Rejected, BootMillis(0)),
     };
     run.expect(0, plugged(2), &[FOUND, "attempt ttyUSB2 without PIN"]);
 }
 
 #[test]
-fn without_configuration_nothing_is_dialled() {
-    let unusable = Some("no [carrier]".to_owned());
+fn missing_configuration_blocks_dialling() {
+    let config_error = Some("no [carrier]".to_owned());
     let mut run = Run {
-        machine: Machine::new(unusable, PinUse::Fresh, BootMillis(0)),
+        machine: UplinkMachine::new(config_error, PinState::Usable, BootMillis(0)),
     };
     let blocked = "blocked: no [carrier]; nothing is dialled until that is corrected in failberrypi.toml \
                    and the box started again";

@@ -1,4 +1,4 @@
-//! The rungs of the ladder, CD-ROMs, and sticks beside each other.
+//! Rungs of the ladder, CD-ROM ejects, several sticks.
 
 use failberry_state::{
     PastStep,
@@ -8,16 +8,16 @@ use failberry_state::{
 
 use super::*;
 
-fn trouble(trouble: Trouble, reason: &str) -> Event {
-    Event::Ended(Ending::new(trouble, reason))
+fn failed(kind: FailureKind, reason: &str) -> Event {
+    Event::Ended(AttemptFailure::new(kind, reason))
 }
 
 fn silent() -> Event {
-    trouble(Trouble::Silent, "no answer")
+    failed(FailureKind::Unresponsive, "no answer")
 }
 
 #[test]
-fn a_hung_stick_is_restarted_then_cut_off_then_the_board_is() {
+fn hung_stick_escalates_reset_power_cycle_reboot() {
     let mut run = Run::new();
     run.expect(0, plugged(2), &[FOUND, "attempt ttyUSB2"])
         .expect(
@@ -43,7 +43,7 @@ fn a_hung_stick_is_restarted_then_cut_off_then_the_board_is() {
         .phase(UplinkPhase::Recovering)
         .expect(
             24_500,
-            Event::Recovered(Outcome::PowerCut("sysfs".into())),
+            Event::Recovered(Outcome::PowerCycled("sysfs".into())),
             &["the USB sockets have power again (by sysfs)", "look"],
         )
         .expect(24_501, ABSENT, &[])
@@ -80,7 +80,7 @@ fn a_hung_stick_is_restarted_then_cut_off_then_the_board_is() {
 }
 
 #[test]
-fn a_stick_that_restarts_is_dialled_as_soon_as_it_is_back() {
+fn reset_stick_is_dialled_when_it_returns() {
     let mut run = Run::new();
     run.expect(0, plugged(2), &[FOUND, "attempt ttyUSB2"]);
     run.machine.step(silent(), BootMillis(13_000));
@@ -88,23 +88,23 @@ fn a_stick_that_restarts_is_dialled_as_soon_as_it_is_back() {
         .due(34_000)
         .expect(
             14_100,
-            Event::Recovered(Outcome::ResetTaken),
+            Event::Recovered(Outcome::ResetAccepted),
             &["the stick starts anew"],
         )
         .due(34_000)
         .expect(20_000, plugged(2), &[FOUND, "attempt ttyUSB2"])
         // Too late to say anything.
-        .expect(20_001, Event::Recovered(Outcome::ResetTaken), &[]);
+        .expect(20_001, Event::Recovered(Outcome::ResetAccepted), &[]);
 }
 
 #[test]
-fn a_restart_without_leaving_the_bus_is_waited_for_shortly() {
+fn reset_without_leaving_the_bus_times_out_soon() {
     let mut run = Run::new();
     run.machine.step(plugged(2), BootMillis(0));
     run.machine.step(silent(), BootMillis(13_000));
     run.expect(
         14_000,
-        Event::Recovered(Outcome::ResetTaken),
+        Event::Recovered(Outcome::ResetAccepted),
         &["the stick starts anew"],
     )
     .due(20_000)
@@ -113,7 +113,7 @@ fn a_restart_without_leaving_the_bus_is_waited_for_shortly() {
 }
 
 #[test]
-fn a_stick_that_does_not_come_back_loses_its_power() {
+fn stick_not_returning_is_power_cycled() {
     let mut run = Run::new();
     run.machine.step(plugged(2), BootMillis(0));
     run.machine.step(silent(), BootMillis(13_000));
@@ -123,7 +123,7 @@ fn a_stick_that_does_not_come_back_loses_its_power() {
     run.expect(34_000, Event::Deadline, &[back, &cut, "cut power"])
         .expect(
             40_000,
-            Event::Recovered(Outcome::PowerKept("no hub".into())),
+            Event::Recovered(Outcome::PowerCycleFailed("no hub".into())),
             &[
                 "the power of the USB sockets cannot be cut: no hub",
                 "waiting for a stick",
@@ -134,7 +134,7 @@ fn a_stick_that_does_not_come_back_loses_its_power() {
 }
 
 #[test]
-fn a_pulled_stick_is_missed_once_an_hour() {
+fn missing_stick_is_power_cycled_hourly() {
     let mut run = Run::new();
     run.machine.step(plugged(2), BootMillis(0));
     run.machine.step(ABSENT, BootMillis(1_000));
@@ -143,9 +143,9 @@ fn a_pulled_stick_is_missed_once_an_hour() {
     let mut now = 1_000;
     while now < 6 * 3_600_000 {
         let actions = run.machine.step(Event::Deadline, BootMillis(now));
-        if actions.contains(&Action::CutPower) {
+        if actions.contains(&Action::PowerCycle) {
             cuts.push(now);
-            let outcome = Event::Recovered(Outcome::PowerCut("x".into()));
+            let outcome = Event::Recovered(Outcome::PowerCycled("x".into()));
             run.machine.step(outcome, BootMillis(now + 3_000));
         }
         if actions
@@ -159,7 +159,7 @@ fn a_pulled_stick_is_missed_once_an_hour() {
         now = run.machine.deadline().unwrap().0;
     }
     assert_eq!(cuts.first(), Some(&31_000));
-    // Refused each time, and so asked for each half hour from the first on.
+    // Refused each time, and so requested every half hour from the first on.
     assert_eq!((cuts.len(), reboots), (6, 11), "{cuts:?}");
 }
 
@@ -176,49 +176,57 @@ fn past(boot: u32) -> PastStep {
 }
 
 #[test]
-fn the_card_is_written_when_power_or_board_may_go_and_at_the_end() {
+fn history_is_written_before_power_cycle_and_at_exit() {
     let mut run = Run::new();
-    run.expect(0, Event::Earlier(Earlier::Read(vec![past(4)])), &[]);
+    run.expect(
+        0,
+        Event::HistoryLoaded(LoadedHistory::Read(vec![past(4)])),
+        &[],
+    );
     assert_eq!(run.machine.state().recovery.earlier, [past(4)]);
     run.machine.step(plugged(2), BootMillis(0));
-    let keeps = |run: &mut Run, event, at| {
+    let writes = |run: &mut Run, event, at| {
         let actions = run.machine.step(event, BootMillis(at));
         actions
             .iter()
-            .filter(|action| **action == Action::Keep)
+            .filter(|action| **action == Action::PersistHistory)
             .count()
     };
     let unheard = || Event::Recovered(Outcome::ResetUnanswered("x".into()));
     // Redials and restarts are left for later.
-    assert_eq!(keeps(&mut run, ended("dropped"), 1_000), 0);
-    assert_eq!(keeps(&mut run, Event::Deadline, 2_000), 0);
-    assert_eq!(keeps(&mut run, silent(), 13_000), 0);
-    assert_eq!(keeps(&mut run, unheard(), 21_000), 1);
+    assert_eq!(writes(&mut run, ended("dropped"), 1_000), 0);
+    assert_eq!(writes(&mut run, Event::Deadline, 2_000), 0);
+    assert_eq!(writes(&mut run, silent(), 13_000), 0);
+    assert_eq!(writes(&mut run, unheard(), 21_000), 1);
     // The next cut within an hour is not worth a write.
-    let cut = Event::Recovered(Outcome::PowerCut("x".into()));
-    assert_eq!(keeps(&mut run, cut, 24_000), 0);
+    let cut = Event::Recovered(Outcome::PowerCycled("x".into()));
+    assert_eq!(writes(&mut run, cut, 24_000), 0);
     run.machine.step(Event::Deadline, BootMillis(44_500));
     run.machine.step(silent(), BootMillis(50_000));
     run.machine.step(Event::Deadline, BootMillis(60_000));
     run.machine.step(silent(), BootMillis(70_000));
     assert_eq!(run.machine.state().recovery.reboots, 1);
     let refused = Event::Recovered(Outcome::RebootRefused("x".into()));
-    assert_eq!(keeps(&mut run, refused, 70_010), 0);
-    assert_eq!(keeps(&mut run, Event::Stop, 710_000), 1);
-    assert_eq!(keeps(&mut run, Event::Stop, 710_001), 0);
+    assert_eq!(writes(&mut run, refused, 70_010), 0);
+    assert_eq!(writes(&mut run, Event::Stop, 710_000), 1);
+    assert_eq!(writes(&mut run, Event::Stop, 710_001), 0);
 }
 
 #[test]
-fn a_card_that_was_not_read_is_not_written_and_a_broken_file_is_told() {
+fn unread_history_is_not_overwritten_corrupt_one_is() {
     let lost = "what was done in earlier lives is lost: x";
     for (earlier, told, kept) in [
         (None, &[][..], false),
-        (Some(Earlier::Unreadable("x".into())), &[lost][..], false),
-        (Some(Earlier::Corrupt("x".into())), &[lost][..], true),
+        (
+            Some(LoadedHistory::Unreadable("x".into())),
+            &[lost][..],
+            false,
+        ),
+        (Some(LoadedHistory::Corrupt("x".into())), &[lost][..], true),
     ] {
         let mut run = Run::new();
         if let Some(earlier) = earlier {
-            run.expect(0, Event::Earlier(earlier), told);
+            run.expect(0, Event::HistoryLoaded(earlier), told);
         }
         let error = run.machine.state().recovery.earlier_error.clone();
         assert_eq!(error.is_some(), !told.is_empty());
@@ -226,22 +234,24 @@ fn a_card_that_was_not_read_is_not_written_and_a_broken_file_is_told() {
             .machine
             .step(ended("dropped"), BootMillis(1_000));
         let end = run.machine.step(Event::Stop, BootMillis(1_500));
-        assert_eq!(end.contains(&Action::Keep), kept);
+        assert_eq!(end.contains(&Action::PersistHistory), kept);
         assert_eq!(end.last(), Some(&Action::Exit));
     }
 }
 
 #[test]
-fn a_quiet_life_leaves_the_card_alone() {
+fn clean_history_is_not_written() {
     let mut run = Run::new();
-    run.machine
-        .step(Event::Earlier(Earlier::Read(Vec::new())), BootMillis(0));
+    run.machine.step(
+        Event::HistoryLoaded(LoadedHistory::Read(Vec::new())),
+        BootMillis(0),
+    );
     run.up(0, 2);
     let end = run.machine.step(Event::Stop, BootMillis(9_000_000));
-    assert!(!end.contains(&Action::Keep), "{end:?}");
+    assert!(!end.contains(&Action::PersistHistory), "{end:?}");
 }
 
-/// What the next attempt grants a dial.
+/// Returns the dial timeout of the next attempt.
 fn granted(actions: &[Action]) -> u64 {
     match actions.last() {
         Some(Action::Attempt { dial_ms, .. }) => *dial_ms,
@@ -250,7 +260,7 @@ fn granted(actions: &[Action]) -> u64 {
 }
 
 #[test]
-fn a_dial_that_takes_long_is_given_up_once_and_then_gets_its_time() {
+fn slow_dial_is_aborted_once_then_gets_more_time() {
     let mut run = Run::new();
     let mut step = |event, at| {
         let actions = run.machine.step(event, BootMillis(at));
@@ -265,7 +275,7 @@ fn a_dial_that_takes_long_is_given_up_once_and_then_gets_its_time() {
     assert_eq!(granted(&again), 75_000);
     step(Event::PortOpen, 26_001);
     assert_eq!(step(dial(), 27_000).1, Some(112_000));
-    // It is slow indeed, and stays so until it is quick.
+    // It counts as slow until a dial is quick.
     assert_eq!(step(Event::Connected("x".into()), 87_000).1, Some(387_000));
     step(ended("dropped"), 90_000);
     let (again, _) = step(Event::Deadline, 92_000);
@@ -279,7 +289,7 @@ fn a_dial_that_takes_long_is_given_up_once_and_then_gets_its_time() {
 }
 
 #[test]
-fn a_cdrom_is_ejected_and_the_modem_awaited() {
+fn cdrom_is_ejected_then_modem_is_dialled() {
     let mut run = Run::new();
     let shown = "stick 19d2:2003 at 1-1.2 shows its CD-ROM, ejecting it";
     run.expect(0, unready(Unready::CdRom), &[shown, "eject 1-1.2"])
@@ -313,7 +323,7 @@ fn a_cdrom_is_ejected_and_the_modem_awaited() {
 }
 
 #[test]
-fn a_cdrom_that_stays_is_ejected_thrice_and_then_loses_power() {
+fn cdrom_is_power_cycled_after_three_ejects() {
     let mut run = Run::new();
     let mut now = 0;
     let mut done = Vec::new();
@@ -337,18 +347,18 @@ fn a_cdrom_that_stays_is_ejected_thrice_and_then_loses_power() {
 }
 
 #[test]
-fn no_sim_is_cut_from_power_and_a_puk_is_not() {
-    let blocked = |trouble| {
-        Event::Ended(Ending {
+fn missing_sim_is_power_cycled_puk_is_not() {
+    let blocked = |kind| {
+        Event::Ended(AttemptFailure {
             blocked: true,
-            ..Ending::new(trouble, "there is no SIM")
+            ..AttemptFailure::new(kind, "there is no SIM")
         })
     };
     let mut run = Run::new();
     run.expect(0, plugged(2), &[FOUND, "attempt ttyUSB2"])
         .expect(
             1_000,
-            blocked(Trouble::NoSim),
+            blocked(FailureKind::NoSim),
             &["blocked: there is no SIM; dialling again in 600 s"],
         )
         .phase(UplinkPhase::Blocked)
@@ -365,7 +375,7 @@ fn no_sim_is_cut_from_power_and_a_puk_is_not() {
     locked.machine.step(plugged(2), BootMillis(0));
     locked
         .machine
-        .step(blocked(Trouble::Refused), BootMillis(1_000));
+        .step(blocked(FailureKind::BadResponse), BootMillis(1_000));
     let again = "dialling again: there is no SIM";
     locked
         .due(601_000)
@@ -373,7 +383,7 @@ fn no_sim_is_cut_from_power_and_a_puk_is_not() {
 }
 
 #[test]
-fn of_several_sticks_the_used_one_is_told() {
+fn used_one_of_several_sticks_is_logged() {
     let mut run = Run::new();
     let sight = |others: Vec<Device>| {
         let presence = Presence::Ready(stick_at("1-1.2", 2));
@@ -393,18 +403,18 @@ fn of_several_sticks_the_used_one_is_told() {
 }
 
 #[test]
-fn a_port_silent_twice_gives_way_until_another_stick() {
-    let mut machine = Machine::new(None, PinUse::Fresh, BootMillis(0));
+fn port_silent_twice_is_replaced_until_another_stick() {
+    let mut machine = UplinkMachine::new(None, PinState::Usable, BootMillis(0));
     let mut attempts = Vec::new();
     let mut now = 0;
     let mut event = plugged(0);
-    // The reset is heard by nothing, the power is cut, and the stick stays where it is.
+    // Nothing answers the reset, the power is cycled, and the stick remains.
     for _ in 0..40 {
         let actions = machine.step(event, BootMillis(now));
         let attempted = |action: &Action| matches!(action, Action::Attempt { .. });
         let asked = |action: &Action| match action {
             Action::Reset(_) => Some(Outcome::ResetUnanswered("no answer".into())),
-            Action::CutPower => Some(Outcome::PowerCut("hub".into())),
+            Action::PowerCycle => Some(Outcome::PowerCycled("hub".into())),
             Action::Reboot(_) => Some(Outcome::RebootRefused("budget".into())),
             _ => None,
         };

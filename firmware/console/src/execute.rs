@@ -1,4 +1,4 @@
-//! Carrying out commands: states are read, PID 1 and the dialler are asked.
+//! Executes console commands: reads states, sends requests to PID 1 and commands to services.
 
 use std::{path::Path, time::SystemTime};
 
@@ -13,24 +13,24 @@ use smol::unblock;
 
 use crate::{
     command::Command,
-    pages::{self, Heard, Moment, States, plain},
+    pages::{self, LiveModemInfo, Snapshot, States, plain},
     sensors::Sensors,
 };
 
-/// Why PID 1 is asked.
+/// The reason in requests to PID 1.
 const REASON: &str = "asked for at the serial console";
 
-/// What greets a person.
+/// Returns the banner shown at the start of a session.
 pub(crate) async fn greet() -> Vec<String> {
     pages::banner(&states().await)
 }
 
-/// Does it; gives out what to show.
-pub(crate) async fn carry_out(command: Command) -> Vec<String> {
+/// Executes the command and returns the lines to show.
+pub(crate) async fn execute(command: Command) -> Vec<String> {
     match command {
-        // The stay has these.
+        // Handled by the session.
         Command::Help | Command::Log { .. } | Command::Exit => Vec::new(),
-        Command::Status => pages::status(&states().await, &moment().await),
+        Command::Status => pages::status(&states().await, &snapshot().await),
         Command::Modem => modem().await,
         Command::ModemAt(command) => order(&Order::Ask { command }, "").await,
         Command::Redial => {
@@ -53,8 +53,8 @@ pub(crate) async fn carry_out(command: Command) -> Vec<String> {
         Command::ConfigRevert => request(Request::RevertConfig, "reverted").await,
         Command::Slots => pages::slots(&states().await),
         Command::SlotsChoose(slot) => {
-            let wish = Request::Slots(SlotsOrder::Choose { slot });
-            request(wish, "chosen; reboot starts it").await
+            let choose = Request::Slots(SlotsOrder::Choose { slot });
+            request(choose, "chosen; reboot starts it").await
         }
         Command::Update => pages::update(&states().await),
         Command::UpdateCheck => order(&UpdateOrder::Check, "").await,
@@ -73,8 +73,8 @@ pub(crate) async fn carry_out(command: Command) -> Vec<String> {
 }
 
 async fn modem() -> Vec<String> {
-    let mut heard = Heard::default();
-    for (command, lines) in [("ATI", &mut heard.identity), ("AT+CSQ", &mut heard.signal)] {
+    let mut live = LiveModemInfo::default();
+    for (command, lines) in [("ATI", &mut live.identity), ("AT+CSQ", &mut live.signal)] {
         let command = command.into();
         *lines = match give(&Order::Ask { command }).await {
             Ok(OrderReply::Answer { mut lines }) => {
@@ -91,7 +91,7 @@ async fn modem() -> Vec<String> {
         }
     }
     let uplink = unblock(read::<UplinkState>).await.unwrap_or_default();
-    pages::modem(&uplink, &heard, BootMillis::now().0)
+    pages::modem(&uplink, &live, BootMillis::now().0)
 }
 
 async fn order(order: &impl Ordered, accepted: &str) -> Vec<String> {
@@ -111,15 +111,15 @@ async fn request(request: Request, accepted: &str) -> Vec<String> {
     }]
 }
 
-/// Read anew: PID 1 may have gone back to the settings before.
+/// Reads the configuration again: PID 1 may have reverted to the previous settings.
 async fn config() -> Result<ConsoleConfig, String> {
     let read = unblock(|| read_config(Service::Console)).await;
     read.map_err(|error| plain(&error.to_string()))
 }
 
-async fn moment() -> Moment {
+async fn snapshot() -> Snapshot {
     let sensors = unblock(|| Sensors::read(Path::new("/sys"))).await;
-    Moment {
+    Snapshot {
         boot: BootMillis::now(),
         wall: SystemTime::now(),
         sensors,
@@ -131,14 +131,14 @@ async fn states() -> States {
         let mut unreadable = Vec::new();
         let bad = &mut unreadable;
         let mut states = States {
-            supervisor: known(bad),
-            network: known(bad),
-            uplink: known(bad),
-            clock: known(bad),
-            dyndns: known(bad),
-            health: known(bad),
-            update: known(bad),
-            slots: known(bad),
+            supervisor: read_or_default(bad),
+            network: read_or_default(bad),
+            uplink: read_or_default(bad),
+            clock: read_or_default(bad),
+            dyndns: read_or_default(bad),
+            health: read_or_default(bad),
+            update: read_or_default(bad),
+            slots: read_or_default(bad),
             unreadable: Vec::new(),
         };
         states.unreadable = unreadable;
@@ -147,7 +147,7 @@ async fn states() -> States {
     .await
 }
 
-fn known<T: State>(unreadable: &mut Vec<String>) -> T {
+fn read_or_default<T: State>(unreadable: &mut Vec<String>) -> T {
     read().unwrap_or_else(|error| {
         unreadable.push(error.to_string());
         T::default()

@@ -1,80 +1,82 @@
-//! How attempts end, and what kind of trouble that is.
+//! Classification of how an attempt or a link ended.
 
 use tokio_modem::{
     dial::{Blocked, DialError, Step},
     ppp::Reason,
 };
 
-use crate::ladder::Trouble;
+use crate::ladder::FailureKind;
 
-/// How an attempt ended.
+/// Why an attempt, or the link it led to, ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Ending {
-    /// In words.
+pub struct AttemptFailure {
+    /// The reason as a text for the log.
     pub reason: String,
-    /// What kind of failure it was.
-    pub trouble: Trouble,
-    /// Trying again is of no use until a person does something.
+    /// The failure class, for the ladder.
+    pub kind: FailureKind,
+    /// A retry is of no use until a person acts.
     pub blocked: bool,
-    /// The PIN was sent and not taken.
-    pub pin_spent: bool,
-    /// Lines and frames that made no sense.
+    /// The PIN was sent and not accepted.
+    pub pin_not_accepted: bool,
+    /// Number of malformed lines and frames.
     pub bad_input: u64,
 }
 
-impl Ending {
-    /// An ending for `reason`.
-    pub fn new(trouble: Trouble, reason: impl Into<String>) -> Self {
+impl AttemptFailure {
+    /// Creates a failure of this kind with this reason.
+    pub fn new(kind: FailureKind, reason: impl Into<String>) -> Self {
         Self {
             reason: reason.into(),
-            trouble,
+            kind,
             ..Self::default()
         }
     }
 }
 
-impl From<&DialError> for Ending {
+impl From<&DialError> for AttemptFailure {
     fn from(error: &DialError) -> Self {
-        let trouble = match error {
+        let kind = match error {
             DialError::NoAnswer {
                 step: Step::Synchronise,
                 ..
-            } => Trouble::Silent,
-            DialError::NoAnswer { .. } | DialError::TooSlow { .. } => Trouble::Faulty,
-            // A mere `ERROR` is of the stick, which may take no call until it starts anew.
+            } => FailureKind::Unresponsive,
+            DialError::NoAnswer { .. } | DialError::TooSlow { .. } => {
+                FailureKind::StoppedResponding
+            }
+            // A bare `ERROR` comes from the stick, which may accept no call until its next reset.
             DialError::Unexpected {
                 step: Step::Dial,
                 got,
                 ..
-            } if got.as_str() == "ERROR" => Trouble::Refused,
-            // `NO CARRIER`, `BUSY`, `+CME ERROR`, a wait: the network has its say in those.
+            } if got.as_str() == "ERROR" => FailureKind::BadResponse,
+            // `NO CARRIER`, `BUSY`, `+CME ERROR`, a delay: these depend on the network.
             DialError::NotConnected { .. }
             | DialError::Unexpected {
                 step: Step::Dial, ..
-            } => Trouble::Carrier,
-            DialError::Denied | DialError::NotRegistered { .. } => Trouble::Denied,
-            DialError::Blocked(Blocked::NoSim { .. }) => Trouble::NoSim,
+            } => FailureKind::Carrier,
+            DialError::Denied | DialError::NotRegistered { .. } => FailureKind::AccessDenied,
+            DialError::Blocked(Blocked::NoSim { .. }) => FailureKind::NoSim,
             DialError::Unexpected { .. }
             | DialError::RadioOff { .. }
             | DialError::SimNotReady { .. }
             | DialError::PinUncertain { .. }
             | DialError::Blocked(_)
-            | DialError::NotSent { .. } => Trouble::Refused,
+            | DialError::NotSent { .. } => FailureKind::BadResponse,
         };
         Self {
             reason: match error {
                 DialError::Blocked(blocked) => format!("{error}; {}", advice(blocked)),
                 _ => error.to_string(),
             },
-            trouble,
+            kind,
             blocked: error.is_blocked(),
-            pin_spent: error.pin_spent(),
+            pin_not_accepted: error.pin_spent(),
             bad_input: 0,
         }
     }
 }
 
-/// What a person has to do.
+/// Returns what a person has to do.
 const fn advice(blocked: &Blocked) -> &'static str {
     match blocked {
         Blocked::PinMissing => {
@@ -97,15 +99,15 @@ const fn advice(blocked: &Blocked) -> &'static str {
     }
 }
 
-impl From<&Reason> for Ending {
+impl From<&Reason> for AttemptFailure {
     fn from(reason: &Reason) -> Self {
-        let trouble = match reason {
-            Reason::AuthFailed(_) => Trouble::Denied,
-            // It says `CONNECT` and stays in command mode.
-            Reason::LoopDetected => Trouble::Faulty,
-            Reason::EchoTimeout { .. } => Trouble::Silent,
-            _ => Trouble::Carrier,
+        let kind = match reason {
+            Reason::AuthFailed(_) => FailureKind::AccessDenied,
+            // The stick answered `CONNECT` and stays in command mode.
+            Reason::LoopDetected => FailureKind::StoppedResponding,
+            Reason::EchoTimeout { .. } => FailureKind::Unresponsive,
+            _ => FailureKind::Carrier,
         };
-        Self::new(trouble, reason.to_string())
+        Self::new(kind, reason.to_string())
     }
 }

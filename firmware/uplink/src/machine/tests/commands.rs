@@ -1,38 +1,41 @@
-//! What a person orders, in every phase.
+//! Operator commands in every phase.
 
 use failberry_service::orders::Order;
 
 use super::*;
 
-fn order(order: Order, beside: Option<&str>) -> Event {
-    let beside = beside.map(Into::into);
-    Event::Order { order, beside }
+fn operator(command: Order, command_port: Option<&str>) -> Event {
+    let command_port = command_port.map(Into::into);
+    Event::Command {
+        command,
+        command_port,
+    }
 }
 
 const fn redial() -> Event {
-    Event::Order {
-        order: Order::Redial,
-        beside: None,
+    Event::Command {
+        command: Order::Redial,
+        command_port: None,
     }
 }
 
 const fn power_cycle() -> Event {
-    Event::Order {
-        order: Order::PowerCycle,
-        beside: None,
+    Event::Command {
+        command: Order::PowerCycle,
+        command_port: None,
     }
 }
 
-fn ask(beside: Option<&str>) -> Event {
+fn ask(command_port: Option<&str>) -> Event {
     let command = "ATI".into();
-    order(Order::Ask { command }, beside)
+    operator(Order::Ask { command }, command_port)
 }
 
 const DOWN: &str = "carrier link is down: a person asks for it";
 const CUT: &str = "cutting the power of the USB sockets: a person asks for it";
 
 #[test]
-fn a_call_is_ended_in_agreement_and_dialled_at_once() {
+fn redial_terminates_the_call_and_dials_at_once() {
     let mut run = Run::new();
     run.up(0, 2)
         .expect(5_000, redial(), &[DOWN, "terminate", "accepted"])
@@ -56,7 +59,7 @@ fn a_call_is_ended_in_agreement_and_dialled_at_once() {
 }
 
 #[test]
-fn a_peer_that_does_not_agree_is_left() {
+fn redial_without_peer_response_times_out() {
     let mut run = Run::new();
     run.up(0, 2)
         .expect(5_000, redial(), &[DOWN, "terminate", "accepted"])
@@ -67,7 +70,7 @@ fn a_peer_that_does_not_agree_is_left() {
 }
 
 #[test]
-fn waiting_to_dial_is_cut_short_and_a_dialogue_begun_anew() {
+fn redial_ends_backoff_and_restarts_a_dialogue() {
     let mut run = Run::new();
     run.expect(0, plugged(2), &[FOUND, "attempt ttyUSB2"])
         .expect(
@@ -79,13 +82,14 @@ fn waiting_to_dial_is_cut_short_and_a_dialogue_begun_anew() {
 }
 
 #[test]
-fn what_cannot_be_dialled_is_refused_with_the_reason() {
+fn redial_that_is_impossible_is_refused_with_reason() {
     let mut run = Run::new();
     let none = "refused: there is no stick that can be dialled with";
     run.expect(0, ABSENT, &["waiting for a stick"])
         .expect(1, redial(), &[none])
         .expect(2, ask(None), &[none]);
-    let mut machine = Machine::new(Some("no [carrier]".into()), PinUse::Fresh, BootMillis(0));
+    let mut machine =
+        UplinkMachine::new(Some("no [carrier]".into()), PinState::Usable, BootMillis(0));
     machine.step(plugged(2), BootMillis(0));
     let said = machine.step(redial(), BootMillis(1));
     let said: Vec<_> = said.iter().filter_map(shown).collect();
@@ -95,7 +99,7 @@ fn what_cannot_be_dialled_is_refused_with_the_reason() {
 }
 
 #[test]
-fn the_power_is_cut_after_the_call_is_ended_and_not_again_by_the_ladder() {
+fn operator_power_cycle_ends_call_and_counts_for_ladder() {
     let mut run = Run::new();
     run.up(0, 2)
         .expect(5_000, power_cycle(), &[DOWN, "terminate", "accepted"])
@@ -111,7 +115,7 @@ fn the_power_is_cut_after_the_call_is_ended_and_not_again_by_the_ladder() {
             &["refused: the stick is being revived, and dialled after that"],
         )
         .expect(5_300, ABSENT, &["stick is gone"]);
-    let cut = Event::Recovered(Outcome::PowerCut("sysfs".into()));
+    let cut = Event::Recovered(Outcome::PowerCycled("sysfs".into()));
     let back = "the USB sockets have power again (by sysfs)";
     run.expect(9_000, cut, &[back, "look"]).expect(
         29_000,
@@ -125,7 +129,7 @@ fn the_power_is_cut_after_the_call_is_ended_and_not_again_by_the_ladder() {
 }
 
 #[test]
-fn a_stick_pulled_meanwhile_does_not_keep_the_power_on() {
+fn unplug_during_termination_still_cycles_power() {
     let mut run = Run::new();
     run.up(0, 2)
         .expect(5_000, power_cycle(), &[DOWN, "terminate", "accepted"])
@@ -146,13 +150,13 @@ fn a_stick_pulled_meanwhile_does_not_keep_the_power_on() {
 }
 
 #[test]
-fn questions_go_by_the_second_port_or_by_one_that_is_free() {
+fn passthrough_uses_the_command_port_or_a_free_one() {
     let mut run = Run::new();
     let one_port = "refused: the stick has no port for commands besides ttyUSB2, \
                     and the call is on that";
     run.up(0, 2)
         .expect(10, ask(Some("ttyUSB1")), &["question on ttyUSB1"])
-        .expect(20, Event::Answered, &[])
+        .expect(20, Event::PassthroughDone, &[])
         .expect(30, ask(None), &[one_port]);
     run.machine.step(ended("x"), BootMillis(1_000));
     run.expect(1_100, ask(None), &["question on ttyUSB2"])
@@ -170,7 +174,7 @@ fn questions_go_by_the_second_port_or_by_one_that_is_free() {
         .expect(2_020, Event::PortOpen, &[])
         .expect(
             2_030,
-            order(Order::Autorun { on: true }, Some("ttyUSB1")),
+            operator(Order::Autorun { on: true }, Some("ttyUSB1")),
             &["question on ttyUSB1"],
         )
         .expect(
@@ -183,5 +187,5 @@ fn questions_go_by_the_second_port_or_by_one_that_is_free() {
                 "waiting for a stick",
             ],
         )
-        .expect(2_050, Event::Answered, &[]);
+        .expect(2_050, Event::PassthroughDone, &[]);
 }

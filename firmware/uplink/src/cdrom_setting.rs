@@ -1,47 +1,47 @@
-//! Switching off, once per stick and for good, the CD-ROM that it shows at each start.
+//! Switches off, once per stick and permanently, the CD-ROM that a stick shows at each start.
 
 use std::{fs, io, path::PathBuf};
 
 use failberry_usb::{Stick, Sysfs};
 use log::Level;
 use tokio_modem::{
-    driver::{self, smol::Session},
+    driver::smol::Session,
     modem::{AutorunOff, AutorunOn, Imei},
 };
 
-use crate::{attempt::patiently_opened, machine::Event};
+use crate::{machine::Event, port::open_session};
 
-/// What to do about the CD-ROM of a stick.
+/// A change of a stick's CD-ROM setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Order {
-    /// Never show it again.
+enum CdromChange {
+    /// Never show the CD-ROM again.
     Off,
-    /// Show it again, as the stick came from its maker.
+    /// Show it again, as in the factory setting.
     On,
 }
 
-/// `had_cdrom`: it showed one before it was a modem. `keep`: a person wants that. `done`: it was
-/// switched off before, as the record says.
-const fn decide(had_cdrom: bool, keep: bool, done: bool) -> Option<Order> {
+/// Returns the change that is due. `had_cdrom`: the stick showed one before it was a modem. `keep`:
+/// the configuration wants that. `done`: it was switched off before, as the list says.
+const fn decide(had_cdrom: bool, keep: bool, done: bool) -> Option<CdromChange> {
     match (had_cdrom, keep, done) {
-        // Done and shown all the same: the stick does not do as it says, and is not asked again.
-        (true, false, false) => Some(Order::Off),
-        (_, true, true) => Some(Order::On),
+        // Switched off and shown all the same: the stick ignores the setting, no second attempt.
+        (true, false, false) => Some(CdromChange::Off),
+        (_, true, true) => Some(CdromChange::On),
         _ => None,
     }
 }
 
-/// Where sticks that were changed are kept in mind, by their serial numbers.
+/// List on the card of the sticks whose CD-ROM was switched off, by IMEI.
 #[derive(Clone, Debug)]
-pub(crate) struct Record(PathBuf);
+pub(crate) struct CdromOffList(PathBuf);
 
-impl Default for Record {
+impl Default for CdromOffList {
     fn default() -> Self {
         Self("/data/uplink/cdrom-off".into())
     }
 }
 
-impl Record {
+impl CdromOffList {
     fn read(&self) -> Vec<String> {
         let text = fs::read_to_string(&self.0).unwrap_or_default();
         text.lines().map(str::to_owned).collect()
@@ -51,7 +51,7 @@ impl Record {
         self.read().iter().any(|line| line == serial)
     }
 
-    /// Whether any stick was changed here.
+    /// Returns whether no stick was changed by this box.
     fn is_empty(&self) -> bool {
         self.read().is_empty()
     }
@@ -70,48 +70,50 @@ impl Record {
     }
 }
 
-/// Does what is to be done about the CD-ROM of `stick`, before it is dialled with. Whatever fails
-/// is told and keeps nobody from dialling.
-pub(crate) async fn settle(
+/// Applies the configured CD-ROM setting to `stick`, before it is dialled with. An error is logged
+/// and does not keep the attempt from dialling.
+pub(crate) async fn apply_setting(
     stick: &Stick,
     had_cdrom: bool,
     keep: bool,
-    record: &Record,
-    news: &impl Fn(Event),
+    list: &CdromOffList,
+    emit: &impl Fn(Event),
 ) {
-    // Asking costs a second: not where no answer would lead to anything.
-    let concerned = (had_cdrom && !keep) || (keep && !record.is_empty());
+    // The query costs a second: none where no answer would lead to a change.
+    let concerned = (had_cdrom && !keep) || (keep && !list.is_empty());
     if !stick.device.is_zte() || !concerned {
         return;
     }
-    let say = |level, text| news(Event::Said(level, text));
-    if let Err(why) = order(stick, had_cdrom, keep, record, &say).await {
-        say(
+    let log_line = |level, text| emit(Event::Log(level, text));
+    if let Err(why) = change(stick, had_cdrom, keep, list, &log_line).await {
+        log_line(
             Level::Warn,
             format!("the stick's CD-ROM stays as it is: {why}"),
         );
     }
 }
 
-async fn order(
+async fn change(
     stick: &Stick,
     had_cdrom: bool,
     keep: bool,
-    record: &Record,
-    say: &impl Fn(Level, String),
+    list: &CdromOffList,
+    log_line: &impl Fn(Level, String),
 ) -> Result<(), String> {
     let text = |error: &dyn std::fmt::Display| error.to_string();
-    let mut session = session(stick).await?;
+    // By the command port if there is one: the modem port's hang-up takes its time.
+    let command_port = Sysfs::default().command_port(stick);
+    let mut session = open_session(stick, command_port.as_deref().unwrap_or(&stick.tty)).await?;
     let imei: Imei = session.ask().await.map_err(|error| text(&error))?;
-    let Some(order) = decide(had_cdrom, keep, record.has(&imei.0)) else {
+    let Some(change) = decide(had_cdrom, keep, list.has(&imei.0)) else {
         return Ok(());
     };
-    let done = match order {
-        Order::Off => {
+    let done = match change {
+        CdromChange::Off => {
             let off: Result<AutorunOff, _> = session.ask().await;
             off.map_err(|error| text(&error))?.done
         }
-        Order::On => {
+        CdromChange::On => {
             let on: Result<AutorunOn, _> = session.ask().await;
             on.map_err(|error| text(&error))?.done
         }
@@ -119,25 +121,24 @@ async fn order(
     if !done {
         return Err("it says that it cannot".into());
     }
-    say(
+    log_line(
         Level::Info,
-        match order {
-            Order::Off => "the stick's CD-ROM is switched off for good (AT+ZCDRUN=8); \
-                           stick.keep_cdrom = true brings it back"
+        match change {
+            CdromChange::Off => "the stick's CD-ROM is switched off for good (AT+ZCDRUN=8); \
+                 stick.keep_cdrom = true brings it back"
                 .into(),
-            Order::On => "the stick shows its CD-ROM again from now on (AT+ZCDRUN=9)".into(),
+            CdromChange::On => "the stick shows its CD-ROM again from now on (AT+ZCDRUN=9)".into(),
         },
     );
-    record
-        .write(&imei.0, order == Order::Off)
+    list.write(&imei.0, change == CdromChange::Off)
         .map_err(|error| format!("it was changed, which cannot be kept in mind: {error}"))
 }
 
-/// Switches the CD-ROM for a person, and keeps that in mind; tells what was done, or why not.
+/// Switches the CD-ROM for an operator and updates the list; returns what was done, or why not.
 pub(crate) async fn switch(
     session: &mut Session,
     on: bool,
-    record: &Record,
+    list: &CdromOffList,
 ) -> Result<String, String> {
     let text = |error: &dyn std::fmt::Display| error.to_string();
     let imei: Imei = session.ask().await.map_err(|error| text(&error))?;
@@ -151,8 +152,7 @@ pub(crate) async fn switch(
     if !done {
         return Err("the stick says that it cannot".into());
     }
-    record
-        .write(&imei.0, !on)
+    list.write(&imei.0, !on)
         .map_err(|error| format!("it was changed, which cannot be kept in mind: {error}"))?;
     Ok(if on {
         "the stick shows its CD-ROM at its start, until it has done so once; \
@@ -163,33 +163,22 @@ pub(crate) async fn switch(
     .into())
 }
 
-/// On the port for commands where there is one: the modem port's hang-up takes its time.
-async fn session(stick: &Stick) -> Result<Session, String> {
-    let beside = Sysfs::default().command_port(stick);
-    let tty = patiently_opened(beside.as_deref().unwrap_or(&stick.tty))
-        .await
-        .map_err(|error| error.to_string())?;
-    driver::smol::session(tty, stick.profile)
-        .await
-        .map_err(|error| error.to_string())
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]
-    fn once_per_stick_and_never_against_a_persons_word() {
+    fn changed_once_per_stick_and_as_configured() {
         for (had_cdrom, keep, done, expected) in [
-            (true, false, false, Some(Order::Off)),
+            (true, false, false, Some(CdromChange::Off)),
             (true, false, true, None),
             (false, false, false, None),
             (false, false, true, None),
             (true, true, false, None),
             (false, true, false, None),
-            (true, true, true, Some(Order::On)),
-            (false, true, true, Some(Order::On)),
+            (true, true, true, Some(CdromChange::On)),
+            (false, true, true, Some(CdromChange::On)),
         ] {
             let decided = decide(had_cdrom, keep, done);
             assert_eq!(decided, expected, "{had_cdrom} {keep} {done}");
@@ -197,18 +186,18 @@ mod tests {
     }
 
     #[test]
-    fn the_record_outlives_us_and_can_be_taken_back() {
+    fn list_persists_and_entries_can_be_removed() {
         let directory = tempfile::tempdir().unwrap();
-        let record = Record(directory.path().join("cdrom-off"));
-        assert!(record.is_empty());
-        record.write("358123456789012", true).unwrap();
-        record.write("358123456789013", true).unwrap();
-        record.write("358123456789013", true).unwrap();
-        let again = Record(record.0.clone());
+        let list = CdromOffList(directory.path().join("cdrom-off"));
+        assert!(list.is_empty());
+        list.write("358123456789012", true).unwrap();
+        list.write("358123456789013", true).unwrap();
+        list.write("358123456789013", true).unwrap();
+        let again = CdromOffList(list.0.clone());
         assert_eq!(again.read(), ["358123456789012", "358123456789013"]);
         again.write("358123456789012", false).unwrap();
-        assert!(!record.has("358123456789012") && record.has("358123456789013"));
-        let nowhere = Record("/no/such/place".into());
+        assert!(!list.has("358123456789012") && list.has("358123456789013"));
+        let nowhere = CdromOffList("/no/such/place".into());
         assert!(nowhere.is_empty());
         assert!(nowhere.write("1", true).is_err());
     }

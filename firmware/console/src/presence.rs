@@ -1,4 +1,4 @@
-//! The file that tells PID 1 that a person is here.
+//! The presence marker: a file by which PID 1 knows of an authenticated console session.
 
 use std::{
     fs, io,
@@ -12,11 +12,11 @@ fn path() -> PathBuf {
     Path::new(RUN).join(ATTENDED)
 }
 
-/// Marks the presence now; what an earlier run left is taken away where nobody is here.
-pub(crate) fn mark(attended: bool) {
+/// Refreshes the marker, or removes it, also one of an earlier process.
+pub(crate) fn mark(present: bool) {
     let path = path();
-    let done = if attended {
-        // Written anew, it has the present time.
+    let done = if present {
+        // Writing sets its modification time, which PID 1 checks.
         fs::write(&path, b"")
     } else {
         match fs::remove_file(&path) {

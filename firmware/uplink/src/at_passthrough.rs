@@ -1,22 +1,23 @@
-//! A person's questions to the stick.
+//! AT passthrough: runs an operator's AT command, or switches the CD-ROM, on a free port.
 
 use failberry_service::orders::{Order, OrderReply};
 use failberry_usb::Stick;
-use tokio_modem::driver::{self, SessionError, smol::Session};
+use tokio_modem::driver::SessionError;
 
 use crate::{
-    attempt::patiently_opened,
-    autorun::{self, Record},
+    cdrom_setting::{self, CdromOffList},
+    port::open_session,
 };
 
-/// What the network is asked for takes long; a person gives up earlier by hanging up.
-const ANSWER_MS: u64 = 180_000;
+/// Time from an operator's AT command to its final result. Commands that query the network take
+/// long; an operator who gives up earlier closes the connection.
+const COMMAND_TIMEOUT_MS: u64 = 180_000;
 
-/// Puts the question of `order` to `stick` behind `tty`.
-pub(crate) async fn put(stick: Stick, tty: String, order: Order) -> OrderReply {
-    let answer = match order {
-        Order::Ask { command } => ask(&stick, &tty, &command).await,
-        Order::Autorun { on } => switch(&stick, &tty, on).await,
+/// Executes the AT part of `command` on `stick`'s port `tty`.
+pub(crate) async fn execute(stick: Stick, tty: String, command: Order) -> OrderReply {
+    let answer = match command {
+        Order::Ask { command } => relay(&stick, &tty, &command).await,
+        Order::Autorun { on } => switch_cdrom(&stick, &tty, on).await,
         Order::Redial | Order::PowerCycle => Err("that is no question".into()),
     };
     match answer {
@@ -25,12 +26,12 @@ pub(crate) async fn put(stick: Stick, tty: String, order: Order) -> OrderReply {
     }
 }
 
-async fn ask(stick: &Stick, tty: &str, command: &str) -> Result<Vec<String>, String> {
+async fn relay(stick: &Stick, tty: &str, command: &str) -> Result<Vec<String>, String> {
     check(command)?;
-    let mut session = session(stick, tty).await?;
+    let mut session = open_session(stick, tty).await?;
     let mut lines = Vec::new();
-    let told = |line: &str| lines.push(line.to_owned());
-    let end = match session.relay(command, ANSWER_MS, told).await {
+    let on_line = |line: &str| lines.push(line.to_owned());
+    let end = match session.relay(command, COMMAND_TIMEOUT_MS, on_line).await {
         Ok(()) => "OK".into(),
         Err(SessionError::Refused { got, .. }) => got.to_string(),
         Err(error) => return Err(error.to_string()),
@@ -39,7 +40,7 @@ async fn ask(stick: &Stick, tty: &str, command: &str) -> Result<Vec<String>, Str
     Ok(lines)
 }
 
-/// Calls are the dialler's: one made here would be known to nobody.
+/// Rejects commands that begin a call: the dialler would not know of it.
 fn check(command: &str) -> Result<(), String> {
     let name = command.get(..2).unwrap_or_default();
     if !name.eq_ignore_ascii_case("AT") {
@@ -54,22 +55,13 @@ fn check(command: &str) -> Result<(), String> {
     Ok(())
 }
 
-async fn switch(stick: &Stick, tty: &str, on: bool) -> Result<Vec<String>, String> {
+async fn switch_cdrom(stick: &Stick, tty: &str, on: bool) -> Result<Vec<String>, String> {
     if !stick.device.is_zte() {
         return Err("expected a stick of ZTE's, whose CD-ROM can be switched".into());
     }
-    let mut session = session(stick, tty).await?;
-    let done = autorun::switch(&mut session, on, &Record::default()).await?;
+    let mut session = open_session(stick, tty).await?;
+    let done = cdrom_setting::switch(&mut session, on, &CdromOffList::default()).await?;
     Ok(vec![done])
-}
-
-async fn session(stick: &Stick, tty: &str) -> Result<Session, String> {
-    let port = patiently_opened(tty)
-        .await
-        .map_err(|error| error.to_string())?;
-    driver::smol::session(port, stick.profile)
-        .await
-        .map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
@@ -77,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn commands_are_passed_on_and_calls_are_not() {
+    fn call_commands_are_rejected() {
         for good in ["AT", "ATI", "at+csq", "AT&D2", "AT+COPS?", "AT Z"] {
             assert_eq!(check(good), Ok(()), "{good}");
         }
