@@ -1,6 +1,6 @@
 //! Late copies of a Configure-Request that was acknowledged.
 
-use super::layer::Request;
+use super::control_protocol::Request;
 use super::negotiator::RESTART;
 use super::packet::Packet;
 

@@ -72,7 +72,7 @@ impl Echoes {
         }
         if self.waiting_for.is_some() {
             self.unanswered = self.unanswered.saturating_add(1);
-            out.news(Output::EchoUnanswered(self.unanswered));
+            out.notify(Output::EchoUnanswered(self.unanswered));
             if echo.limit.is_some_and(|limit| self.unanswered >= limit) {
                 self.stop();
                 return Some(self.unanswered);

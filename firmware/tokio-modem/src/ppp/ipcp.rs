@@ -3,12 +3,12 @@
 use core::net::Ipv4Addr;
 
 use super::config::{Config, Offer, Role};
-use super::layer::{Layer, Opinion, Request};
+use super::control_protocol::{ControlProtocol, OptionVerdict, Request};
+use super::negotiated::Ipv4;
 use super::packet::{Body, ConfigOption, put_option};
 use super::protocol::Protocol;
 use super::random::Random;
 use super::reason::Reason;
-use super::report::Ipv4;
 
 const ADDRESS: u8 = 3;
 const PRIMARY_DNS: u8 = 129;
@@ -84,14 +84,14 @@ impl Ipcp {
         })
     }
 
-    fn judge_dns(&self, which: usize, asked: Ipv4Addr, naks: &mut Body, kind: u8) -> Opinion {
+    fn judge_dns(&self, which: usize, asked: Ipv4Addr, naks: &mut Body, kind: u8) -> OptionVerdict {
         let offered = self.offer.as_ref().and_then(|offer| *offer.dns.get(which)?);
         match offered {
-            None => Opinion::Reject,
-            Some(offered) if offered == asked => Opinion::Accept,
+            None => OptionVerdict::Reject,
+            Some(offered) if offered == asked => OptionVerdict::Accept,
             Some(offered) => {
                 put_option(naks, kind, &offered.octets());
-                Opinion::Nak
+                OptionVerdict::Nak
             }
         }
     }
@@ -133,7 +133,7 @@ fn parse_address(value: &[u8]) -> Option<Ipv4Addr> {
     <[u8; 4]>::try_from(value).ok().map(Ipv4Addr::from)
 }
 
-impl Layer for Ipcp {
+impl ControlProtocol for Ipcp {
     const PROTOCOL: Protocol = Protocol::IPCP;
 
     fn restart(&mut self, _random: &mut Random) {
@@ -163,9 +163,9 @@ impl Layer for Ipcp {
         option: ConfigOption<'_>,
         naks: &mut Body,
         _random: &mut Random,
-    ) -> Opinion {
+    ) -> OptionVerdict {
         let Some(asked) = parse_address(option.value) else {
-            return Opinion::Reject;
+            return OptionVerdict::Reject;
         };
         if let Some(which) = dns_index(option.kind) {
             return self.judge_dns(which, asked, naks, option.kind);
@@ -173,17 +173,17 @@ impl Layer for Ipcp {
         match (option.kind, &self.offer) {
             (ADDRESS, Some(offer)) if offer.peer != asked => {
                 put_option(naks, ADDRESS, &offer.peer.octets());
-                Opinion::Nak
+                OptionVerdict::Nak
             }
             // A peer that asks us for its address, or has none that a host can have, is told that
             // we have none to give.
-            (ADDRESS, None) if !is_usable(asked) => Opinion::Reject,
+            (ADDRESS, None) if !is_usable(asked) => OptionVerdict::Reject,
             (ADDRESS, _) => {
                 self.peer = Some(asked);
-                Opinion::Accept
+                OptionVerdict::Accept
             }
             // Among them Van Jacobson compression.
-            _ => Opinion::Reject,
+            _ => OptionVerdict::Reject,
         }
     }
 

@@ -2,12 +2,12 @@
 
 use core::net::Ipv6Addr;
 
-use super::layer::{Layer, Opinion, Request};
+use super::control_protocol::{ControlProtocol, OptionVerdict, Request};
+use super::negotiated::Ipv6;
 use super::packet::{Body, ConfigOption, put_option};
 use super::protocol::Protocol;
 use super::random::Random;
 use super::reason::Reason;
-use super::report::Ipv6;
 
 const INTERFACE_ID: u8 = 1;
 /// The universal/local bit, 0 in an identifier that nobody assigned (RFC 4291, appendix A).
@@ -46,7 +46,7 @@ fn parse(value: &[u8]) -> Option<u64> {
     <[u8; 8]>::try_from(value).ok().map(u64::from_be_bytes)
 }
 
-impl Layer for Ipv6cp {
+impl ControlProtocol for Ipv6cp {
     const PROTOCOL: Protocol = Protocol::IPV6CP;
 
     fn restart(&mut self, random: &mut Random) {
@@ -61,17 +61,22 @@ impl Layer for Ipv6cp {
         self.peer = None;
     }
 
-    fn judge(&mut self, option: ConfigOption<'_>, naks: &mut Body, random: &mut Random) -> Opinion {
+    fn judge(
+        &mut self,
+        option: ConfigOption<'_>,
+        naks: &mut Body,
+        random: &mut Random,
+    ) -> OptionVerdict {
         match (option.kind, parse(option.value)) {
             (INTERFACE_ID, Some(id)) if id == 0 || id == self.ours => {
                 put_option(naks, INTERFACE_ID, &draw(random).to_be_bytes());
-                Opinion::Nak
+                OptionVerdict::Nak
             }
             (INTERFACE_ID, Some(id)) => {
                 self.peer = Some(id);
-                Opinion::Accept
+                OptionVerdict::Accept
             }
-            _ => Opinion::Reject,
+            _ => OptionVerdict::Reject,
         }
     }
 

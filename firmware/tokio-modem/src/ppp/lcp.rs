@@ -1,12 +1,12 @@
 //! The options of LCP (RFC 1661, section 6; RFC 1662, section 7).
 
 use super::config::{AuthProtocol, Config, Role};
-use super::layer::{Layer, Opinion, Request};
+use super::control_protocol::{ControlProtocol, OptionVerdict, Request};
+use super::negotiated::{Direction, LcpOptions};
 use super::packet::{Body, ConfigOption, put_option};
 use super::protocol::Protocol;
 use super::random::Random;
 use super::reason::Reason;
-use super::report::{Direction, LcpOptions};
 
 const MRU: u8 = 1;
 const ACCM: u8 = 2;
@@ -123,19 +123,19 @@ impl Lcp {
         }
     }
 
-    fn judge_auth(&mut self, value: &[u8], naks: &mut Body) -> Opinion {
+    fn judge_auth(&mut self, value: &[u8], naks: &mut Body) -> OptionVerdict {
         let asked = parse_auth(value);
         if asked.is_some_and(|asked| self.allows(asked)) {
             self.demanded = asked;
-            return Opinion::Accept;
+            return OptionVerdict::Accept;
         }
         let mut better = [AuthProtocol::ChapMd5, AuthProtocol::Pap].into_iter();
         match better.find(|other| self.allows(*other)) {
             Some(other) => {
                 put_auth(naks, other);
-                Opinion::Nak
+                OptionVerdict::Nak
             }
-            None => Opinion::Reject,
+            None => OptionVerdict::Reject,
         }
     }
 
@@ -168,7 +168,7 @@ fn put_auth<const N: usize, Len: heapless::LenType>(
     }
 }
 
-impl Layer for Lcp {
+impl ControlProtocol for Lcp {
     const PROTOCOL: Protocol = Protocol::LCP;
 
     fn restart(&mut self, random: &mut Random) {
@@ -202,20 +202,25 @@ impl Layer for Lcp {
         self.demanded = None;
     }
 
-    fn judge(&mut self, option: ConfigOption<'_>, naks: &mut Body, random: &mut Random) -> Opinion {
+    fn judge(
+        &mut self,
+        option: ConfigOption<'_>,
+        naks: &mut Body,
+        random: &mut Random,
+    ) -> OptionVerdict {
         match (option.kind, option.value) {
             (MRU, &[high, low]) => {
                 let mru = u16::from_be_bytes([high, low]);
                 if mru < MIN_MRU {
                     put_option(naks, MRU, &MIN_MRU.to_be_bytes());
-                    return Opinion::Nak;
+                    return OptionVerdict::Nak;
                 }
                 self.peer.mru = mru;
-                Opinion::Accept
+                OptionVerdict::Accept
             }
             (ACCM, &[a, b, c, d]) => {
                 self.peer.accm = u32::from_be_bytes([a, b, c, d]);
-                Opinion::Accept
+                OptionVerdict::Accept
             }
             (AUTH, value) => self.judge_auth(value, naks),
             (MAGIC, &[a, b, c, d]) => {
@@ -225,22 +230,22 @@ impl Layer for Lcp {
                         self.looped();
                     }
                     put_option(naks, MAGIC, &random.magic().to_be_bytes());
-                    return Opinion::Nak;
+                    return OptionVerdict::Nak;
                 }
                 self.loops = 0;
                 self.peer.magic = Some(magic);
-                Opinion::Accept
+                OptionVerdict::Accept
             }
             (PFC, []) if self.wish.pfc => {
                 self.peer.pfc = true;
-                Opinion::Accept
+                OptionVerdict::Accept
             }
             (ACFC, []) if self.wish.acfc => {
                 self.peer.acfc = true;
-                Opinion::Accept
+                OptionVerdict::Accept
             }
             // Among them multilink: one channel is all there is.
-            _ => Opinion::Reject,
+            _ => OptionVerdict::Reject,
         }
     }
 

@@ -5,18 +5,18 @@ use heapless::{Deque, Vec};
 use super::MAX_FRAME;
 use super::config::AuthProtocol;
 use super::counters::Counters;
+use super::negotiated::{Ipv4, Ipv6, LcpOptions};
 use super::packet::HEADER_LEN;
 use super::protocol::Protocol;
 use super::reason::Reason;
-use super::report::{Ipv4, Ipv6, LcpOptions};
 
 /// Room for the frames of one event: two of the largest (a reply, and a rejection behind it)
 /// and the small ones around them.
 const ARENA_LEN: usize = 2 * MAX_FRAME + 512;
 /// Outputs that may wait. One event makes at most eight.
 const QUEUE_LEN: usize = 32;
-/// Places that frames leave to news: a lost frame is sent again, lost news is not.
-const NEWS_ROOM: usize = 16;
+/// Queue places reserved for notifications: a lost frame is sent again, a lost notification is not.
+const NOTIFICATIONS_ROOM: usize = 16;
 
 /// Where a frame goes, in the terms of `/dev/ppp`; on a plain line both are the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +70,7 @@ enum Item {
         via: Via,
     },
     /// Anything that is not a frame.
-    News(Output<'static>),
+    Notification(Output<'static>),
 }
 
 /// The queue of outputs.
@@ -82,9 +82,13 @@ pub(super) struct Outbox {
 }
 
 impl Outbox {
-    pub(super) fn news(&mut self, news: Output<'static>) {
+    pub(super) fn notify(&mut self, notification: Output<'static>) {
         self.reclaim();
-        if self.queue.push_back(Item::News(news)).is_err() {
+        if self
+            .queue
+            .push_back(Item::Notification(notification))
+            .is_err()
+        {
             self.counters.lost_outputs += 1;
         }
     }
@@ -93,7 +97,7 @@ impl Outbox {
     pub(super) fn packet(&mut self, protocol: Protocol, code: u8, id: u8, parts: &[&[u8]]) {
         self.reclaim();
         let start = self.arena.len();
-        if self.queue.len() + NEWS_ROOM > QUEUE_LEN
+        if self.queue.len() + NOTIFICATIONS_ROOM > QUEUE_LEN
             || self.write(protocol, code, id, parts).is_none()
         {
             self.arena.truncate(start);
@@ -137,7 +141,7 @@ impl Outbox {
             Item::Frame { start, end, via } => {
                 Output::Send(self.arena.get(start..end).unwrap_or_default(), via)
             }
-            Item::News(news) => news,
+            Item::Notification(notification) => notification,
         })
     }
 }

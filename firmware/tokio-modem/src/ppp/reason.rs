@@ -1,13 +1,13 @@
-//! Why a link ended.
+//! Reasons for the end of a link.
 
-use super::engine::Phase;
+use super::phase::Phase;
 use super::protocol::Protocol;
 use super::text::Text;
 
-/// Why a link ended.
+/// Reason why a link ended.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Reason {
-    /// The peer sent an LCP Terminate-Request, with these words.
+    /// The peer sent an LCP Terminate-Request, with this text.
     #[error("the peer ended the call{}{}", colon(.0), .0)]
     PeerTerminated(Text),
     /// The peer refused our name and password, or failed to prove its own.

@@ -16,7 +16,7 @@ fn encoded_naively(frame: &[u8], options: &Direction) -> Vec<u8> {
     let mut wire = vec![FLAG];
     for octet in body {
         if octet == FLAG || octet == ESCAPE || is_mapped(octet, options.accm) {
-            wire.extend([ESCAPE, octet ^ FLIP]);
+            wire.extend([ESCAPE, octet ^ ESCAPE_XOR]);
         } else {
             wire.push(octet);
         }
@@ -52,8 +52,11 @@ impl Naive {
         } else if octet == ESCAPE && !self.escaped {
             self.escaped = true;
         } else if !is_mapped(octet, map) && !self.skipping {
-            self.frame
-                .push(if self.escaped { octet ^ FLIP } else { octet });
+            self.frame.push(if self.escaped {
+                octet ^ ESCAPE_XOR
+            } else {
+                octet
+            });
             self.escaped = false;
             if self.frame.len() > DECODED_MAX {
                 self.tell(Err(Fault::TooLong));
@@ -107,7 +110,7 @@ fn rough_octet() -> impl Strategy<Value = u8> {
         any::<u8>(),
         Just(FLAG),
         Just(ESCAPE),
-        Just(ESCAPE ^ FLIP),
+        Just(ESCAPE ^ ESCAPE_XOR),
         0..0x20_u8
     ]
 }
