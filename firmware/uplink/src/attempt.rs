@@ -54,7 +54,7 @@ impl Attempt {
         had_cdrom: bool,
     ) -> Self {
         if spend_pin {
-            recipe.settings.spend_pin();
+            recipe.settings.withhold_pin();
         }
         // A dozen or two in an attempt, and none while packets flow.
         let (tell, news) = channel::unbounded();

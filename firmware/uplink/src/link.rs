@@ -15,7 +15,7 @@ use smol::{
     future::{self, FutureExt},
 };
 use tokio_modem::{
-    driver::Online,
+    driver::Connected,
     kernel::{Attachment, KernelError},
     ppp::{
         self, Config, Credentials, Echo, Engine, LcpOptions, MAX_FRAME, Output, PhaseLimits,
@@ -66,7 +66,7 @@ enum Wake {
 
 /// Negotiates over `online` and keeps the link until it ends.
 pub(crate) async fn keep(
-    online: Online,
+    online: Connected,
     recipe: &Recipe,
     news: &impl Fn(Event),
     stopped: &Receiver<()>,
@@ -114,7 +114,7 @@ struct Call {
 }
 
 impl Call {
-    async fn new(online: Online, recipe: &Recipe) -> Result<Self, LinkError> {
+    async fn new(online: Connected, recipe: &Recipe) -> Result<Self, LinkError> {
         let config = Config {
             credentials: Credentials::new(&recipe.user, recipe.password.reveal())?,
             negotiation_limit: NEGOTIATION_MS,

@@ -30,7 +30,7 @@ async fn ask(stick: &Stick, tty: &str, command: &str) -> Result<Vec<String>, Str
     let mut session = session(stick, tty).await?;
     let mut lines = Vec::new();
     let told = |line: &str| lines.push(line.to_owned());
-    let end = match session.relay(command, ANSWER_MS, told).await {
+    let end = match session.raw_command(command, ANSWER_MS, told).await {
         Ok(()) => "OK".into(),
         Err(SessionError::Refused { got, .. }) => got.to_string(),
         Err(error) => return Err(error.to_string()),

@@ -52,7 +52,7 @@ async fn tell(stick: &Stick, tty: &str) -> Result<(), String> {
     let mut session = driver::smol::session(port, stick.profile)
         .await
         .map_err(|error| error.to_string())?;
-    match session.order(&Restart).await {
+    match session.execute(&Restart).await {
         Ok(()) => Ok(()),
         // It was quicker than its answer.
         Err(error) if error.is_hang_up() => Ok(()),

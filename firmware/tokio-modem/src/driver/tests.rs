@@ -14,14 +14,14 @@ use nix::{
     sys::termios::{ControlFlags, FlowArg, LocalFlags, tcflow, tcgetattr},
 };
 
-use super::{DriverError, Online, open};
+use super::{Connected, DriverError, open};
 use crate::{
     dial::{DialError, Progress, Settings, Step},
     modem::GENERIC,
 };
 
 type Told<'a> = &'a mut (dyn FnMut(&Progress) + Send);
-type Dial = fn(OwnedFd, Told<'_>) -> Result<Online, DriverError>;
+type Dial = fn(OwnedFd, Told<'_>) -> Result<Connected, DriverError>;
 
 const RUNTIMES: &[(&str, Dial)] = &[
     #[cfg(feature = "smol")]
@@ -148,7 +148,7 @@ fn a_stick_that_answers_is_dialled_with() {
 }
 
 /// The terminal may deliver one write in pieces: what is not among the early bytes waits in it.
-fn all_early(online: &Online) -> Vec<u8> {
+fn all_early(online: &Connected) -> Vec<u8> {
     let mut bytes = online.early.to_vec();
     let mut tty = File::from(online.tty.try_clone().unwrap());
     let limit = Instant::now() + Duration::from_secs(10);

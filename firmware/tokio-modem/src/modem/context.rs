@@ -6,7 +6,7 @@ use heapless::String;
 use thiserror::Error;
 
 use super::{
-    query::{NETWORK_MS, Order, query, standard},
+    query::{NETWORK_MS, SetCommand, query, standard},
     reply::{ReplyError, fields},
 };
 
@@ -89,7 +89,7 @@ impl Context {
 
 query!(Context, standard("AT+CGDCONT?", "+CGDCONT:"));
 
-impl Order for Context {}
+impl SetCommand for Context {}
 
 impl fmt::Display for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -122,7 +122,7 @@ impl Attachment {
 
 query!(Attachment, standard("AT+CGATT?", "+CGATT:"));
 
-impl Order for Attachment {
+impl SetCommand for Attachment {
     const TIMEOUT_MS: u64 = NETWORK_MS;
 }
 

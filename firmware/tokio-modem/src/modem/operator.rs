@@ -4,7 +4,7 @@ use core::fmt;
 
 use super::{
     Profile, Query,
-    query::{NETWORK_MS, Order, slow},
+    query::{NETWORK_MS, SetCommand, slow},
     reply::{ReplyError, fields},
     text::{Prose, is_obeyed, name},
 };
@@ -137,7 +137,7 @@ pub enum SelectOperator {
     Manual(u32),
 }
 
-impl Order for SelectOperator {
+impl SetCommand for SelectOperator {
     const TIMEOUT_MS: u64 = NETWORK_MS;
 }
 

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::{
     Profile,
-    query::{NETWORK_MS, Order},
+    query::{NETWORK_MS, SetCommand},
     reply::ReplyError,
     text::{Alphabet, Prose, characters, likeliest, octets, pack, prose, ucs2_octets, unpack},
 };
@@ -55,7 +55,7 @@ impl UssdRequest {
     }
 }
 
-impl Order for UssdRequest {
+impl SetCommand for UssdRequest {
     const TIMEOUT_MS: u64 = NETWORK_MS;
 }
 
@@ -79,7 +79,7 @@ impl fmt::Display for UssdRequest {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UssdCancel;
 
-impl Order for UssdCancel {}
+impl SetCommand for UssdCancel {}
 
 impl fmt::Display for UssdCancel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -4,7 +4,7 @@
 use core::fmt;
 
 use super::{
-    query::{Order, QUICK_MS, query, standard},
+    query::{QUICK_MS, SetCommand, query, standard},
     reply::{ReplyError, fields},
 };
 use crate::at::{Answer, Command, Text, text};
@@ -151,7 +151,7 @@ impl NetworkMode {
 
 query!(NetworkMode, standard("AT+ZSNT?", "+ZSNT:"));
 
-impl Order for NetworkMode {}
+impl SetCommand for NetworkMode {}
 
 impl fmt::Display for NetworkMode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -170,7 +170,7 @@ pub enum OperatingMode {
     Offline,
 }
 
-impl Order for OperatingMode {}
+impl SetCommand for OperatingMode {}
 
 impl fmt::Display for OperatingMode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -368,7 +368,7 @@ impl World {
                 settings.dial_within(dial_ms);
                 settings.allow_pin_without_counter(self.uncounted && !count_pin);
                 if spend_pin {
-                    settings.spend_pin();
+                    settings.withhold_pin();
                 }
                 let dialer = Box::new(Dialer::new(profile, settings, self.now));
                 self.attempt = Some(Attempt::Dialling(dialer, self.now));

@@ -54,7 +54,7 @@ fn a_wrong_pin_is_sent_exactly_once() {
         assert_eq!(stick.count("AT+CPIN="), 1);
 
         let mut spent = settings(Some(PIN));
-        spent.spend_pin();
+        spent.withhold_pin();
         let again = dial_with(mf180(), spent, &mut stick);
         assert_eq!(*blocked(&again), Blocked::PinSpent);
         assert_eq!(

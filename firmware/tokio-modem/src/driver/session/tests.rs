@@ -103,7 +103,7 @@ fn values_are_asked_for_by_their_type() {
         assert_eq!(contexts.len(), 3);
         assert_eq!(contexts[0], Ok(first.clone()));
         assert!(contexts[1].is_err() && contexts[2].is_ok());
-        session.order(&first).await.unwrap();
+        session.execute(&first).await.unwrap();
         // What came with the signal, but for the flood that the profile names.
         let news = session.listen(Duration::ZERO).await.unwrap();
         assert_eq!(news.as_deref(), Some("+CREG: 5"));
@@ -116,7 +116,7 @@ fn values_are_asked_for_by_their_type() {
 #[test]
 fn what_is_refused_names_the_command_without_its_arguments() {
     async fn work<P: Port>(runtime: &str, mut session: Session<P>) {
-        let refused = session.order(&Function::Flight).await.unwrap_err();
+        let refused = session.execute(&Function::Flight).await.unwrap_err();
         assert_eq!(
             refused.to_string(),
             "AT+CFUN=: expected OK, got +CME ERROR: 3",
