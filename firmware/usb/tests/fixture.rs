@@ -4,7 +4,7 @@
 use std::{fs, path::Path};
 
 use failberry_usb::{
-    Device, Look, Presence, Sysfs, Unready,
+    Device, Look, NotReady, Presence, Sysfs,
     power::{Board, PortPower, PowerError, SysfsPower},
 };
 use tempfile::TempDir;
@@ -161,12 +161,12 @@ fn nothing_is_chosen_while_interfaces_come_up() {
         product: 0x2003,
         bus_path: "1-1.2".into(),
     };
-    let unready = |why| Presence::Unready(device.clone(), why);
+    let unready = |why| Presence::NotReady(device.clone(), why);
 
     tree.device("1-1.2", 0x19d2, 0x2003, 3);
     assert_eq!(
         tree.look(),
-        unready(Unready::Enumerating {
+        unready(NotReady::Enumerating {
             got: 0,
             expected: 3
         })
@@ -175,7 +175,7 @@ fn nothing_is_chosen_while_interfaces_come_up() {
     tree.interface("1-1.2", &serial(1, 2, 1));
     assert_eq!(
         tree.look(),
-        unready(Unready::Enumerating {
+        unready(NotReady::Enumerating {
             got: 2,
             expected: 3
         })
@@ -188,7 +188,7 @@ fn nothing_is_chosen_while_interfaces_come_up() {
             ..serial(2, 3, 2)
         },
     );
-    assert_eq!(tree.look(), unready(Unready::NoTty { interface: 2 }));
+    assert_eq!(tree.look(), unready(NotReady::NoTty { interface: 2 }));
     // Nothing more will come: better the last port there is than none.
     let settled = ready(tree.sysfs().stick(Look::Settled, None, None).presence);
     assert_eq!((settled.interface, settled.tty.as_str()), (1, "ttyUSB1"));
@@ -201,7 +201,7 @@ fn a_device_without_configuration_is_waited_for() {
     fs::write(tree.devices().join("1-1.2/bNumInterfaces"), "\n").unwrap();
     assert!(matches!(
         tree.look(),
-        Presence::Unready(_, Unready::Enumerating { .. })
+        Presence::NotReady(_, NotReady::Enumerating { .. })
     ));
 }
 
@@ -254,7 +254,10 @@ fn a_stick_that_shows_its_cdrom_says_so() {
             ..serial(0, 2, 0)
         },
     );
-    assert!(matches!(tree.look(), Presence::Unready(_, Unready::CdRom)));
+    assert!(matches!(
+        tree.look(),
+        Presence::NotReady(_, NotReady::CdRom)
+    ));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! that the image does not ship.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use failberry_usb::{Look, Presence, Stick, Unready};
+use failberry_usb::{Look, NotReady, Presence, Stick};
 use tree::{Interface, Tree, ready};
 
 mod tree;
@@ -46,16 +46,16 @@ fn found(ids: (u16, u16), lines: &[Line], look: Look) -> (Stick, Option<String>)
     plug(&tree, ids, lines, 0);
     let sysfs = tree.sysfs();
     let stick = ready(sysfs.stick(look, None, None).presence);
-    let beside = sysfs.command_port(&stick);
-    (stick, beside)
+    let command_ports = sysfs.command_port(&stick);
+    (stick, command_ports)
 }
 
 /// Expects the stick's modem port to be `modem` (interface and tty), and its port for commands.
 #[track_caller]
-fn expect(ids: (u16, u16), lines: &[Line], modem: (u8, &str), beside: Option<&str>) {
+fn expect(ids: (u16, u16), lines: &[Line], modem: (u8, &str), command_ports: Option<&str>) {
     let (stick, port) = found(ids, lines, Look::Complete);
     assert_eq!((stick.interface, stick.tty.as_str()), modem);
-    assert_eq!(port.as_deref(), beside);
+    assert_eq!(port.as_deref(), command_ports);
 }
 
 // ZTE MF180, the article's: three ports, the third with an interrupt endpoint.
@@ -110,7 +110,7 @@ fn zte_ids_with_equal_endpoints_go_by_modemmanager() {
         let port = |number| (number, 0xff, 0xff, 0xff, 2, OPTION);
         (0..count).map(port).collect()
     };
-    for (product, modem, beside) in [
+    for (product, modem, command_ports) in [
         (0x0001, 0, 2),
         (0x0002, 2, 4),
         (0x0003, 0, 1),
@@ -126,7 +126,11 @@ fn zte_ids_with_equal_endpoints_go_by_modemmanager() {
     ] {
         let (stick, port) = found((0x19d2, product), &ports(5), Look::Complete);
         assert_eq!(stick.interface, modem, "{product:04x}");
-        assert_eq!(port.unwrap(), format!("ttyUSB{beside}"), "{product:04x}");
+        assert_eq!(
+            port.unwrap(),
+            format!("ttyUSB{command_ports}"),
+            "{product:04x}"
+        );
     }
 }
 
@@ -316,9 +320,9 @@ fn ports_of_both_kinds_together_are_told_apart() {
     assert_eq!((stick.interface, stick.tty.as_str()), (2, "ttyACM2"));
     // A maker's protocol on the class says nothing.
     let vendor = [mixed[0], mixed[1], (2, 0x02, 0x02, 0x00, 1, ACM), mixed[3]];
-    let (stick, beside) = found((0x19d2, 0xfe01), &vendor, Look::Complete);
+    let (stick, command_ports) = found((0x19d2, 0xfe01), &vendor, Look::Complete);
     assert_eq!((stick.interface, stick.tty.as_str()), (1, "ttyUSB1"));
-    assert_eq!(beside.as_deref(), Some("ttyACM2"));
+    assert_eq!(command_ports.as_deref(), Some("ttyACM2"));
 }
 
 #[test]
@@ -345,13 +349,13 @@ fn a_stick_in_a_configuration_without_ports_says_so() {
     plug(&tree, (0x230d, 0x0001), &drive, 0);
     let value = tree.devices().join(PATH).join("bConfigurationValue");
     std::fs::write(&value, "1\n").unwrap();
-    let wanted = Unready::Configuration { wanted: 3 };
-    assert!(matches!(tree.look(), Presence::Unready(_, why) if why == wanted));
+    let wanted = NotReady::Configuration { wanted: 3 };
+    assert!(matches!(tree.look(), Presence::NotReady(_, why) if why == wanted));
     assert!(wanted.is_switchable());
     std::fs::write(&value, "3\n").unwrap();
     assert!(matches!(
         tree.look(),
-        Presence::Unready(_, Unready::NoModem)
+        Presence::NotReady(_, NotReady::NoModem)
     ));
 }
 
@@ -374,7 +378,7 @@ fn the_drives_of_sticks_are_switched() {
         plug(&tree, (vendor, product), &drives, 0);
         let look = tree.look();
         assert!(
-            matches!(look, Presence::Unready(_, Unready::CdRom)),
+            matches!(look, Presence::NotReady(_, NotReady::CdRom)),
             "{look:?}"
         );
     }
@@ -396,7 +400,7 @@ fn a_drive_beside_something_else_is_not_switched() {
         );
         let look = tree.look();
         assert!(
-            matches!(look, Presence::Unready(_, Unready::NoModem)),
+            matches!(look, Presence::NotReady(_, NotReady::NoModem)),
             "{look:?}"
         );
     }

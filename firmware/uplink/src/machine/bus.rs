@@ -1,7 +1,7 @@
 //! Sticks that come and go.
 
 use failberry_state::{BootMillis, RecoveryRung, Stick as StickState};
-use failberry_usb::{Device, Look, Presence, Sight, Stick, Unready};
+use failberry_usb::{Device, Look, NotReady, Presence, ScanResult, Stick};
 use log::Level;
 
 use super::{
@@ -27,7 +27,7 @@ const EJECTS_MAX: u32 = 3;
 const GONE: &str = "stick is gone";
 
 impl Machine {
-    pub(super) fn bus(&mut self, sight: Sight, now: BootMillis, out: &mut Vec<Action>) {
+    pub(super) fn bus(&mut self, sight: ScanResult, now: BootMillis, out: &mut Vec<Action>) {
         self.others(&sight, out);
         match sight.presence {
             Presence::Ready(stick) if self.stick.as_ref() == Some(&stick) => {}
@@ -35,7 +35,7 @@ impl Machine {
                 self.forget_stick(now, out);
                 self.take(stick, now, out);
             }
-            Presence::Unready(device, why) => self.unready(device, why, now, out),
+            Presence::NotReady(device, why) => self.unready(device, why, now, out),
             Presence::Absent => {
                 let left = self.stick.is_some();
                 self.forget_stick(now, out);
@@ -51,7 +51,7 @@ impl Machine {
     }
 
     /// Says which of several sticks is used.
-    fn others(&mut self, sight: &Sight, out: &mut Vec<Action>) {
+    fn others(&mut self, sight: &ScanResult, out: &mut Vec<Action>) {
         if self.others == sight.others {
             return;
         }
@@ -124,7 +124,7 @@ impl Machine {
         }
     }
 
-    fn unready(&mut self, device: Device, why: Unready, now: BootMillis, out: &mut Vec<Action>) {
+    fn unready(&mut self, device: Device, why: NotReady, now: BootMillis, out: &mut Vec<Action>) {
         self.forget_stick(now, out);
         let complete = self.look == Look::Complete;
         match &mut self.phase {
@@ -174,7 +174,7 @@ impl Machine {
         waiting.ejects += 1;
         let device = waiting.device.clone();
         let text = match waiting.why {
-            Unready::Configuration { wanted } => {
+            NotReady::Configuration { wanted } => {
                 format!("stick {device} has no port, choosing its configuration {wanted}")
             }
             _ => format!("stick {device} shows its CD-ROM, ejecting it"),

@@ -2,7 +2,7 @@
 
 use failberry_service::orders::{Order, OrderReply};
 use failberry_state::Link;
-use failberry_usb::{Device, Sight, Stick};
+use failberry_usb::{Device, ScanResult, Stick};
 use log::Level;
 use tokio_modem::dial::Progress;
 
@@ -12,7 +12,7 @@ use super::{Earlier, Ending};
 #[derive(Clone, Debug)]
 pub enum Event {
     /// The bus was looked at.
-    Bus(Sight),
+    Bus(ScanResult),
     /// The attempt has the modem port open.
     PortOpen,
     /// News from the dialogue with the stick.

@@ -1,7 +1,7 @@
 //! Where the dialler is.
 
 use failberry_state::{BootMillis, UplinkPhase};
-use failberry_usb::{Device, Unready};
+use failberry_usb::{Device, NotReady};
 
 use crate::ladder::{Rung, Trouble};
 
@@ -35,9 +35,9 @@ pub(super) enum Phase {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Waiting {
     pub(super) device: Device,
-    pub(super) why: Unready,
+    pub(super) why: NotReady,
     /// What the log has heard.
-    pub(super) told: Option<Unready>,
+    pub(super) told: Option<NotReady>,
     /// How often its CD-ROM was ejected.
     pub(super) ejects: u32,
 }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use failberry_state::{BootMillis, UplinkPhase};
 use failberry_uplink::machine::{Action, Earlier, Ending, Event, Machine, Outcome, PinUse};
-use failberry_usb::{Device, Presence, Sight, Stick as Found, Unready};
+use failberry_usb::{Device, NotReady, Presence, ScanResult, Stick as Found};
 use tokio_modem::{
     dial::{Dialer, Output, Settings},
     modem::profile_for,
@@ -255,7 +255,7 @@ impl World {
         };
         let presence = match self.stick.tty {
             None => Presence::Absent,
-            Some(_) if self.stick.cdrom => Presence::Unready(device(0x2000), Unready::CdRom),
+            Some(_) if self.stick.cdrom => Presence::NotReady(device(0x2000), NotReady::CdRom),
             Some(tty) => Presence::Ready(Found {
                 device: device(self.product),
                 profile: profile_for(0x19d2, self.product).unwrap(),
@@ -264,7 +264,7 @@ impl World {
             }),
         };
         let others = Vec::new();
-        Event::Bus(Sight { presence, others })
+        Event::Bus(ScanResult { presence, others })
     }
 
     fn feed(&mut self, event: Event) {

@@ -282,7 +282,7 @@ fn a_dial_that_takes_long_is_given_up_once_and_then_gets_its_time() {
 fn a_cdrom_is_ejected_and_the_modem_awaited() {
     let mut run = Run::new();
     let shown = "stick 19d2:2003 at 1-1.2 shows its CD-ROM, ejecting it";
-    run.expect(0, unready(Unready::CdRom), &[shown, "eject 1-1.2"])
+    run.expect(0, unready(NotReady::CdRom), &[shown, "eject 1-1.2"])
         .due(15_000)
         .expect(
             400,
@@ -317,11 +317,11 @@ fn a_cdrom_that_stays_is_ejected_thrice_and_then_loses_power() {
     let mut run = Run::new();
     let mut now = 0;
     let mut done = Vec::new();
-    let mut event = unready(Unready::CdRom);
+    let mut event = unready(NotReady::CdRom);
     while now < 600_000 && !done.contains(&"cut power".to_owned()) {
         let actions = run.machine.step(event, BootMillis(now));
         event = if actions.contains(&Action::LookAtBus) {
-            unready(Unready::CdRom)
+            unready(NotReady::CdRom)
         } else if actions.iter().any(|a| matches!(a, Action::Eject(_))) {
             Event::Ejected(Err("it is stuck".into()))
         } else {
@@ -377,7 +377,7 @@ fn of_several_sticks_the_used_one_is_told() {
     let mut run = Run::new();
     let sight = |others: Vec<Device>| {
         let presence = Presence::Ready(stick_at("1-1.2", 2));
-        Event::Bus(Sight { presence, others })
+        Event::Bus(ScanResult { presence, others })
     };
     let other = stick_at("1-1.4", 5).device;
     let told = "several sticks: using 19d2:2003 at 1-1.2, not using 19d2:2003 at 1-1.4";
