@@ -82,7 +82,7 @@ fn both_layouts_of_2003_dial_on_the_right_port() {
 }
 
 #[test]
-fn layouts_of_2003_with_equal_endpoints_go_by_the_row() {
+fn product_2003_with_equal_endpoints_uses_its_row() {
     let equal = |lines: &[Line]| -> Vec<Line> {
         let two = |line: &Line| (line.0, line.1, line.2, line.3, 2, line.5);
         lines.iter().map(two).collect()
@@ -185,7 +185,7 @@ fn network_functions_beside_cdc_acm_are_no_ports() {
 }
 
 #[test]
-fn network_functions_beside_option_ports_are_no_ports() {
+fn network_functions_with_option_ports_are_no_ports() {
     // linux-usb 2022, ZTE MF286D: RNDIS by class 02 with a maker's protocol.
     let mf286d = [
         (0, 0x02, 0x02, 0xff, 1, NONE),
@@ -222,7 +222,7 @@ fn an_e173_dials_on_its_first_port() {
 }
 
 #[test]
-fn huawei_sticks_of_one_id_dial_where_their_protocols_say() {
+fn huawei_modem_port_follows_interface_protocol() {
     let id = (0x12d1, 0x1506);
     // OpenWrt's wiki, E3372: a modem, a port for commands, NCM.
     let e3372 = [
@@ -326,7 +326,7 @@ fn ports_of_both_kinds_together_are_told_apart() {
 }
 
 #[test]
-fn a_silent_kind_of_cdc_acm_gives_way_to_option_ports() {
+fn option_ports_are_preferred_to_cdc_acm_without_at() {
     // Two ports with an interrupt endpoint and one of class 02 that does not say AT.
     let lines = [
         (0, 0xff, 0xff, 0xff, 3, OPTION),
@@ -431,7 +431,7 @@ fn other_devices_are_no_sticks() {
 }
 
 #[test]
-fn what_else_makers_of_modems_make_is_no_stick() {
+fn other_devices_of_modem_vendors_are_no_sticks() {
     for (vendor, product, line) in [
         // A satellite receiver of u-blox, a telephone's file transfer, a network stick of Huawei.
         (0x1546, 0x01a7, (0, 0x02, 0x02, 0x01, 1, ACM)),

@@ -163,7 +163,7 @@ fn all_early(online: &Connected) -> Vec<u8> {
 }
 
 #[test]
-fn a_stick_that_goes_away_is_a_hang_up() {
+fn unplugged_stick_is_a_hang_up() {
     for (runtime, dial) in RUNTIMES {
         let (tty, stick) = Stick::plug_in(|command| match command {
             "AT+CGMM" => Reply::Leave,
@@ -181,7 +181,7 @@ fn a_stick_that_goes_away_is_a_hang_up() {
 }
 
 #[test]
-fn a_stick_that_is_gone_at_once_is_a_hang_up() {
+fn stick_gone_before_the_first_read_is_a_hang_up() {
     for (runtime, dial) in RUNTIMES {
         let pty = openpty(None, None).unwrap();
         drop(pty.master);
@@ -196,7 +196,7 @@ fn a_stick_that_is_gone_at_once_is_a_hang_up() {
 }
 
 #[test]
-fn a_call_that_is_refused_is_told_with_the_bad_lines() {
+fn refused_call_reports_counters() {
     for (runtime, dial) in RUNTIMES {
         let (tty, stick) = Stick::plug_in(|command| match command {
             "AT+CPIN?" => Reply::Say(b"\r\n\x80\x81\r\n\r\n+CPIN: SIM PUK\r\n\r\nOK\r\n"),
@@ -215,7 +215,7 @@ fn a_call_that_is_refused_is_told_with_the_bad_lines() {
 }
 
 #[test]
-fn a_stick_that_takes_no_bytes_is_one_that_does_not_answer() {
+fn blocked_write_counts_as_no_answer() {
     // At once, for the dialler's seconds pass in real time.
     thread::scope(|scope| {
         for (runtime, dial) in RUNTIMES {
@@ -259,7 +259,7 @@ fn an_open_port_is_raw_and_hangs_up_when_closed() {
 }
 
 #[test]
-fn what_is_no_port_is_refused_by_name() {
+fn opening_no_tty_fails_with_its_path() {
     let missing = open("/dev/no-such-port").unwrap_err();
     assert!(matches!(missing, DriverError::Open { .. }), "{missing:?}");
     assert!(

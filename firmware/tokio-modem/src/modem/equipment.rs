@@ -163,7 +163,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn functions_go_out_as_they_come_in() {
+    fn functions_round_trip() {
         for number in 0..=255 {
             let function = Function::parse(&std::format!("+CFUN: {number}")).unwrap();
             assert_eq!(function.to_string(), std::format!("AT+CFUN={number}"));

@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn choices_as_they_go_out() {
+    fn operator_selections_are_formatted() {
         for (choice, command) in [
             (SelectOperator::Automatic, "AT+COPS=0"),
             (SelectOperator::Leave, "AT+COPS=2"),

@@ -427,7 +427,7 @@ mod tests {
     }
 
     #[test]
-    fn codes_as_they_go_out() {
+    fn ussd_codes_are_formatted() {
         let huawei = profile_for(0x12d1, 0x1003).unwrap();
         let sent = |code, profile| UssdRequest::new(code, profile).unwrap().to_string();
         assert_eq!(sent("*100#", &GENERIC), "AT+CUSD=1,\"*100#\",15");

@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn network_modes_go_out_as_they_come_in() {
+    fn network_modes_round_trip() {
         for (mode, ..) in NetworkMode::ALL {
             let told = mode.to_string().replace("AT+ZSNT=", "+ZSNT: ");
             assert_eq!(NetworkMode::parse(&told).unwrap(), mode, "{told}");

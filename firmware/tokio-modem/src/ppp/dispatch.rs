@@ -105,7 +105,7 @@ impl Engine {
                 ) =>
             {
                 self.echoes.give_up();
-                with!(self, now, lcp, trigger(Trigger::BearableReject))
+                with!(self, now, lcp, trigger(Trigger::NonFatalReject))
             }
             _ => with!(self, now, lcp, receive(packet))?,
         };

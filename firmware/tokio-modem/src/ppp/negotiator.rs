@@ -236,7 +236,7 @@ impl<L: ControlProtocol> Negotiator<L> {
                 Some(code::CONFIGURE_REQUEST..=code::CONFIGURE_REJECT) => {
                     self.step(Trigger::FatalReject, None, cx)
                 }
-                Some(_) => self.step(Trigger::BearableReject, None, cx),
+                Some(_) => self.step(Trigger::NonFatalReject, None, cx),
             },
             _ => {
                 let id = self.next_id();

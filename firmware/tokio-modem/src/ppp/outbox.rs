@@ -1,4 +1,4 @@
-//! What an engine has to say, in order, until it is taken.
+//! Queue of an engine's outputs.
 
 use heapless::{Deque, Vec};
 
@@ -10,15 +10,15 @@ use super::packet::HEADER_LEN;
 use super::protocol::Protocol;
 use super::reason::Reason;
 
-/// Room for the frames of one event: two of the largest (a reply, and a rejection behind it)
-/// and the small ones around them.
+/// Space for the frames of one event, in bytes: two of the largest (a reply and a rejection) and
+/// several small ones.
 const ARENA_LEN: usize = 2 * MAX_FRAME + 512;
-/// Outputs that may wait. One event makes at most eight.
+/// Capacity of the queue. One event causes at most eight outputs.
 const QUEUE_LEN: usize = 32;
 /// Queue places reserved for notifications: a lost frame is sent again, a lost notification is not.
 const NOTIFICATIONS_ROOM: usize = 16;
 
-/// Where a frame goes, in the terms of `/dev/ppp`; on a plain line both are the same.
+/// Destination of a frame in `/dev/ppp`; on a plain line both are the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Via {
     /// LCP and authentication: protocol numbers from 0xc000.
@@ -37,14 +37,14 @@ impl Via {
     }
 }
 
-/// What an engine wants done, or known.
+/// Output of an engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output<'a> {
     /// Send this frame: protocol number and information field.
     Send(&'a [u8], Via),
-    /// LCP is open. Frame accordingly from the next frame on.
+    /// LCP is open. Its options apply from the next frame on.
     LcpOpened(LcpOptions),
-    /// LCP is no longer open. Frame as before it was.
+    /// LCP is no longer open. The default framing applies.
     LcpDown,
     /// The peer accepted us, or we accepted the peer.
     Authenticated(AuthProtocol),
@@ -56,9 +56,9 @@ pub enum Output<'a> {
     Ipv6Up(Ipv6),
     /// IPv6CP is no longer open.
     Ipv6Down,
-    /// So many echo requests in a row stayed without answer.
+    /// Number of consecutive unanswered echo requests.
     EchoUnanswered(u32),
-    /// The link is over. Comes once each time the line was up.
+    /// The link has ended. Reported once each time the line was up.
     Finished(Reason),
 }
 
@@ -73,7 +73,7 @@ enum Item {
     Notification(Output<'static>),
 }
 
-/// The queue of outputs.
+/// Queue of outputs.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Outbox {
     queue: Deque<Item, QUEUE_LEN>,
@@ -114,8 +114,8 @@ impl Outbox {
         }
     }
 
-    /// Makes room again once all is taken. The last frame given out is borrowed from the arena, so
-    /// it is done before the next output of any kind, not after the last.
+    /// Frees the arena once the queue is empty. The last frame returned borrows from the arena, so this
+    /// happens before the next output of any kind, not after the last.
     fn reclaim(&mut self) {
         if self.queue.is_empty() {
             self.arena.clear();

@@ -104,7 +104,7 @@ fn rows_have_the_form_of_the_source() {
 }
 
 #[test]
-fn ejects_are_the_sources_byte_for_byte() {
+fn ejects_match_the_source() {
     let all = |last: &str| {
         EJECT
             .iter()
@@ -141,7 +141,7 @@ fn ejects_are_the_sources_byte_for_byte() {
 }
 
 #[test]
-fn single_words_are_the_sources_byte_for_byte() {
+fn single_commands_match_the_source() {
     for (vendor, product, expected) in [
         (
             0x19d2,
@@ -314,7 +314,7 @@ fn shared_ids_are_told_apart_by_their_texts() {
 }
 
 #[test]
-fn unknown_products_get_what_their_maker_is_known_for() {
+fn unknown_products_get_their_vendors_switch() {
     let zte = switch(identity(0x19d2, 0xabcd)).unwrap();
     assert_eq!((zte.actions, zte.known), (super::sequences::ZTE, false));
     let huawei = switch(identity(0x12d1, 0xabcd)).unwrap();

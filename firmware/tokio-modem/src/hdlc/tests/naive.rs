@@ -117,13 +117,13 @@ fn rough_octet() -> impl Strategy<Value = u8> {
 
 proptest! {
     #[test]
-    fn encoding_is_that_of_the_standard(frame in frame(), options in agreement()) {
+    fn encoding_matches_naive_reference(frame in frame(), options in agreement()) {
         prop_assume!(!frame.starts_with(&[0xc0, 0x21]));
         prop_assert_eq!(encoded(&frame, &options), encoded_naively(&frame, &options));
     }
 
     #[test]
-    fn decoding_is_that_of_the_standard((map, wire) in rough_wire(), more in vec(rough_octet(), 0..200)) {
+    fn decoding_matches_naive_reference((map, wire) in rough_wire(), more in vec(rough_octet(), 0..200)) {
         let wire = [wire, more].concat();
         let mut naive = Naive::default();
         for (offset, octet) in (0..).zip(&wire) {
@@ -135,7 +135,7 @@ proptest! {
     }
 
     #[test]
-    fn the_checksum_of_pieces_is_that_of_the_whole(octets in vec(any::<u8>(), 0..1600), cut in any::<prop::sample::Index>()) {
+    fn checksum_of_pieces_equals_that_of_the_whole(octets in vec(any::<u8>(), 0..1600), cut in any::<prop::sample::Index>()) {
         let (one, other) = octets.split_at(cut.index(octets.len() + 1));
         let mut sum = fcs::Sum::new();
         sum.add(one);
