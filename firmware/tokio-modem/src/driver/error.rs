@@ -10,7 +10,7 @@ use crate::{
     dial::{DialError, Step},
 };
 
-/// Reason why an attempt ended without [`Connected`](super::Online).
+/// Reason why an attempt ended without [`Connected`](super::Connected).
 #[derive(Debug, Error)]
 pub enum DriverError {
     /// The port's device node could not be opened.
