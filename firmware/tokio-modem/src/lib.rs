@@ -1,4 +1,4 @@
-//! AT commands and PPP for mobile broadband sticks: engines without I/O, thin drivers around them.
+//! AT commands and PPP for mobile broadband sticks: engines without I/O, and thin drivers.
 //!
 //! The engines take in bytes and the time, and give out bytes, deadlines and events. They allocate
 //! nothing and never wait; every buffer has a bound that is part of its type. The drivers own a

@@ -56,7 +56,7 @@ fn allocations(work: impl FnOnce()) -> usize {
 }
 
 #[test]
-fn the_counter_counts() {
+fn allocation_counter_counts() {
     assert_eq!(
         allocations(|| drop(std::hint::black_box(Box::new(7_u64)))),
         1
@@ -64,7 +64,7 @@ fn the_counter_counts() {
 }
 
 #[test]
-fn at_lines_cost_no_memory() {
+fn at_lines_do_not_allocate() {
     let asked = allocations(|| {
         let mut engine = At::new();
         let command = Command {
@@ -86,7 +86,7 @@ fn at_lines_cost_no_memory() {
 }
 
 #[test]
-fn answers_and_messages_cost_no_memory() {
+fn answers_and_messages_do_not_allocate() {
     let stick = profile_for(0x12d1, 0x1003).unwrap();
     let pdu = "07917283010010F5040BC87238880900F10000993092516195800AE8329BFD4697D9EC37";
     let asked = allocations(|| {
@@ -109,7 +109,7 @@ fn answers_and_messages_cost_no_memory() {
 }
 
 #[test]
-fn a_whole_dialogue_costs_no_memory() {
+fn whole_dialogue_does_not_allocate() {
     let asked = allocations(|| {
         let settings = Settings::new("internet", "*99#", Some("1234")).unwrap();
         let profile = profile_for(0x19d2, 0x2003).unwrap();
@@ -161,7 +161,7 @@ fn exchange(one: &mut Ppp, other: &mut Ppp, now: u64) -> usize {
 }
 
 #[test]
-fn ppp_frames_cost_no_memory() {
+fn ppp_frames_do_not_allocate() {
     let offer = Offer {
         local: [10, 0, 0, 1].into(),
         peer: [10, 0, 0, 2].into(),

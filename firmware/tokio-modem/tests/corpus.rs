@@ -37,7 +37,7 @@ macro_rules! replays {
         )+
 
         #[test]
-        fn no_target_is_left_out() {
+        fn every_fuzz_target_has_a_corpus_test() {
             let replayed = [$(stringify!($name)),+];
             assert!(fuzz::TARGETS.iter().map(|(name, _)| *name).eq(replayed));
         }

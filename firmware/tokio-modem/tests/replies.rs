@@ -169,9 +169,9 @@ fn every_stick_has_commands_that_can_be_sent() {
     for profile in PROFILES.iter().chain([&GENERIC]) {
         profile.init.iter().copied().for_each(check);
         profile
-            .quieting
+            .urc_suppression
             .iter()
-            .for_each(|quieting| check(quieting.command));
+            .for_each(|urc_suppression| check(urc_suppression.command));
         macro_rules! each {
             ($($type:ty),+) => { [$(<$type as Query>::command(profile)),+] };
         }

@@ -31,7 +31,10 @@ async fn relay(stick: &Stick, tty: &str, command: &str) -> Result<Vec<String>, S
     let mut session = open_session(stick, tty).await?;
     let mut lines = Vec::new();
     let on_line = |line: &str| lines.push(line.to_owned());
-    let end = match session.relay(command, COMMAND_TIMEOUT_MS, on_line).await {
+    let end = match session
+        .raw_command(command, COMMAND_TIMEOUT_MS, on_line)
+        .await
+    {
         Ok(()) => "OK".into(),
         Err(SessionError::Refused { got, .. }) => got.to_string(),
         Err(error) => return Err(error.to_string()),

@@ -37,7 +37,7 @@ impl Attempt {
         had_cdrom: bool,
     ) -> Self {
         if withhold_pin {
-            dial_config.settings.spend_pin();
+            dial_config.settings.withhold_pin();
         }
         // Unbounded: a dozen or two events an attempt, and none while packets flow.
         let (sender, events) = channel::unbounded();

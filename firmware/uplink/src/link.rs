@@ -15,7 +15,7 @@ use smol::{
     future::{self, FutureExt},
 };
 use tokio_modem::{
-    driver::Online,
+    driver::Connected,
     kernel::{Attachment, KernelError},
     ppp::{
         self, Config, Credentials, Echo, Engine, LcpOptions, MAX_FRAME, Output, PhaseLimits,
@@ -67,7 +67,7 @@ enum Wake {
 
 /// Negotiates over `online` and runs the link until it ends.
 pub(crate) async fn run(
-    online: Online,
+    online: Connected,
     dial_config: &DialConfig,
     emit: &impl Fn(Event),
     stopped: &Receiver<()>,
@@ -115,7 +115,7 @@ struct Call {
 }
 
 impl Call {
-    async fn new(online: Online, dial_config: &DialConfig) -> Result<Self, LinkError> {
+    async fn new(online: Connected, dial_config: &DialConfig) -> Result<Self, LinkError> {
         let config = Config {
             credentials: Credentials::new(&dial_config.user, dial_config.password.reveal())?,
             negotiation_limit: NEGOTIATION_TIMEOUT_MS,

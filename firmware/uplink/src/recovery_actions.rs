@@ -51,7 +51,7 @@ pub(crate) async fn reset(stick: Stick) -> Outcome {
 
 async fn send_reset(stick: &Stick, tty: &str) -> Result<(), String> {
     let mut session = open_session(stick, tty).await?;
-    match session.order(&Restart).await {
+    match session.execute(&Restart).await {
         Ok(()) => Ok(()),
         // The stick left the bus before its answer was read.
         Err(error) if error.is_hang_up() => Ok(()),

@@ -1,21 +1,21 @@
-//! What is on the bus, for the log.
+//! Listing of the USB bus, for the log.
 
 use std::fmt;
 
 use rusb::{Context, Device, Speed, UsbContext};
 
-/// A device as its descriptors tell.
+/// A device by its descriptors.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BusDevice {
-    /// Place on the bus as the kernel names it: `1-1.2`, or `usb1` for a root hub.
+    /// Bus path as the kernel names it: `1-1.2`, or `usb1` for a root hub.
     pub bus_path: String,
     /// USB vendor id.
     pub vendor: u16,
     /// USB product id.
     pub product: u16,
-    /// Device class; 0 where the interfaces tell it, 9 for hubs.
+    /// `bDeviceClass`; 0 if the interfaces define it, 9 for hubs.
     pub class: u8,
-    /// Negotiated speed in Mbit/s; none where the kernel does not tell.
+    /// Negotiated speed in Mbit/s; `None` if the kernel does not report it.
     pub megabits: Option<u16>,
     /// Interfaces of the active configuration.
     pub interfaces: Vec<BusInterface>,
@@ -32,12 +32,12 @@ pub struct BusInterface {
     pub endpoints: u8,
 }
 
-/// Every device on every bus, in the kernel's order. Opens no device and changes none.
+/// Lists every device on every bus, in the kernel's order. Opens no device and changes none.
 ///
 /// # Errors
-/// libusb's, for instance where there is no usbfs.
+/// libusb's error, for instance if there is no usbfs.
 pub fn list() -> Result<Vec<BusDevice>, rusb::Error> {
-    // Not rusb's global context: that one panics where there is no usbfs.
+    // Not rusb's global context: that one panics if there is no usbfs.
     let context = Context::new()?;
     Ok(context
         .devices()?
@@ -69,7 +69,7 @@ fn read(device: &Device<Context>) -> Option<BusDevice> {
     })
 }
 
-/// The kernel's name for a device: bus, dash, the ports on the way with dots between.
+/// Returns the kernel's name for a device: bus, dash, port numbers separated by dots.
 pub(crate) fn bus_path(bus: u8, ports: &[u8]) -> String {
     if ports.is_empty() {
         return format!("usb{bus}");
@@ -84,7 +84,7 @@ const fn megabits(speed: Speed) -> Option<u16> {
         Speed::High => Some(480),
         Speed::Super => Some(5000),
         Speed::SuperPlus => Some(10_000),
-        // Low speed is for mice: no modem, no hub, and 1.5 is no whole number.
+        // Low speed (1.5 Mbit/s) is no integer, and no modem or hub uses it.
         _ => None,
     }
 }
@@ -126,14 +126,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_are_the_kernels() {
+    fn bus_paths_match_the_kernels_names() {
         assert_eq!(bus_path(1, &[]), "usb1");
         assert_eq!(bus_path(1, &[1]), "1-1");
         assert_eq!(bus_path(2, &[1, 4, 3]), "2-1.4.3");
     }
 
     #[test]
-    fn a_device_reads_as_one_line() {
+    fn device_displays_as_one_line() {
         let stick = BusDevice {
             bus_path: "1-1.2".into(),
             vendor: 0x19d2,

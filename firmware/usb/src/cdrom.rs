@@ -1,8 +1,8 @@
-//! Switching a stick from the CD-ROM that it shows first to the modem that it is.
+//! Mode switch of a stick from the CD-ROM that it shows first to its modem.
 //!
-//! Carries out what [`switch`] has for a device: bulk words (mass storage, bulk only
-//! transport 1.0), control requests, another configuration. Sent past the kernel, which has no
-//! driver for disks here.
+//! Executes the actions that [`switch`] has for a device: command block wrappers (mass storage, bulk
+//! only transport 1.0), control requests, another configuration. They bypass the kernel, which has
+//! no driver for disks here.
 
 use std::time::Duration;
 
@@ -19,54 +19,54 @@ use crate::{
 
 mod run;
 
-pub use crate::switch::Wrapper;
+pub use crate::switch::CommandBlockWrapper;
 use run::{Drive, DriveError};
 
 /// `bInterfaceClass`: mass storage.
 const CLASS_STORAGE: u8 = 0x08;
-/// Longest wait for one transfer. A drive that is being switched leaves when it likes: nothing is
-/// waited for long.
+/// Timeout of one transfer. A drive that is being switched leaves the bus at any time.
 const TIMEOUT: Duration = Duration::from_secs(3);
-/// Longest wait for a control request, as `usb_modeswitch` has it.
+/// Timeout of a control request, as in `usb_modeswitch`.
 const CONTROL_TIMEOUT: Duration = Duration::from_secs(1);
-/// From no configuration to the next one: `usb_modeswitch` found switches more reliable with it.
-const UNCONFIGURED: Duration = Duration::from_millis(100);
+/// Time from no configuration to the next one: `usb_modeswitch` found switches more reliable with it.
+const UNCONFIGURED_DELAY: Duration = Duration::from_millis(100);
 
-/// Why the CD-ROM is still there.
+/// Reason why the mode switch failed.
 #[derive(Debug, thiserror::Error)]
 pub enum EjectError {
-    /// It is not on the bus any more.
+    /// The device is no longer on the bus.
     #[error("no device at {0}")]
     Gone(String),
-    /// It is no drive.
+    /// The device has no drive.
     #[error("{0} has no storage interface with a pair of bulk endpoints")]
     NoDrive(String),
-    /// It has more than a drive, so it is a modem already, or something else.
+    /// The device has more than drives, so it is a modem already, or something else.
     #[error("{0} has other interfaces than mass storage; expected a CD-ROM alone")]
     NotAlone(String),
-    /// Its drives are disks: a memory stick or a telephone.
+    /// The drives are disks: a memory stick or a telephone.
     #[error("{at}: expected a CD-ROM (peripheral device 0x05), got {got:#04x}")]
     NotCdRom {
-        /// Place on the bus.
+        /// Bus path.
         at: String,
         /// First byte of its first drive's answer to `INQUIRY` (SPC-2 7.3.2).
         got: u8,
     },
-    /// Nothing is known that would switch it.
+    /// No mode switch is known for the device.
     #[error("no mode switch is known for {0}")]
     Unknown(Device),
     /// libusb or the kernel refused.
     #[error("{what}: {source}")]
     Usb {
-        /// What was tried.
+        /// Operation that failed.
         what: &'static str,
-        /// Why not.
+        /// Reason.
         source: rusb::Error,
     },
 }
 
-/// The bulk words for a ZTE product, in order; those of most of its sticks where it has no row.
-pub fn words(product: u16) -> Vec<Wrapper> {
+/// Returns the command block wrappers for a ZTE product, in order; for a product without a row those
+/// of most ZTE sticks.
+pub fn words(product: u16) -> Vec<CommandBlockWrapper> {
     let identity = Identity {
         vendor: VENDOR_ZTE,
         product,
@@ -74,17 +74,17 @@ pub fn words(product: u16) -> Vec<Wrapper> {
     };
     let actions = switch::switch(identity).map_or(&[][..], |switch| switch.actions);
     let word = |action: &Action| match action {
-        Action::Word(wrapper) => Some(*wrapper),
+        Action::Command(wrapper) => Some(*wrapper),
         _ => None,
     };
     actions.iter().filter_map(word).collect()
 }
 
 /// Switches `stick` to its modem mode. Blocks for some seconds. The stick then leaves the bus and
-/// comes back as a modem, which uevents report.
+/// re-enumerates as a modem, which uevents report.
 ///
 /// # Errors
-/// Nothing is known for it, it is no CD-ROM, or it took none of what is known.
+/// No mode switch is known for it, it is no CD-ROM, or it accepted no action.
 pub fn eject(stick: &Device) -> Result<(), EjectError> {
     let failed = |what| move |source| EjectError::Usb { what, source };
     let sysfs = Sysfs::default();
@@ -102,7 +102,7 @@ pub fn eject(stick: &Device) -> Result<(), EjectError> {
     let storage = configuration.as_ref().and_then(Storage::find);
     check(&choice, configuration.as_ref(), storage.as_ref(), stick)?;
     let handle = device.open().map_err(failed("opening the drive"))?;
-    // Unknown to some kernels, and needless where none of its drivers has the interface.
+    // Unsupported by some kernels, and not needed if no driver has the interface.
     let _ = handle.set_auto_detach_kernel_driver(true);
     if let Some(storage) = &storage {
         handle
@@ -122,7 +122,7 @@ pub fn eject(stick: &Device) -> Result<(), EjectError> {
     run::run(choice.actions, &mut drive).map_err(failed("switching the drive"))
 }
 
-/// Whether the device is in the state that its actions are for.
+/// Checks that the device is in the state that its actions are for.
 fn check(
     choice: &Switch,
     configuration: Option<&ConfigDescriptor>,
@@ -142,7 +142,7 @@ fn check(
         return Err(EjectError::NotAlone(stick.bus_path.clone()));
     }
     let mut actions = choice.actions.iter();
-    if storage.is_none() && actions.any(|action| matches!(action, Action::Word(_))) {
+    if storage.is_none() && actions.any(|action| matches!(action, Action::Command(_))) {
         return Err(EjectError::NoDrive(stick.bus_path.clone()));
     }
     Ok(())
@@ -184,7 +184,7 @@ impl Storage {
     }
 }
 
-/// A device that has been opened, its storage interface claimed.
+/// An opened device with its storage interface claimed.
 struct UsbDrive {
     handle: DeviceHandle<Context>,
     storage: Option<Storage>,
@@ -210,7 +210,7 @@ impl Drive for UsbDrive {
     fn clear_halts(&mut self) {
         if let Some(storage) = &self.storage {
             for endpoint in [storage.input, storage.output] {
-                // Harmless where none was stalled; the next transfer fails where this does.
+                // Harmless if none was stalled; if this fails, so does the next transfer.
                 let _ = self.handle.clear_halt(endpoint);
             }
         }
@@ -251,11 +251,11 @@ impl Drive for UsbDrive {
         }
         let active = self.handle.device().active_config_descriptor();
         for interface in active.iter().flat_map(ConfigDescriptor::interfaces) {
-            // The kernel changes no configuration that a driver works with.
+            // The kernel changes no configuration that a driver uses.
             let _ = self.handle.detach_kernel_driver(interface.number());
         }
         let _ = self.handle.unconfigure();
-        self.wait(UNCONFIGURED);
+        self.wait(UNCONFIGURED_DELAY);
         Ok(self.handle.set_active_configuration(value)?)
     }
 
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stick_that_left_is_told_of() {
+    fn ejecting_an_absent_stick_fails() {
         let stick = Device {
             vendor: 0x19d2,
             product: 0x2000,
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn a_device_without_a_known_switch_is_refused() {
+    fn device_without_known_switch_is_refused() {
         let memory = Device {
             vendor: 0x0781,
             product: 0x5567,

@@ -1,4 +1,4 @@
-//! An interface of a USB device, as sysfs shows it, and what it can be.
+//! Interface of a USB device in sysfs, and its classification.
 
 use std::path::Path;
 
@@ -14,24 +14,24 @@ const CLASS_VENDOR: u16 = 0xff;
 /// `bInterfaceSubClass` of class 02: abstract control model, a modem's (CDC 1.2, table 4).
 const SUBCLASS_ACM: u16 = 0x02;
 /// `bInterfaceProtocol` of class 02: AT commands of V.250 (1) and of other standards (CDC 1.2, table
-/// 5); what is above is the maker's own, RNDIS among it.
+/// 5); higher values are vendor specific, among them RNDIS.
 const PROTOCOLS_AT: std::ops::RangeInclusive<u16> = 1..=6;
 /// `bInterfaceProtocol` of class 08: bulk only transport.
 const PROTOCOL_BULK_ONLY: u16 = 0x50;
 /// `bInterfaceSubClass` and `bInterfaceProtocol` of class ff: Android's debug bridge.
 const DEBUG_BRIDGE: (u16, u16) = (0x42, 0x01);
 
-/// The kernel's drivers for vendor specific serial ports of sticks: of most, of those with
-/// Qualcomm's layout, and of Sierra's older ones. What they bind to is a modem, by their tables.
+/// The kernel's drivers for vendor specific serial ports of sticks: for most, for Qualcomm's layout,
+/// and for Sierra's older ones. By their tables they bind only to modems.
 const SERIAL_DRIVERS: [&str; 3] = ["option", "qcserial", "sierra"];
-/// The kernel's driver for serial ports of class 02. It binds to much that is no modem.
+/// The kernel's driver for serial ports of class 02. It also binds to devices that are no modems.
 const ACM_DRIVER: &str = "cdc_acm";
 
-/// Bulk endpoints of a vendor specific serial port. One more is an interrupt endpoint, by which it
-/// reports carrier loss: it is the one that dials.
+/// Bulk endpoints of a vendor specific serial port. A third endpoint is an interrupt endpoint, which
+/// reports carrier loss: that port dials.
 const BULK_PAIR: u8 = 2;
 
-/// What a serial port is, by its descriptors.
+/// Kind of a serial port, by its descriptors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Serial {
     /// Vendor specific.
@@ -40,12 +40,12 @@ pub(crate) enum Serial {
     Acm,
 }
 
-/// An interface in its first setting.
+/// An interface in its first alternate setting.
 #[derive(Clone, Debug)]
 pub(crate) struct Interface {
     pub(crate) number: u8,
     class: u16,
-    /// Not known where the attribute cannot be read; so with the protocol.
+    /// `None` if the attribute cannot be read; likewise the protocol.
     subclass: Option<u16>,
     protocol: Option<u16>,
     pub(crate) endpoints: u8,
@@ -72,7 +72,7 @@ impl Interface {
         })
     }
 
-    /// What kind of serial port it can be, if any: with its driver, or before it has one.
+    /// Returns the kind of serial port it can be, if any: with its driver, or before one is bound.
     pub(crate) fn serial(&self) -> Option<Serial> {
         let driven_by = |mine: &dyn Fn(&str) -> bool| self.driver.as_deref().is_none_or(mine);
         let acm = self.subclass.map_or_else(

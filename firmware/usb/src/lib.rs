@@ -1,8 +1,8 @@
-//! The 3G stick on the USB bus: which it is, which of its ports is the modem, and its power.
+//! Mobile broadband stick on the USB bus: discovery, choice of the modem port, mode switch, power.
 //!
-//! Takes in sysfs, kernel uevents and hub requests; gives out a [`Presence`] to whoever asks
-//! after an event, descriptions of the bus for the log, a [`cdrom`] switched to its modem mode by
-//! the table of [`switch`], and [`power`] over the sockets.
+//! Owns the tables of ports, mode switches and hubs. Takes in sysfs, kernel uevents and hub requests;
+//! gives out a [`ScanResult`] with the [`Presence`] of a stick, descriptions of the bus for the log,
+//! the mode switch of a [`cdrom`] by the table of [`switch`], and [`power`] control of the sockets.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
@@ -17,6 +17,6 @@ mod sysfs;
 mod uevent;
 
 pub use bus::{BusDevice, BusInterface, list};
-pub use stick::{Device, Look, Presence, Sight, Stick, Unready};
+pub use stick::{Device, Look, NotReady, Presence, ScanResult, Stick};
 pub use sysfs::Sysfs;
 pub use uevent::{Uevent, UeventSocket};

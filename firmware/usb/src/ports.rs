@@ -1,8 +1,8 @@
-//! Which of a stick's serial ports dials, and which takes commands beside it. Pure.
+//! Choice of a stick's modem port and command ports among its serial ports. Pure.
 //!
 //! Descriptors come first, because one product id is used by sticks with different layouts: the
-//! only port with an interrupt endpoint, or with AT commands as its protocol. Where they leave it
-//! open, tables have it; where those do not either, what the maker mostly does.
+//! only port with an interrupt endpoint, or with AT commands as its protocol. If they leave it open,
+//! tables decide; if those do not either, the vendor's usual layout.
 
 mod table;
 
@@ -16,12 +16,12 @@ use crate::{
 const VENDOR_SIERRA: u16 = 0x1199;
 const VENDOR_QUECTEL: u16 = 0x2c7c;
 
-/// Whether a product's ports are known, which makes it a modem.
+/// Returns whether the product's ports are in a table, which makes it a modem.
 pub(crate) fn is_known(vendor: u16, product: u16) -> bool {
     table::row(vendor, product).is_some()
 }
 
-/// The port to dial on, by `bInterfaceNumber`, among `interfaces` that can be serial ports.
+/// Returns the `bInterfaceNumber` of the port to dial on, among `interfaces` that can be serial ports.
 pub(crate) fn modem(vendor: u16, product: u16, interfaces: &[&Interface]) -> Option<u8> {
     let profile = profile_for(vendor, product);
     let qmi = profile.and_then(|profile| profile.qmi_interface);
@@ -40,19 +40,24 @@ pub(crate) fn modem(vendor: u16, product: u16, interfaces: &[&Interface]) -> Opt
         .or_else(|| match vendor {
             // 0 dials (`option`; ModemManager starts there).
             VENDOR_HUAWEI => ports().map(|port| port.number).min(),
-            // 0 is for diagnosis, 1 or 2 tells the position, 3 dials (`qcserial`, `option`).
+            // 0 is for diagnosis, 1 or 2 for GNSS, 3 dials (`qcserial`, `option`).
             VENDOR_SIERRA | VENDOR_QUECTEL => is_there(3),
             _ => None,
         })
-        // What most of ZTE's have.
+        // The layout of most ZTE sticks.
         .or_else(|| {
             let rank = |port: &&Interface| (port.says_modem(), port.number);
             ports().max_by_key(rank).map(|port| port.number)
         })
 }
 
-/// The ports for commands beside the one that dials, the best first.
-pub(crate) fn beside(vendor: u16, product: u16, interfaces: &[&Interface], modem: u8) -> Vec<u8> {
+/// Returns the AT command ports next to the one that dials, the best first.
+pub(crate) fn command_ports(
+    vendor: u16,
+    product: u16,
+    interfaces: &[&Interface],
+    modem: u8,
+) -> Vec<u8> {
     let known: Option<&Profile> = profile_for(vendor, product);
     let exact = known.filter(|profile| profile.product == product);
     let row = table::row(vendor, product);
@@ -60,7 +65,7 @@ pub(crate) fn beside(vendor: u16, product: u16, interfaces: &[&Interface], modem
         .iter()
         .filter(|port| port.serial() == Some(Serial::Acm));
     let mut ports: Vec<u8> = Vec::new();
-    // Huawei's by their protocol; where that does not tell it, the last (`chan_dongle`'s settings
+    // Huawei's by their protocol; if that leaves it open, the last (`chan_dongle`'s settings
     // for the E173 and its like).
     let huawei = |any: bool| {
         let ports = interfaces.iter().filter(|_| vendor == VENDOR_HUAWEI);
@@ -70,8 +75,8 @@ pub(crate) fn beside(vendor: u16, product: u16, interfaces: &[&Interface], modem
     let rows = [
         huawei(false),
         exact.and_then(|profile| profile.at_interface),
-        row.and_then(|row| row.beside),
-        // Where another port dials than the one of the row, that one takes commands.
+        row.and_then(|row| row.command_ports),
+        // If another port dials than the one of the row, the row's takes commands.
         exact.map(|profile| profile.modem_interface),
         row.map(|row| row.modem),
         known.and_then(|profile| profile.at_interface),
@@ -88,7 +93,7 @@ pub(crate) fn beside(vendor: u16, product: u16, interfaces: &[&Interface], modem
     ports
 }
 
-/// The number of an interface that is the only one of its kind.
+/// Returns the number of an interface if it is the only one.
 fn only<'a>(mut of: impl Iterator<Item = &'a Interface>) -> Option<u8> {
     match (of.next(), of.next()) {
         (Some(only), None) => Some(only.number),
@@ -96,8 +101,8 @@ fn only<'a>(mut of: impl Iterator<Item = &'a Interface>) -> Option<u8> {
     }
 }
 
-/// Of several that take AT commands by their protocol, the first is the one to dial on, as on the
-/// modules of Ericsson, Telit and Cinterion; of those that do not say so, where there are no others.
+/// Returns the first of the ports with AT as their protocol, which is the one to dial on for modules of
+/// Ericsson, Telit and Cinterion; without such ports, the first of the others.
 fn first_acm(interfaces: &[&Interface]) -> Option<u8> {
     let is_acm = |port: &&&Interface| port.serial() == Some(Serial::Acm);
     let acm = |says: bool| {

@@ -1,7 +1,7 @@
-//! Finding the stick and its modem port in sysfs.
+//! Discovery of the stick and its modem port in sysfs.
 //!
-//! Ports are told apart by `bInterfaceNumber`, never by the number of the tty: a stick that
-//! crashes and comes back while its old ttys are still open gets new numbers.
+//! Ports are identified by `bInterfaceNumber`, never by the number of the tty: a stick that crashes
+//! and re-enumerates while its old ttys are still open gets new numbers.
 
 use std::{
     fmt,
@@ -20,12 +20,12 @@ use crate::{
 
 /// `bDeviceClass`: a hub.
 const CLASS_HUB: u16 = 0x09;
-/// Vendors of what is soldered to the boards: the Ethernet and the hubs of the 2B, 3B and 3B+, the
-/// hub of the 4B, and the kernel's own root hubs. None makes sticks.
+/// Vendors of on-board devices: the Ethernet and the hubs of the 2B, 3B and 3B+, the hub of the 4B,
+/// and the kernel's root hubs. None makes sticks.
 const VENDORS_OF_BOARDS: [u16; 3] = [0x0424, 0x2109, 0x1d6b];
 
-/// Makers whose devices with CDC ACM ports are modems (`ModemManager`'s plugins go by the same ids):
-/// Huawei, Ericsson, ST-Ericsson, Telit, Cinterion, Comneon and Fibocom. ZTE's count without.
+/// Vendors whose devices with CDC ACM ports are modems (`ModemManager`'s plugins use the same ids):
+/// Huawei, Ericsson, ST-Ericsson, Telit, Cinterion, Comneon and Fibocom. Every device of ZTE counts.
 const VENDORS_WITH_ACM: [u16; 7] = [
     VENDOR_HUAWEI,
     0x0bdb,
@@ -43,16 +43,16 @@ pub struct Device {
     pub vendor: u16,
     /// USB product id.
     pub product: u16,
-    /// Place on the bus, for instance `1-1.2`.
+    /// Bus path, for instance `1-1.2`.
     pub bus_path: String,
 }
 
 /// A stick whose modem port can be opened.
 #[derive(Clone, Debug)]
 pub struct Stick {
-    /// Which.
+    /// USB device.
     pub device: Device,
-    /// What is known about its kind.
+    /// Profile of its kind.
     pub profile: &'static Profile,
     /// `bInterfaceNumber` of the modem port.
     pub interface: u8,
@@ -60,12 +60,12 @@ pub struct Stick {
     pub tty: String,
 }
 
-/// Why a stick that is there has no modem port to open.
+/// Reason why a present stick has no modem port to open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unready {
-    /// The kernel is still adding its interfaces.
+pub enum NotReady {
+    /// The kernel is still enumerating its interfaces.
     Enumerating {
-        /// Interfaces there so far.
+        /// Interfaces enumerated so far.
         got: usize,
         /// Interfaces of its configuration.
         expected: usize,
@@ -75,54 +75,54 @@ pub enum Unready {
         /// `bInterfaceNumber` of the port.
         interface: u8,
     },
-    /// It shows its CD-ROM alone.
+    /// It shows only its CD-ROM.
     CdRom,
     /// Its active configuration has no modem port; another one has.
     Configuration {
-        /// `bConfigurationValue` of the one that has.
+        /// `bConfigurationValue` of that one.
         wanted: u8,
     },
-    /// It has no interface of a modem's kind.
+    /// None of its interfaces can be a modem port.
     NoModem,
 }
 
-/// What is on the bus.
+/// Presence of a stick on the bus.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Presence {
     /// No stick.
     Absent,
-    /// A stick that cannot be dialled with now.
-    Unready(Device, Unready),
+    /// A stick that cannot dial now.
+    NotReady(Device, NotReady),
     /// A stick with its modem port.
     Ready(Stick),
 }
 
-/// What is on the bus when there may be several sticks.
+/// Result of a scan of the bus, with possibly several sticks.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sight {
-    /// The stick to use, or its lack.
+pub struct ScanResult {
+    /// The stick to use, if there is one.
     pub presence: Presence,
     /// The others, in order of bus path.
     pub others: Vec<Device>,
 }
 
-/// How much of a stick must be there for its modem port to be chosen.
+/// Scan mode: how much of a stick must be enumerated before its modem port is chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Look {
-    /// Every interface: ttys come one by one, and the first is seldom the modem port.
+    /// All interfaces: ttys appear one by one, and the first is seldom the modem port.
     Complete,
-    /// The ttys that came: nothing more is coming.
+    /// The ttys that are present: no more will appear.
     Settled,
 }
 
 impl Sysfs {
-    /// The stick: the one at `port` (a bus path) where a person wants that and it is there; else
-    /// `current` while it is there, else the first ready one in order of bus path. A second stick
-    /// that is plugged in must not take over from one that is in use.
-    pub fn stick(&self, look: Look, current: Option<&Stick>, port: Option<&str>) -> Sight {
+    /// Scans the bus and chooses the stick: the one at `port` (a configured bus path) if it is present;
+    /// else `current` while it is present, else the first ready one in order of bus path. A second
+    /// stick must not replace one that is in use.
+    pub fn stick(&self, mode: Look, current: Option<&Stick>, port: Option<&str>) -> ScanResult {
         let found: Vec<Presence> = self
             .sticks()
-            .map(|device| self.modem_port(device, look))
+            .map(|device| self.modem_port(device, mode))
             .collect();
         let is_wanted = |presence: &&Presence| {
             port.is_some() && presence.device().map(|device| device.bus_path.as_str()) == port
@@ -145,10 +145,10 @@ impl Sysfs {
             .filter(|device| Some(*device) != presence.device())
             .cloned()
             .collect();
-        Sight { presence, others }
+        ScanResult { presence, others }
     }
 
-    /// The serial ports that the stick has now, as pairs of `bInterfaceNumber` and name.
+    /// Returns the current serial ports of the stick, as pairs of `bInterfaceNumber` and name.
     pub fn ttys(&self, device: &Device) -> Vec<(u8, String)> {
         self.interfaces(&device.bus_path)
             .into_iter()
@@ -156,17 +156,20 @@ impl Sysfs {
             .collect()
     }
 
-    /// The tty of the stick's port for commands beside its modem port, where it has one.
+    /// Returns the tty of the stick's AT command port next to its modem port, if it has one.
     pub fn command_port(&self, stick: &Stick) -> Option<String> {
-        self.beside(stick).into_iter().next().map(|(_, tty)| tty)
+        self.command_ports(stick)
+            .into_iter()
+            .next()
+            .map(|(_, tty)| tty)
     }
 
-    /// The stick with another of its ports as its modem port: the one it has for turn 0, then those
-    /// that are known to take commands, then the rest, and round again. For a stick whose port does
-    /// not answer, since descriptors and tables can be wrong about it.
+    /// Returns the stick with its `turn`th candidate as the modem port: the chosen one for 0, then the
+    /// known command ports, then the rest, and from the start again. For a stick whose port does not
+    /// answer, since descriptors and tables can be wrong.
     pub fn in_turn(&self, stick: &Stick, turn: u8) -> Stick {
         let mut ports = vec![(stick.interface, stick.tty.clone())];
-        ports.extend(self.beside(stick));
+        ports.extend(self.command_ports(stick));
         let rest = self.ttys(&stick.device).into_iter();
         for port in rest.collect::<Vec<_>>() {
             if ports.iter().all(|(interface, _)| *interface != port.0) {
@@ -182,13 +185,13 @@ impl Sysfs {
         }
     }
 
-    /// What would make a modem of the device, if it has a CD-ROM or the wrong configuration.
+    /// Returns the mode switch for the device, if it shows a CD-ROM or the wrong configuration.
     pub(crate) fn mode_switch(&self, device: &Device) -> Option<Switch> {
         let texts = self.texts(&device.bus_path);
         switch::switch(texts.identity(device.vendor, device.product))
     }
 
-    fn beside(&self, stick: &Stick) -> Vec<(u8, String)> {
+    fn command_ports(&self, stick: &Stick) -> Vec<(u8, String)> {
         let Device {
             vendor,
             product,
@@ -197,7 +200,7 @@ impl Sysfs {
         let interfaces = self.interfaces(bus_path);
         let with_tty: Vec<&Interface> = interfaces.iter().filter(|it| it.tty.is_some()).collect();
         let tty = |wanted: u8| with_tty.iter().find(|it| it.number == wanted)?.tty.clone();
-        ports::beside(*vendor, *product, &with_tty, stick.interface)
+        ports::command_ports(*vendor, *product, &with_tty, stick.interface)
             .into_iter()
             .filter_map(|port| Some((port, tty(port)?)))
             .collect()
@@ -220,10 +223,10 @@ impl Sysfs {
             })
     }
 
-    /// Whether a device is a stick, in whatever state. One that shows drives and nothing else is
-    /// where something is known to switch it, which leaves out memory sticks and telephones. Others
-    /// are by their product, or by a port with a driver whose own table names modems only; a port of
-    /// `cdc_acm`, which meets much else, makes a stick of what a maker of modems has made.
+    /// Returns whether a device is a stick, in whatever state. One that shows only drives is a stick
+    /// if a mode switch is known for it, which excludes memory sticks and telephones. Others are
+    /// recognised by their product, or by a port with a driver whose own table lists only modems; a
+    /// port of `cdc_acm`, which binds to much else, counts for vendors of modems.
     fn is_stick(&self, device: &Device) -> bool {
         let Device {
             vendor,
@@ -247,36 +250,36 @@ impl Sysfs {
                 && interfaces.iter().any(Interface::is_acm_modem))
     }
 
-    fn texts(&self, bus_path: &str) -> Texts {
+    fn texts(&self, bus_path: &str) -> TextDescriptors {
         let directory = self.usb_devices().join(bus_path);
-        Texts {
+        TextDescriptors {
             manufacturer: attribute(&directory, "manufacturer").unwrap_or_default(),
             product: attribute(&directory, "product").unwrap_or_default(),
         }
     }
 
-    fn modem_port(&self, device: Device, look: Look) -> Presence {
+    fn modem_port(&self, device: Device, mode: Look) -> Presence {
         let root = self.usb_devices();
         let Some(expected) = decimal(&root.join(&device.bus_path), "bNumInterfaces") else {
-            // Not configured yet, or pulled while we look; an event tells of either.
+            // Not configured yet, or unplugged during the scan; a uevent reports either.
             let (got, expected) = (0, 1);
-            return Presence::Unready(device, Unready::Enumerating { got, expected });
+            return Presence::NotReady(device, NotReady::Enumerating { got, expected });
         };
         let interfaces = self.interfaces(&device.bus_path);
         let got = interfaces.len();
-        if got < expected && look == Look::Complete {
-            return Presence::Unready(device, Unready::Enumerating { got, expected });
+        if got < expected && mode == Look::Complete {
+            return Presence::NotReady(device, NotReady::Enumerating { got, expected });
         }
         let candidates: Vec<&Interface> = interfaces
             .iter()
-            .filter(|interface| match look {
+            .filter(|interface| match mode {
                 Look::Complete => interface.serial().is_some(),
                 Look::Settled => interface.tty.is_some(),
             })
             .collect();
         let Some(interface) = ports::modem(device.vendor, device.product, &candidates) else {
             let why = self.without_port(&device, &interfaces, got >= expected);
-            return Presence::Unready(device, why);
+            return Presence::NotReady(device, why);
         };
         let chosen = candidates.iter().find(|it| it.number == interface);
         match chosen.and_then(|it| it.tty.clone()) {
@@ -286,29 +289,29 @@ impl Sysfs {
                 interface,
                 tty,
             }),
-            None => Presence::Unready(device, Unready::NoTty { interface }),
+            None => Presence::NotReady(device, NotReady::NoTty { interface }),
         }
     }
 
-    /// What a stick without a serial port is: its CD-ROM, where it shows drives and nothing else
-    /// and something is known to switch it; a configuration of several; else of no use.
-    fn without_port(&self, device: &Device, interfaces: &[Interface], all: bool) -> Unready {
+    /// Returns why a stick has no serial port: it shows only drives and a mode switch is known for it;
+    /// another configuration has the ports; else it is no modem.
+    fn without_port(&self, device: &Device, interfaces: &[Interface], all: bool) -> NotReady {
         let Some(switch) = self.mode_switch(device) else {
-            return Unready::NoModem;
+            return NotReady::NoModem;
         };
         if let [switch::Action::Configure(wanted)] = *switch.actions {
             let directory = self.usb_devices().join(&device.bus_path);
             let active: Option<u8> = decimal(&directory, "bConfigurationValue");
             return match active {
-                Some(active) if active != wanted => Unready::Configuration { wanted },
-                _ => Unready::NoModem,
+                Some(active) if active != wanted => NotReady::Configuration { wanted },
+                _ => NotReady::NoModem,
             };
         }
         let drives = !interfaces.is_empty() && interfaces.iter().all(Interface::is_storage);
         if all && drives {
-            Unready::CdRom
+            NotReady::CdRom
         } else {
-            Unready::NoModem
+            NotReady::NoModem
         }
     }
 
@@ -323,13 +326,13 @@ impl Sysfs {
     }
 }
 
-/// What a device says of itself.
-struct Texts {
+/// Text descriptors of a device.
+struct TextDescriptors {
     manufacturer: String,
     product: String,
 }
 
-impl Texts {
+impl TextDescriptors {
     fn identity(&self, vendor: u16, product: u16) -> Identity<'_> {
         Identity {
             vendor,
@@ -340,38 +343,38 @@ impl Texts {
     }
 }
 
-impl Unready {
-    /// Whether a mode switch ([`cdrom::eject`](crate::cdrom::eject)) can make a modem of it.
+impl NotReady {
+    /// Returns whether a mode switch ([`cdrom::eject`](crate::cdrom::eject)) can turn it into a modem.
     pub const fn is_switchable(self) -> bool {
         matches!(self, Self::CdRom | Self::Configuration { .. })
     }
 }
 
 impl Presence {
-    /// Which stick, if any.
+    /// Returns the device, if any.
     pub const fn device(&self) -> Option<&Device> {
         match self {
             Self::Absent => None,
-            Self::Unready(device, _) => Some(device),
+            Self::NotReady(device, _) => Some(device),
             Self::Ready(stick) => Some(&stick.device),
         }
     }
 }
 
 impl Device {
-    /// Whether it is of ZTE, whose commands others do not know.
+    /// Returns whether it is from ZTE, whose commands others do not support.
     pub const fn is_zte(&self) -> bool {
         self.vendor == VENDOR_ZTE
     }
 
-    /// Its name as it calls itself, for the log.
+    /// Returns its `product` string, for the log.
     pub fn product_name(&self, sysfs: &Sysfs) -> Option<String> {
         attribute(&sysfs.usb_devices().join(&self.bus_path), "product")
     }
 }
 
 impl Stick {
-    /// Device node of the modem port.
+    /// Returns the device node of the modem port.
     pub fn node(&self) -> PathBuf {
         Path::new("/dev").join(&self.tty)
     }
@@ -396,7 +399,7 @@ impl fmt::Display for Device {
     }
 }
 
-impl fmt::Display for Unready {
+impl fmt::Display for NotReady {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Enumerating { got, expected } => {

@@ -1,4 +1,4 @@
-//! The little of sysfs that matters here, below a root of the caller's choice.
+//! Reading of sysfs attributes, below a root that the caller chooses.
 
 use std::{
     fs::{self, File},
@@ -7,7 +7,7 @@ use std::{
     str::FromStr,
 };
 
-/// A sysfs attribute is at most one page; ours are a few bytes.
+/// Longest attribute that is read, in bytes. Attributes have at most one page; ours a few bytes.
 const ATTRIBUTE: u64 = 256;
 
 /// A sysfs tree.
@@ -23,18 +23,18 @@ impl Default for Sysfs {
 }
 
 impl Sysfs {
-    /// The tree mounted at `root`.
+    /// Returns the tree mounted at `root`.
     pub fn at(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into() }
     }
 
-    /// Where the USB devices and their interfaces are listed, flat, as links.
+    /// Returns the directory with links to all USB devices and interfaces.
     pub(crate) fn usb_devices(&self) -> PathBuf {
         self.root.join("bus/usb/devices")
     }
 }
 
-/// Names in a directory, sorted; none where it is gone, as happens when a stick is pulled.
+/// Returns the sorted names in a directory; none if it is gone, as after a stick was unplugged.
 pub(crate) fn names(directory: &Path) -> Vec<String> {
     let Ok(entries) = fs::read_dir(directory) else {
         return Vec::new();
@@ -47,7 +47,7 @@ pub(crate) fn names(directory: &Path) -> Vec<String> {
     names
 }
 
-/// The text of an attribute; none where the device is gone or says no text.
+/// Reads an attribute as text. `None` if the device is gone or the attribute is no text.
 pub(crate) fn attribute(device: &Path, name: &str) -> Option<String> {
     let mut text = String::new();
     let file = File::open(device.join(name)).ok()?;
@@ -55,12 +55,12 @@ pub(crate) fn attribute(device: &Path, name: &str) -> Option<String> {
     Some(text.trim().to_owned())
 }
 
-/// A number in decimal, which sysfs may pad with blanks (`bNumInterfaces`).
+/// Reads a decimal number, which sysfs may pad with blanks (`bNumInterfaces`).
 pub(crate) fn decimal<T: FromStr>(device: &Path, name: &str) -> Option<T> {
     attribute(device, name)?.parse().ok()
 }
 
-/// A number in hexadecimal without prefix, as in `idVendor`.
+/// Reads a hexadecimal number without prefix, as in `idVendor`.
 pub(crate) fn hexadecimal(device: &Path, name: &str) -> Option<u16> {
     u16::from_str_radix(&attribute(device, name)?, 16).ok()
 }

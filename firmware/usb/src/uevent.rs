@@ -1,7 +1,7 @@
 //! Kernel uevents: `add@/devices/…\0ACTION=add\0DEVPATH=…\0SUBSYSTEM=tty\0…` per datagram.
 //!
-//! A uevent says when to look, sysfs says what there is: a lost event costs nothing as long as
-//! the loss itself is noticed, and the socket tells that with `ENOBUFS`.
+//! A uevent triggers a scan, sysfs has the state: a lost event does no harm as long as the loss is
+//! detected, which the socket reports as `ENOBUFS`.
 
 use std::{
     io,
@@ -18,14 +18,15 @@ use nix::{
 
 /// The kernel's multicast group; group 2 is udev's own relay.
 const KERNEL_GROUP: u32 = 1;
-/// The kernel builds a uevent in `UEVENT_BUFFER_SIZE` (2048) bytes, the header line comes on top.
+/// Longest uevent, in bytes: `UEVENT_BUFFER_SIZE` (2048), plus the header line.
 const MESSAGE: usize = 4096;
-/// Room for the few dozen events of a stick with five interfaces that comes while we dial.
+/// Receive buffer, in bytes: a stick with five interfaces sends a few dozen events, maybe during a
+/// dial.
 const RECEIVE_BUFFER: usize = 128 * 1024;
-/// Datagrams taken in one go, so that a storm of events cannot keep the caller from its timers.
+/// Most datagrams read at once, so that a storm of events cannot delay the caller's timers.
 const BATCH: usize = 256;
 
-/// What a uevent tells of; everything borrowed from the datagram.
+/// A parsed uevent; borrows from the datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Uevent<'a> {
     /// `add`, `remove`, `bind`, …
@@ -37,7 +38,7 @@ pub struct Uevent<'a> {
 }
 
 impl<'a> Uevent<'a> {
-    /// Reads one datagram; none where it is no kernel uevent.
+    /// Parses one datagram. `None` if it is no kernel uevent.
     pub fn parse(datagram: &'a [u8]) -> Option<Self> {
         let mut lines = datagram.split(|byte| *byte == 0);
         // udev's relayed events begin with "libudev" instead of a header with '@'.
@@ -61,7 +62,7 @@ impl<'a> Uevent<'a> {
         })
     }
 
-    /// Whether it can change which stick there is or which ttys it has.
+    /// Returns whether it can change the presence of sticks or their ttys.
     pub fn concerns_sticks(&self) -> bool {
         match self.subsystem {
             "usb" | "usb-serial" => true,
@@ -73,14 +74,14 @@ impl<'a> Uevent<'a> {
     }
 }
 
-/// A non-blocking socket that hears the kernel's uevents. Opening it needs no privilege.
+/// Non-blocking netlink socket for kernel uevents. Opening it needs no privilege.
 pub struct UeventSocket(OwnedFd);
 
 impl UeventSocket {
     /// Opens the socket and joins the kernel's group.
     ///
     /// # Errors
-    /// The kernel's refusal.
+    /// The kernel's error.
     pub fn open() -> io::Result<Self> {
         let fd = socket(
             AddressFamily::Netlink,
@@ -93,10 +94,10 @@ impl UeventSocket {
         Ok(Self(fd))
     }
 
-    /// Takes what is waiting, up to a bound, and tells whether sysfs has to be looked at.
+    /// Reads pending events, up to a limit. Returns whether sysfs has to be scanned.
     ///
     /// # Errors
-    /// `WouldBlock` where nothing was waiting; else the kernel's.
+    /// `WouldBlock` if nothing was pending; else the kernel's error.
     pub fn drain(&self) -> io::Result<bool> {
         let mut buffer = [0; MESSAGE];
         let mut look = false;
@@ -137,7 +138,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_tty_that_comes_is_heard() {
+    fn added_tty_concerns_sticks() {
         let datagram = b"add@/devices/usb1/1-1/1-1.2/1-1.2:1.2/ttyUSB2/tty/ttyUSB2\0ACTION=add\0\
             DEVPATH=/devices/usb1/1-1/1-1.2/1-1.2:1.2/ttyUSB2/tty/ttyUSB2\0SUBSYSTEM=tty\0\
             MAJOR=188\0MINOR=2\0DEVNAME=ttyUSB2\0SEQNUM=1234\0";
@@ -148,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tty_of_cdc_acm_is_heard() {
+    fn added_cdc_acm_tty_concerns_sticks() {
         let devpath = "/devices/usb1/1-1/1-1.2/1-1.2:1.1/tty/ttyACM0";
         for action in ["add", "remove"] {
             let datagram =
@@ -159,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn other_ttys_and_subsystems_are_not_worth_a_look() {
+    fn other_ttys_and_subsystems_are_ignored() {
         for (devpath, subsystem) in [
             ("/devices/virtual/tty/tty7", "tty"),
             ("/devices/platform/soc/3f201000.serial/tty/ttyAMA0", "tty"),
@@ -176,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn half_an_event_is_none() {
+    fn truncated_event_is_refused() {
         for datagram in [
             &b""[..],
             b"libudev\0ACTION=add\0DEVPATH=/x\0SUBSYSTEM=usb\0",
@@ -190,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_silent_socket_would_block() {
+    fn drain_without_events_would_block() {
         let socket = UeventSocket::open().unwrap();
         // Another process may cause an event meanwhile; an answer of any kind means no waiting.
         match socket.drain() {
@@ -201,12 +202,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_read_without_panic(datagram in proptest::collection::vec(any::<u8>(), 0..MESSAGE)) {
+        fn parsing_any_bytes_does_not_panic(datagram in proptest::collection::vec(any::<u8>(), 0..MESSAGE)) {
             let _ = Uevent::parse(&datagram);
         }
 
         #[test]
-        fn what_is_written_is_read(
+        fn written_event_is_parsed_back(
             action in "[a-z]{1,8}",
             devpath in "/[a-zA-Z0-9:.=/@-]{0,80}",
             subsystem in "[a-z-]{1,12}",

@@ -4,7 +4,7 @@
 use std::{fs, path::Path};
 
 use failberry_usb::{
-    Device, Look, Presence, Sysfs, Unready,
+    Device, Look, NotReady, Presence, Sysfs,
     power::{Board, PortPower, PowerError, SysfsPower},
 };
 use tempfile::TempDir;
@@ -61,7 +61,7 @@ fn sticks_of_other_makers_are_found_by_their_rows() {
 }
 
 #[test]
-fn an_unknown_product_of_a_vendor_has_the_vendors_profile() {
+fn unknown_product_gets_its_vendors_profile() {
     for (vendor, product, name) in [
         (0x12d1, 0x15ff, "Huawei"),
         (0x2c7c, 0x6005, "Quectel"),
@@ -79,7 +79,7 @@ fn an_unknown_product_of_a_vendor_has_the_vendors_profile() {
 }
 
 #[test]
-fn what_else_those_vendors_make_is_no_stick() {
+fn other_devices_of_table_vendors_are_no_sticks() {
     // A satellite receiver, a phone's file transfer, a network card; none of them speaks AT.
     for (vendor, product, class, driver) in [
         (0x1546, 0x01a7, 0x02, Some("cdc_acm")),
@@ -116,7 +116,7 @@ fn a_board_without_stick_has_none() {
 }
 
 #[test]
-fn the_mf180_is_dialled_on_the_interface_with_three_endpoints() {
+fn mf180_dials_on_interface_with_three_endpoints() {
     let tree = Tree::pi2b();
     tree.mf180("1-1.2", 0);
     let stick = ready(tree.look());
@@ -130,7 +130,7 @@ fn the_mf180_is_dialled_on_the_interface_with_three_endpoints() {
 }
 
 #[test]
-fn a_stick_pulled_is_gone_and_comes_back_with_other_ttys() {
+fn replugged_stick_gets_other_ttys() {
     let tree = Tree::pi2b();
     tree.mf180("1-1.2", 0);
     let before = ready(tree.look());
@@ -161,12 +161,12 @@ fn nothing_is_chosen_while_interfaces_come_up() {
         product: 0x2003,
         bus_path: "1-1.2".into(),
     };
-    let unready = |why| Presence::Unready(device.clone(), why);
+    let unready = |why| Presence::NotReady(device.clone(), why);
 
     tree.device("1-1.2", 0x19d2, 0x2003, 3);
     assert_eq!(
         tree.look(),
-        unready(Unready::Enumerating {
+        unready(NotReady::Enumerating {
             got: 0,
             expected: 3
         })
@@ -175,7 +175,7 @@ fn nothing_is_chosen_while_interfaces_come_up() {
     tree.interface("1-1.2", &serial(1, 2, 1));
     assert_eq!(
         tree.look(),
-        unready(Unready::Enumerating {
+        unready(NotReady::Enumerating {
             got: 2,
             expected: 3
         })
@@ -188,7 +188,7 @@ fn nothing_is_chosen_while_interfaces_come_up() {
             ..serial(2, 3, 2)
         },
     );
-    assert_eq!(tree.look(), unready(Unready::NoTty { interface: 2 }));
+    assert_eq!(tree.look(), unready(NotReady::NoTty { interface: 2 }));
     // Nothing more will come: better the last port there is than none.
     let settled = ready(tree.sysfs().stick(Look::Settled, None, None).presence);
     assert_eq!((settled.interface, settled.tty.as_str()), (1, "ttyUSB1"));
@@ -201,7 +201,7 @@ fn a_device_without_configuration_is_waited_for() {
     fs::write(tree.devices().join("1-1.2/bNumInterfaces"), "\n").unwrap();
     assert!(matches!(
         tree.look(),
-        Presence::Unready(_, Unready::Enumerating { .. })
+        Presence::NotReady(_, NotReady::Enumerating { .. })
     ));
 }
 
@@ -254,7 +254,10 @@ fn a_stick_that_shows_its_cdrom_says_so() {
             ..serial(0, 2, 0)
         },
     );
-    assert!(matches!(tree.look(), Presence::Unready(_, Unready::CdRom)));
+    assert!(matches!(
+        tree.look(),
+        Presence::NotReady(_, NotReady::CdRom)
+    ));
 }
 
 #[test]
@@ -268,7 +271,7 @@ fn of_two_sticks_the_ready_one_is_taken() {
 }
 
 #[test]
-fn a_second_stick_does_not_take_over_from_the_one_in_use() {
+fn second_stick_does_not_replace_the_current() {
     let tree = Tree::pi2b();
     tree.mf180("1-1.4", 0);
     let current = ready(tree.look());
@@ -295,7 +298,7 @@ fn garbage_in_attributes_is_no_stick() {
 }
 
 #[test]
-fn power_goes_to_the_sockets_and_to_no_other_port() {
+fn power_switches_only_socket_ports() {
     let tree = Tree::pi2b();
     let read = |port: u8| {
         fs::read_to_string(
@@ -315,7 +318,7 @@ fn power_goes_to_the_sockets_and_to_no_other_port() {
 }
 
 #[test]
-fn power_of_a_port_that_is_not_there_names_the_attribute() {
+fn missing_port_error_names_the_attribute() {
     let tree = Tree::pi2b();
     let disable = tree.devices().join("1-1:1.0/1-1-port2/disable");
     fs::remove_file(&disable).unwrap();
@@ -349,7 +352,7 @@ fn both_halves_of_a_4b_are_switched() {
 }
 
 #[test]
-fn a_person_says_which_of_two_sticks_is_used() {
+fn configured_port_selects_one_of_two_sticks() {
     let tree = Tree::pi2b();
     tree.mf180("1-1.2", 0);
     tree.mf180("1-1.3", 3);

@@ -3,7 +3,7 @@
 //! that the image does not ship.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use failberry_usb::{Look, Presence, Stick, Unready};
+use failberry_usb::{Look, NotReady, Presence, Stick};
 use tree::{Interface, Tree, ready};
 
 mod tree;
@@ -46,16 +46,16 @@ fn found(ids: (u16, u16), lines: &[Line], look: Look) -> (Stick, Option<String>)
     plug(&tree, ids, lines, 0);
     let sysfs = tree.sysfs();
     let stick = ready(sysfs.stick(look, None, None).presence);
-    let beside = sysfs.command_port(&stick);
-    (stick, beside)
+    let command_ports = sysfs.command_port(&stick);
+    (stick, command_ports)
 }
 
 /// Expects the stick's modem port to be `modem` (interface and tty), and its port for commands.
 #[track_caller]
-fn expect(ids: (u16, u16), lines: &[Line], modem: (u8, &str), beside: Option<&str>) {
+fn expect(ids: (u16, u16), lines: &[Line], modem: (u8, &str), command_ports: Option<&str>) {
     let (stick, port) = found(ids, lines, Look::Complete);
     assert_eq!((stick.interface, stick.tty.as_str()), modem);
-    assert_eq!(port.as_deref(), beside);
+    assert_eq!(port.as_deref(), command_ports);
 }
 
 // ZTE MF180, the article's: three ports, the third with an interrupt endpoint.
@@ -82,7 +82,7 @@ fn both_layouts_of_2003_dial_on_the_right_port() {
 }
 
 #[test]
-fn layouts_of_2003_with_equal_endpoints_go_by_the_row() {
+fn product_2003_with_equal_endpoints_uses_its_row() {
     let equal = |lines: &[Line]| -> Vec<Line> {
         let two = |line: &Line| (line.0, line.1, line.2, line.3, 2, line.5);
         lines.iter().map(two).collect()
@@ -110,7 +110,7 @@ fn zte_ids_with_equal_endpoints_go_by_modemmanager() {
         let port = |number| (number, 0xff, 0xff, 0xff, 2, OPTION);
         (0..count).map(port).collect()
     };
-    for (product, modem, beside) in [
+    for (product, modem, command_ports) in [
         (0x0001, 0, 2),
         (0x0002, 2, 4),
         (0x0003, 0, 1),
@@ -126,7 +126,11 @@ fn zte_ids_with_equal_endpoints_go_by_modemmanager() {
     ] {
         let (stick, port) = found((0x19d2, product), &ports(5), Look::Complete);
         assert_eq!(stick.interface, modem, "{product:04x}");
-        assert_eq!(port.unwrap(), format!("ttyUSB{beside}"), "{product:04x}");
+        assert_eq!(
+            port.unwrap(),
+            format!("ttyUSB{command_ports}"),
+            "{product:04x}"
+        );
     }
 }
 
@@ -181,7 +185,7 @@ fn network_functions_beside_cdc_acm_are_no_ports() {
 }
 
 #[test]
-fn network_functions_beside_option_ports_are_no_ports() {
+fn network_functions_with_option_ports_are_no_ports() {
     // linux-usb 2022, ZTE MF286D: RNDIS by class 02 with a maker's protocol.
     let mf286d = [
         (0, 0x02, 0x02, 0xff, 1, NONE),
@@ -218,7 +222,7 @@ fn an_e173_dials_on_its_first_port() {
 }
 
 #[test]
-fn huawei_sticks_of_one_id_dial_where_their_protocols_say() {
+fn huawei_modem_port_follows_interface_protocol() {
     let id = (0x12d1, 0x1506);
     // OpenWrt's wiki, E3372: a modem, a port for commands, NCM.
     let e3372 = [
@@ -316,13 +320,13 @@ fn ports_of_both_kinds_together_are_told_apart() {
     assert_eq!((stick.interface, stick.tty.as_str()), (2, "ttyACM2"));
     // A maker's protocol on the class says nothing.
     let vendor = [mixed[0], mixed[1], (2, 0x02, 0x02, 0x00, 1, ACM), mixed[3]];
-    let (stick, beside) = found((0x19d2, 0xfe01), &vendor, Look::Complete);
+    let (stick, command_ports) = found((0x19d2, 0xfe01), &vendor, Look::Complete);
     assert_eq!((stick.interface, stick.tty.as_str()), (1, "ttyUSB1"));
-    assert_eq!(beside.as_deref(), Some("ttyACM2"));
+    assert_eq!(command_ports.as_deref(), Some("ttyACM2"));
 }
 
 #[test]
-fn a_silent_kind_of_cdc_acm_gives_way_to_option_ports() {
+fn option_ports_are_preferred_to_cdc_acm_without_at() {
     // Two ports with an interrupt endpoint and one of class 02 that does not say AT.
     let lines = [
         (0, 0xff, 0xff, 0xff, 3, OPTION),
@@ -345,13 +349,13 @@ fn a_stick_in_a_configuration_without_ports_says_so() {
     plug(&tree, (0x230d, 0x0001), &drive, 0);
     let value = tree.devices().join(PATH).join("bConfigurationValue");
     std::fs::write(&value, "1\n").unwrap();
-    let wanted = Unready::Configuration { wanted: 3 };
-    assert!(matches!(tree.look(), Presence::Unready(_, why) if why == wanted));
+    let wanted = NotReady::Configuration { wanted: 3 };
+    assert!(matches!(tree.look(), Presence::NotReady(_, why) if why == wanted));
     assert!(wanted.is_switchable());
     std::fs::write(&value, "3\n").unwrap();
     assert!(matches!(
         tree.look(),
-        Presence::Unready(_, Unready::NoModem)
+        Presence::NotReady(_, NotReady::NoModem)
     ));
 }
 
@@ -374,7 +378,7 @@ fn the_drives_of_sticks_are_switched() {
         plug(&tree, (vendor, product), &drives, 0);
         let look = tree.look();
         assert!(
-            matches!(look, Presence::Unready(_, Unready::CdRom)),
+            matches!(look, Presence::NotReady(_, NotReady::CdRom)),
             "{look:?}"
         );
     }
@@ -396,7 +400,7 @@ fn a_drive_beside_something_else_is_not_switched() {
         );
         let look = tree.look();
         assert!(
-            matches!(look, Presence::Unready(_, Unready::NoModem)),
+            matches!(look, Presence::NotReady(_, NotReady::NoModem)),
             "{look:?}"
         );
     }
@@ -427,7 +431,7 @@ fn other_devices_are_no_sticks() {
 }
 
 #[test]
-fn what_else_makers_of_modems_make_is_no_stick() {
+fn other_devices_of_modem_vendors_are_no_sticks() {
     for (vendor, product, line) in [
         // A satellite receiver of u-blox, a telephone's file transfer, a network stick of Huawei.
         (0x1546, 0x01a7, (0, 0x02, 0x02, 0x01, 1, ACM)),

@@ -96,7 +96,7 @@ impl<'a> Dialogue<'a> {
         let mut settings = Settings::new("internet", "*99#", pin).unwrap();
         let is_spent = stick.octet() == 1;
         if is_spent {
-            settings.spend_pin();
+            settings.withhold_pin();
         }
         let mut dialogue = Self {
             dialer: Dialer::new(profile, settings, 0),

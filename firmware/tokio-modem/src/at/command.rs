@@ -1,24 +1,24 @@
-//! A command and what may come back.
+//! A command and the form of its answer.
 
 use thiserror::Error;
 
-/// Longest command: `AT+CGDCONT=1,"IP","…"` with an access point name of 100.
+/// Longest command, in bytes: `AT+CGDCONT=1,"IP","…"` with an access point name of 100.
 pub const COMMAND_MAX: usize = 128;
 
-/// The lines that a command is answered with before its final result.
+/// Expected response: the lines between a command and its final result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// None: only the final result.
+    /// No lines: only the final result.
     Nothing,
-    /// Lines that start so, for instance `+CSQ:`.
+    /// Lines with this prefix, for instance `+CSQ:`.
     Prefixed(&'static str),
-    /// Lines that start with one of these: some commands are answered under another name.
+    /// Lines with one of these prefixes: some commands are answered under another name.
     AnyOf(&'static [&'static str]),
-    /// Lines as they are, with or without this prefix: `MF180` or `+CGMM: MF180`.
+    /// Any lines, with or without this prefix: `MF180` or `+CGMM: MF180`.
     Bare(&'static str),
-    /// Lines that start so, and after the first of them any line: messages in text mode.
+    /// A line with this prefix, then any lines: messages in text mode.
     Text(&'static str),
-    /// `CONNECT` and the end of command mode, or why there is no call.
+    /// `CONNECT` and the end of command mode, or the reason why there is no call.
     Call,
 }
 
@@ -27,14 +27,14 @@ pub enum Answer {
 pub struct Command<'a> {
     /// From `AT` on, without the carriage return.
     pub text: &'a str,
-    /// What comes back.
+    /// Expected response.
     pub answer: Answer,
-    /// How long the final result may take, in milliseconds.
+    /// Time from the command to its final result, in milliseconds.
     pub timeout_ms: u64,
 }
 
 impl Answer {
-    /// Whether `line` begins as the answer does.
+    /// Returns whether `line` has a prefix of the answer.
     pub(super) fn begins(self, line: &str) -> bool {
         match self {
             Self::Prefixed(prefix) | Self::Bare(prefix) | Self::Text(prefix) => {
@@ -45,14 +45,14 @@ impl Answer {
         }
     }
 
-    /// Whether the final result comes after a line at least. Of any line it does not say so.
-    pub(super) fn is_question(self) -> bool {
+    /// Returns whether at least one line precedes the final result. False if any line would match.
+    pub(super) fn expects_lines(self) -> bool {
         !matches!(self, Self::Nothing | Self::Call | Self::Prefixed(""))
     }
 }
 
 impl Command<'_> {
-    /// Whether it can be sent at all.
+    /// Checks that it can be sent at all.
     pub(super) fn check(&self) -> Result<(), StartError> {
         if !self.text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
             return Err(StartError::NotPrintable);
@@ -64,19 +64,19 @@ impl Command<'_> {
     }
 }
 
-/// Why a command was not started.
+/// Reason why a command was not started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum StartError {
     /// Another command has no final result yet.
     #[error("expected the last command to be finished, got another one")]
     Busy,
-    /// The port carries data.
+    /// The port is in data mode.
     #[error("expected command mode, got data mode")]
     Data,
-    /// It does not fit.
+    /// The command is too long.
     #[error("expected a command of at most {COMMAND_MAX} characters, got a longer one")]
     TooLong,
-    /// It has a character that would end it early or that no command has.
+    /// It contains a character that would end it early or that no command has.
     #[error("expected a command of printable ASCII characters, got another character")]
     NotPrintable,
 }

@@ -1,9 +1,9 @@
-//! Bad input, counted.
+//! Counters of bad input.
 
-/// What came from the stick and made no sense, since the engine was made.
+/// Input that could not be parsed, since the engine was created.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
-    /// Lines that make no sense and have bytes that no AT line has.
+    /// Unmatched lines with bytes that no AT line has.
     pub noisy: u32,
     /// Lines dropped for their length.
     pub overlong: u32,
@@ -14,7 +14,7 @@ pub struct Counters {
 }
 
 impl Counters {
-    /// All of them.
+    /// Returns the sum of all counters.
     pub fn total(&self) -> u64 {
         [self.noisy, self.overlong, self.stray, self.unmatched]
             .into_iter()
@@ -23,7 +23,7 @@ impl Counters {
     }
 }
 
-/// Counts one more; stays at the top rather than starting over.
+/// Increments a counter; saturates.
 pub(super) fn count(counter: &mut u32) {
     *counter = counter.saturating_add(1);
 }

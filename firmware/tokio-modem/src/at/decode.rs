@@ -1,7 +1,7 @@
-//! Bytes of a line that are not printable ASCII.
+//! Decoding of lines with bytes other than printable ASCII.
 //!
-//! Which alphabet a stick writes names and texts in hangs on `+CSCS` and on its firmware, and a
-//! line does not say. UTF-8 is recognised by its form. A byte above 127 that is not UTF-8 is read
+//! The alphabet of names and texts depends on `+CSCS` and the firmware, and a line does not declare
+//! it. UTF-8 is recognised by its form. A byte above 127 that is not UTF-8 is read
 //! as Latin-1. A control byte within quotes is read in the GSM alphabet, whose first 32 characters
 //! are letters and symbols (3GPP 23.038, 6.2.1). All others become U+FFFD, so that one wrong byte
 //! costs one character and not the line.
@@ -9,10 +9,10 @@
 use super::Line;
 use crate::modem::{gsm_character, is_obeyed};
 
-/// The line does not fit once it is decoded.
+/// The decoded line does not fit.
 pub(super) struct Overlong;
 
-/// Appends the characters that `bytes` stand for.
+/// Decodes `bytes` and appends the characters.
 pub(super) fn decode(bytes: &[u8], out: &mut Line) -> Result<(), Overlong> {
     let mut quoted = false;
     for chunk in bytes.utf8_chunks() {

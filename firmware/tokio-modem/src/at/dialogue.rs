@@ -1,4 +1,4 @@
-//! The running command, and what each line is to it.
+//! The running command, and classification of each line by it.
 
 use heapless::String;
 
@@ -12,29 +12,29 @@ use super::{
 };
 
 /// Shortest argument that is guarded: that of the shortest PIN. Shorter ones stand in many lines.
-const GUARDED_MIN: usize = 4;
+const GUARD_MIN: usize = 4;
 
-/// Shortest piece of an echo that is recognised as one.
+/// Shortest part of an echo that is recognised, in bytes.
 const ECHO_MIN: usize = 3;
 
-/// Time from a doubtful result until it counts. A stick echoes a command before it runs it, within
-/// milliseconds of what it said before.
+/// Time from a doubtful result until it counts, in milliseconds. A stick echoes a command before it
+/// runs it, within milliseconds of its output before.
 const DOUBT_MS: u64 = 500;
 
-/// One command at a time, and what is known of the stick from those before.
+/// Dialogue state: the running command, and what earlier ones have shown about the stick.
 #[derive(Default)]
 pub(super) struct Dialogue {
     running: Option<Running>,
     mode: Mode,
-    /// The stick repeats what is written to it, as far as is known.
+    /// Whether the stick echoes, as far as is known.
     echoes: bool,
-    /// A command was given up and its result may still come.
-    late: bool,
-    /// A call was left, and the stick may still report its end.
-    left: bool,
-    /// Argument of the last command until its result is there: no line with it comes out, for it
-    /// may be a secret and the line a torn echo.
-    guarded: String<COMMAND_MAX>,
+    /// A command timed out and its result may still come.
+    late_result_possible: bool,
+    /// Data mode was left, and the stick may still report the end of the call.
+    call_left: bool,
+    /// Argument of the last command until its result: lines that contain it are dropped, for it may be a
+    /// secret and the line a torn echo.
+    redaction_guard: String<COMMAND_MAX>,
     pub(super) counters: Counters,
 }
 
@@ -44,17 +44,17 @@ struct Running {
     answer: Answer,
     deadline: u64,
     echoed: bool,
-    /// The first line of an [`Answer::Text`] came.
+    /// The first line of an [`Answer::Text`] was received.
     headed: bool,
-    /// A line of the answer came.
+    /// A line of the answer was received.
     answered: bool,
     doubtful: Option<Doubtful>,
 }
 
-/// A result that may be that of an earlier command.
+/// A result that may belong to an earlier command.
 struct Doubtful {
     result: Final,
-    /// When it counts; set by the first tick after it came.
+    /// When it counts, in milliseconds; set by the first tick after it.
     until: Option<u64>,
 }
 
@@ -62,7 +62,7 @@ struct Doubtful {
 pub(super) enum Mode {
     #[default]
     Command,
-    /// `CONNECT` is there, its line feed may follow.
+    /// `CONNECT` was received, its line feed may follow.
     Connecting(Final),
     Data,
 }
@@ -76,7 +76,7 @@ impl Dialogue {
         self.running.is_some()
     }
 
-    /// Whether the echo of a command can be counted on.
+    /// Returns whether the stick is known to echo.
     pub(super) fn echoes(&self) -> bool {
         self.echoes
     }
@@ -94,10 +94,10 @@ impl Dialogue {
             .and_then(|()| wire.push('\r'))
             .map_err(|_| StartError::TooLong)?;
         if let Some((_, argument)) = command.text.split_once('=')
-            && argument.trim_matches('"').len() >= GUARDED_MIN
+            && argument.trim_matches('"').len() >= GUARD_MIN
         {
-            // A part of a command is not longer than one.
-            self.guarded = String::try_from(argument.trim_matches('"')).unwrap_or_default();
+            // It fits: it is part of a command.
+            self.redaction_guard = String::try_from(argument.trim_matches('"')).unwrap_or_default();
         }
         let running = self.running.insert(Running {
             wire,
@@ -111,8 +111,7 @@ impl Dialogue {
         Ok(running.wire.as_bytes())
     }
 
-    /// Gives up the running command if its time is over, or ends it with a result that is doubtful
-    /// no longer.
+    /// Times the running command out, or ends it with a doubtful result that now counts.
     pub(super) fn tick(&mut self, now: u64) -> Option<Event> {
         let running = self.running.as_mut()?;
         if let Some(doubtful) = &mut running.doubtful {
@@ -129,11 +128,11 @@ impl Dialogue {
             return self.connected();
         }
         self.running = None;
-        self.late = true;
+        self.late_result_possible = true;
         Some(Event::TimedOut)
     }
 
-    /// When [`Dialogue::tick`] has something to do; 0 if it is to start a time.
+    /// Returns when [`Dialogue::tick`] is due, in milliseconds; 0 if it has to start a time.
     pub(super) fn deadline(&self) -> Option<u64> {
         let running = self.running.as_ref()?;
         let doubtful = running.doubtful.as_ref();
@@ -148,10 +147,10 @@ impl Dialogue {
 
     pub(super) fn leave_data(&mut self) {
         self.mode = Mode::Command;
-        self.left = true;
+        self.call_left = true;
     }
 
-    /// `CONNECT` is complete: what follows is data.
+    /// Completes `CONNECT`: what follows is data.
     pub(super) fn connected(&mut self) -> Option<Event> {
         self.running = None;
         match core::mem::replace(&mut self.mode, Mode::Data) {
@@ -160,10 +159,10 @@ impl Dialogue {
         }
     }
 
-    /// Whether `line` cannot be the rest of a text in quotes.
+    /// Returns whether `line` cannot be the rest of a quoted text.
     pub(super) fn begins(&self, line: &str) -> bool {
         let is_running = self.running.as_ref().is_some_and(|running| {
-            running.is_echo(line) || (running.answer.is_question() && running.answer.begins(line))
+            running.is_echo(line) || (running.answer.expects_lines() && running.answer.begins(line))
         });
         is_running
             || is_result(line)
@@ -172,39 +171,41 @@ impl Dialogue {
             || Final::parse(line).is_some()
     }
 
-    /// Whether `line` has an open quote that a later line may close. Headers of messages have
-    /// none: the text is not in quotes.
+    /// Returns whether `line` has an open quote that a later line may close. Headers of messages have
+    /// none: the text is not quoted.
     pub(super) fn opens(&self, line: &str) -> bool {
         if !is_open(line) {
             return false;
         }
         let answer = self.running.as_ref().map(|running| running.answer);
-        let is_answer = answer.is_some_and(|answer| answer.is_question() && answer.begins(line));
+        let is_answer = answer.is_some_and(|answer| answer.expects_lines() && answer.begins(line));
         let is_message = is_answer && matches!(answer, Some(Answer::Text(_)));
         (is_answer || is_unsolicited(line)) && !is_message && Final::parse(line).is_none()
     }
 
-    /// Whether a line without a name may still be the answer.
+    /// Returns whether a line without a name may still be the answer.
     pub(super) fn awaits_bare(&self) -> bool {
         self.running
             .as_ref()
             .is_some_and(|running| matches!(running.answer, Answer::Bare(_)) && !running.answered)
     }
 
-    /// Whose line it is.
-    pub(super) fn sort(&mut self, raw: Raw<'_>) -> Option<Event> {
+    /// Classifies a line: echo, result, answer, unsolicited or noise.
+    pub(super) fn classify(&mut self, raw: Raw<'_>) -> Option<Event> {
         let line = raw.text;
-        if self.hear_echo(raw) {
+        if self.is_echo_line(raw) {
             return None;
         }
-        let has_guarded = |line: &str| line.contains(self.guarded.as_str());
-        // What a wrong byte is in may be an echo that the comparison misses.
-        if !self.guarded.is_empty() && (has_guarded(line) || (raw.noisy && line.contains('='))) {
+        let has_guard = |line: &str| line.contains(self.redaction_guard.as_str());
+        // A line with a wrong byte may be an echo that the comparison misses.
+        if !self.redaction_guard.is_empty()
+            && (has_guard(line) || (raw.noisy && line.contains('=')))
+        {
             self.drop_line(raw);
             return None;
         }
         if let Some(result) = Final::parse(line) {
-            return self.finish(result, raw);
+            return self.on_result(result, raw);
         }
         if self.belongs(raw) {
             return Some(Event::Information(owned(line)));
@@ -228,9 +229,9 @@ impl Dialogue {
         });
     }
 
-    /// Whether the line is the echo of the running command. Pieces of one are recognised, and make
-    /// no event later on.
-    fn hear_echo(&mut self, raw: Raw<'_>) -> bool {
+    /// Returns whether the line is the echo of the running command. Parts of an echo are recorded as
+    /// one, and cause no event later.
+    fn is_echo_line(&mut self, raw: Raw<'_>) -> bool {
         let Some(running) = &mut self.running else {
             return false;
         };
@@ -242,12 +243,12 @@ impl Dialogue {
         self.echoes = true;
         if running.doubtful.take().is_some() {
             count(&mut self.counters.stray);
-            self.late = false;
+            self.late_result_possible = false;
         }
         whole
     }
 
-    /// Whether the line is one of the answer to the running command.
+    /// Returns whether the line belongs to the answer to the running command.
     fn belongs(&mut self, raw: Raw<'_>) -> bool {
         let line = raw.text;
         let Some(running) = &mut self.running else {
@@ -256,8 +257,8 @@ impl Dialogue {
         let named = running.answer.begins(line);
         let belongs = match running.answer {
             Answer::Bare(_) => {
-                // A line without a name tells nothing of the command that it answers.
-                let may_be_late = self.late && self.echoes && !running.echoed;
+                // A line without a name does not show which command it answers.
+                let may_be_late = self.late_result_possible && self.echoes && !running.echoed;
                 named || (is_bare(line) && !raw.noisy && !may_be_late && !running.is_tail(line))
             }
             Answer::Text(_) => {
@@ -270,21 +271,21 @@ impl Dialogue {
             running.answered = true;
             if running.doubtful.take().is_some() {
                 count(&mut self.counters.stray);
-                self.late = false;
+                self.late_result_possible = false;
             }
         }
         belongs
     }
 
-    fn finish(&mut self, result: Final, raw: Raw<'_>) -> Option<Event> {
+    fn on_result(&mut self, result: Final, raw: Raw<'_>) -> Option<Event> {
         let answer = self.running.as_ref().map(|running| running.answer);
         if result.is_about_a_call() && answer != Some(Answer::Call) {
-            self.left = false;
+            self.call_left = false;
             return Some(Event::Unsolicited(owned(raw.text)));
         }
         let connects = matches!(result, Final::Connect(_));
         let Some(running) = &mut self.running else {
-            return self.finish_nothing(&result, raw);
+            return self.on_stray_result(&result, raw);
         };
         if connects && running.answer != Answer::Call {
             count(&mut self.counters.stray);
@@ -293,7 +294,7 @@ impl Dialogue {
         let is_second = running.doubtful.take().is_some();
         if is_second {
             count(&mut self.counters.stray);
-            self.late = false;
+            self.late_result_possible = false;
         }
         if connects {
             self.mode = Mode::Connecting(result);
@@ -303,11 +304,11 @@ impl Dialogue {
             };
         }
         let is_doubtful = if running.echoed {
-            self.late && running.answer.is_question() && !running.answered
+            self.late_result_possible && running.answer.expects_lines() && !running.answered
         } else {
-            let was_left = self.left && result.is_about_a_call();
-            let is_answered = running.answered && !self.late;
-            (self.echoes || self.late || was_left) && !is_answered
+            let was_left = self.call_left && result.is_about_a_call();
+            let is_answered = running.answered && !self.late_result_possible;
+            (self.echoes || self.late_result_possible || was_left) && !is_answered
         };
         if is_doubtful {
             running.doubtful = Some(Doubtful {
@@ -319,10 +320,10 @@ impl Dialogue {
         Some(self.accept(result))
     }
 
-    /// A result while no command runs. An error may belong to what an earlier `OK` only began, as a
-    /// USSD dialogue is.
-    fn finish_nothing(&mut self, result: &Final, raw: Raw<'_>) -> Option<Event> {
-        let is_late = core::mem::take(&mut self.late);
+    /// Handles a result while no command runs. An error may belong to what an earlier `OK` only began,
+    /// as in a USSD dialogue.
+    fn on_stray_result(&mut self, result: &Final, raw: Raw<'_>) -> Option<Event> {
+        let is_late = core::mem::take(&mut self.late_result_possible);
         if result.is_error() && !is_late {
             return Some(Event::Unsolicited(owned(raw.text)));
         }
@@ -330,7 +331,7 @@ impl Dialogue {
         None
     }
 
-    /// The running command ends with this result.
+    /// Ends the running command with this result.
     fn accept(&mut self, result: Final) -> Event {
         if let Some(running) = self.running.take() {
             self.echoes &= running.echoed;
@@ -338,15 +339,15 @@ impl Dialogue {
                 self.echoes = false;
             }
         }
-        self.late = false;
-        self.left = false;
-        self.guarded.clear();
+        self.late_result_possible = false;
+        self.call_left = false;
+        self.redaction_guard.clear();
         Event::Result(result)
     }
 }
 
 impl Running {
-    /// The whole command, maybe behind something that lost its end.
+    /// Returns whether the line is the whole command, maybe after something that lost its end.
     fn is_echo(&self, line: &str) -> bool {
         let wire = self.wire.trim();
         line == wire || (!self.echoed && wire.len() > ECHO_MIN && line.ends_with(wire))
@@ -362,8 +363,8 @@ impl Running {
     }
 }
 
-/// Whether a command switches the echo off or loads settings that may (V.250, 6.2.4 and 6.1.1).
-/// That it is on is known from the next echo.
+/// Returns whether a command switches the echo off or loads settings that may (V.250, 6.2.4 and
+/// 6.1.1). That it is on is known from the next echo.
 fn changes_echo(command: &str) -> bool {
     let basic = command.get(2..).unwrap_or_default();
     let end = basic.find(['+', '^', '%', '*', '$', '_', '#', '!', '&', 'D', 'S']);
@@ -372,9 +373,9 @@ fn changes_echo(command: &str) -> bool {
     basic.contains('Z') || echo.is_some_and(|value| !value.starts_with('1'))
 }
 
-/// A line as it goes out.
+/// Copies a line for an event.
 fn owned(line: &str) -> Line {
-    // It fits: it was one.
+    // It fits: it was a line.
     Line::try_from(line).unwrap_or_default()
 }
 

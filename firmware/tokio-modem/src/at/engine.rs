@@ -1,56 +1,56 @@
-//! One command at a time, and everything else that a stick says meanwhile.
+//! Engine of one port: commands one at a time, answers, results and unsolicited lines.
 
 use super::{
     Command, Counters, Final, Line, StartError,
     counters::count,
     dialogue::{Dialogue, Mode},
-    held::{Held, Joined},
     line::{Assembler, End, Raw},
+    open_quote::{Joined, PendingLines},
 };
 
-/// What the stick said, or did not say in time.
+/// Event of the engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// A line that belongs to the running command.
+    /// A line of the answer to the running command.
     Information(Line),
-    /// The running command is finished.
+    /// Final result of the running command.
     Result(Final),
-    /// A line that belongs to no command. Errors are among them, such as `+CME ERROR: 132`, when no
-    /// command runs: they belong to what an earlier `OK` began.
+    /// Unsolicited line. Includes errors, such as `+CME ERROR: 132`, when no command runs: they belong to
+    /// what an earlier `OK` began.
     Unsolicited(Line),
-    /// The running command got no final result in its time; it is given up.
+    /// The running command got no final result in time, and is aborted.
     TimedOut,
 }
 
-/// The engine of one port.
+/// AT engine of one port.
 #[derive(Default)]
 pub struct Engine {
     assembler: Assembler,
-    held: Held,
+    pending: PendingLines,
     dialogue: Dialogue,
 }
 
 impl Engine {
-    /// An engine in command mode that has heard nothing yet.
+    /// Creates an engine in command mode.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Starts a command; gives out the bytes to write.
+    /// Starts a command; returns the bytes to write.
     ///
     /// # Errors
-    /// The command cannot be sent as it is, or not now; nothing has changed then.
+    /// The command is invalid, or cannot be sent now; the state is unchanged.
     pub fn start(&mut self, command: &Command<'_>, now: u64) -> Result<&[u8], StartError> {
         let is_sealed = !self.dialogue.echoes();
         let wire = self.dialogue.start(command, now)?;
         if is_sealed {
-            self.held.seal();
+            self.pending.seal();
         }
         Ok(wire)
     }
 
-    /// Takes bytes off the front of `input` up to the next event. `None`: all of it is taken, or
-    /// the port carries data and the rest is the data's.
+    /// Takes bytes off the front of `input` up to the next event. `None`: all of it was consumed, or the
+    /// port is in data mode and the rest is data.
     pub fn receive(&mut self, input: &mut &[u8]) -> Option<Event> {
         loop {
             match self.dialogue.mode() {
@@ -64,13 +64,17 @@ impl Engine {
                 }
                 Mode::Command => {}
             }
-            let event = if let Some((line, end, noisy)) = self.held.ready() {
+            let event = if let Some((line, end, noisy)) = self.pending.ready() {
                 let text = line.as_str();
-                hear(&mut self.held, &mut self.dialogue, Raw { text, end, noisy })
+                on_raw_line(
+                    &mut self.pending,
+                    &mut self.dialogue,
+                    Raw { text, end, noisy },
+                )
             } else {
                 let counters = &mut self.dialogue.counters;
                 let raw = self.assembler.take(input, counters)?;
-                hear(&mut self.held, &mut self.dialogue, raw)
+                on_raw_line(&mut self.pending, &mut self.dialogue, raw)
             };
             if event.is_some() {
                 return event;
@@ -78,11 +82,13 @@ impl Engine {
         }
     }
 
-    /// Does what is due: ends a line whose closing quote does not come, takes a doubtful result for
-    /// that of the running command, gives the command up.
+    /// Handles timeouts: ends a line whose closing quote does not come, accepts a doubtful result for the
+    /// running command, times the command out.
     pub fn tick(&mut self, now: u64) -> Option<Event> {
-        if self.held.is_over(now) || (self.held.is_open() && self.dialogue.is_expired(now)) {
-            let event = release(&mut self.held, &mut self.dialogue, None);
+        if self.pending.has_expired(now)
+            || (self.pending.is_open() && self.dialogue.is_expired(now))
+        {
+            let event = release(&mut self.pending, &mut self.dialogue, None);
             if event.is_some() {
                 return event;
             }
@@ -90,65 +96,68 @@ impl Engine {
         self.dialogue.tick(now)
     }
 
-    /// When [`Engine::tick`] has something to do; 0 is at once.
+    /// Returns when [`Engine::tick`] is due, in milliseconds; 0 is at once.
     pub fn deadline(&self) -> Option<u64> {
-        let (held, dialogue) = (self.held.deadline(), self.dialogue.deadline());
-        [held, dialogue].into_iter().flatten().min()
+        let (pending, dialogue) = (self.pending.deadline(), self.dialogue.deadline());
+        [pending, dialogue].into_iter().flatten().min()
     }
 
-    /// A command waits for its final result.
+    /// Returns whether a command waits for its final result.
     pub fn is_busy(&self) -> bool {
         self.dialogue.is_busy()
     }
 
-    /// The port carries data since `CONNECT`.
+    /// Returns whether the port is in data mode, after `CONNECT`.
     pub fn is_data(&self) -> bool {
         matches!(self.dialogue.mode(), Mode::Data)
     }
 
-    /// The call is over: the port listens to commands again. What is left of the last frame is
-    /// not taken for a line.
+    /// Returns to command mode after a call. The rest of the last frame is not taken for a line.
     pub fn leave_data(&mut self) {
-        self.held.clear();
+        self.pending.clear();
         self.dialogue.leave_data();
         self.assembler.resync();
     }
 
-    /// Input that made no sense so far.
+    /// Returns counters of input that could not be parsed.
     pub fn counters(&self) -> &Counters {
         &self.dialogue.counters
     }
 }
 
-/// Joins a line to the open one before it, holds it, or gives it to the dialogue.
-fn hear(held: &mut Held, dialogue: &mut Dialogue, raw: Raw<'_>) -> Option<Event> {
-    if held.is_open() {
-        if !held.takes(raw.text) || dialogue.begins(raw.text) {
-            return release(held, dialogue, Some(raw));
+/// Joins a line to the open one before it, stores it, or passes it to the dialogue.
+fn on_raw_line(pending: &mut PendingLines, dialogue: &mut Dialogue, raw: Raw<'_>) -> Option<Event> {
+    if pending.is_open() {
+        if !pending.accepts(raw.text) || dialogue.begins(raw.text) {
+            return release(pending, dialogue, Some(raw));
         }
-        match held.join(raw) {
+        match pending.join(raw) {
             Joined::Open => return None,
             Joined::Closed => {
-                let (line, noisy) = held.take();
+                let (line, noisy) = pending.take();
                 let (text, end) = (line.as_str(), raw.end);
-                return dialogue.sort(Raw { text, end, noisy });
+                return dialogue.classify(Raw { text, end, noisy });
             }
             Joined::TooLong => count(&mut dialogue.counters.overlong),
         }
     }
     if dialogue.opens(raw.text) {
-        held.open(raw);
+        pending.open(raw);
         return None;
     }
-    dialogue.sort(raw)
+    dialogue.classify(raw)
 }
 
-/// Gives the open line to the dialogue as it is, and keeps the `next` one for later.
-fn release(held: &mut Held, dialogue: &mut Dialogue, next: Option<Raw<'_>>) -> Option<Event> {
-    let (line, noisy) = held.take();
+/// Passes the open line to the dialogue as it is, and queues the `next` one.
+fn release(
+    pending: &mut PendingLines,
+    dialogue: &mut Dialogue,
+    next: Option<Raw<'_>>,
+) -> Option<Event> {
+    let (line, noisy) = pending.take();
     let mut text = line.as_str();
     if let Some(next) = next {
-        // An answer without a name that was joined: the last line before the final result.
+        // An answer without a name was joined: it is the last line before the final result.
         let is_final = Final::parse(next.text).is_some();
         let mut answer = "";
         if let Some((before, last)) = text.rsplit_once('\n')
@@ -157,10 +166,10 @@ fn release(held: &mut Held, dialogue: &mut Dialogue, next: Option<Raw<'_>>) -> O
         {
             (text, answer) = (before, last);
         }
-        if !held.keep(answer, next) {
+        if !pending.keep(answer, next) {
             count(&mut dialogue.counters.overlong);
         }
     }
     let end = End::Feed;
-    dialogue.sort(Raw { text, end, noisy })
+    dialogue.classify(Raw { text, end, noisy })
 }

@@ -1,12 +1,12 @@
-//! What can be seen of a line by its form alone.
+//! Classification of a line by its form alone.
 
-/// First characters of the names of unsolicited results: 3GPP has `+`, the makers have the others
+/// First characters of the names of unsolicited results: 3GPP uses `+`, vendors the others
 /// (Huawei and Cinterion `^`, Icera and Sequans `%`, Ericsson `*`, Qualcomm `$`, Option `_`, Telit
 /// `#`, Sierra `!`).
 const SIGNS: [char; 8] = ['+', '^', '%', '*', '$', '_', '#', '!'];
 
-/// Unsolicited results that are words alone, as they are written: calls, restarts, and the SIM, its
-/// books or its messages being ready.
+/// Unsolicited results without arguments: calls, restarts, and the SIM, its phone books or its
+/// messages becoming ready.
 const WORDS: &[&str] = &[
     "RING",
     "BOOT",
@@ -31,8 +31,8 @@ const WORDS: &[&str] = &[
     "AT-Command Interpreter ready",
 ];
 
-/// How lines begin that have no sign before a name and are unsolicited all the same: calls, power
-/// supply, and the sentences of a GPS receiver.
+/// Prefixes of unsolicited lines without a sign: calls, power supply, and sentences of a GPS
+/// receiver.
 const STARTS: &[&str] = &[
     "MISSED_CALL:",
     "VOICE CALL:",
@@ -42,8 +42,8 @@ const STARTS: &[&str] = &[
     "$GN",
 ];
 
-/// The form of unsolicited results: a word of the list, `+NAME…` or `^NAME…`, and `NAME:` after
-/// another maker's sign. An echo with its start lost has it only where it has no arguments.
+/// Returns whether the line has the form of an unsolicited result: a word of the list, `+NAME…` or `^NAME…`, and `NAME:` after
+/// another vendor's sign. An echo that lost its start has it only without arguments.
 pub(super) fn is_unsolicited(line: &str) -> bool {
     let mut characters = line.chars();
     match characters.next() {
@@ -60,13 +60,14 @@ pub(super) fn is_unsolicited(line: &str) -> bool {
     }
 }
 
-/// The same among lines of a message, which may be single words: of those only `RING` counts.
+/// Returns whether a line within a message is unsolicited. A message may have lines of one word: of
+/// those only `RING` counts.
 pub(super) fn is_unsolicited_in_text(line: &str) -> bool {
     line == "RING" || (is_unsolicited(line) && !is_word(line))
 }
 
-/// `NAME:` in capitals after a sign. Text in quotes has lines that begin like an unsolicited
-/// result, but hardly one that is written like this.
+/// Returns whether the line begins with `NAME:` in capitals after a sign. Quoted text may have lines
+/// that begin like an unsolicited result, but hardly one of this form.
 pub(super) fn is_result(line: &str) -> bool {
     let Some((name, _)) = line
         .strip_prefix(SIGNS)
@@ -80,12 +81,12 @@ pub(super) fn is_result(line: &str) -> bool {
         && is_name(name, is_capital)
 }
 
-/// One of the words that come unsolicited.
+/// Returns whether the line is one of the unsolicited words.
 pub(super) fn is_word(line: &str) -> bool {
     WORDS.contains(&line) || STARTS.iter().any(|start| line.starts_with(start))
 }
 
-/// A command that comes back: `AT` and then a sign.
+/// Returns whether the line is an echoed command: `AT` and then a sign.
 pub(super) fn is_command(line: &str) -> bool {
     let rest = line
         .get(..2)
@@ -96,12 +97,13 @@ pub(super) fn is_command(line: &str) -> bool {
             .is_some_and(|rest| rest.starts_with(SIGNS) || rest.starts_with('&'))
 }
 
-/// Text that stands for itself, as models and serial numbers do. Commands echoed late do not.
+/// Returns whether the line may be a bare value, such as a model or serial number, and not a late
+/// echo.
 pub(super) fn is_bare(line: &str) -> bool {
     !is_unsolicited(line) && !line.starts_with("AT") && !line.contains('=')
 }
 
-/// Whether the last field begins with a quote that nothing ends. A quote ends a field where a comma,
+/// Returns whether the last field begins with an unterminated quote. A quote ends a field if a comma,
 /// a bracket or the end of the line follows; others are part of the text.
 pub(super) fn is_open(line: &str) -> bool {
     if !line.contains('"') {

@@ -1,4 +1,4 @@
-//! Bytes to lines.
+//! Assembly of lines from bytes.
 
 use heapless::{String, Vec};
 
@@ -7,23 +7,23 @@ use super::{
     decode::decode,
 };
 
-/// Longest line that is kept: a USSD answer of 182 characters, each as four hexadecimal digits,
-/// and what stands around it.
+/// Longest line, in bytes: a USSD answer of 182 characters, each as four hexadecimal digits, with its
+/// prefix and coding scheme.
 pub const LINE_MAX: usize = 768;
 
-/// One line without its end.
+/// A line without its end.
 ///
 /// It has no control characters but tabs, and line feeds within quotes, and no characters that
 /// change the direction of writing: it can be logged as it is.
 pub type Line = String<LINE_MAX>;
 
-/// Longest text kept for messages: names of models and operators are under 32.
+/// Longest text in messages, in bytes: names of models and operators have under 32.
 pub const TEXT_MAX: usize = 48;
 
-/// A short text for a person.
+/// Short text for log messages.
 pub type Text = String<TEXT_MAX>;
 
-/// As much of `source` as fits; a longer one ends in `...`.
+/// Returns as much of `source` as fits; a longer one ends in `...`.
 pub fn text(source: &str) -> Text {
     let mut out = Text::new();
     if out.push_str(source).is_err() {
@@ -33,13 +33,13 @@ pub fn text(source: &str) -> Text {
                 break;
             }
         }
-        // Room was left for it.
+        // It fits: room was reserved.
         let _ = out.push_str("...");
     }
     out
 }
 
-/// What ended a line.
+/// Line ending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
     /// Carriage return: after the echo, and before the line feed of an answer.
@@ -53,7 +53,7 @@ pub(super) enum End {
 pub(super) struct Raw<'a> {
     pub(super) text: &'a str,
     pub(super) end: End,
-    /// It has bytes that are neither printable ASCII nor UTF-8, and characters in their place.
+    /// It contained bytes that are neither printable ASCII nor UTF-8, which were replaced.
     pub(super) noisy: bool,
 }
 
@@ -62,25 +62,25 @@ enum Quality {
     /// Printable ASCII so far.
     #[default]
     Plain,
-    /// Other bytes too: to be decoded.
+    /// Other bytes, too: to be decoded.
     Mixed,
-    /// The rest of something that is no line.
+    /// The rest of something other than a line.
     Skipped,
     Overlong,
 }
 
-/// Collects one line at a time in a buffer that cannot grow.
+/// Assembles one line at a time in a fixed-size buffer.
 #[derive(Default)]
 pub(super) struct Assembler {
     bytes: Vec<u8, LINE_MAX>,
     decoded: Line,
     quality: Quality,
-    /// A line was given out; its bytes go when the next one begins.
+    /// A line was delivered; the buffer is cleared when the next one begins.
     complete: bool,
 }
 
 impl Assembler {
-    /// Takes bytes off the front of `input` up to the end of a line that has something in it.
+    /// Takes bytes off the front of `input` up to the end of a line that is not empty.
     pub(super) fn take(&mut self, input: &mut &[u8], counters: &mut Counters) -> Option<Raw<'_>> {
         loop {
             if core::mem::take(&mut self.complete) {
@@ -108,7 +108,7 @@ impl Assembler {
                     } else {
                         End::Feed
                     };
-                    // Two steps, for a line that is given out ends the loop.
+                    // Two steps, because returning a line ends the loop.
                     if self.is_worth_reading(quality, counters) {
                         return self.line(quality, end);
                     }
@@ -117,7 +117,7 @@ impl Assembler {
         }
     }
 
-    /// What comes next may be the rest of something else: it is read from the next line on.
+    /// Discards input up to the next line: it may be the rest of something else.
     pub(super) fn resync(&mut self) {
         self.complete = true;
         self.quality = Quality::Skipped;
@@ -134,7 +134,7 @@ impl Assembler {
         }
     }
 
-    /// Whether the line has anything but padding; decodes it if it is not plain.
+    /// Returns whether the line has anything but padding; decodes it if it is not plain.
     fn is_worth_reading(&mut self, quality: Quality, counters: &mut Counters) -> bool {
         let bytes = trimmed(&self.bytes);
         if bytes.is_empty() {
@@ -162,7 +162,7 @@ impl Assembler {
                 noisy: false,
             });
         }
-        // Other alphabets have blanks of their own.
+        // Other alphabets have their own blanks.
         Some(Raw {
             text: self.decoded.trim(),
             end,
@@ -171,7 +171,7 @@ impl Assembler {
     }
 }
 
-/// Without blanks, and without the NULs that some ports pad with.
+/// Returns the bytes without blanks and NULs, with which some ports pad, at both ends.
 fn trimmed(bytes: &[u8]) -> &[u8] {
     let is_padding = |byte: &u8| matches!(byte, b'\0' | b'\t' | b' ');
     let begin = bytes.iter().position(|byte| !is_padding(byte));

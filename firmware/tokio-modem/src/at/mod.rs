@@ -1,31 +1,30 @@
-//! AT commands: bytes from the stick in, events out, one command at a time.
+//! AT command engine without I/O: one command at a time.
 //!
-//! Owns the assembly of lines, what is an echo, an answer, a final result or an unsolicited line,
-//! and the time a command may take. Takes in bytes in any pieces and the time in milliseconds;
-//! gives out [`Event`]s and the bytes to write. More commands than one wait in a [`Queue`]. Noise,
-//! half lines and over-long lines cost a counter each, never memory.
+//! Owns the assembly of lines, their classification (echo, answer, final result, unsolicited), and
+//! the timeouts of commands. Takes in bytes in pieces of any size and the time in milliseconds;
+//! gives out [`Event`]s and the bytes to write. Further commands wait in a [`Queue`]. Noise,
+//! partial lines and over-long lines increment a counter each, and never use memory.
 //!
 //! # Lines
 //!
 //! A line ends at a carriage return or a line feed. Bytes that are not ASCII are decoded, or
-//! replaced, one by one. A field in quotes may have line ends: while the last field of a result
+//! replaced, one by one. A quoted field may contain line ends: while the last field of a result
 //! (`+NAME:…`) has an open quote, the next line is joined to it, with a line feed between. It is not
-//! joined where it
+//! joined if it
 //!
 //! - is a final result,
-//! - is an unsolicited result: one of the known words, or `NAME:` in capitals after a maker's sign,
+//! - is an unsolicited result: one of the known words, or `NAME:` in capitals after a vendor's sign,
 //! - begins as the answer to the running command does, or
 //! - is the echo of a command.
 //!
-//! A quote that is open when no further line comes for two seconds ends there. So a text that has
-//! such a line within its quotes is cut, and a quote that nothing ends costs no other line.
+//! An open quote ends when no further line comes for two seconds. So a text that contains such a line
+//! within its quotes is cut, and an unterminated quote costs no other line.
 //!
 //! # Results
 //!
-//! A final result ends the running command. It is doubtful where the stick has echoed so far and
-//! this command is not echoed yet, or where a command before was given up and its result may still
-//! come. A doubtful result is dropped when an echo, an answer or another result of the command
-//! follows; it counts if nothing of these comes within half a second.
+//! A final result ends the running command. It is doubtful if the stick has echoed so far and this
+//! command is not echoed yet, or if an earlier command timed out and its result may still come. A doubtful result is dropped when an echo, an answer or another result of the command
+//! follows; it counts if none of these comes within half a second.
 
 mod command;
 mod counters;
@@ -33,8 +32,8 @@ mod decode;
 mod dialogue;
 mod engine;
 mod form;
-mod held;
 mod line;
+mod open_quote;
 mod queue;
 mod result;
 

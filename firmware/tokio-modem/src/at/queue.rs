@@ -1,12 +1,12 @@
-//! Commands that wait for their turn.
+//! Queue of commands.
 
 use heapless::{Deque, String};
 use thiserror::Error;
 
 use super::{Answer, COMMAND_MAX, Command, Engine, StartError};
 
-/// Up to `N` commands that an [`Engine`] gets one after the other. Each has its own time, which
-/// begins when it is written.
+/// Up to `N` commands that an [`Engine`] runs one after the other. The timeout of each begins when it
+/// is written.
 ///
 /// ```
 /// use tokio_modem::at::{Engine, Event, Final, Queue};
@@ -34,29 +34,29 @@ struct Waiting {
     timeout_ms: u64,
 }
 
-/// Why a command does not wait.
+/// Reason why a command was not queued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum QueueError {
-    /// So many wait already.
+    /// The queue is full.
     #[error("expected fewer than {0} waiting commands, got another one")]
     Full(usize),
-    /// It could never be sent.
+    /// The command is invalid.
     #[error(transparent)]
     Command(#[from] StartError),
 }
 
 impl<const N: usize> Queue<N> {
-    /// An empty queue.
+    /// Creates an empty queue.
     pub const fn new() -> Self {
         Self {
             waiting: Deque::new(),
         }
     }
 
-    /// Puts a command behind the others.
+    /// Appends a command.
     ///
     /// # Errors
-    /// There is no room, or it could never be sent; nothing has changed then.
+    /// The queue is full or the command is invalid; the queue is unchanged.
     pub fn push(&mut self, command: &Command<'_>) -> Result<(), QueueError> {
         command.check()?;
         let waiting = Waiting {
@@ -69,7 +69,7 @@ impl<const N: usize> Queue<N> {
             .map_err(|_| QueueError::Full(N))
     }
 
-    /// Starts the next command if the engine has none and is in command mode; gives out the bytes
+    /// Starts the next command if the engine has none and is in command mode; returns the bytes
     /// to write.
     pub fn start<'e>(&mut self, engine: &'e mut Engine, now: u64) -> Option<&'e [u8]> {
         if engine.is_busy() || engine.is_data() {
@@ -81,21 +81,21 @@ impl<const N: usize> Queue<N> {
             answer: next.answer,
             timeout_ms: next.timeout_ms,
         };
-        // It was checked when it came.
+        // It was checked by `push`.
         engine.start(&command, now).ok()
     }
 
-    /// How many commands wait.
+    /// Returns the number of waiting commands.
     pub fn len(&self) -> usize {
         self.waiting.len()
     }
 
-    /// None waits.
+    /// Returns whether no command waits.
     pub fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }
 
-    /// Forgets all that wait, as after a command without which they make no sense.
+    /// Removes all waiting commands, for instance after the failure of one that they depend on.
     pub fn clear(&mut self) {
         self.waiting.clear();
     }

@@ -1,10 +1,10 @@
-//! Final results: the line that ends a command.
+//! Final results of commands.
 
 use core::fmt;
 
 use super::{Text, text};
 
-/// How a command ended (V.250 verbose results, 3GPP 27.007 and 27.005 errors).
+/// Final result of a command (V.250 verbose results, 3GPP 27.007 and 27.005 errors).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Final {
     /// `OK`.
@@ -29,7 +29,7 @@ pub enum Final {
     NoDialtone,
 }
 
-/// Number or words of a `+CME ERROR` or `+CMS ERROR`, as `+CMEE` has it.
+/// Code or text of a `+CME ERROR` or `+CMS ERROR`, depending on `+CMEE`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// `+CMEE=1`.
@@ -39,7 +39,7 @@ pub enum Fault {
 }
 
 impl Final {
-    /// The result that `line` is, if it is one.
+    /// Parses a line. `None` if it is no final result.
     pub fn parse(line: &str) -> Option<Self> {
         Some(match line {
             "OK" => Self::Ok,
@@ -65,7 +65,7 @@ impl Final {
         })
     }
 
-    /// It says that something failed that may have been begun with `OK`.
+    /// Returns whether it is an error, maybe of something that began with `OK`.
     pub(crate) fn is_error(&self) -> bool {
         matches!(
             self,
@@ -73,7 +73,8 @@ impl Final {
         )
     }
 
-    /// It says how a call ended; without a call being set up it is news of an older one.
+    /// Returns whether it reports the end of a call; without a call being set up it is that of an older
+    /// one.
     pub(super) fn is_about_a_call(&self) -> bool {
         matches!(
             self,

@@ -1,53 +1,54 @@
-//! The state machine.
+//! State machine of the dialogue: timers, and what is sent next.
 
 use heapless::Deque;
 
 use super::{
-    DialError, Progress, Settings, Step,
-    proof::Proof,
-    quiet::Quiet,
+    DialError, Progress, Settings, Step, commands,
+    liveness::Probe,
     radio::Radio,
-    registration::Waiting,
-    script,
+    registration::RegistrationWait,
     sim::Sim,
-    sync::{ANSWER_MS, FIRST_ESCAPE, LADDER, Rung},
+    state::{Issue, State},
+    sync::{ANSWER_MS, ESCAPE_SEQUENCE, FIRST_ESCAPE_STEP, SyncStep},
+    urc::UrcSuppressor,
 };
 use crate::{
     at::{Answer, Command, Counters, Engine, Event, Final, Text},
     modem::Profile,
 };
 
-/// What a stick says after `CONNECT`: a rate or nothing.
+/// Text after `CONNECT`: the rate, or empty.
 pub type Rate = Text;
 
-/// From the first command to the dial at most, in milliseconds, but for the command that runs then.
-/// A SIM and a network that take their time are half of it.
+/// Longest time from the first command to the dial, in milliseconds; a command that runs then is
+/// finished. A slow SIM and a slow network take half of it.
 pub const BEFORE_DIAL_MS: u64 = 240_000;
 
-/// From the line that answers a question to the `OK` behind it. Some sticks leave that out.
-const OK_MS: u64 = 2_000;
+/// Time from the line that answers a query to the `OK` after it, in milliseconds. Some sticks omit
+/// the `OK`.
+const RESULT_MS: u64 = 2_000;
 
-/// News that one event can bring, at most.
-const NOTES_MAX: usize = 4;
+/// Largest number of reports that one event can cause.
+const REPORTS_MAX: usize = 4;
 
-/// What to do next.
+/// Next action of the caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output<'a> {
     /// Write these bytes.
     Write(&'a [u8]),
     /// Raise or drop the DTR line.
     Dtr(bool),
-    /// Something was learnt.
+    /// Progress to log.
     Progress(Progress),
-    /// Read, and call again with what came, or at this time if nothing did.
+    /// Read, and call again with the input, or at this time (milliseconds) if there was none.
     Wait(u64),
-    /// The port carries PPP; what is left of the input is its first part.
+    /// The port carries PPP; the rest of the input is its first part.
     Connected(Rate),
     /// There is no call.
     Failed(DialError),
 }
 
-/// One dialogue.
+/// One AT dialogue, from an open port to `CONNECT`.
 pub struct Dialer {
     pub(super) profile: &'static Profile,
     pub(super) settings: Settings,
@@ -55,46 +56,33 @@ pub struct Dialer {
     pub(super) step: Step,
     pub(super) state: State,
     pub(super) started: u64,
-    /// Which of the profile's first commands is next.
+    /// Index of the next init command of the profile.
     pub(super) init: usize,
-    /// One of them was refused, as some are before the PIN.
+    /// An init command was refused, as some are before the PIN.
     pub(super) init_refused: bool,
-    /// Until then the question that has its answer waits for its result.
-    answered_until: Option<u64>,
-    /// Which rung of the synchronising ladder is next.
-    pub(super) rung: usize,
-    /// A rung stayed without answer, which may still come.
-    pub(super) unanswered: bool,
-    /// What the last rung was answered with instead of `OK`.
-    pub(super) refused: Option<Final>,
-    /// Commands without answer in a row.
+    /// When a query that has its answer stops waiting for its result.
+    result_deadline: Option<u64>,
+    /// Index of the next step of the escape sequence.
+    pub(super) sync_index: usize,
+    /// A step of the escape sequence got no answer, which may still come.
+    pub(super) sync_unanswered: bool,
+    /// Result other than `OK` of the last step of the escape sequence.
+    pub(super) sync_refusal: Option<Final>,
+    /// Consecutive timeouts.
     pub(super) timeouts: u8,
-    /// The stick is asked whether it lives, before the command of the step is said again.
-    pub(super) proof: Option<Proof>,
-    pub(super) quiet: Quiet,
+    /// Liveness probe that runs before the command of the step is repeated.
+    pub(super) probe: Option<Probe>,
+    pub(super) urc: UrcSuppressor,
     pub(super) radio: Radio,
     pub(super) sim: Sim,
-    pub(super) registration: Waiting,
-    announced: Option<Step>,
-    notes: Deque<Progress, NOTES_MAX>,
-}
-
-/// What the dialogue waits for.
-pub(super) enum State {
-    /// Nothing: the command of the step goes out now.
-    Issue,
-    /// The result of a command.
-    Running,
-    /// A time.
-    Pause(u64),
-    /// Nothing any more.
-    Connected(Rate),
-    /// Nothing any more.
-    Failed(DialError),
+    pub(super) registration: RegistrationWait,
+    /// Step that was reported last.
+    reported_step: Option<Step>,
+    reports: Deque<Progress, REPORTS_MAX>,
 }
 
 impl Dialer {
-    /// A dialogue that begins now, with a port in any state.
+    /// Starts a dialogue at `now`, with a port in any state.
     pub fn new(profile: &'static Profile, settings: Settings, now: u64) -> Self {
         Self {
             profile,
@@ -105,34 +93,34 @@ impl Dialer {
             started: now,
             init: 0,
             init_refused: false,
-            answered_until: None,
-            rung: 0,
-            unanswered: false,
-            refused: None,
+            result_deadline: None,
+            sync_index: 0,
+            sync_unanswered: false,
+            sync_refusal: None,
             timeouts: 0,
-            proof: None,
-            quiet: Quiet::default(),
+            probe: None,
+            urc: UrcSuppressor::default(),
             radio: Radio::default(),
             sim: Sim::default(),
-            registration: Waiting::default(),
-            announced: None,
-            notes: Deque::new(),
+            registration: RegistrationWait::default(),
+            reported_step: None,
+            reports: Deque::new(),
         }
     }
 
-    /// Goes on as far as the next thing to do. Takes bytes off the front of `input`; must be called
-    /// again until it says [`Output::Wait`]. The end is said again on every further call.
+    /// Advances to the next action of the caller. Takes bytes off the front of `input`; must be called
+    /// again until it returns [`Output::Wait`]. After the end every call returns the end again.
     pub fn step<'a>(&'a mut self, input: &mut &[u8], now: u64) -> Output<'a> {
         loop {
-            if let Some(note) = self.notes.pop_front() {
-                return Output::Progress(note);
+            if let Some(progress) = self.reports.pop_front() {
+                return Output::Progress(progress);
             }
             match &self.state {
                 State::Connected(rate) => return Output::Connected(rate.clone()),
                 State::Failed(error) => return Output::Failed(error.clone()),
                 State::Issue => {
-                    if self.announced != Some(self.step) && !self.is_polling() {
-                        self.announced = Some(self.step);
+                    if self.reported_step != Some(self.step) && !self.is_polling() {
+                        self.reported_step = Some(self.step);
                         return Output::Progress(Progress::Step(self.step));
                     }
                     match self.issue(now) {
@@ -147,78 +135,85 @@ impl Dialer {
                 State::Running | State::Pause(_) => {}
             }
             if let Some(event) = self.engine.receive(input) {
-                self.react(event, now);
+                self.on_event(event, now);
                 continue;
             }
             match self.state {
                 State::Pause(until) if now < until => return Output::Wait(until),
                 State::Pause(_) => self.state = State::Issue,
                 _ => match self.expire(now) {
-                    Some(event) => self.react(event, now),
-                    None => return Output::Wait(self.due(now)),
+                    Some(event) => self.on_event(event, now),
+                    None => return Output::Wait(self.next_deadline(now)),
                 },
             }
         }
     }
 
-    /// Gives up the running command if its time is over.
+    /// Times the running command out if its deadline has passed.
     fn expire(&mut self, now: u64) -> Option<Event> {
-        match self.answered_until {
-            // As if the whole of its time had passed.
+        match self.result_deadline {
+            // As if its whole timeout had passed.
             Some(until) if until <= now => self.engine.tick(u64::MAX),
             _ => self.engine.tick(now),
         }
     }
 
-    fn due(&self, now: u64) -> u64 {
-        let deadlines = [self.engine.deadline(), self.answered_until];
+    fn next_deadline(&self, now: u64) -> u64 {
+        let deadlines = [self.engine.deadline(), self.result_deadline];
         deadlines.into_iter().flatten().min().unwrap_or(now)
     }
 
-    /// The question has its answer: the `OK` may be left out from now on.
-    pub(super) fn answered(&mut self, now: u64) {
-        self.answered_until.get_or_insert(now.saturating_add(OK_MS));
+    /// Starts the short wait for the result of a query that has its answer.
+    pub(super) fn expect_result_soon(&mut self, now: u64) {
+        self.result_deadline
+            .get_or_insert(now.saturating_add(RESULT_MS));
     }
 
-    /// Returns whether the command that has just ended had its answer, and begins with the next.
+    /// Returns whether the command that has just ended had its answer, and resets that.
     pub(super) fn take_answered(&mut self) -> bool {
-        self.answered_until.take().is_some()
+        self.result_deadline.take().is_some()
     }
 
-    /// Input that made no sense so far.
+    /// Returns counters of input that could not be parsed.
     pub fn counters(&self) -> &Counters {
         self.engine.counters()
     }
 
-    pub(super) fn note(&mut self, progress: Progress) {
-        // Drained before every event, so there is room for what one event brings.
-        let _ = self.notes.push_back(progress);
+    /// Queues a progress report.
+    pub(super) fn report(&mut self, progress: Progress) {
+        // Drained before every event, so there is room for the reports of one event.
+        let _ = self.reports.push_back(progress);
     }
 
-    pub(super) fn go(&mut self, step: Step) {
-        if step == Step::Quieten {
-            self.quiet.begin();
+    /// Enters a step; its command is sent next.
+    pub(super) fn enter(&mut self, step: Step) {
+        if step == Step::SuppressUrcs {
+            self.urc.begin();
         }
         self.step = step;
         self.state = State::Issue;
     }
 
+    /// Ends the dialogue.
     pub(super) fn fail(&mut self, error: impl Into<DialError>) {
         self.state = State::Failed(error.into());
     }
 
-    /// The rounds of waiting for the network are told once, not every two seconds.
+    /// Returns whether the step repeats a registration round, which is reported once, not every two
+    /// seconds.
     fn is_polling(&self) -> bool {
         match self.step {
-            Step::Signal | Step::Registration => self.registration.is_begun(),
+            Step::Signal | Step::Registration => self.registration.has_started(),
             Step::PacketRegistration | Step::LteRegistration => true,
             _ => false,
         }
     }
 
     fn issue(&mut self, now: u64) -> Issue {
-        if let Some(proof) = self.proof {
-            return self.ask_for_life(proof);
+        if let Some(probe) = self.probe {
+            let (next, issue) = probe.advance(self.step);
+            self.probe = Some(next);
+            return issue;
         }
         let waited_ms = now.saturating_sub(self.started);
         if waited_ms >= BEFORE_DIAL_MS && self.step != Step::Dial {
@@ -227,33 +222,35 @@ impl Dialer {
             return Issue::Nothing;
         }
         match self.step {
-            Step::Synchronise => return self.climb(now),
-            Step::Quieten if self.profile.quieting.is_some() => match self.quiet.ask() {
-                None => {
-                    self.go(self.step.next());
-                    return Issue::Nothing;
+            Step::Synchronise => return self.next_sync_step(now),
+            Step::SuppressUrcs if self.profile.urc_suppression.is_some() => {
+                match self.urc.next_attempt() {
+                    None => {
+                        self.enter(self.step.next());
+                        return Issue::Nothing;
+                    }
+                    Some(attempt) if attempt > 1 => self.report(Progress::SuppressUrcs { attempt }),
+                    Some(_) => {}
                 }
-                Some(attempt) if attempt > 1 => self.note(Progress::Quieten { attempt }),
-                Some(_) => {}
-            },
+            }
             Step::Registration | Step::PacketRegistration | Step::LteRegistration => {
-                self.registration.ask(now);
+                self.registration.begin_query(now);
             }
             _ => {}
         }
         let index = match self.step {
             Step::Initialise => self.init,
-            Step::PinTries => self.sim.question(),
+            Step::PinTries => self.sim.next_query(),
             _ => 0,
         };
-        match script::command(self.step, index, self.profile, &self.settings) {
+        match commands::command(self.step, index, self.profile, &self.settings) {
             Ok(Some(text)) => Issue::Command(
                 text,
-                script::answer(self.step, index, self.profile),
-                script::timeout_ms(self.step, &self.settings),
+                commands::expected_answer(self.step, index, self.profile),
+                commands::timeout_ms(self.step, &self.settings),
             ),
             Ok(None) => {
-                self.go(self.step.next());
+                self.enter(self.step.next());
                 Issue::Nothing
             }
             Err(_) => {
@@ -265,10 +262,10 @@ impl Dialer {
         }
     }
 
-    fn climb(&mut self, now: u64) -> Issue {
-        let Some(rung) = LADDER.get(self.rung) else {
+    fn next_sync_step(&mut self, now: u64) -> Issue {
+        let Some(sync_step) = ESCAPE_SEQUENCE.get(self.sync_index) else {
             let step = self.step;
-            self.fail(match &self.refused {
+            self.fail(match &self.sync_refusal {
                 Some(result) => DialError::unexpected(step, "OK", result),
                 None => DialError::NoAnswer {
                     step,
@@ -277,26 +274,26 @@ impl Dialer {
             });
             return Issue::Nothing;
         };
-        if self.rung == FIRST_ESCAPE {
-            self.note(Progress::Escaping);
+        if self.sync_index == FIRST_ESCAPE_STEP {
+            self.report(Progress::Escaping);
         }
-        self.rung += 1;
-        match *rung {
-            Rung::Command(text) => match script::Text::try_from(text) {
+        self.sync_index += 1;
+        match *sync_step {
+            SyncStep::Command(text) => match commands::CommandText::try_from(text) {
                 Ok(text) => Issue::Command(text, Answer::Nothing, ANSWER_MS),
                 Err(_) => Issue::Nothing,
             },
-            Rung::Silence(ms) => {
+            SyncStep::Silence(ms) => {
                 self.state = State::Pause(now.saturating_add(ms));
                 Issue::Nothing
             }
-            Rung::Raw(bytes) => Issue::Raw(bytes),
-            Rung::Dtr(on) => Issue::Dtr(on),
+            SyncStep::Raw(bytes) => Issue::Raw(bytes),
+            SyncStep::Dtr(on) => Issue::Dtr(on),
         }
     }
 
     fn start(&mut self, text: &str, answer: Answer, timeout_ms: u64, now: u64) -> Output<'_> {
-        self.answered_until = None;
+        self.result_deadline = None;
         let command = Command {
             text,
             answer,
@@ -315,12 +312,4 @@ impl Dialer {
             }
         }
     }
-}
-
-/// What goes out.
-pub(super) enum Issue {
-    Command(script::Text, Answer, u64),
-    Raw(&'static [u8]),
-    Dtr(bool),
-    Nothing,
 }

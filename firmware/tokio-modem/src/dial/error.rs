@@ -1,4 +1,4 @@
-//! Why there is no call.
+//! Errors of the dialogue.
 
 use thiserror::Error;
 
@@ -8,93 +8,93 @@ use crate::{
     modem::Registration,
 };
 
-/// The end of a dialogue without `CONNECT`.
+/// Reason why a dialogue ended without `CONNECT`.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum DialError {
-    /// The stick said nothing that ends the command.
+    /// No final result came in time.
     #[error("{step}: expected an answer within {waited_ms} ms, got none")]
     NoAnswer {
-        /// Where.
+        /// Step of the dialogue.
         step: Step,
-        /// How long was waited the last time.
+        /// Timeout of the last try, in milliseconds.
         waited_ms: u64,
     },
-    /// The stick said something else.
+    /// Another result than the one required.
     #[error("{step}: expected {expected}, got {got}")]
     Unexpected {
-        /// Where.
+        /// Step of the dialogue.
         step: Step,
-        /// What would have gone on.
+        /// Result that was required.
         expected: &'static str,
-        /// What came.
+        /// Result that came.
         got: Text,
     },
-    /// The dial took too long and was ended. The stick lives.
+    /// The dial took too long and was aborted; the stick is responsive.
     #[error(
         "dial (ATD): expected CONNECT within {waited_ms} ms, got none; the stick lives and says {got}"
     )]
     NotConnected {
-        /// How long was waited.
+        /// Time waited, in milliseconds.
         waited_ms: u64,
-        /// What it said when the dial was ended.
+        /// Result of the aborted dial.
         got: Text,
     },
     /// The network refuses this SIM or stick.
     #[error("registration: expected home or roaming, got denied by the network")]
     Denied,
-    /// The network was not found in time.
+    /// No network registration in time.
     #[error("registration: expected home or roaming within {waited_ms} ms, got {last}")]
     NotRegistered {
-        /// What the stick told last.
+        /// Last state reported by the stick.
         last: Registration,
-        /// How long it was asked.
+        /// Time waited, in milliseconds.
         waited_ms: u64,
     },
-    /// The radio is off and the stick does not switch it on; there is no SIM, or no network, without.
+    /// The radio is off and the stick does not switch it on; without it there is no SIM or no network.
     #[error("switch the radio on (AT+CFUN=1): expected OK, got {got}")]
     RadioOff {
-        /// What came.
+        /// Result that came.
         got: Text,
     },
-    /// The SIM did not get ready.
+    /// The SIM did not become ready in time.
     #[error("ask the SIM (AT+CPIN?): expected READY within {waited_ms} ms, got {got}")]
     SimNotReady {
-        /// What the stick said last.
+        /// Last answer of the stick.
         got: Text,
-        /// How long it was asked.
+        /// Time waited, in milliseconds.
         waited_ms: u64,
     },
-    /// Each answer came in its time, and all of them together took too long.
+    /// Every answer came in time, but all together took too long.
     #[error("{step}: expected to dial within {waited_ms} ms, got here")]
     TooSlow {
-        /// Where.
+        /// Step of the dialogue.
         step: Step,
-        /// From the first command to here.
+        /// Time since the first command, in milliseconds.
         waited_ms: u64,
     },
-    /// The PIN was sent and it is not known what the SIM made of it.
+    /// The PIN was sent, and whether the SIM accepted it is unknown.
     #[error("SIM PIN: expected OK, got {got}; it will not be sent again")]
     PinUncertain {
-        /// What came.
+        /// Result that came.
         got: Text,
     },
-    /// Only a person can help.
+    /// An operator has to act.
     #[error("{0}")]
     Blocked(#[from] Blocked),
     /// A command could not be sent.
     #[error("{step}: {source}")]
     NotSent {
-        /// Where.
+        /// Step of the dialogue.
         step: Step,
-        /// Why.
+        /// Reason.
         source: StartError,
     },
 }
 
-/// What a person has to do something about.
+/// Condition that lasts until an operator acts.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Blocked {
-    /// The SIM asks for a PIN and none is configured.
+    /// The SIM requires a PIN and none is configured.
     #[error("the SIM asks for a PIN and none is configured")]
     PinMissing,
     /// One more wrong PIN would lock the SIM.
@@ -103,19 +103,19 @@ pub enum Blocked {
         /// Tries left.
         left: u8,
     },
-    /// The stick does not say how many tries are left, and [`Settings`](super::Settings) do not allow
-    /// to send the PIN without.
+    /// The stick does not report the tries left, and [`Settings`](super::Settings) do not allow sending
+    /// the PIN without.
     #[error(
         "the SIM asks for its PIN and the stick does not say how many tries are left; the PIN is not sent, since a wrong one might lock the SIM"
     )]
     PinTriesUnknown,
-    /// The SIM refused the PIN.
+    /// The SIM rejected the PIN.
     #[error("the SIM refused the configured PIN ({got}); it will not be sent again")]
     PinWrong {
-        /// In these words.
+        /// Answer of the stick.
         got: Text,
     },
-    /// The PIN was refused or lost before.
+    /// The PIN was rejected before, or its result was lost.
     #[error("the SIM still asks for its PIN after the configured one was sent once")]
     PinSpent,
     /// The SIM is locked.
@@ -124,16 +124,16 @@ pub enum Blocked {
     /// There is no SIM.
     #[error("there is no SIM in the stick, or none that it can read ({got})")]
     NoSim {
-        /// What the stick said.
+        /// Answer of the stick.
         got: Text,
     },
-    /// Locked in another way.
+    /// Another lock.
     #[error("the stick or the SIM is locked: it asks for {0}")]
     Locked(Text),
 }
 
 impl DialError {
-    /// Where the dialogue ended.
+    /// Returns the step at which the dialogue ended.
     pub fn step(&self) -> Step {
         match self {
             Self::NoAnswer { step, .. }
@@ -149,13 +149,13 @@ impl DialError {
         }
     }
 
-    /// Dialling again changes nothing until a person does something.
+    /// Returns whether redialling is useless until an operator acts.
     pub fn is_blocked(&self) -> bool {
         matches!(self, Self::Blocked(_))
     }
 
-    /// The PIN was sent and not taken:
-    /// [`Settings::spend_pin`](super::Settings::spend_pin) before the next dialogue.
+    /// Returns whether the PIN was sent and not accepted: call
+    /// [`Settings::withhold_pin`](super::Settings::withhold_pin) before the next dialogue.
     pub fn pin_spent(&self) -> bool {
         matches!(
             self,
@@ -167,13 +167,13 @@ impl DialError {
         Self::Unexpected {
             step,
             expected,
-            got: told(result),
+            got: result_text(result),
         }
     }
 }
 
-/// A result as text.
-pub(super) fn told(result: &Final) -> Text {
+/// Formats a result.
+pub(super) fn result_text(result: &Final) -> Text {
     let mut line = crate::at::Line::new();
     // A result is shorter than a line.
     let _ = core::fmt::write(&mut line, format_args!("{result}"));

@@ -1,31 +1,32 @@
-//! From an open port to `CONNECT`: the whole AT dialogue as one state machine.
+//! AT dialogue from an open port to `CONNECT`, as one state machine without I/O.
 //!
-//! Owns the order of commands, the retries, the care for the PIN and the way out of a call that
-//! nobody ended. Takes in bytes and the time; gives out bytes to write, when to call again, what
-//! was learnt, and in the end [`Output::Connected`] or a [`DialError`]. No text it gives out ever
-//! has the PIN in it.
+//! Owns the order of commands, the retries, the decision whether the PIN may be sent, and the escape
+//! from a call that was left open. Takes in bytes and the time; gives out bytes to write, deadlines,
+//! progress reports, and at the end [`Output::Connected`] or a [`DialError`]. None of its texts ever
+//! contains the PIN.
 //!
-//! A refused command is no verdict where dialling does not need it: the settings, the quieting, the
-//! questions. What is needed is a ready SIM, a network of any kind, the access point and the dial.
-//! The PIN goes out at most once in a dialogue, and only after the stick has said that two tries or
-//! more are left, unless [`Settings::allow_pin_without_counter`] says otherwise. Whatever the stick
+//! A refused command is not fatal if dialling does not need it: init commands, URC suppression,
+//! queries. Required are a ready SIM, registration in any domain, the access point and the dial. The
+//! PIN is sent at most once in a dialogue, and only after the stick has reported that two tries or
+//! more are left, unless [`Settings::allow_pin_without_counter`] allows otherwise. Whatever the stick
 //! answers, a dialogue ends within [`BEFORE_DIAL_MS`] and a last command of 25 s, plus
 //! [`Settings::dial_within`] and 6 s.
 
+mod commands;
 mod dialer;
 mod error;
+mod liveness;
 mod progress;
-mod proof;
-mod quiet;
 mod radio;
-mod react;
+mod redact;
 mod registration;
-mod script;
+mod responses;
 mod settings;
 mod sim;
+mod state;
 mod step;
 mod sync;
-mod veil;
+mod urc;
 
 pub use dialer::{BEFORE_DIAL_MS, Dialer, Output, Rate};
 pub use error::{Blocked, DialError};

@@ -1,4 +1,4 @@
-//! What is learnt on the way.
+//! Progress reports of the dialogue.
 
 use core::fmt;
 
@@ -8,29 +8,29 @@ use crate::{
     modem::{Operator, Registration, Signal},
 };
 
-/// News for the log and the state of whoever dials; shown as one line.
+/// Progress of the dialogue, for the log and the caller's state; displayed as one line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// A step is begun for the first time.
+    /// A step was entered for the first time.
     Step(Step),
-    /// The stick does not answer; it is tried out of a call that was left open.
+    /// The stick does not answer; the escape sequence for a call that was left open begins.
     Escaping,
-    /// The stick chatters, and is told to stop for the `attempt`th time.
-    Quieten {
-        /// From 1 on.
+    /// The stick sends unsolicited result codes, and is set to stop for the `attempt`th time.
+    SuppressUrcs {
+        /// Counted from 1.
         attempt: u8,
     },
-    /// The radio was off, and is switched on.
+    /// The radio was off and was switched on.
     RadioOn,
-    /// The SIM took the PIN.
+    /// The SIM accepted the PIN.
     PinAccepted,
-    /// The stick's model.
+    /// Model of the stick.
     Model(Text),
-    /// How strong the cell is received.
+    /// Signal strength.
     Signal(Signal),
-    /// Registration, when it changes.
+    /// Registration state, when it changes.
     Registration(Registration),
-    /// Whose network it is.
+    /// Network operator.
     Operator(Operator),
 }
 
@@ -39,7 +39,7 @@ impl fmt::Display for Progress {
         match self {
             Self::Step(step) => write!(f, "{step}"),
             Self::Escaping => f.write_str("no answer to AT, leaving a call that may be open"),
-            Self::Quieten { attempt } => {
+            Self::SuppressUrcs { attempt } => {
                 write!(f, "the stick chatters, stopping it, try {attempt}")
             }
             Self::RadioOn => f.write_str("the radio was off, switched on"),

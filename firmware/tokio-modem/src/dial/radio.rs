@@ -1,70 +1,70 @@
-//! Whether the radio is on, and switching it on: a stick may be left in `+CFUN=0` or `4` by
-//! whoever used it last, and searches for no network then.
+//! Radio state, and switching it on: the last user may have left a stick in `+CFUN=0` or `4`, in
+//! which it searches for no network.
 
-use super::error::told;
+use super::error::result_text;
 use crate::{
     at::{Final, Text, text},
     modem::Function,
 };
 
-/// Refusals after which the dialogue goes on without. A stick may refuse until its SIM is ready,
-/// and a busy one for seconds.
-const REFUSALS_MAX: u8 = 4;
+/// Refusals after which the dialogue goes on with the radio off. A stick may refuse until its SIM is
+/// ready, and a busy one for seconds.
+const MAX_REFUSALS: u8 = 4;
 
-/// From a refusal to the next try.
-pub(super) const AGAIN_MS: u64 = 2_000;
+/// Time from a refusal to the next try, in milliseconds.
+pub(super) const RETRY_MS: u64 = 2_000;
 
-/// From `OK` to the next command: the SIM gets its power with the radio on many sticks.
-pub(super) const AFTER_MS: u64 = 1_000;
+/// Time from `OK` to the next command, in milliseconds: many sticks power the SIM with the radio.
+pub(super) const SETTLE_MS: u64 = 1_000;
 
-/// What was learnt about the radio.
+/// Radio state as far as it is known.
 #[derive(Default)]
 pub(super) struct Radio {
-    /// What `+CFUN?` said last, where that is not "all on".
+    /// Last answer to `+CFUN?`, if other than "all on".
     off: Option<Function>,
     refusals: u8,
     refusal: Option<Text>,
-    /// It was switched on in this dialogue, and is believed to be, whatever `+CFUN?` says.
-    switched: bool,
+    /// It was switched on in this dialogue, and counts as on whatever `+CFUN?` says.
+    switched_on: bool,
 }
 
 impl Radio {
     /// Records an answer to `AT+CFUN?`. Returns whether it was understood.
-    pub(super) fn hear(&mut self, line: &str) -> bool {
-        let heard = Function::parse(line);
-        if let Ok(function) = heard {
+    pub(super) fn on_line(&mut self, line: &str) -> bool {
+        let parsed = Function::parse(line);
+        if let Ok(function) = parsed {
             self.off = (function != Function::Full).then_some(function);
         }
-        heard.is_ok()
+        parsed.is_ok()
     }
 
     /// Returns whether `AT+CFUN=1` is to be sent (again).
-    pub(super) fn is_to_switch(&self) -> bool {
-        self.off.is_some() && !self.switched && self.refusals < REFUSALS_MAX
+    pub(super) fn must_switch_on(&self) -> bool {
+        self.off.is_some() && !self.switched_on && self.refusals < MAX_REFUSALS
     }
 
-    /// Records what `AT+CFUN=1` was answered with. Returns whether the radio is on now.
-    pub(super) fn judge(&mut self, result: Option<&Final>) -> bool {
+    /// Records the result of `AT+CFUN=1`. Returns whether the radio is on now.
+    pub(super) fn on_result(&mut self, result: Option<&Final>) -> bool {
         match result {
             Some(Final::Ok) => {
-                self.switched = true;
+                self.switched_on = true;
                 self.off = None;
                 self.refusal = None;
             }
             Some(other) => {
                 self.refusals = self.refusals.saturating_add(1);
-                self.refusal = Some(told(other));
+                self.refusal = Some(result_text(other));
             }
-            // Each costs a third of a minute; the stick may take it later all the same.
+            // Each timeout costs 20 s; the stick may still switch the radio on later.
             None => {
-                self.refusals = REFUSALS_MAX;
+                self.refusals = MAX_REFUSALS;
                 self.refusal = Some(text("no answer"));
             }
         }
-        self.switched
+        self.switched_on
     }
 
-    /// Returns what `AT+CFUN=1` was refused with, where the radio is off for all that is known.
+    /// Returns the refusal of `AT+CFUN=1`, while the radio is off as far as is known.
     pub(super) fn refusal(&self) -> Option<&Text> {
         self.refusal.as_ref().filter(|_| self.off.is_some())
     }

@@ -1,8 +1,8 @@
-//! Waiting until the network has let the stick in.
+//! Network registration: polling until one of three domains is registered.
 //!
-//! There are up to three networks in one: of calls (`+CREG`), of packets over GSM and UMTS
-//! (`+CGREG`) and of packets over LTE (`+CEREG`). One that is registered is enough; "denied" is
-//! the verdict of one of them, and final only where none of the others still searches.
+//! The domains are circuit-switched (`+CREG`), packets over GSM and UMTS (`+CGREG`) and packets over
+//! LTE (`+CEREG`). One of them is enough; "denied" is the state of one, and final only if none of
+//! the others still searches.
 
 use super::{DialError, Step};
 use crate::{
@@ -10,99 +10,104 @@ use crate::{
     modem::{Cereg, CmeError, Registration},
 };
 
-/// A stick fresh from power finds its network in a minute; then the recovery of whoever dials does
-/// more than waiting.
+/// Time from the first query to the end of the attempt, in milliseconds. A stick that was just
+/// powered finds its network in a minute; after that the caller's recovery does more than wait.
 pub(super) const WAIT_MS: u64 = 90_000;
 
-/// The same, where the stick says that its radio is off and does not switch it on.
+/// Time from the first query to the end of the attempt, in milliseconds, if the stick reports its
+/// radio as off and does not switch it on.
 const RADIO_OFF_WAIT_MS: u64 = 20_000;
 
-/// Between two rounds of questions.
+/// Time between two rounds of queries, in milliseconds.
 pub(super) const POLL_MS: u64 = 2_000;
 
-/// Rounds in a row in which the network must refuse until that counts: a stick says so for a moment
-/// while it tries one network after the other.
+/// Consecutive rounds with "denied" until it is final: a stick reports it for a moment while it
+/// tries one network after the other.
 const DENIED_ROUNDS: u8 = 3;
 
-/// What was learnt about registration.
+/// Registration state of the domains, and how long it has been polled.
 #[derive(Default)]
-pub(super) struct Waiting {
+pub(super) struct RegistrationWait {
+    /// Time of the first query, in milliseconds.
     since: Option<u64>,
-    heard: Option<Registration>,
+    /// Last answer to the current query.
+    answer: Option<Registration>,
     calls: Option<Registration>,
     packets: Option<Registration>,
     lte: Option<Registration>,
-    /// The stick knows no `+CEREG?`.
+    /// The stick does not support `+CEREG?`.
     no_lte: bool,
     denied_rounds: u8,
-    now: Option<Registration>,
-    /// The state that the log has.
-    logged: Option<Registration>,
+    /// State of all domains together.
+    current: Option<Registration>,
+    /// State that was reported last.
+    reported: Option<Registration>,
 }
 
-/// How to go on.
+/// What the dialogue does next.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// Calls are possible.
+    /// A domain is registered.
     Registered,
-    /// Another network may have let the stick in: ask this.
-    Ask(Step),
-    /// Ask again in a while.
-    Again,
+    /// Query the domain of this step next.
+    Query(Step),
+    /// Start another round after [`POLL_MS`].
+    Retry,
 }
 
-impl Waiting {
-    /// The question is asked.
-    pub(super) fn ask(&mut self, now: u64) {
+impl RegistrationWait {
+    /// Records that a query is sent at `now`.
+    pub(super) fn begin_query(&mut self, now: u64) {
         self.since.get_or_insert(now);
-        self.heard = None;
+        self.answer = None;
     }
 
-    /// It was asked before.
-    pub(super) fn is_begun(&self) -> bool {
+    /// Returns whether a query was sent before.
+    pub(super) fn has_started(&self) -> bool {
         self.since.is_some()
     }
 
-    /// Records an answer to it. Returns whether it was understood.
-    pub(super) fn hear(&mut self, line: &str) -> bool {
-        let heard = match Cereg::parse(line) {
+    /// Records a line of the answer. Returns whether it was understood.
+    pub(super) fn on_line(&mut self, line: &str) -> bool {
+        let parsed = match Cereg::parse(line) {
             Ok(Cereg(state)) => Some(state.registration),
             Err(_) => Registration::parse(line).ok(),
         };
-        self.heard = heard.or(self.heard);
-        heard.is_some()
+        self.answer = parsed.or(self.answer);
+        parsed.is_some()
     }
 
-    /// The question of `step` is finished; `result` is absent where no result came in time.
-    pub(super) fn judge(
+    /// Handles the end of the query of `step`; `result` is `None` if none came in time. `refusal` is that
+    /// of the command that switches the radio on.
+    pub(super) fn evaluate(
         &mut self,
         step: Step,
         result: Option<&Final>,
         refusal: Option<&Text>,
         now: u64,
     ) -> Result<Verdict, DialError> {
-        let heard = self.heard.take();
+        let answer = self.answer.take();
         match step {
-            Step::PacketRegistration => self.packets = heard,
+            Step::PacketRegistration => self.packets = answer,
             Step::LteRegistration => {
-                self.lte = heard;
-                self.no_lte |= heard.is_none() && result.is_none_or(is_for_good);
+                self.lte = answer;
+                self.no_lte |= answer.is_none() && result.is_none_or(is_unsupported);
             }
-            _ => self.calls = heard,
+            _ => self.calls = answer,
         }
-        if heard.is_some_and(lets_in) {
-            self.now = heard;
+        if answer.is_some_and(is_registered) {
+            self.current = answer;
             return Ok(Verdict::Registered);
         }
         match step {
-            Step::Registration => return Ok(Verdict::Ask(Step::PacketRegistration)),
+            Step::Registration => return Ok(Verdict::Query(Step::PacketRegistration)),
             Step::PacketRegistration if !self.no_lte => {
-                return Ok(Verdict::Ask(Step::LteRegistration));
+                return Ok(Verdict::Query(Step::LteRegistration));
             }
             _ => {}
         }
         let state = self.consolidated();
-        self.now = state;
+        self.current = state;
         if state == Some(Registration::Denied) {
             self.denied_rounds = self.denied_rounds.saturating_add(1);
         } else {
@@ -121,12 +126,12 @@ impl Waiting {
                 let last = state.unwrap_or(Registration::Unknown);
                 Err(DialError::NotRegistered { last, waited_ms })
             }
-            _ => Ok(Verdict::Again),
+            _ => Ok(Verdict::Retry),
         }
     }
 
-    /// The state of all three in one: what is searched may be found, and a refusal weighs more than
-    /// no news.
+    /// Returns the state of all domains together: "searching" may still succeed, and "denied" outranks
+    /// the rest.
     fn consolidated(&self) -> Option<Registration> {
         let states = [self.calls, self.packets, self.lte];
         let known = |state| states.contains(&Some(state)).then_some(state);
@@ -135,24 +140,25 @@ impl Waiting {
             .or_else(|| states.into_iter().flatten().next())
     }
 
-    /// The state, if the log does not have it yet.
-    pub(super) fn news(&mut self) -> Option<Registration> {
-        if self.now == self.logged {
+    /// Returns the state if it was not reported yet.
+    pub(super) fn take_change(&mut self) -> Option<Registration> {
+        if self.current == self.reported {
             return None;
         }
-        self.logged = self.now;
-        self.now
+        self.reported = self.current;
+        self.current
     }
 }
 
-/// Whether calls are possible in this state. 9 and 10 are home and roaming over LTE where voice
-/// would rather go elsewhere (3GPP 27.007, 10.1.22).
-fn lets_in(state: Registration) -> bool {
+/// Returns whether the state allows a call. 9 and 10 are home and roaming over LTE, with CSFB not
+/// preferred (3GPP 27.007, 10.1.22).
+fn is_registered(state: Registration) -> bool {
     state.is_registered() || matches!(state, Registration::Other(9 | 10))
 }
 
-/// Whether a stick that answers so does not know the question; a busy one knows it later.
-fn is_for_good(result: &Final) -> bool {
+/// Returns whether the result means that the command is not supported; a busy stick supports it
+/// later.
+fn is_unsupported(result: &Final) -> bool {
     match result {
         Final::Error | Final::NotSupported => true,
         Final::Cme(fault) => matches!(CmeError::from(fault), CmeError::Other(_)),
@@ -164,18 +170,22 @@ fn is_for_good(result: &Final) -> bool {
 mod tests {
     use super::*;
 
-    fn round(waiting: &mut Waiting, lines: [&str; 3], now: u64) -> Result<Verdict, DialError> {
+    fn round(
+        wait: &mut RegistrationWait,
+        lines: [&str; 3],
+        now: u64,
+    ) -> Result<Verdict, DialError> {
         let steps = [
             Step::Registration,
             Step::PacketRegistration,
             Step::LteRegistration,
         ];
-        let mut verdict = Ok(Verdict::Again);
+        let mut verdict = Ok(Verdict::Retry);
         for (step, line) in steps.into_iter().zip(lines) {
-            waiting.ask(now);
-            waiting.hear(line);
-            verdict = waiting.judge(step, Some(&Final::Ok), None, now);
-            if !matches!(verdict, Ok(Verdict::Ask(_))) {
+            wait.begin_query(now);
+            wait.on_line(line);
+            verdict = wait.evaluate(step, Some(&Final::Ok), None, now);
+            if !matches!(verdict, Ok(Verdict::Query(_))) {
                 break;
             }
         }
@@ -183,20 +193,20 @@ mod tests {
     }
 
     #[test]
-    fn any_of_three_networks_is_enough() {
+    fn one_of_three_domains_is_enough() {
         for lines in [
             ["+CREG: 0,1", "", ""],
             ["+CREG: 0,3", "+CGREG: 0,5", ""],
             ["+CREG: 0,2", "+CGREG: 0,0", "+CEREG: 0,1"],
             ["", "", "+CEREG: 0,10"],
         ] {
-            let verdict = round(&mut Waiting::default(), lines, 0);
+            let verdict = round(&mut RegistrationWait::default(), lines, 0);
             assert!(matches!(verdict, Ok(Verdict::Registered)), "{lines:?}");
         }
     }
 
     #[test]
-    fn denied_counts_where_no_network_searches() {
+    fn denied_is_final_if_no_domain_searches() {
         for (lines, denied) in [
             (["+CREG: 0,3", "+CGREG: 0,3", "+CEREG: 0,3"], true),
             (["+CREG: 0,3", "+CGREG: 0,0", "+CEREG: 0,4"], true),
@@ -205,9 +215,9 @@ mod tests {
             (["+CREG: 0,2", "+CGREG: 0,3", "+CEREG: 0,3"], false),
             (["+CREG: 0,3", "+CGREG: 0,3", "+CEREG: 0,2"], false),
         ] {
-            let mut waiting = Waiting::default();
+            let mut wait = RegistrationWait::default();
             for n in 1..=DENIED_ROUNDS {
-                let verdict = round(&mut waiting, lines, 0);
+                let verdict = round(&mut wait, lines, 0);
                 let ends = denied && n == DENIED_ROUNDS;
                 assert_eq!(verdict == Err(DialError::Denied), ends, "{lines:?} {n}");
             }
@@ -215,17 +225,17 @@ mod tests {
     }
 
     #[test]
-    fn denied_for_a_moment_does_not_count() {
-        let mut waiting = Waiting::default();
+    fn denied_for_two_rounds_is_not_final() {
+        let mut wait = RegistrationWait::default();
         let denied = ["+CREG: 0,3", "+CGREG: 0,3", ""];
         let searching = ["+CREG: 0,3", "+CGREG: 0,2", ""];
         for lines in [denied, denied, searching, denied, denied, searching] {
-            assert_eq!(round(&mut waiting, lines, 0), Ok(Verdict::Again));
+            assert_eq!(round(&mut wait, lines, 0), Ok(Verdict::Retry));
         }
     }
 
     #[test]
-    fn a_refusal_of_lte_is_learnt_and_a_busy_stick_is_not() {
+    fn unsupported_cereg_is_remembered_busy_is_not() {
         let result = |said: &str| Final::parse(said).unwrap_or(Final::Ok);
         for (said, asked) in [
             ("ERROR", false),
@@ -235,13 +245,13 @@ mod tests {
             ("+CME ERROR: 30", true),
             ("OK", true),
         ] {
-            let mut waiting = Waiting::default();
-            waiting.ask(0);
+            let mut wait = RegistrationWait::default();
+            wait.begin_query(0);
             let step = Step::LteRegistration;
-            let _ = waiting.judge(step, Some(&result(said)), None, 0);
-            waiting.ask(0);
-            let next = waiting.judge(Step::PacketRegistration, Some(&Final::Ok), None, 0);
-            let again = next == Ok(Verdict::Ask(Step::LteRegistration));
+            let _ = wait.evaluate(step, Some(&result(said)), None, 0);
+            wait.begin_query(0);
+            let next = wait.evaluate(Step::PacketRegistration, Some(&Final::Ok), None, 0);
+            let again = next == Ok(Verdict::Query(Step::LteRegistration));
             assert_eq!(again, asked, "{said}");
         }
     }

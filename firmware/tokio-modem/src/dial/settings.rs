@@ -1,4 +1,4 @@
-//! What a person says about the carrier and the SIM.
+//! Settings of the carrier and the SIM.
 
 use core::fmt;
 
@@ -11,7 +11,7 @@ const APN_MAX: usize = 100;
 /// Longest dial string; `*99***1#` has 8.
 const DIAL_MAX: usize = 32;
 
-/// From `ATD` to `CONNECT` a stick may look for a packet service first.
+/// Time from `ATD` to `CONNECT`, in milliseconds: a stick may search for a packet service first.
 const DIAL_MS: u64 = 60_000;
 
 /// Longest PIN (3GPP 11.11).
@@ -20,13 +20,13 @@ const PIN_MAX: usize = 8;
 /// Shortest PIN.
 const PIN_MIN: usize = 4;
 
-/// Access point, dial string and PIN, checked for what could break out of a command.
+/// Access point, dial string and PIN, validated against command injection.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Settings {
     pub(super) apn: String<APN_MAX>,
     pub(super) dial: String<DIAL_MAX>,
     pub(super) pin: Pin,
-    /// The PIN may be sent where the tries left cannot be learnt.
+    /// The PIN may be sent although the tries left are unknown.
     pub(super) uncounted: bool,
     pub(super) dial_ms: u64,
 }
@@ -35,12 +35,12 @@ pub struct Settings {
 #[derive(Clone, PartialEq, Eq)]
 pub(super) enum Pin {
     Absent,
-    Given(String<PIN_MAX>),
-    /// It was sent once and the SIM did not take it.
-    Spent,
+    Usable(String<PIN_MAX>),
+    /// Not to be sent: it was sent once and the SIM did not accept it.
+    Withheld,
 }
 
-/// A setting that cannot be used. The PIN itself is not told.
+/// An invalid setting. The PIN itself is not shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum SettingsError {
     /// The access point name.
@@ -57,17 +57,17 @@ pub enum SettingsError {
 }
 
 impl Settings {
-    /// Checks and keeps what is needed to dial.
+    /// Validates the settings.
     ///
     /// # Errors
-    /// Which of the three cannot be used.
+    /// Names the invalid one of the three.
     pub fn new(apn: &str, dial: &str, pin: Option<&str>) -> Result<Self, SettingsError> {
         let in_apn = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
         let in_dial = |byte: u8| byte.is_ascii_digit() || b"*#".contains(&byte);
         let pin = match pin {
             None => Pin::Absent,
             Some(pin) => checked(pin, PIN_MIN, |byte| byte.is_ascii_digit())
-                .map(Pin::Given)
+                .map(Pin::Usable)
                 .ok_or(SettingsError::Pin)?,
         };
         Ok(Self {
@@ -79,23 +79,23 @@ impl Settings {
         })
     }
 
-    /// How long `CONNECT` is waited for, a minute where nothing is said. Then the dial is ended, and
-    /// the stick is asked whether it lives.
+    /// Sets the time from `ATD` to `CONNECT`, in milliseconds; the default is one minute. After it the
+    /// dial is aborted and the stick probed for liveness.
     pub const fn dial_within(&mut self, ms: u64) {
         self.dial_ms = ms;
     }
 
-    /// Allows to send the PIN to a stick that does not say how many tries are left, which is not
-    /// done otherwise. One that says there are fewer than two does not get it in any case.
+    /// Allows the PIN to be sent to a stick that does not report the tries left; by default it is
+    /// withheld. A stick that reports fewer than two never gets it.
     pub const fn allow_pin_without_counter(&mut self, allowed: bool) {
         self.uncounted = allowed;
     }
 
-    /// After [`DialError::pin_spent`](super::DialError::pin_spent): the PIN is never sent again.
-    /// Two more wrong ones would lock the SIM.
-    pub fn spend_pin(&mut self) {
-        if let Pin::Given(_) = self.pin {
-            self.pin = Pin::Spent;
+    /// Withholds the PIN from now on; to be called after
+    /// [`DialError::pin_spent`](super::DialError::pin_spent). Two more wrong PINs would lock the SIM.
+    pub fn withhold_pin(&mut self) {
+        if let Pin::Usable(_) = self.pin {
+            self.pin = Pin::Withheld;
         }
     }
 }
@@ -115,8 +115,8 @@ impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let pin = match self.pin {
             Pin::Absent => "none",
-            Pin::Given(_) => "given",
-            Pin::Spent => "spent",
+            Pin::Usable(_) => "given",
+            Pin::Withheld => "spent",
         };
         f.debug_struct("Settings")
             .field("apn", &self.apn)
@@ -134,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_could_break_out_of_a_command_is_refused() {
+    fn settings_that_could_inject_commands_are_refused() {
         for (apn, dial, pin, error) in [
             ("", "*99#", None, SettingsError::Apn),
             ("inter\"net", "*99#", None, SettingsError::Apn),
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn the_pin_does_not_show() {
+    fn debug_output_hides_the_pin() {
         let settings = Settings::new("internet", "*99***1#", Some("2468")).unwrap();
         let shown = std::format!("{settings:?}");
         assert!(

@@ -1,8 +1,8 @@
-//! What the SIM's state means for the dialogue, and the care for its PIN.
+//! SIM state, and the decision whether its PIN may be sent.
 
 use super::{
     Blocked, DialError,
-    error::told,
+    error::result_text,
     settings::{Pin, Settings},
 };
 use crate::{
@@ -10,100 +10,102 @@ use crate::{
     modem::{CmeError, PinTries, SimState},
 };
 
-/// A SIM is up a few seconds after power, on slow sticks half a minute. What the stick says of it
-/// until then passes, whatever the words; after that the recovery of whoever dials goes on.
+/// Time from the first query to the end of the attempt, in milliseconds. A SIM is up a few seconds
+/// after power, on slow sticks after half a minute; until then every answer but a lock is
+/// transient. After it the caller's recovery goes on.
 pub(super) const WAIT_MS: u64 = 30_000;
 
-/// "No SIM" comes for a moment after power too, but a person should not wait long for the word.
+/// Time from the first query until "no SIM" is final, in milliseconds. It is reported for a moment
+/// after power, too, but the operator should learn of it soon.
 const NO_SIM_MS: u64 = 8_000;
 
-/// Between two questions.
+/// Time between two queries, in milliseconds.
 pub(super) const POLL_MS: u64 = 1_000;
 
-/// A SIM that has just taken its PIN starts its chatter after this long.
+/// Time from an accepted PIN to the next command, in milliseconds: URCs start then.
 pub(super) const AFTER_PIN_MS: u64 = 1_000;
 
-/// Fewest tries left with which the PIN is sent: one stays for a person.
-const TRIES_MIN: u8 = 2;
+/// Fewest tries left with which the PIN is sent: the last one is kept for the operator.
+const MIN_TRIES_LEFT: u8 = 2;
 
-/// Times that all questions for tries left are asked: the SIM may be busy the first time.
-const ROUNDS_MAX: u8 = 2;
+/// Rounds of all queries for the tries left: the SIM may be busy in the first.
+const MAX_ROUNDS: u8 = 2;
 
-/// Between them.
-pub(super) const ROUND_MS: u64 = 2_000;
+/// Time between two rounds, in milliseconds.
+pub(super) const ROUND_INTERVAL_MS: u64 = 2_000;
 
-/// What was learnt about the SIM.
+/// SIM state and PIN tries as far as they are known.
 #[derive(Default)]
 pub(super) struct Sim {
-    /// The first question, since it was powered or took its PIN.
+    /// Time of the first query since power or an accepted PIN, in milliseconds.
     since: Option<u64>,
     state: Option<SimState>,
-    /// Fewest tries that the stick has spoken of.
-    tries: Option<u8>,
-    /// Which question for tries is next.
-    question: usize,
+    /// Fewest tries left that the stick has reported.
+    tries_left: Option<u8>,
+    /// Index of the next query for the tries left.
+    query: usize,
     rounds: u8,
-    pin_taken: bool,
+    pin_accepted: bool,
     ready: bool,
 }
 
-/// How to go on.
+/// What the dialogue does next.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// The SIM is ready.
     Ready,
-    /// It asks for the PIN, which may be sent.
+    /// It requires the PIN, which is configured.
     Pin,
-    /// Ask again in a while.
-    Again,
+    /// Query again after [`POLL_MS`].
+    Retry,
 }
 
-/// What the tries left mean for the PIN.
+/// Decision whether the PIN may be sent.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Entry {
+pub(super) enum PinEntry {
     /// It may be sent.
     Allowed,
-    /// There is another question for the tries left.
-    Ask,
-    /// All questions are asked again in a while.
-    AskLater,
+    /// There is another query for the tries left.
+    NextQuery,
+    /// All queries are repeated after [`ROUND_INTERVAL_MS`].
+    RetryLater,
 }
 
 impl Sim {
-    /// Begins to wait: the SIM has got its power.
-    pub(super) fn powered(&mut self) {
+    /// Restarts the wait for the SIM, which was just powered.
+    pub(super) fn restart_wait(&mut self) {
         self.since = None;
     }
 
-    /// Returns whether it was ready once.
+    /// Returns whether the SIM was ready once.
     pub(super) fn is_ready(&self) -> bool {
         self.ready
     }
 
-    /// Returns which question for tries left is next.
-    pub(super) fn question(&self) -> usize {
-        self.question
+    /// Returns the index of the next query for the tries left.
+    pub(super) fn next_query(&self) -> usize {
+        self.query
     }
 
     /// Records an answer to `AT+CPIN?`. Returns whether it was understood.
-    pub(super) fn hear_state(&mut self, line: &str) -> bool {
-        let heard = SimState::parse(line).ok();
-        let understood = heard.is_some();
-        self.state = heard.or(self.state.take());
+    pub(super) fn on_state(&mut self, line: &str) -> bool {
+        let parsed = SimState::parse(line).ok();
+        let understood = parsed.is_some();
+        self.state = parsed.or(self.state.take());
         understood
     }
 
-    /// Records an answer to the question for tries left. Returns whether it was understood.
-    pub(super) fn hear_tries(&mut self, line: &str) -> bool {
+    /// Records an answer to a query for the tries left. Returns whether it was understood.
+    pub(super) fn on_pin_tries(&mut self, line: &str) -> bool {
         let Ok(PinTries { pin, .. }) = PinTries::parse(line) else {
             return false;
         };
-        self.tries = Some(self.tries.map_or(pin, |least| least.min(pin)));
+        self.tries_left = Some(self.tries_left.map_or(pin, |least| least.min(pin)));
         true
     }
 
-    /// `AT+CPIN?` is finished.
-    pub(super) fn judge(
+    /// Handles the result of `AT+CPIN?`.
+    pub(super) fn evaluate(
         &mut self,
         result: &Final,
         settings: &Settings,
@@ -122,109 +124,115 @@ impl Sim {
             }
             Some(SimState::Puk) => Err(Blocked::Puk.into()),
             Some(SimState::Locked(by)) => Err(Blocked::Locked(by).into()),
-            Some(SimState::Pin) if self.pin_taken => {
-                again_within(WAIT_MS, waited_ms, || Blocked::PinSpent.into())
+            Some(SimState::Pin) if self.pin_accepted => {
+                retry_within(WAIT_MS, waited_ms, || Blocked::PinSpent.into())
             }
             Some(SimState::Pin) => match settings.pin {
-                Pin::Given(_) => Ok(Verdict::Pin),
+                Pin::Usable(_) => Ok(Verdict::Pin),
                 Pin::Absent => Err(Blocked::PinMissing.into()),
-                Pin::Spent => Err(Blocked::PinSpent.into()),
+                Pin::Withheld => Err(Blocked::PinSpent.into()),
             },
-            Some(SimState::NotInserted) => again_within(NO_SIM_MS, waited_ms, || {
+            Some(SimState::NotInserted) => retry_within(NO_SIM_MS, waited_ms, || {
                 let got = match result {
                     Final::Ok => text("+CPIN: NOT INSERTED"),
-                    other => told(other),
+                    other => result_text(other),
                 };
                 Blocked::NoSim { got }.into()
             }),
-            Some(SimState::Other(got)) => again_within(WAIT_MS, waited_ms, || {
+            Some(SimState::Other(got)) => retry_within(WAIT_MS, waited_ms, || {
                 DialError::SimNotReady { got, waited_ms }
             }),
-            None => again_within(WAIT_MS, waited_ms, || {
-                let got = told(result);
+            None => retry_within(WAIT_MS, waited_ms, || {
+                let got = result_text(result);
                 DialError::SimNotReady { got, waited_ms }
             }),
         }
     }
 
-    /// Whether the PIN may be sent, as far as is known of the tries left. `questions` is how many
-    /// questions there are for them.
-    pub(super) fn may_enter(
+    /// Decides whether the PIN may be sent, by the tries left. `queries` is the number of queries for
+    /// them.
+    pub(super) fn decide_pin_entry(
         &mut self,
-        questions: usize,
+        queries: usize,
         settings: &Settings,
-    ) -> Result<Entry, DialError> {
-        match self.tries {
-            Some(left) if left < TRIES_MIN => return Err(Blocked::PinLastTry { left }.into()),
-            Some(_) => return Ok(Entry::Allowed),
+    ) -> Result<PinEntry, DialError> {
+        match self.tries_left {
+            Some(left) if left < MIN_TRIES_LEFT => return Err(Blocked::PinLastTry { left }.into()),
+            Some(_) => return Ok(PinEntry::Allowed),
             None => {}
         }
-        self.question = self.question.saturating_add(1);
-        if self.question < questions {
-            return Ok(Entry::Ask);
+        self.query = self.query.saturating_add(1);
+        if self.query < queries {
+            return Ok(PinEntry::NextQuery);
         }
-        self.question = 0;
+        self.query = 0;
         self.rounds = self.rounds.saturating_add(1);
-        match self.rounds < ROUNDS_MAX {
-            true => Ok(Entry::AskLater),
-            false if settings.uncounted => Ok(Entry::Allowed),
+        match self.rounds < MAX_ROUNDS {
+            true => Ok(PinEntry::RetryLater),
+            false if settings.uncounted => Ok(PinEntry::Allowed),
             false => Err(Blocked::PinTriesUnknown.into()),
         }
     }
 
-    /// `AT+CPIN=` is finished; `None` means that no result came.
-    pub(super) fn judge_entry(&mut self, result: Option<&Final>) -> Result<(), DialError> {
+    /// Handles the result of `AT+CPIN=`; `None` means that none came in time.
+    pub(super) fn on_pin_result(&mut self, result: Option<&Final>) -> Result<(), DialError> {
         let Some(result) = result else {
             let got = text("no answer");
             return Err(DialError::PinUncertain { got });
         };
         match result {
             Final::Ok => {
-                self.pin_taken = true;
+                self.pin_accepted = true;
                 self.since = None;
                 Ok(())
             }
-            Final::Cme(fault) if is_refusal(fault) => {
-                Err(Blocked::PinWrong { got: told(result) }.into())
+            Final::Cme(fault) if is_refusal(fault) => Err(Blocked::PinWrong {
+                got: result_text(result),
             }
-            Final::Error => Err(Blocked::PinWrong { got: told(result) }.into()),
-            other => Err(DialError::PinUncertain { got: told(other) }),
+            .into()),
+            Final::Error => Err(Blocked::PinWrong {
+                got: result_text(result),
+            }
+            .into()),
+            other => Err(DialError::PinUncertain {
+                got: result_text(other),
+            }),
         }
     }
 }
 
-/// Asks again until `limit_ms` have passed.
-fn again_within(
+/// Returns [`Verdict::Retry`] until `limit_ms` have passed, then the error.
+fn retry_within(
     limit_ms: u64,
     waited_ms: u64,
     error: impl FnOnce() -> DialError,
 ) -> Result<Verdict, DialError> {
     if waited_ms < limit_ms {
-        Ok(Verdict::Again)
+        Ok(Verdict::Retry)
     } else {
         Err(error())
     }
 }
 
-/// The state that `AT+CPIN?` is refused with; none for what passes.
+/// Returns the state that an error to `AT+CPIN?` means; `None` for a transient one.
 fn from_fault(fault: &Fault) -> Option<SimState> {
     Some(match CmeError::from(fault) {
         CmeError::PinRequired => SimState::Pin,
         CmeError::PukRequired => SimState::Puk,
         CmeError::SecondPin => SimState::Ready,
-        CmeError::Personalised(Fault::Text(words)) => SimState::Locked(words),
+        CmeError::Personalised(Fault::Text(text)) => SimState::Locked(text),
         CmeError::Personalised(Fault::Code(code)) => {
-            let mut words = Text::new();
+            let mut text = Text::new();
             // Five digits at most.
-            let _ = core::fmt::write(&mut words, format_args!("+CME ERROR: {code}"));
-            SimState::Locked(words)
+            let _ = core::fmt::write(&mut text, format_args!("+CME ERROR: {code}"));
+            SimState::Locked(text)
         }
         CmeError::SimNotInserted | CmeError::SimWrong => SimState::NotInserted,
         _ => return None,
     })
 }
 
-/// The SIM has looked at the PIN and does not take it.
+/// Returns whether the SIM has checked the PIN and rejected it.
 fn is_refusal(fault: &Fault) -> bool {
     matches!(
         CmeError::from(fault),

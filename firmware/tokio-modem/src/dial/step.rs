@@ -1,23 +1,23 @@
-//! The steps of the dialogue.
+//! Steps of the dialogue, in order.
 
 use core::fmt;
 
-/// Where in the dialogue.
+/// Step of the dialogue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// `AT` until the stick answers `OK`.
     Synchronise,
-    /// `ATZ` and the settings that the rest relies on.
+    /// `ATZ` and the other init commands of the profile.
     Initialise,
-    /// The command that stops unsolicited chatter.
-    Quieten,
+    /// The command that suppresses unsolicited result codes.
+    SuppressUrcs,
     /// `AT+CFUN?`.
     Radio,
     /// `AT+CFUN=1`.
     RadioOn,
     /// `AT+CPIN?`.
     SimState,
-    /// How many PIN tries are left.
+    /// Queries for the PIN tries left.
     PinTries,
     /// `AT+CPIN=…`.
     EnterPin,
@@ -40,12 +40,12 @@ pub enum Step {
 }
 
 impl Step {
-    /// The step after this one, when nothing calls for another.
+    /// Returns the default successor.
     pub(super) fn next(self) -> Self {
         match self {
             Self::Synchronise => Self::Initialise,
-            Self::Initialise | Self::EnterPin => Self::Quieten,
-            Self::Quieten => Self::Radio,
+            Self::Initialise | Self::EnterPin => Self::SuppressUrcs,
+            Self::SuppressUrcs => Self::Radio,
             Self::Radio | Self::RadioOn => Self::SimState,
             Self::SimState => Self::Model,
             Self::PinTries => Self::EnterPin,
@@ -57,11 +57,11 @@ impl Step {
         }
     }
 
-    /// Nothing that follows needs it: it may fail or stay without an answer.
+    /// Returns whether no later step needs it, so that it may fail or time out.
     pub(super) fn is_optional(self) -> bool {
         matches!(
             self,
-            Self::Quieten
+            Self::SuppressUrcs
                 | Self::Radio
                 | Self::RadioOn
                 | Self::PinTries
@@ -79,7 +79,7 @@ impl fmt::Display for Step {
         f.write_str(match self {
             Self::Synchronise => "synchronise (AT)",
             Self::Initialise => "initialise (ATZ)",
-            Self::Quieten => "stop chatter",
+            Self::SuppressUrcs => "stop chatter",
             Self::Radio => "ask the radio (AT+CFUN?)",
             Self::RadioOn => "switch the radio on (AT+CFUN=1)",
             Self::SimState => "ask the SIM (AT+CPIN?)",

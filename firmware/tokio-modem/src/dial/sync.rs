@@ -1,65 +1,66 @@
-//! Getting a stick to listen, whatever state the last user left it in.
+//! Escape and hang-up sequence: brings a stick to command mode from whatever state it was left in.
 
-/// One thing to try.
+/// One step of the sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Rung {
-    /// A command; `OK` ends the ladder.
+pub(super) enum SyncStep {
+    /// A command; `OK` ends the sequence.
     Command(&'static str),
-    /// Nothing, for so long.
+    /// A pause, in milliseconds.
     Silence(u64),
     /// Bytes that are no command.
     Raw(&'static [u8]),
-    /// The DTR line.
+    /// New level of the DTR line.
     Dtr(bool),
 }
 
-/// How long a healthy stick takes for `AT`, with much to spare: chatter slows it down.
+/// Time from `AT` to its answer, in milliseconds. A healthy stick takes far less; URCs slow it down.
 pub(super) const ANSWER_MS: u64 = 1000;
 
-/// V.250 asks for a second of silence on both sides of `+++`; a little more is safe.
-const GUARD: Rung = Rung::Silence(1100);
+/// Guard time on both sides of `+++`: V.250 asks for one second; a little more is safe.
+const GUARD: SyncStep = SyncStep::Silence(1100);
 
 /// LCP Terminate-Request, RFC 1662 framed with every control character escaped. It ends a call in
-/// sticks that listen to nothing else.
+/// sticks that react to nothing else.
 pub(super) const TERMINATE: &[u8] = &[
     0x7e, 0xff, 0x7d, 0x23, 0xc0, 0x21, 0x7d, 0x25, 0x7d, 0x21, 0x7d, 0x20, 0x7d, 0x24, 0x3d, 0xc7,
     0x7e,
 ];
 
-/// From the gentle to the rude. The third is for a stick told to answer in digits or not at all.
-pub(super) const LADDER: &[Rung] = &[
-    Rung::Command("AT"),
-    Rung::Command("AT"),
-    Rung::Command("ATQ0 V1 E1"),
+/// Attempts in order, from least to most disruptive. The third is for a stick that was set to
+/// numeric results or to none.
+pub(super) const ESCAPE_SEQUENCE: &[SyncStep] = &[
+    SyncStep::Command("AT"),
+    SyncStep::Command("AT"),
+    SyncStep::Command("ATQ0 V1 E1"),
     GUARD,
-    Rung::Raw(b"+++"),
+    SyncStep::Raw(b"+++"),
     GUARD,
-    Rung::Command("ATH"),
-    Rung::Command("AT"),
-    Rung::Raw(TERMINATE),
-    Rung::Silence(1000),
-    Rung::Command("AT"),
-    Rung::Dtr(false),
-    Rung::Silence(500),
-    Rung::Dtr(true),
-    Rung::Silence(1000),
-    Rung::Command("AT"),
-    Rung::Command("AT"),
+    SyncStep::Command("ATH"),
+    SyncStep::Command("AT"),
+    SyncStep::Raw(TERMINATE),
+    SyncStep::Silence(1000),
+    SyncStep::Command("AT"),
+    SyncStep::Dtr(false),
+    SyncStep::Silence(500),
+    SyncStep::Dtr(true),
+    SyncStep::Silence(1000),
+    SyncStep::Command("AT"),
+    SyncStep::Command("AT"),
 ];
 
-/// The first rung that assumes an open call.
-pub(super) const FIRST_ESCAPE: usize = 3;
+/// Index of the first step that assumes an open call.
+pub(super) const FIRST_ESCAPE_STEP: usize = 3;
 
-/// After a rung without answer the answer may still come: this long it is let pass, so that it is
-/// not taken for that of the next command.
-pub(super) const SETTLE_MS: u64 = 300;
+/// Time after an unanswered step in which its late answer is discarded, in milliseconds, so that it
+/// is not taken for that of the next command.
+pub(super) const DISCARD_MS: u64 = 300;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_terminate_request_has_a_good_checksum() {
+    fn terminate_request_has_valid_checksum() {
         let mut plain = std::vec::Vec::new();
         let mut escaped = false;
         for byte in TERMINATE.iter().filter(|byte| **byte != 0x7e) {
@@ -82,9 +83,12 @@ mod tests {
     }
 
     #[test]
-    fn the_ladder_begins_and_ends_with_a_question() {
-        assert!(matches!(LADDER.first(), Some(Rung::Command(_))));
-        assert!(matches!(LADDER.last(), Some(Rung::Command(_))));
-        assert_eq!(LADDER.get(FIRST_ESCAPE), Some(&GUARD));
+    fn escape_sequence_begins_and_ends_with_a_command() {
+        assert!(matches!(
+            ESCAPE_SEQUENCE.first(),
+            Some(SyncStep::Command(_))
+        ));
+        assert!(matches!(ESCAPE_SEQUENCE.last(), Some(SyncStep::Command(_))));
+        assert_eq!(ESCAPE_SEQUENCE.get(FIRST_ESCAPE_STEP), Some(&GUARD));
     }
 }

@@ -1,4 +1,4 @@
-//! The loop that both drivers share: what the dialler says is done, with a tty and a timer.
+//! Event loop of both drivers: performs the dialler's outputs with a tty and a timer.
 
 use std::{
     fs::File,
@@ -13,7 +13,7 @@ use heapless::Vec;
 use super::{
     DriverError,
     error::is_hang_up,
-    line::{heed_carrier, set_dtr},
+    line::{clear_clocal, set_dtr},
 };
 use crate::{
     at::Counters,
@@ -21,53 +21,53 @@ use crate::{
     modem::Profile,
 };
 
-/// Bytes read at once, and so the most that can be found behind `CONNECT`. An answer has under 200.
+/// Longest read, in bytes, and so the most that can follow `CONNECT`. An answer has under 200.
 pub const EARLY_MAX: usize = 256;
 
-/// How long the stick may take a command's bytes. One that takes none is not told from one that
-/// does not answer: what revives it is the same, and the dialler has it.
+/// Time to write a command's bytes. A stick that accepts none is treated as one that does not
+/// answer: its recovery is the same, and is up to the dialler.
 pub(super) const WRITE_LIMIT: Duration = Duration::from_secs(1);
 
-/// A tty that carries PPP.
+/// Result of a successful dial: a tty that carries PPP.
 #[derive(Debug)]
-pub struct Online {
+pub struct Connected {
     /// The modem port, raw and not blocking. Closing it hangs up.
     pub tty: OwnedFd,
-    /// What the stick said after `CONNECT`.
+    /// Text of the stick after `CONNECT`.
     pub rate: Rate,
-    /// What came behind `CONNECT` already: the peer's first bytes, which a framing in user space
-    /// must be given first. The kernel's cannot be given any, and needs none: a first LCP request
-    /// that is lost is sent again.
+    /// Bytes that already followed `CONNECT`: the peer's first, which framing in user space has to
+    /// process first. The kernel's cannot be given any, and needs none: a lost first LCP request is
+    /// sent again.
     pub early: Vec<u8, EARLY_MAX>,
-    /// Lines that made no sense on the way.
+    /// Counters of lines that could not be parsed.
     pub counters: Counters,
 }
 
-/// What a runtime has to offer.
+/// Operations that a runtime provides.
 pub(super) trait Port {
-    /// The tty.
+    /// Returns the tty.
     fn tty(&self) -> BorrowedFd<'_>;
 
-    /// Reads once, when something is there.
+    /// Reads once, when input is available.
     async fn read(&self, buffer: &mut [u8]) -> io::Result<usize>;
 
     /// Writes once, when there is room.
     async fn write(&self, bytes: &[u8]) -> io::Result<usize>;
 
-    /// What comes of `work` in this time.
+    /// Returns the output of `work`, or `None` after `limit`.
     async fn within<W: Future>(&self, limit: Duration, work: W) -> Option<W::Output>;
 
-    /// Gives the tty back.
+    /// Returns the tty.
     fn into_tty(self) -> io::Result<File>;
 }
 
-/// Dials to the end.
+/// Runs a dialogue to its end.
 pub(super) async fn run<P: Port>(
     port: P,
     profile: &'static Profile,
     settings: Settings,
-    mut told: impl FnMut(&Progress),
-) -> Result<Online, DriverError> {
+    mut on_progress: impl FnMut(&Progress),
+) -> Result<Connected, DriverError> {
     let begin = Instant::now();
     let now = || u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
     let mut dialer = Dialer::new(profile, settings, now());
@@ -85,7 +85,7 @@ pub(super) async fn run<P: Port>(
                 if let Progress::Step(begun) = progress {
                     step = begun;
                 }
-                told(&progress);
+                on_progress(&progress);
                 continue;
             }
             Output::Wait(until) => {
@@ -96,7 +96,7 @@ pub(super) async fn run<P: Port>(
                 input = buffer.get(..length).unwrap_or_default();
                 ("read", read.map(drop))
             }
-            Output::Connected(rate) => match heed_carrier(port.tty()) {
+            Output::Connected(rate) => match clear_clocal(port.tty()) {
                 Ok(()) => break ("give back the port", Ok(rate)),
                 Err(error) => ("watch the carrier", Err(error)),
             },
@@ -112,10 +112,10 @@ pub(super) async fn run<P: Port>(
     let counters = *dialer.counters();
     let done = result.and_then(|rate| Ok((rate, port.into_tty()?)));
     match done {
-        Ok((rate, tty)) => Ok(Online {
+        Ok((rate, tty)) => Ok(Connected {
             tty: tty.into(),
             rate,
-            // It fits: it is a part of what was read at once.
+            // It fits: it is part of one read.
             early: Vec::from_slice(input).unwrap_or_default(),
             counters,
         }),
@@ -129,7 +129,7 @@ pub(super) async fn run<P: Port>(
     }
 }
 
-/// Reads at least one byte; a tty that hung up has none to give.
+/// Reads at least one byte; an empty read means that the tty hung up.
 pub(super) async fn read_some(port: &impl Port, buffer: &mut [u8]) -> io::Result<usize> {
     loop {
         match port.read(buffer).await {

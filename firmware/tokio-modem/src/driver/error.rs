@@ -1,4 +1,4 @@
-//! Why there is no port, or no call.
+//! Errors of opening a port and of dialling.
 
 use std::{io, path::PathBuf};
 
@@ -10,7 +10,7 @@ use crate::{
     dial::{DialError, Step},
 };
 
-/// The end of an attempt without [`Online`](super::Online).
+/// Reason why an attempt ended without [`Connected`](super::Connected).
 #[derive(Debug, Error)]
 pub enum DriverError {
     /// The port's device node could not be opened.
@@ -21,10 +21,10 @@ pub enum DriverError {
         /// The kernel's answer.
         source: io::Error,
     },
-    /// The port could not be made ready.
+    /// The port could not be configured.
     #[error("cannot {action}: {source}")]
     Configure {
-        /// What was asked for.
+        /// Request that failed.
         action: &'static str,
         /// The kernel's answer.
         source: io::Error,
@@ -32,35 +32,35 @@ pub enum DriverError {
     /// The stick is gone, or its driver dropped the port.
     #[error("{step}: the port hung up")]
     HungUp {
-        /// Where.
+        /// Step of the dialogue.
         step: Step,
-        /// Lines that made no sense until then.
+        /// Counters of lines that could not be parsed.
         counters: Counters,
     },
     /// Reading, writing or a control line failed in the middle of the dialogue.
     #[error("{step}: cannot {action}: {source}")]
     Io {
-        /// Where.
+        /// Step of the dialogue.
         step: Step,
-        /// What was asked for.
+        /// Request that failed.
         action: &'static str,
         /// The kernel's answer.
         source: io::Error,
-        /// Lines that made no sense until then.
+        /// Counters of lines that could not be parsed.
         counters: Counters,
     },
-    /// The dialogue came to its end without `CONNECT`.
+    /// The dialogue ended without `CONNECT`.
     #[error("{source}")]
     Dial {
-        /// Why.
+        /// Reason.
         source: DialError,
-        /// Lines that made no sense until then.
+        /// Counters of lines that could not be parsed.
         counters: Counters,
     },
 }
 
 impl DriverError {
-    /// The dialogue's own error, where it had one.
+    /// Returns the error of the dialogue, if it is one.
     pub fn dial(&self) -> Option<&DialError> {
         match self {
             Self::Dial { source, .. } => Some(source),
@@ -70,7 +70,7 @@ impl DriverError {
         }
     }
 
-    /// Lines from the stick that made no sense.
+    /// Returns counters of lines that could not be parsed.
     pub fn counters(&self) -> Counters {
         match self {
             Self::Open { .. } | Self::Configure { .. } => Counters::default(),
@@ -81,7 +81,7 @@ impl DriverError {
     }
 }
 
-/// What a tty says of itself after a hang-up.
+/// Returns whether the error is one that a tty returns after a hang-up.
 pub(super) fn is_hang_up(error: &io::Error) -> bool {
     let errno = error.raw_os_error().map(Errno::from_raw);
     matches!(errno, Some(Errno::EIO | Errno::ENXIO | Errno::ENODEV))

@@ -1,4 +1,4 @@
-//! The modem port as a serial line.
+//! Line settings of the modem port.
 
 use std::{
     fs::OpenOptions,
@@ -21,13 +21,13 @@ use nix::{
 
 use super::{DriverError, ioctl};
 
-/// Opens a modem port: raw, eight bits, no parity, for nobody else, without blocking.
+/// Opens a modem port: raw, eight bits, no parity, exclusive, non-blocking.
 ///
-/// Closing the port drops DTR, which hangs up. Until `CONNECT` the line counts as there whatever
-/// the carrier line says. The descriptor is closed on `exec`.
+/// Closing the port drops DTR, which hangs up. Until `CONNECT` the carrier line is
+/// ignored (CLOCAL). The descriptor is closed on `exec`.
 ///
 /// # Errors
-/// [`DriverError::Open`], or [`DriverError::Configure`] where it is no tty or one that is gone.
+/// [`DriverError::Open`], or [`DriverError::Configure`] if it is no tty or the stick is gone.
 pub fn open(path: impl AsRef<Path>) -> Result<OwnedFd, DriverError> {
     let path = path.as_ref();
     // The standard library adds O_CLOEXEC. Without O_NONBLOCK opening could wait for a carrier.
@@ -47,16 +47,16 @@ pub fn open(path: impl AsRef<Path>) -> Result<OwnedFd, DriverError> {
     tcsetattr(&tty, SetArg::TCSANOW, &termios)
         .map_err(|errno| refused("change the line's settings", errno))?;
     ioctl::set_exclusive(tty.as_fd()).map_err(|errno| refused("claim the port", errno))?;
-    // Refused without privilege, and unknown to some drivers: closing may take its time then.
+    // Refused without privilege, and unsupported by some drivers: closing may take long then.
     let _ = skip_closing_wait(&tty);
     Ok(tty)
 }
 
-/// Keeps a close of this port from waiting for output that a hung stick never takes, which lasts
-/// half a minute otherwise.
+/// Sets `closing_wait` to none: closing the port does not wait for output that a hung stick never
+/// accepts, which takes half a minute otherwise.
 ///
-/// The kernel asks for `CAP_SYS_ADMIN`. What is set stays with the port until the stick goes, so
-/// a privileged process can do it for one without privilege; [`open`] tries it by itself.
+/// It needs `CAP_SYS_ADMIN`. The setting lasts until the stick is unplugged, so a privileged process
+/// can set it for an unprivileged one; [`open`] tries it, too.
 ///
 /// # Errors
 /// The kernel's answer: no privilege, or a driver without such a setting.
@@ -70,7 +70,7 @@ pub fn skip_closing_wait(tty: &impl AsFd) -> io::Result<()> {
     Ok(())
 }
 
-/// Raises or drops DTR. A port without such a line is left as it is.
+/// Raises or drops DTR. A port without the line is left unchanged.
 pub(super) fn set_dtr(tty: BorrowedFd<'_>, on: bool) -> io::Result<()> {
     match ioctl::set_dtr(tty, on) {
         Ok(()) | Err(Errno::ENOTTY | Errno::EINVAL) => Ok(()),
@@ -78,8 +78,8 @@ pub(super) fn set_dtr(tty: BorrowedFd<'_>, on: bool) -> io::Result<()> {
     }
 }
 
-/// From `CONNECT` on, a carrier that is lost hangs the tty up, where the driver reports it.
-pub(super) fn heed_carrier(tty: BorrowedFd<'_>) -> io::Result<()> {
+/// Clears CLOCAL: from `CONNECT` on, carrier loss hangs the tty up, if the driver reports it.
+pub(super) fn clear_clocal(tty: BorrowedFd<'_>) -> io::Result<()> {
     let mut termios = tcgetattr(tty)?;
     termios.control_flags.remove(ControlFlags::CLOCAL);
     // Draining would wait, and nothing was written since the stick answered.
@@ -97,12 +97,12 @@ fn make_raw(termios: &mut Termios) -> nix::Result<()> {
     termios.control_flags.insert(
         ControlFlags::CS8 | ControlFlags::CREAD | ControlFlags::CLOCAL | ControlFlags::HUPCL,
     );
-    // With a minimum of none, a read of no bytes would not tell a hang-up from silence.
+    // With a minimum of 0, an empty read would not distinguish a hang-up from silence.
     let minimum = SpecialCharacterIndices::VMIN as usize;
     if let Some(minimum) = termios.control_chars.get_mut(minimum) {
         *minimum = 1;
     }
-    // USB sticks go at their own rate; zero, which drops DTR, is the only one that matters.
+    // USB sticks ignore the rate, except zero, which drops DTR.
     cfsetspeed(termios, BaudRate::B115200)
 }
 

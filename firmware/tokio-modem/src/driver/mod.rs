@@ -1,8 +1,8 @@
-//! A tty and a timer around the engines, for smol and for tokio: [`smol`](mod@smol) and
-//! [`tokio`](mod@tokio) dial, or hold a [`Session`] that asks and tells.
+//! Drivers that run the engines on a tty, for smol and for tokio: [`smol`](mod@smol) and
+//! [`tokio`](mod@tokio) dial, or open a [`Session`] for queries and set commands.
 //!
 //! Owns the modem port's line settings, its DTR line, and the waiting. Takes in the path of a
-//! port, a profile and settings; gives out an [`Online`] whose tty carries PPP, or a
+//! port, a profile and settings; gives out a [`Connected`] whose tty carries PPP, or a
 //! [`DriverError`]. It decides nothing: the [dialler](crate::dial::Dialer) does, and says when to
 //! call it again.
 
@@ -17,7 +17,7 @@ pub mod smol;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 
-pub use dialogue::{EARLY_MAX, Online};
+pub use dialogue::{Connected, EARLY_MAX};
 pub use error::DriverError;
 pub use line::{open, skip_closing_wait};
 pub use session::{CommandName, Session, SessionError};

@@ -1,4 +1,4 @@
-//! The driver for smol.
+//! Driver for smol.
 
 use std::{
     fs::File,
@@ -14,7 +14,7 @@ use ::smol::{
 };
 
 use super::{
-    DriverError, Online, SessionError,
+    Connected, DriverError, SessionError,
     dialogue::{self, Port},
 };
 use crate::{
@@ -22,22 +22,22 @@ use crate::{
     modem::Profile,
 };
 
-/// Dials with the stick behind `tty`, an [opened](super::open) modem port, and tells what is
-/// learnt on the way. Let go of before its end, it closes the port.
+/// Dials with the stick behind `tty`, an [opened](super::open) modem port, and reports the
+/// progress. If dropped before its end, it closes the port.
 ///
 /// # Errors
-/// Why there is no call; the port is closed then.
+/// There is no call; the port is closed then.
 pub async fn dial(
     tty: OwnedFd,
     profile: &'static Profile,
     settings: Settings,
-    told: impl FnMut(&Progress),
-) -> Result<Online, DriverError> {
+    on_progress: impl FnMut(&Progress),
+) -> Result<Connected, DriverError> {
     let port = Async::new(File::from(tty)).map_err(|source| DriverError::Configure {
         action: "wait for the port",
         source,
     })?;
-    dialogue::run(port, profile, settings, told).await
+    dialogue::run(port, profile, settings, on_progress).await
 }
 
 /// A session with a stick under smol.
@@ -61,7 +61,7 @@ impl Port for Async<File> {
     }
 
     async fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        // A stick that chatters without end must not keep the other futures from running.
+        // Endless URCs must not keep the other futures from running.
         future::yield_now().await;
         self.read_with(|mut tty| tty.read(buffer)).await
     }

@@ -14,14 +14,14 @@ use nix::{
     sys::termios::{ControlFlags, FlowArg, LocalFlags, tcflow, tcgetattr},
 };
 
-use super::{DriverError, Online, open};
+use super::{Connected, DriverError, open};
 use crate::{
     dial::{DialError, Progress, Settings, Step},
     modem::GENERIC,
 };
 
 type Told<'a> = &'a mut (dyn FnMut(&Progress) + Send);
-type Dial = fn(OwnedFd, Told<'_>) -> Result<Online, DriverError>;
+type Dial = fn(OwnedFd, Told<'_>) -> Result<Connected, DriverError>;
 
 const RUNTIMES: &[(&str, Dial)] = &[
     #[cfg(feature = "smol")]
@@ -148,7 +148,7 @@ fn a_stick_that_answers_is_dialled_with() {
 }
 
 /// The terminal may deliver one write in pieces: what is not among the early bytes waits in it.
-fn all_early(online: &Online) -> Vec<u8> {
+fn all_early(online: &Connected) -> Vec<u8> {
     let mut bytes = online.early.to_vec();
     let mut tty = File::from(online.tty.try_clone().unwrap());
     let limit = Instant::now() + Duration::from_secs(10);
@@ -163,7 +163,7 @@ fn all_early(online: &Online) -> Vec<u8> {
 }
 
 #[test]
-fn a_stick_that_goes_away_is_a_hang_up() {
+fn unplugged_stick_is_a_hang_up() {
     for (runtime, dial) in RUNTIMES {
         let (tty, stick) = Stick::plug_in(|command| match command {
             "AT+CGMM" => Reply::Leave,
@@ -181,7 +181,7 @@ fn a_stick_that_goes_away_is_a_hang_up() {
 }
 
 #[test]
-fn a_stick_that_is_gone_at_once_is_a_hang_up() {
+fn stick_gone_before_the_first_read_is_a_hang_up() {
     for (runtime, dial) in RUNTIMES {
         let pty = openpty(None, None).unwrap();
         drop(pty.master);
@@ -196,7 +196,7 @@ fn a_stick_that_is_gone_at_once_is_a_hang_up() {
 }
 
 #[test]
-fn a_call_that_is_refused_is_told_with_the_bad_lines() {
+fn refused_call_reports_counters() {
     for (runtime, dial) in RUNTIMES {
         let (tty, stick) = Stick::plug_in(|command| match command {
             "AT+CPIN?" => Reply::Say(b"\r\n\x80\x81\r\n\r\n+CPIN: SIM PUK\r\n\r\nOK\r\n"),
@@ -215,7 +215,7 @@ fn a_call_that_is_refused_is_told_with_the_bad_lines() {
 }
 
 #[test]
-fn a_stick_that_takes_no_bytes_is_one_that_does_not_answer() {
+fn blocked_write_counts_as_no_answer() {
     // At once, for the dialler's seconds pass in real time.
     thread::scope(|scope| {
         for (runtime, dial) in RUNTIMES {
@@ -259,7 +259,7 @@ fn an_open_port_is_raw_and_hangs_up_when_closed() {
 }
 
 #[test]
-fn what_is_no_port_is_refused_by_name() {
+fn opening_no_tty_fails_with_its_path() {
     let missing = open("/dev/no-such-port").unwrap_err();
     assert!(matches!(missing, DriverError::Open { .. }), "{missing:?}");
     assert!(

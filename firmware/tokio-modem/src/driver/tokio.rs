@@ -1,4 +1,4 @@
-//! The driver for tokio.
+//! Driver for tokio.
 
 use std::{
     fs::File,
@@ -14,7 +14,7 @@ use ::tokio::{
 };
 
 use super::{
-    DriverError, Online, SessionError,
+    Connected, DriverError, SessionError,
     dialogue::{self, Port},
 };
 use crate::{
@@ -22,11 +22,11 @@ use crate::{
     modem::Profile,
 };
 
-/// Dials with the stick behind `tty`, an [opened](super::open) modem port, and tells what is
-/// learnt on the way. Let go of before its end, it closes the port.
+/// Dials with the stick behind `tty`, an [opened](super::open) modem port, and reports the
+/// progress. If dropped before its end, it closes the port.
 ///
 /// # Errors
-/// Why there is no call; the port is closed then.
+/// There is no call; the port is closed then.
 ///
 /// # Panics
 /// Outside a runtime with I/O and time enabled.
@@ -34,13 +34,13 @@ pub async fn dial(
     tty: OwnedFd,
     profile: &'static Profile,
     settings: Settings,
-    told: impl FnMut(&Progress),
-) -> Result<Online, DriverError> {
+    on_progress: impl FnMut(&Progress),
+) -> Result<Connected, DriverError> {
     let port = register(tty.into()).map_err(|source| DriverError::Configure {
         action: "wait for the port",
         source,
     })?;
-    dialogue::run(port, profile, settings, told).await
+    dialogue::run(port, profile, settings, on_progress).await
 }
 
 #[allow(unsafe_code)]

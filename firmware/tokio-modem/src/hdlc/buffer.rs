@@ -1,23 +1,23 @@
-//! One frame in the making, in a place that cannot grow.
+//! Fixed-size buffer for the frame being received.
 
-use super::{decode::DECODED_MAX, scan::WORD};
+use super::{DECODED_MAX, scan::WORD};
 
-/// Room for the first octet of a protocol number that was left out on the line.
+/// Octets in front of the frame, for the first octet of a compressed protocol number.
 pub(super) const SPARE: usize = 1;
 
-/// Octets that are kept.
+/// Capacity in octets.
 const LIMIT: usize = SPARE + DECODED_MAX;
 
-/// The spare octet and a frame without escapes.
+/// Spare octet and unescaped frame.
 #[derive(Debug)]
 pub(super) struct Buffer {
-    /// A word longer than what is kept: it is written as a whole before anybody knows how much of
-    /// it is to stay.
+    /// One word longer than the capacity: a word is written as a whole before it is known how much
+    /// of it belongs to the frame.
     octets: [u8; LIMIT + WORD],
     length: usize,
 }
 
-/// No more octets fit; none was taken.
+/// The octets do not fit; none was stored.
 #[derive(Debug)]
 pub(super) struct Full;
 
@@ -33,12 +33,12 @@ impl Buffer {
         self.length = SPARE;
     }
 
-    /// The frame alone.
+    /// Returns the frame without the spare octet.
     pub(super) fn frame(&self) -> &[u8] {
         self.octets.get(SPARE..self.length).unwrap_or_default()
     }
 
-    /// With the spare octet.
+    /// Returns the spare octet and the frame.
     pub(super) fn octets_mut(&mut self) -> &mut [u8] {
         self.octets.get_mut(..self.length).unwrap_or_default()
     }
@@ -51,7 +51,7 @@ impl Buffer {
         self.grow(octets.len())
     }
 
-    /// Where the next octets go: to be written, and kept with [`Buffer::grow`].
+    /// Returns the free space; octets written to it are added by [`Buffer::grow`].
     #[inline]
     pub(super) fn room(&mut self) -> &mut [u8] {
         self.octets.get_mut(self.length..).unwrap_or_default()

@@ -1,11 +1,11 @@
-//! What came, counted.
+//! Counters of received frames.
 
 use super::Fault;
 
-/// Frames since the decoder was made.
+/// Frames since the decoder was created.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
-    /// Given out.
+    /// Delivered.
     pub good: u64,
     /// Longer than the buffer.
     pub too_long: u64,
@@ -13,12 +13,12 @@ pub struct Counters {
     pub too_short: u64,
     /// With a wrong checksum.
     pub checksum: u64,
-    /// Given up by the sender.
+    /// Aborted by the sender.
     pub aborted: u64,
 }
 
 impl Counters {
-    /// All that were dropped.
+    /// Returns the number of dropped frames.
     pub fn bad(&self) -> u64 {
         self.too_long + self.too_short + self.checksum + self.aborted
     }

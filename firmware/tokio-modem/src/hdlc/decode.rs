@@ -1,71 +1,28 @@
-//! Bytes to frames.
+//! Decoder: bytes to frames.
 
 use core::ops::Range;
 
-use thiserror::Error;
-
 use super::{
-    ADDRESS_CONTROL, Counters, ESCAPE, FLAG, FLIP,
+    ADDRESS_CONTROL, CHECKSUM_LEN, Counters, ESCAPE, ESCAPE_XOR, FLAG, Fault, FrameError,
     buffer::{Buffer, Full, SPARE},
+    escape::unescape,
     fcs::checksum,
-    rewrite::unescape,
-    scan::{Special, WORD},
+    scan::{EscapeSet, WORD},
 };
-use crate::ppp::{Direction, MAX_FRAME};
+use crate::ppp::Direction;
 
-/// Octets of the checksum.
-const CHECKSUM: usize = 2;
-
-/// Longest frame between flags, without its escapes.
-pub const DECODED_MAX: usize = ADDRESS_CONTROL.len() + MAX_FRAME + CHECKSUM;
-
-/// Why a frame was dropped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum Fault {
-    /// It does not fit the buffer.
-    #[error("expected at most {DECODED_MAX} bytes, got more")]
-    TooLong,
-    /// Nothing is that short.
-    #[error("expected a protocol number and a checksum, got {got} bytes")]
-    TooShort {
-        /// Octets between the flags, without escapes.
-        got: usize,
-    },
-    /// The checksum is wrong.
-    #[error("expected checksum {expected:#06x}, got {got:#06x}")]
-    Checksum {
-        /// Of the octets that came.
-        expected: u16,
-        /// What the frame says.
-        got: u16,
-    },
-    /// The sender gave it up.
-    #[error("given up by the sender")]
-    Aborted,
-}
-
-/// A frame that was dropped, and where.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("frame at byte {offset}: {fault}")]
-pub struct FrameError {
-    /// Bytes taken in by the decoder before the frame's first.
-    pub offset: u64,
-    /// What is wrong with it.
-    pub fault: Fault,
-}
-
-/// Collects one frame at a time in a buffer that cannot grow.
+/// Decoder of one byte stream; collects one frame at a time in a fixed-size buffer.
 #[derive(Debug)]
 pub struct Decoder {
     buffer: Buffer,
-    /// Names the control characters that the peer escapes: one that comes as it is was put in on
-    /// the way (RFC 1662, section 4.2).
-    special: Special,
+    /// Control characters that the peer escapes: an unescaped one was inserted by the line (RFC 1662,
+    /// section 4.2).
+    escape_set: EscapeSet,
     state: State,
     escaped: bool,
-    /// Bytes taken in.
+    /// Bytes consumed.
     taken: u64,
-    /// Where the frame in the buffer began.
+    /// Position in the stream at which the buffered frame began.
     begin: u64,
     counters: Counters,
 }
@@ -74,17 +31,17 @@ pub struct Decoder {
 enum State {
     #[default]
     Collecting,
-    /// The rest of a frame that was dropped already.
+    /// Discarding the rest of a frame that was dropped.
     Skipping,
-    /// What the buffer holds was given out.
-    Given,
+    /// The buffered frame was returned.
+    Delivered,
 }
 
 impl Default for Decoder {
     fn default() -> Self {
         Self {
             buffer: Buffer::new(),
-            special: Special::new(Direction::default().accm),
+            escape_set: EscapeSet::new(Direction::default().accm),
             state: State::default(),
             escaped: false,
             taken: 0,
@@ -95,24 +52,24 @@ impl Default for Decoder {
 }
 
 impl Decoder {
-    /// A decoder that has seen nothing, for a peer that escapes every control character.
+    /// Creates a decoder for a peer that escapes every control character.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Goes by what LCP agreed for frames that the peer sends, from the next byte on. What the
-    /// peer may leave out is understood in any case.
+    /// Applies the options that LCP negotiated for frames from the peer, from the next byte on.
+    /// Compressed fields are understood in any case.
     pub fn agree(&mut self, receive: &Direction) {
-        self.special = Special::new(receive.accm);
+        self.escape_set = EscapeSet::new(receive.accm);
     }
 
-    /// Takes bytes off the front of `input` up to the end of a frame and gives it out: protocol
-    /// number of two octets, information field. `None`: all of `input` is taken.
+    /// Takes bytes off the front of `input` up to the end of a frame and returns it: protocol number
+    /// of two octets, information field. `None`: all of `input` was consumed.
     ///
     /// # Errors
-    /// A frame was dropped, as was counted; the next one is read as if nothing had been.
+    /// A frame was dropped and counted; decoding continues with the next one.
     pub fn receive(&mut self, input: &mut &[u8]) -> Option<Result<&[u8], FrameError>> {
-        if self.state == State::Given {
+        if self.state == State::Delivered {
             self.restart();
         }
         while !input.is_empty() {
@@ -122,7 +79,7 @@ impl Decoder {
             let begin = self.begin;
             return match outcome {
                 Ok(range) => {
-                    self.state = State::Given;
+                    self.state = State::Delivered;
                     self.counters.good += 1;
                     Some(Ok(self.buffer.octets_mut().get(range).unwrap_or_default()))
                 }
@@ -142,12 +99,12 @@ impl Decoder {
         None
     }
 
-    /// What came so far.
+    /// Returns the counters of received frames.
     pub const fn counters(&self) -> &Counters {
         &self.counters
     }
 
-    /// Takes some octets; tells where in the buffer a frame is that ended with a flag.
+    /// Consumes some octets. Returns the place of the frame in the buffer after a flag ended one.
     fn advance(&mut self, input: &mut &[u8]) -> Option<Result<Range<usize>, Fault>> {
         if self.state == State::Skipping {
             return self.skip(input);
@@ -164,10 +121,10 @@ impl Decoder {
         }
     }
 
-    /// Takes words, and then octets up to a flag, as far as there are but ordinary octets and
-    /// single escapes; tells how many octets.
+    /// Consumes words, then octets up to a flag, while they contain only ordinary octets and single
+    /// escapes. Returns the number of octets consumed.
     fn take_words(&mut self, input: &mut &[u8]) -> Result<usize, Full> {
-        let special = self.special;
+        let escape_set = self.escape_set;
         let room = self.buffer.room();
         let (mut at, mut taken) = (0, 0);
         let mut carry = u64::from(self.escaped);
@@ -177,13 +134,13 @@ impl Decoder {
                 break;
             };
             let word = u64::from_le_bytes(*octets);
-            if carry == 0 && special.is_plain(word) {
+            if carry == 0 && escape_set.is_plain(word) {
                 *place = *octets;
                 at += WORD;
                 taken += WORD;
                 continue;
             }
-            let marks = special.marks(word);
+            let marks = escape_set.marks(word);
             let after_escape = marks.after_escape(carry);
             if marks.flags | marks.mapped | (marks.escapes & after_escape) == 0 {
                 at += unescape(place, word, after_escape, marks.escapes);
@@ -191,7 +148,7 @@ impl Decoder {
                 carry = marks.escapes >> 63;
                 continue;
             }
-            // The same for what is before a flag.
+            // Octets before a flag are unescaped likewise.
             let (flag, marks, others) = marks.before_flag();
             let after_escape = marks.after_escape(carry);
             if flag != 0 && marks.mapped | (marks.escapes & after_escape) == 0 {
@@ -208,7 +165,7 @@ impl Decoder {
         Ok(taken)
     }
 
-    /// Takes an octet that is no flag.
+    /// Consumes an octet that is no flag.
     fn take_octet(&mut self, input: &mut &[u8]) -> Option<Result<Range<usize>, Fault>> {
         let (&octet, rest) = input.split_first()?;
         self.taken += 1;
@@ -217,19 +174,19 @@ impl Decoder {
             self.escaped = true;
             return None;
         }
-        if self.special.mapped(octet) == 1 {
-            // Somebody put it in on the way; an escape before it is for what follows it.
+        if self.escape_set.mapped(octet) == 1 {
+            // The line inserted it; an escape before it applies to the octet after it.
             return None;
         }
-        let flip = if self.escaped { FLIP } else { 0 };
+        let mask = if self.escaped { ESCAPE_XOR } else { 0 };
         self.escaped = false;
-        match self.buffer.push(&[octet ^ flip]) {
+        match self.buffer.push(&[octet ^ mask]) {
             Ok(()) => None,
             Err(Full) => Some(Err(Fault::TooLong)),
         }
     }
 
-    /// Takes all up to a flag, which ends a frame that is known to be bad.
+    /// Discards octets up to the flag that ends a dropped frame.
     fn skip(&mut self, input: &mut &[u8]) -> Option<Result<Range<usize>, Fault>> {
         let flag = input.iter().position(|octet| *octet == FLAG);
         let length = flag.map_or(input.len(), |at| at + 1);
@@ -241,7 +198,7 @@ impl Decoder {
         None
     }
 
-    /// A flag came.
+    /// Handles a flag.
     fn end(&mut self) -> Option<Result<Range<usize>, Fault>> {
         if self.buffer.frame().is_empty() && !self.escaped {
             self.restart();
@@ -257,7 +214,7 @@ impl Decoder {
         let octets = self.buffer.frame();
         let got = octets.len();
         let short = Fault::TooShort { got };
-        let (body, sum) = octets.split_last_chunk::<CHECKSUM>().ok_or(short)?;
+        let (body, sum) = octets.split_last_chunk::<CHECKSUM_LEN>().ok_or(short)?;
         let (begin, first) = match body {
             [] | [0xff, 0x03] => return Err(short),
             [0xff, 0x03, first, ..] => (SPARE + ADDRESS_CONTROL.len(), first),
@@ -276,7 +233,7 @@ impl Decoder {
                 Ok(begin..end)
             };
         }
-        // There is an octet before: the control octet, of no use any more, or the spare one.
+        // There is an octet in front: the control octet, which is no longer needed, or the spare one.
         let begin = begin - 1;
         if let Some(octet) = self.buffer.octets_mut().get_mut(begin) {
             *octet = 0;

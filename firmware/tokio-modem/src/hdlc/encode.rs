@@ -1,54 +1,54 @@
-//! Frames to bytes.
+//! Encoder: frames to bytes.
 
 use thiserror::Error;
 
 use super::{
-    ADDRESS_CONTROL, ESCAPE, FLAG, FLIP,
+    ADDRESS_CONTROL, ESCAPE, ESCAPE_XOR, FLAG,
+    escape::{ESCAPED_WORD_MAX, escape},
     fcs::Sum,
-    rewrite::{ESCAPED, escape},
-    scan::{Special, WORD},
+    scan::{EscapeSet, WORD},
 };
 use crate::ppp::{Direction, Protocol};
 
-/// Codes of LCP that must reach a peer in any state (RFC 1662, section 7.2; RFC 1661, section 6.6):
+/// LCP codes that are sent with default framing, since they must reach a peer in any state (RFC 1662, section 7.2; RFC 1661, section 6.6):
 /// from Configure-Request to Code-Reject.
 const LCP_PLAIN_CODES: core::ops::RangeInclusive<u8> = 1..=7;
 
-/// Of what nearly all frames begin with.
+/// Checksum of address and control, with which nearly all frames begin.
 const HEADER_SUM: Sum = Sum::of(&ADDRESS_CONTROL);
 
-/// A frame that cannot be written.
+/// Reason why a frame cannot be encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum EncodeError {
-    /// Not even a protocol number.
+    /// Shorter than a protocol number.
     #[error("frame: expected a protocol number of 2 bytes, got {0}")]
     TooShort(usize),
-    /// A number that no protocol can have (RFC 1661, section 2): it could not be told from a
-    /// shortened one.
+    /// Invalid protocol number (RFC 1661, section 2): it could not be distinguished from a compressed
+    /// one.
     #[error("frame: expected an even first and an odd second byte, got protocol {0:#06x}")]
     Protocol(u16),
-    /// The buffer is full.
+    /// The buffer is too small.
     #[error("frame: expected room for its encoding, at most {most} bytes, got {got}")]
     NoRoom {
-        /// What is enough for this frame in any case.
+        /// Longest possible encoding of this frame, in bytes.
         most: usize,
-        /// What there was.
+        /// Size of the buffer, in bytes.
         got: usize,
     },
 }
 
-/// Room that is enough for any frame of this length: each octet, and the address, control and
-/// checksum ones, may need an escape.
+/// Returns the longest encoding of a frame of this length, in bytes: each octet, including address,
+/// control and checksum, may need an escape.
 pub const fn encoded_max(frame: usize) -> usize {
     2 * (ADDRESS_CONTROL.len() + frame + 2) + 2
 }
 
-/// Writes `frame`, a protocol number and an information field, between two flags as `options`
-/// allow; gives the number of bytes written. What is in `out` after them is of no use. LCP's own
-/// negotiation takes no notice of options.
+/// Encodes `frame`, a protocol number and an information field, between two flags with `options`.
+/// Returns the number of bytes written; the rest of `out` is undefined. LCP's own negotiation
+/// ignores `options`.
 ///
 /// # Errors
-/// The frame is none, or does not fit; what is in `out` then is of no use.
+/// The frame is invalid or does not fit; the content of `out` is undefined then.
 pub fn encode(frame: &[u8], options: &Direction, out: &mut [u8]) -> Result<usize, EncodeError> {
     let [first, second, information @ ..] = frame else {
         return Err(EncodeError::TooShort(frame.len()));
@@ -64,7 +64,7 @@ pub fn encode(frame: &[u8], options: &Direction, out: &mut [u8]) -> Result<usize
             .is_some_and(|code| LCP_PLAIN_CODES.contains(code));
     let options = if is_negotiation { &plain } else { options };
     let header: &[u8] = if options.acfc { &[] } else { &ADDRESS_CONTROL };
-    // Alone, 0xff would pass for the address (RFC 1661, section 6.5).
+    // A compressed 0xff would be taken for the address (RFC 1661, section 6.5).
     let skip = usize::from(options.pfc && *first == 0 && *second != ADDRESS_CONTROL[0]);
     let body = frame.get(skip..).unwrap_or_default();
 
@@ -76,7 +76,7 @@ pub fn encode(frame: &[u8], options: &Direction, out: &mut [u8]) -> Result<usize
     let mut writer = Writer {
         out,
         at: 0,
-        special: Special::new(options.accm),
+        escape_set: EscapeSet::new(options.accm),
     };
     let written = writer
         .put(&[FLAG])
@@ -96,7 +96,7 @@ pub fn encode(frame: &[u8], options: &Direction, out: &mut [u8]) -> Result<usize
 struct Writer<'a> {
     out: &'a mut [u8],
     at: usize,
-    special: Special,
+    escape_set: EscapeSet,
 }
 
 impl Writer<'_> {
@@ -108,16 +108,16 @@ impl Writer<'_> {
         Some(())
     }
 
-    /// Copies a word that needs no escape as it is: almost all of a packet.
+    /// Writes octets with escapes; a word without any, as most are, is copied.
     fn put_escaped(&mut self, octets: &[u8]) -> Option<()> {
-        let special = self.special;
+        let escape_set = self.escape_set;
         let (words, rest) = octets.as_chunks::<WORD>();
         for octets in words {
             let word = u64::from_le_bytes(*octets);
-            if special.is_plain(word) {
+            if escape_set.is_plain(word) {
                 self.put(octets)?;
             } else if let Some(room) = self.room() {
-                self.at += escape(room, word, special.marks(word).all());
+                self.at += escape(room, word, escape_set.marks(word).all());
             } else {
                 self.put_octets(octets)?;
             }
@@ -125,15 +125,15 @@ impl Writer<'_> {
         self.put_octets(rest)
     }
 
-    fn room(&mut self) -> Option<&mut [u8; ESCAPED]> {
+    fn room(&mut self) -> Option<&mut [u8; ESCAPED_WORD_MAX]> {
         self.out.get_mut(self.at..)?.first_chunk_mut()
     }
 
     #[inline]
     fn put_octets(&mut self, octets: &[u8]) -> Option<()> {
         octets.iter().try_for_each(|octet| {
-            if self.special.count(*octet) == 1 {
-                self.put(&[ESCAPE, octet ^ FLIP])
+            if self.escape_set.count(*octet) == 1 {
+                self.put(&[ESCAPE, octet ^ ESCAPE_XOR])
             } else {
                 self.put(&[*octet])
             }

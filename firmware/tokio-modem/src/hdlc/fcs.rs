@@ -6,7 +6,7 @@
 //! it is added to the words 4, 11 and 16 after it. That needs no table, no multiplication, and no
 //! more than a register of 32 bits. What is left in the end, a block, goes through tables.
 
-/// What the sum starts from.
+/// Initial value.
 const INITIAL: u16 = 0xffff;
 
 /// x^16 + x^12 + x^5 + 1, least significant bit first.
@@ -17,10 +17,10 @@ const SPAN: usize = 16;
 
 const WORD: usize = size_of::<u32>();
 
-/// Octets that are taken out together.
+/// Octets in a block.
 const BLOCK: usize = SPAN * WORD;
 
-/// Octets that are looked up together, in one table each.
+/// Octets looked up together, each in its own table.
 const GROUP: usize = 8;
 
 /// `TABLES[n]` has what an octet does to the sum when `n` more octets follow.
@@ -73,14 +73,14 @@ fn look_up<const MORE: usize>(octet: u8) -> u16 {
     TABLES[MORE][usize::from(octet)]
 }
 
-/// The checksum of `octets` as a frame carries it, low octet first.
+/// Returns the checksum of `octets`; a frame carries it low octet first.
 pub fn checksum(octets: &[u8]) -> u16 {
     let mut sum = Sum::new();
     sum.add(octets);
     sum.finish()
 }
 
-/// A checksum in the making, over pieces.
+/// Incremental checksum.
 pub(super) struct Sum(u16);
 
 impl Sum {
@@ -88,7 +88,7 @@ impl Sum {
         Self(INITIAL)
     }
 
-    /// For a constant: bit by bit.
+    /// Returns the state after `octets`, bit by bit, for constants.
     pub(super) const fn of(mut octets: &[u8]) -> Self {
         let mut sum = INITIAL;
         while let [octet, rest @ ..] = octets {

@@ -1,51 +1,52 @@
-//! Finds octets that do not stand for themselves, eight at a time in an ordinary register.
+//! Search for flags, escapes and mapped control characters, eight octets at a time in a register.
 
 use super::{ESCAPE, FLAG};
 
-/// Octets that are looked at as one number.
+/// Octets in a word.
 pub(super) const WORD: usize = 8;
 
-/// The same in each octet of a word.
+/// Returns a word with every octet equal to `octet`.
 const fn each(octet: u8) -> u64 {
     u64::from_ne_bytes([octet; WORD])
 }
 
 const TOP: u64 = each(0x80);
 
-/// Which octets are special on a line with a certain map.
+/// Octets that must be escaped: flag, escape, and the control characters of the ACCM.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Special {
+pub(super) struct EscapeSet {
+    /// Async-Control-Character-Map.
     map: u32,
-    /// All ones if the map names any control character, to look for all of them.
+    /// All ones if the map contains any control character: then the scan covers all of them.
     controls: u64,
 }
 
-impl Special {
+impl EscapeSet {
     pub(super) const fn new(map: u32) -> Self {
         let controls = if map == 0 { 0 } else { u64::MAX };
         Self { map, controls }
     }
 
-    /// One for what is not sent as it is, otherwise zero: a number, so that nobody branches on it.
+    /// Returns 1 for an octet that must be escaped, else 0: a number, to avoid a branch.
     pub(super) const fn count(self, octet: u8) -> u8 {
         (octet == FLAG) as u8 | (octet == ESCAPE) as u8 | self.mapped(octet)
     }
 
-    /// One for what the map names, otherwise zero.
+    /// Returns 1 for a control character in the map, else 0.
     pub(super) const fn mapped(self, octet: u8) -> u8 {
-        let named = self.map >> (octet % b' ') & 1;
-        (octet < b' ') as u8 & named as u8
+        let in_map = self.map >> (octet % b' ') & 1;
+        (octet < b' ') as u8 & in_map as u8
     }
 
-    /// Nothing in a word is special. May say no where only a control character is that is not
-    /// mapped.
+    /// Returns whether no octet of the word must be escaped. May return false because of a control
+    /// character that is not mapped.
     #[inline]
     pub(super) const fn is_plain(self, word: u64) -> bool {
         let (delimiters, controls) = find(word);
         delimiters | (controls & self.controls) == 0
     }
 
-    /// Which octets of a word are special.
+    /// Returns the marks of the octets to escape.
     #[inline]
     pub(super) fn marks(self, word: u64) -> Marks {
         let (delimiters, controls) = find(word);
@@ -64,15 +65,14 @@ impl Special {
         }
     }
 
-    /// Any map, octet by octet. Apart, for it is long and seldom of use.
+    /// Applies any map, octet by octet. Not inlined: it is long and seldom needed.
     #[inline(never)]
     fn mapped_marks(self, word: u64) -> u64 {
         u64::from_le_bytes(word.to_le_bytes().map(|octet| self.mapped(octet) << 7))
     }
 }
 
-/// The top bits of those octets of a word that are what the name says; the first octet is the
-/// lowest.
+/// Marks of the octets of a word by kind, as their top bits; the first octet is the lowest.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Marks {
     pub(super) flags: u64,
@@ -81,17 +81,17 @@ pub(super) struct Marks {
 }
 
 impl Marks {
-    /// One bit for each octet that is any of them.
+    /// Returns the marks of all kinds.
     pub(super) const fn all(self) -> u64 {
         self.flags | self.escapes | self.mapped
     }
 
-    /// The octets that follow an escape, the first of them if there is one to `carry` over.
+    /// Returns the marks of octets that follow an escape; `carry` is 1 if the first does.
     pub(super) const fn after_escape(self, carry: u64) -> u64 {
         self.escapes << 8 | carry << 7
     }
 
-    /// The first flag, the marks of what is before it, and all the bits of the others.
+    /// Returns the first flag, the marks of the octets before it, and all bits of the other octets.
     pub(super) const fn before_flag(self) -> (u64, Self, u64) {
         let flag = self.flags & self.flags.wrapping_neg();
         let before = (flag >> 7).wrapping_sub(1);
@@ -104,7 +104,7 @@ impl Marks {
     }
 }
 
-/// Sets the top bit of each flag or escape, and of each control character.
+/// Returns the marks of flags and escapes, and those of control characters.
 ///
 /// Seven bits and a small number do not carry into the next octet: whether the sum has the top bit
 /// says which is larger. The octet's own top bit speaks against it.

@@ -82,7 +82,7 @@ fn a_known_frame_is_written_and_read() {
 }
 
 #[test]
-fn negotiation_of_lcp_takes_no_notice_of_what_was_agreed() {
+fn lcp_negotiation_uses_default_framing() {
     let agreed = options(0, true, true);
     for code in 0..=12 {
         let frame = [0xc0, 0x21, code, 1, 0, 8, 0, 0, 0, 0];
@@ -100,7 +100,7 @@ fn negotiation_of_lcp_takes_no_notice_of_what_was_agreed() {
 }
 
 #[test]
-fn what_was_agreed_to_be_left_out_is() {
+fn compressed_fields_are_omitted() {
     let packet = [0x00, 0x21, 0x45, 0x00];
     let short = encoded(&packet, &options(0, true, true));
     assert_eq!(short.get(..4).unwrap(), [0x7e, 0x21, 0x45, 0x00]);
@@ -122,7 +122,7 @@ fn a_protocol_is_not_made_to_look_like_an_address() {
 }
 
 #[test]
-fn frames_that_cannot_be_written_are_refused() {
+fn invalid_frames_are_refused() {
     let mut out = [0; 64];
     let plain = Direction::default();
     assert_eq!(
@@ -156,7 +156,7 @@ fn frames_that_cannot_be_written_are_refused() {
 }
 
 #[test]
-fn bad_frames_are_told_with_their_place() {
+fn bad_frames_are_reported_with_offset() {
     let good = encoded(&[0x00, 0x21, 1, 2, 3], &options(0, false, false));
     let mut broken = good.clone();
     *broken.get_mut(4).unwrap() ^= 0x40;
@@ -180,7 +180,7 @@ fn bad_frames_are_told_with_their_place() {
 }
 
 #[test]
-fn a_right_checksum_does_not_make_a_protocol_number() {
+fn valid_checksum_with_bad_protocol_is_refused() {
     for body in [&[0x40][..], &[0xff, 0x03], &[0xff, 0x03, 0x40]] {
         let mut wire = body.to_vec();
         wire.extend(checksum(body).to_le_bytes());
@@ -197,7 +197,7 @@ fn a_right_checksum_does_not_make_a_protocol_number() {
 }
 
 #[test]
-fn the_longest_frame_passes_and_one_octet_more_does_not() {
+fn longest_frame_passes_one_octet_more_fails() {
     let plain = options(0, false, false);
     let mut frame = vec![0x55; MAX_FRAME];
     frame.splice(..2, [0x00, 0x21]);
@@ -234,7 +234,7 @@ fn the_longest_frame_passes_and_one_octet_more_does_not() {
 }
 
 #[test]
-fn control_characters_put_in_on_the_way_are_taken_out() {
+fn inserted_control_characters_are_removed() {
     let frame = [0x00, 0x21, 0x11, 0x7e, 0x13];
     let mut wire = Vec::new();
     for octet in encoded(&frame, &Direction::default()) {
@@ -278,7 +278,7 @@ fn noise() -> impl Strategy<Value = Vec<u8>> {
 
 proptest! {
     #[test]
-    fn the_checksum_agrees_with_one_made_bit_by_bit(octets in vec(any::<u8>(), 0..200)) {
+    fn checksum_matches_bitwise_reference(octets in vec(any::<u8>(), 0..200)) {
         prop_assert_eq!(checksum(&octets), bitwise(&octets));
     }
 
@@ -301,7 +301,7 @@ proptest! {
     }
 
     #[test]
-    fn pieces_do_not_matter(wire in noise(), map in any::<u32>(), cuts in vec(1..50_usize, 1..60)) {
+    fn decoding_is_independent_of_input_pieces(wire in noise(), map in any::<u32>(), cuts in vec(1..50_usize, 1..60)) {
         let mut whole = Decoder::new();
         whole.agree(&options(map, false, false));
         let expected = decode(&mut whole, &wire);
@@ -322,7 +322,7 @@ proptest! {
     }
 
     #[test]
-    fn noise_costs_counters_and_a_flag_ends_it(wire in noise(), next in frame()) {
+    fn noise_is_counted_and_ends_at_a_flag(wire in noise(), next in frame()) {
         let mut decoder = Decoder::new();
         let outcomes = decode(&mut decoder, &wire);
         let (good, bad): (Vec<_>, Vec<_>) = outcomes.iter().partition(|outcome| outcome.is_ok());

@@ -1,4 +1,4 @@
-//! A tty turned into a PPP interface, and back.
+//! Attachment of a tty to the kernel's PPP driver.
 
 use std::ffi::c_int;
 use std::fs::{File, OpenOptions};
@@ -14,7 +14,7 @@ use crate::ppp::{LcpOptions, Protocol, Via};
 
 const DEVICE: &str = "/dev/ppp";
 
-/// What the kernel refused.
+/// Error of the kernel's PPP driver.
 #[derive(Debug, thiserror::Error)]
 pub enum KernelError {
     /// The tty hung up: the stick is gone or the modem dropped the call.
@@ -23,15 +23,15 @@ pub enum KernelError {
     /// `/dev/ppp` could not be opened.
     #[error("cannot open {DEVICE}: {0}")]
     Open(#[source] io::Error),
-    /// A request was refused.
+    /// A request failed.
     #[error("cannot {action}: {source}")]
     Request {
-        /// What was asked for.
+        /// Request that failed.
         action: &'static str,
         /// The kernel's answer.
         source: io::Error,
     },
-    /// A received frame did not fit the buffer, and is lost.
+    /// A received frame did not fit the buffer and was lost.
     #[error("a received frame is longer than the buffer of {0} bytes")]
     TooLong(usize),
 }
@@ -39,7 +39,7 @@ pub enum KernelError {
 impl KernelError {
     fn request(action: &'static str) -> impl FnOnce(Errno) -> Self {
         move |errno| match errno {
-            // What the tty says after a hang-up, and the channel after it lost its tty.
+            // Errors of a tty after a hang-up, and of a channel without tty.
             Errno::EIO | Errno::ENXIO | Errno::ENODEV => Self::Gone,
             errno => Self::Request {
                 action,
@@ -48,8 +48,8 @@ impl KernelError {
         }
     }
 
-    /// As [`Self::request`], for requests that the channel hands on to its tty: without one it
-    /// knows no such request.
+    /// As [`Self::request`], for requests that the channel forwards to its tty: without one they
+    /// are unsupported.
     fn channel(action: &'static str) -> impl FnOnce(Errno) -> Self {
         move |errno| match errno {
             Errno::ENOTTY => Self::Gone,
@@ -60,12 +60,12 @@ impl KernelError {
 
 /// A tty with line discipline N_PPP, its channel, and a network interface.
 ///
-/// While it lives the tty belongs to the kernel: neither read nor write it. Dropping it removes
-/// the interface, discards what waits in the tty, and restores the former line discipline.
+/// As long as it exists the tty belongs to the kernel and must not be read or written. Dropping it
+/// removes the interface, discards pending data of the tty, and restores the former line discipline.
 #[derive(Debug)]
 pub struct Attachment {
-    // Fields are dropped in this order: the interface goes before the channel it sends through,
-    // and both before the tty is an ordinary terminal again.
+    // Fields are dropped in this order: the interface before the channel that it sends through, and
+    // both before the tty gets its line discipline back.
     unit: File,
     channel: File,
     _line: Line,
@@ -80,7 +80,7 @@ impl Attachment {
     /// caller may keep its own.
     ///
     /// # Errors
-    /// Where the tty is gone, the kernel has no PPP, or the process lacks `CAP_NET_ADMIN` or
+    /// The tty is gone, the kernel has no PPP, or the process lacks `CAP_NET_ADMIN` or
     /// access to `/dev/ppp`. The tty then has its former line discipline.
     pub fn attach(tty: &impl AsFd) -> Result<Self, KernelError> {
         let line = Line::take(tty.as_fd())?;
@@ -105,25 +105,25 @@ impl Attachment {
         Ok(attachment)
     }
 
-    /// Name of the network interface, for instance `ppp0`.
+    /// Returns the name of the network interface, for instance `ppp0`.
     pub fn interface_name(&self) -> String {
         format!("ppp{}", self.number)
     }
 
-    /// Descriptor to wait on for LCP, PAP and CHAP frames; it hangs up when the tty does.
+    /// Returns the descriptor to poll for LCP, PAP and CHAP frames; it hangs up when the tty does.
     pub fn channel(&self) -> &File {
         &self.channel
     }
 
-    /// Descriptor to wait on for frames of network control protocols.
+    /// Returns the descriptor to poll for frames of network control protocols.
     pub fn unit(&self) -> &File {
         &self.unit
     }
 
-    /// Makes the kernel frame as LCP agreed; the default options undo it.
+    /// Applies the options negotiated by LCP to the kernel's framing; the default options reset it.
     ///
     /// # Errors
-    /// Where the line is gone.
+    /// The line is gone.
     pub fn apply_lcp(&self, options: &LcpOptions) -> Result<(), KernelError> {
         let channel = self.channel.as_fd();
         ioctl::set_mru(channel, options.receive.mru.into())
@@ -137,18 +137,18 @@ impl Attachment {
         ioctl::set_flags(channel, new).map_err(KernelError::channel("set the line's flags"))
     }
 
-    /// Lets IPv4 packets through, or drops them in both directions.
+    /// Passes IPv4 packets, or drops them in both directions.
     ///
     /// # Errors
-    /// Where the kernel refuses.
+    /// The kernel's error.
     pub fn pass_ipv4(&self, pass: bool) -> Result<(), KernelError> {
         self.pass(Protocol::IPV4, pass)
     }
 
-    /// Lets IPv6 packets through, or drops them in both directions.
+    /// Passes IPv6 packets, or drops them in both directions.
     ///
     /// # Errors
-    /// Where the kernel refuses.
+    /// The kernel's error.
     pub fn pass_ipv6(&self, pass: bool) -> Result<(), KernelError> {
         self.pass(Protocol::IPV6, pass)
     }
@@ -169,7 +169,7 @@ impl Attachment {
     /// Sends one frame: protocol number and information field. Never blocks.
     ///
     /// # Errors
-    /// Where the line is gone or memory is short.
+    /// The line is gone or memory is short.
     pub fn send(&self, via: Via, frame: &[u8]) -> Result<(), KernelError> {
         loop {
             match self.side(via).write(frame) {
@@ -180,10 +180,10 @@ impl Attachment {
         }
     }
 
-    /// Receives one frame into `buffer`; `None` where none waits.
+    /// Receives one frame into `buffer`; `None` if none is pending.
     ///
     /// # Errors
-    /// [`KernelError::Gone`] after the tty hung up, [`KernelError::TooLong`] where the frame did
+    /// [`KernelError::Gone`] after the tty hung up, [`KernelError::TooLong`] if the frame did
     /// not fit.
     pub fn receive(&self, via: Via, buffer: &mut [u8]) -> Result<Option<usize>, KernelError> {
         loop {
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn a_descriptor_that_is_no_tty_is_refused_and_left_alone() {
+    fn attaching_a_non_tty_fails_and_leaves_it_alone() {
         let file = File::open("/dev/null").unwrap();
         match Attachment::attach(&file) {
             Err(KernelError::Request { action, source }) => {

@@ -6,7 +6,7 @@ use heapless::String;
 use thiserror::Error;
 
 use super::{
-    query::{NETWORK_MS, Order, query, standard},
+    query::{NETWORK_MS, SetCommand, query, standard},
     reply::{ReplyError, fields},
 };
 
@@ -89,7 +89,7 @@ impl Context {
 
 query!(Context, standard("AT+CGDCONT?", "+CGDCONT:"));
 
-impl Order for Context {}
+impl SetCommand for Context {}
 
 impl fmt::Display for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -122,7 +122,7 @@ impl Attachment {
 
 query!(Attachment, standard("AT+CGATT?", "+CGATT:"));
 
-impl Order for Attachment {
+impl SetCommand for Attachment {
     const TIMEOUT_MS: u64 = NETWORK_MS;
 }
 
@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_could_break_out_of_the_command_is_refused() {
+    fn apn_that_could_inject_commands_is_refused() {
         for apn in ["a\"b", "a\rATH", "ä", &"a".repeat(APN_MAX + 1)] {
             assert_eq!(
                 Context::new(1, PacketKind::Ipv4, apn),
@@ -169,7 +169,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_set_reads_back(id in 1_u8.., kind in 0_usize..4, apn in "[a-z0-9._-]{0,100}") {
+        fn context_round_trips(id in 1_u8.., kind in 0_usize..4, apn in "[a-z0-9._-]{0,100}") {
             let context = Context::new(id, PacketKind::ALL[kind].0, &apn).unwrap();
             let command = context.to_string();
             prop_assert!(command.len() <= crate::at::COMMAND_MAX);

@@ -5,7 +5,7 @@ use core::fmt;
 use heapless::String;
 
 use super::{
-    query::{Order, SLOW_MS, bare, query, slow, standard},
+    query::{SLOW_MS, SetCommand, bare, query, slow, standard},
     reply::{ReplyError, fields},
 };
 use crate::at::{Text, text};
@@ -50,7 +50,7 @@ impl Function {
 
 query!(Function, standard("AT+CFUN?", "+CFUN:"));
 
-impl Order for Function {
+impl SetCommand for Function {
     const TIMEOUT_MS: u64 = SLOW_MS;
 }
 
@@ -64,7 +64,7 @@ impl fmt::Display for Function {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Restart;
 
-impl Order for Restart {
+impl SetCommand for Restart {
     const TIMEOUT_MS: u64 = SLOW_MS;
 }
 
@@ -129,7 +129,7 @@ impl fmt::Display for UseStorage {
     }
 }
 
-impl Order for UseStorage {
+impl SetCommand for UseStorage {
     const TIMEOUT_MS: u64 = SLOW_MS;
 }
 
@@ -163,7 +163,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn functions_go_out_as_they_come_in() {
+    fn functions_round_trip() {
         for number in 0..=255 {
             let function = Function::parse(&std::format!("+CFUN: {number}")).unwrap();
             assert_eq!(function.to_string(), std::format!("AT+CFUN={number}"));

@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_glance_at_the_stick() {
+    fn sysinfo_is_parsed() {
         let info = SystemInfo::parse("^SYSINFO:2,3,0,5,1,,5").unwrap();
         assert_eq!(
             info,

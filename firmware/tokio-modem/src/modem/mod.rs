@@ -1,12 +1,13 @@
-//! What sticks there are, what they can be asked and told, and what their answers mean.
+//! Profiles of sticks, and typed commands and answers.
 //!
-//! Owns the table of sticks ([`VENDORS`] and their products, [`PROFILES`]), the commands and the typed answers. Takes in the ids of
-//! a USB device and the lines of an answer; gives out ports to use, commands to send and values.
-//! A new stick of a known vendor works without a row; a row names its ports.
+//! Owns the table of sticks ([`VENDORS`] and their products, [`PROFILES`]), the commands and the
+//! typed answers. Takes in the ids of a USB device and the lines of an answer; gives out ports to
+//! use, commands to send and values. A new stick of a known vendor works without a row; a row names
+//! its ports.
 //!
-//! What implements [`Query`] can be asked for, what implements [`Order`] can be told:
+//! Queries implement [`Query`], set commands [`SetCommand`]:
 //!
-//! | About | Asked for | Told |
+//! | About | Queries | Set commands |
 //! |---|---|---|
 //! | the stick | [`Manufacturer`], [`Model`], [`Revision`], [`Imei`], [`Function`] | [`Function`], [`Restart`] |
 //! | the SIM | [`SimState`], [`PinTries`], [`Imsi`], [`Iccid`] | [`EnterPin`], [`Unblock`] |
@@ -17,12 +18,13 @@
 //! | ZTE | [`Service`], [`RadioSignal`], [`NetworkMode`], [`Autorun`], [`AutorunOff`], [`AutorunOn`] | [`NetworkMode`], [`OperatingMode`] |
 //! | Huawei | [`SystemInfo`] | |
 
+mod cme_error;
 mod context;
 mod equipment;
-mod fault;
 mod huawei;
 mod identity;
 mod operator;
+mod pin_tries;
 mod profile;
 mod query;
 mod registration;
@@ -32,20 +34,20 @@ mod sim;
 mod sms;
 mod table;
 mod text;
-mod tries;
 mod ussd;
 mod zte;
 
+pub use cme_error::CmeError;
 pub use context::{APN_MAX, Attachment, Context, ContextError, PacketKind};
 pub use equipment::{CallEnd, Function, Restart, Storage, UseStorage};
-pub use fault::CmeError;
 pub use huawei::{ServiceStatus, SystemInfo};
 pub use identity::{
     Digits, Iccid, Imei, Imsi, Manufacturer, Model, Revision, identity, imei, imsi,
 };
 pub use operator::{Operator, SelectOperator, Technology};
-pub use profile::{Port, Profile, Question, Quieting, profile_for};
-pub use query::{Order, Query};
+pub use pin_tries::PinTries;
+pub use profile::{Port, Profile, Question, UrcSuppression, profile_for};
+pub use query::{Query, SetCommand};
 pub use registration::{
     C5greg, Cereg, Cgreg, Creg, Location, NetworkState, Registration, Reports, SetReports,
 };
@@ -59,6 +61,5 @@ pub use sms::{
 pub use table::{GENERIC, PROFILES, STANDARD_PIN_TRIES, VENDORS};
 pub use text::{PROSE_MAX, Prose, Shown};
 pub(crate) use text::{gsm_character, is_obeyed};
-pub use tries::PinTries;
 pub use ussd::{Ussd, UssdCancel, UssdCodeError, UssdCoding, UssdRequest, UssdState};
 pub use zte::{Autorun, AutorunOff, AutorunOn, NetworkMode, OperatingMode, RadioSignal, Service};

@@ -4,7 +4,7 @@ use core::fmt;
 
 use super::{
     Profile, Query,
-    query::{NETWORK_MS, Order, slow},
+    query::{NETWORK_MS, SetCommand, slow},
     reply::{ReplyError, fields},
     text::{Prose, is_obeyed, name},
 };
@@ -137,7 +137,7 @@ pub enum SelectOperator {
     Manual(u32),
 }
 
-impl Order for SelectOperator {
+impl SetCommand for SelectOperator {
     const TIMEOUT_MS: u64 = NETWORK_MS;
 }
 
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn choices_as_they_go_out() {
+    fn operator_selections_are_formatted() {
         for (choice, command) in [
             (SelectOperator::Automatic, "AT+COPS=0"),
             (SelectOperator::Leave, "AT+COPS=2"),

@@ -1,8 +1,8 @@
-//! What is known about a kind of stick.
+//! Profile of a kind of stick.
 
 use super::{PROFILES, UssdCoding, VENDORS};
 
-/// What is special about a kind of stick.
+/// Properties of a kind of stick.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Profile {
     /// Name for the log.
@@ -11,43 +11,44 @@ pub struct Profile {
     pub vendor: u16,
     /// USB product id in modem mode; 0 in a row of [`VENDORS`].
     pub product: u16,
-    /// `bInterfaceNumber` of the port that dials, where endpoints do not tell it. One that no stick
-    /// has where it differs from product to product.
+    /// `bInterfaceNumber` of the port that dials, if the endpoints leave it open. A number that no
+    /// stick has, if it differs between products.
     pub modem_interface: u8,
     /// `bInterfaceNumber` of a second port for commands during a call.
     pub at_interface: Option<u8>,
-    /// Commands sent first. One that is refused is passed over.
+    /// Init commands. A refused one is skipped.
     pub init: &'static [&'static str],
-    /// How to stop the stick's chatter.
-    pub quieting: Option<Quieting>,
-    /// How many PIN tries are left, in the vendor's words. The standard's own
-    /// ([`STANDARD_PIN_TRIES`](super::STANDARD_PIN_TRIES)) are asked after it.
+    /// How to suppress unsolicited result codes.
+    pub urc_suppression: Option<UrcSuppression>,
+    /// The vendor's query for the PIN tries left. The standard ones
+    /// ([`STANDARD_PIN_TRIES`](super::STANDARD_PIN_TRIES)) are sent after it.
     pub pin_tries: Option<Question>,
-    /// The serial number of the SIM.
+    /// Query for the serial number of the SIM.
     pub iccid: Question,
-    /// How it wants USSD codes.
+    /// Encoding of USSD codes.
     pub ussd: UssdCoding,
-    /// `bInterfaceNumber` of a network port that looks like a serial one and speaks QMI.
+    /// `bInterfaceNumber` of a QMI port whose descriptors look like a serial port's.
     pub qmi_interface: Option<u8>,
 }
 
-/// A question that makers word differently.
+/// A query that differs between vendors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Question {
-    /// The question.
+    /// Command.
     pub command: &'static str,
-    /// How its answer starts.
+    /// Prefix of its answer.
     pub answer: &'static str,
 }
 
-/// Chatter that fills the stick's own buffers until it crashes, and the command that stops it.
+/// Unsolicited result codes that fill the stick's own buffers until it crashes, and the command
+/// that suppresses them.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Quieting {
-    /// How the unsolicited lines start.
-    pub flood: &'static str,
-    /// What stops them.
+pub struct UrcSuppression {
+    /// Prefix of the unsolicited lines.
+    pub prefix: &'static str,
+    /// Command that suppresses them.
     pub command: &'static str,
-    /// How its answer starts.
+    /// Prefix of its answer.
     pub answer: &'static str,
 }
 
@@ -60,7 +61,7 @@ pub struct Port {
     pub endpoints: u8,
 }
 
-/// Returns the row of the product, else what is true of all sticks of its vendor. `None` for a
+/// Returns the row of the product, else the one of its vendor. `None` for a
 /// vendor without a row: [`GENERIC`](super::GENERIC) is safe with any stick.
 pub fn profile_for(vendor: u16, product: u16) -> Option<&'static Profile> {
     let of_vendor = || VENDORS.iter().find(|profile| profile.vendor == vendor);
@@ -71,12 +72,12 @@ pub fn profile_for(vendor: u16, product: u16) -> Option<&'static Profile> {
 }
 
 impl Profile {
-    /// Whether it has the facts of one product, and not only those of its vendor.
+    /// Returns whether it is the row of a product, not only that of a vendor.
     pub const fn is_of_product(&self) -> bool {
         self.product != 0
     }
 
-    /// The interface to dial on, among the serial ports that the stick really has: the only one
+    /// Returns the interface to dial on, among the serial ports that the stick really has: the only one
     /// with an interrupt endpoint besides its two bulk ones (it reports carrier loss), else the one
     /// in the table, else the last with an interrupt endpoint, else the last. One product id is used
     /// by sticks with different layouts, so what the descriptors say comes first.
@@ -130,7 +131,11 @@ mod tests {
             let vendor = profile_for(product.vendor, 0xfffe).unwrap();
             assert!(product.is_of_product());
             assert_eq!(product.pin_tries, vendor.pin_tries, "{}", product.name);
-            assert_eq!(product.quieting, vendor.quieting, "{}", product.name);
+            assert_eq!(
+                product.urc_suppression, vendor.urc_suppression,
+                "{}",
+                product.name
+            );
             assert_eq!(product.init, vendor.init, "{}", product.name);
             assert_eq!(product.iccid, vendor.iccid, "{}", product.name);
             assert_eq!(product.ussd, vendor.ussd, "{}", product.name);

@@ -1,23 +1,24 @@
-//! Commands whose answers have a type, and commands that only need an `OK`.
+//! Queries with a typed answer, and set commands that are answered with `OK` alone.
 
 use core::fmt;
 
 use super::{Profile, ReplyError};
 use crate::at::{Answer, Command};
 
-/// What a stick is given for a question it can answer by itself.
+/// Timeout of a query that a stick answers by itself, in milliseconds.
 pub(super) const QUICK_MS: u64 = 5_000;
 
-/// What asks the SIM or the radio may take.
+/// Timeout of a command to the SIM or the radio, in milliseconds.
 pub(super) const SLOW_MS: u64 = 15_000;
 
-/// What waits for the network may take (3GPP leaves it open; makers tell one to three minutes).
+/// Timeout of a command that waits for the network, in milliseconds (3GPP leaves it open; vendors
+/// document one to three minutes).
 pub(super) const NETWORK_MS: u64 = 60_000;
 
-/// A value that a stick can be asked for, with a command that has no arguments.
+/// A value that can be queried with a command without arguments.
 ///
-/// The implementors are the list of what can be asked. A [session](crate::driver) asks with them;
-/// so does whoever runs the [engine](crate::at::Engine):
+/// The implementors are the list of supported queries. A [session](crate::driver) runs them; they
+/// work with the bare [engine](crate::at::Engine), too:
 ///
 /// ```
 /// use tokio_modem::{at::{Engine, Event}, modem::{GENERIC, Query, Signal}};
@@ -35,23 +36,23 @@ pub(super) const NETWORK_MS: u64 = 60_000;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait Query: Sized {
-    /// The question in this kind of stick's words. `None`: it has no such command.
+    /// Returns the command for sticks of this profile. `None`: they have none.
     fn command(profile: &Profile) -> Option<Command<'static>>;
 
-    /// From a line of the answer.
+    /// Parses a line of the answer.
     ///
     /// # Errors
     /// The line has another form.
     fn parse(line: &str) -> Result<Self, ReplyError>;
 }
 
-/// A command that is answered with `OK` alone. Shown, it is the command as it goes out.
-pub trait Order: fmt::Display {
-    /// How long the `OK` may take.
+/// Set or execute command (V.250): answered with `OK` alone. Its `Display` is the text that is sent.
+pub trait SetCommand: fmt::Display {
+    /// Time from the command to its `OK`, in milliseconds.
     const TIMEOUT_MS: u64 = QUICK_MS;
 }
 
-/// A question that all sticks understand.
+/// Returns a query that all sticks support.
 #[allow(clippy::unnecessary_wraps, reason = "what `Query::command` gives")]
 pub(super) const fn standard(text: &'static str, answer: &'static str) -> Option<Command<'static>> {
     Some(Command {
@@ -61,7 +62,7 @@ pub(super) const fn standard(text: &'static str, answer: &'static str) -> Option
     })
 }
 
-/// The same, answered with or without its name.
+/// Returns a query whose answer comes with or without its name.
 #[allow(clippy::unnecessary_wraps, reason = "what `Query::command` gives")]
 pub(super) const fn bare(text: &'static str, answer: &'static str) -> Option<Command<'static>> {
     Some(Command {
@@ -71,7 +72,7 @@ pub(super) const fn bare(text: &'static str, answer: &'static str) -> Option<Com
     })
 }
 
-/// A question that takes the SIM or the radio.
+/// Returns a query that involves the SIM or the radio.
 #[allow(clippy::unnecessary_wraps, reason = "what `Query::command` gives")]
 pub(super) const fn slow(text: &'static str, answer: &'static str) -> Option<Command<'static>> {
     Some(Command {

@@ -6,7 +6,7 @@ use heapless::Vec;
 
 use super::{
     Technology,
-    query::{Order, query, standard},
+    query::{SetCommand, query, standard},
     reply::{Field, Fields, ReplyError, fields},
 };
 
@@ -222,7 +222,7 @@ pub enum SetReports {
     Lte(Reports),
 }
 
-impl Order for SetReports {}
+impl SetCommand for SetReports {}
 
 impl fmt::Display for SetReports {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -6,7 +6,7 @@ use heapless::String;
 use thiserror::Error;
 
 use super::{
-    query::{Order, SLOW_MS, query, slow},
+    query::{SLOW_MS, SetCommand, query, slow},
     reply::{ReplyError, fields, is_same},
 };
 use crate::at::{Text, text};
@@ -127,11 +127,11 @@ fn digits(source: &str, least: usize) -> Option<String<CODE_MAX>> {
     code.filter(|_| all && source.len() >= least)
 }
 
-impl Order for EnterPin {
+impl SetCommand for EnterPin {
     const TIMEOUT_MS: u64 = SLOW_MS;
 }
 
-impl Order for Unblock {
+impl SetCommand for Unblock {
     const TIMEOUT_MS: u64 = SLOW_MS;
 }
 

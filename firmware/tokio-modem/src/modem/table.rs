@@ -3,7 +3,7 @@
 //! Facts are from users' reports and from what the Linux drivers (`option`, `qcserial`,
 //! `qmi_wwan`), the udev rules of `ModemManager` (MM) and the data of `usb_modeswitch` (UMS) tell.
 
-use super::{Profile, Question, Quieting, UssdCoding};
+use super::{Profile, Question, UrcSuppression, UssdCoding};
 
 /// Reset to the stored profile; then results in words, echo, no automatic answer, carrier detect
 /// as it is, hang up when DTR drops, data calls.
@@ -23,7 +23,7 @@ const GENERIC_ROW: Profile = Profile {
     modem_interface: 0,
     at_interface: None,
     init: GENERIC_INIT,
-    quieting: None,
+    urc_suppression: None,
     pin_tries: None,
     // ETSI 102 221 knows no command; this one is known to most makers.
     iccid: question("AT+CCID", "+CCID:"),
@@ -55,8 +55,8 @@ const fn vendor(name: &'static str, vendor: u16, pin_tries: Question) -> Profile
 /// MM asks too).
 const ZTE: Profile = Profile {
     init: INIT,
-    quieting: Some(Quieting {
-        flood: "+ZUSIMR:",
+    urc_suppression: Some(UrcSuppression {
+        prefix: "+ZUSIMR:",
         command: "AT+CPMS?",
         answer: "+CPMS:",
     }),
@@ -69,8 +69,8 @@ const ZTE: Profile = Profile {
 /// goes packed (users of the E173).
 const HUAWEI: Profile = Profile {
     modem_interface: 0,
-    quieting: Some(Quieting {
-        flood: "^",
+    urc_suppression: Some(UrcSuppression {
+        prefix: "^",
         command: "AT^CURC=0",
         answer: "^CURC:",
     }),

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::{
     Profile,
-    query::{NETWORK_MS, Order},
+    query::{NETWORK_MS, SetCommand},
     reply::ReplyError,
     text::{Alphabet, Prose, characters, likeliest, octets, pack, prose, ucs2_octets, unpack},
 };
@@ -55,7 +55,7 @@ impl UssdRequest {
     }
 }
 
-impl Order for UssdRequest {
+impl SetCommand for UssdRequest {
     const TIMEOUT_MS: u64 = NETWORK_MS;
 }
 
@@ -79,7 +79,7 @@ impl fmt::Display for UssdRequest {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UssdCancel;
 
-impl Order for UssdCancel {}
+impl SetCommand for UssdCancel {}
 
 impl fmt::Display for UssdCancel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -427,7 +427,7 @@ mod tests {
     }
 
     #[test]
-    fn codes_as_they_go_out() {
+    fn ussd_codes_are_formatted() {
         let huawei = profile_for(0x12d1, 0x1003).unwrap();
         let sent = |code, profile| UssdRequest::new(code, profile).unwrap().to_string();
         assert_eq!(sent("*100#", &GENERIC), "AT+CUSD=1,\"*100#\",15");

@@ -4,7 +4,7 @@
 use core::fmt;
 
 use super::{
-    query::{Order, QUICK_MS, query, standard},
+    query::{QUICK_MS, SetCommand, query, standard},
     reply::{ReplyError, fields},
 };
 use crate::at::{Answer, Command, Text, text};
@@ -151,7 +151,7 @@ impl NetworkMode {
 
 query!(NetworkMode, standard("AT+ZSNT?", "+ZSNT:"));
 
-impl Order for NetworkMode {}
+impl SetCommand for NetworkMode {}
 
 impl fmt::Display for NetworkMode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -170,7 +170,7 @@ pub enum OperatingMode {
     Offline,
 }
 
-impl Order for OperatingMode {}
+impl SetCommand for OperatingMode {}
 
 impl fmt::Display for OperatingMode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn network_modes_go_out_as_they_come_in() {
+    fn network_modes_round_trip() {
         for (mode, ..) in NetworkMode::ALL {
             let told = mode.to_string().replace("AT+ZSNT=", "+ZSNT: ");
             assert_eq!(NetworkMode::parse(&told).unwrap(), mode, "{told}");

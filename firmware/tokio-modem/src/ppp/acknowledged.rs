@@ -1,18 +1,18 @@
-//! Late copies of a Configure-Request that was acknowledged.
+//! Detection of late copies of an acknowledged Configure-Request.
 
-use super::layer::Request;
+use super::control_protocol::Request;
 use super::negotiator::RESTART;
 use super::packet::Packet;
 
-/// Time after our Configure-Ack in which the same request with the same identifier is a late copy,
-/// in milliseconds. Copies are as far apart as an answer is late; a peer that started over inside
-/// of this time sends its request again after it, and is heard then.
+/// Time from our Configure-Ack in which the same request with the same identifier is a late copy,
+/// in milliseconds. Copies are as far apart as an answer is late; a peer that restarts within this
+/// time repeats its request after it, and is handled then.
 const COPY_WINDOW: u64 = 4 * RESTART;
 
 /// The peer's request that we acknowledged last.
 ///
 /// A request keeps its identifier only until the peer has the answer (RFC 1661, section 5.1). The
-/// same one on an open link was under way before, and begins nothing.
+/// same one on an open link was sent before, and begins no negotiation.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Acknowledged(Option<Entry>);
 
@@ -20,14 +20,14 @@ pub(super) struct Acknowledged(Option<Entry>);
 struct Entry {
     id: u8,
     options: Request,
-    /// Until when the same request is a copy.
+    /// Until when the same request is a copy, in milliseconds.
     until: u64,
 }
 
 impl Acknowledged {
-    /// Records that a request was acknowledged. One longer than any of ours is never known again.
+    /// Records that a request was acknowledged. One longer than any of ours is never recognised.
     pub(super) fn note(&mut self, packet: &Packet<'_>, now: u64) {
-        // Copies do not make the time longer, or a peer that started over would not be heard.
+        // Copies do not extend the time, or a peer that restarts would be ignored.
         if !self.is_copy(packet, now) {
             self.0 = Request::from_slice(packet.data).ok().map(|options| Entry {
                 id: packet.id,

@@ -1,4 +1,4 @@
-//! Proving who we are, by PAP or CHAP.
+//! Authentication of this end to the peer, by PAP or CHAP.
 
 use super::chap::{self, VALUE_LEN};
 use super::config::{AuthProtocol, Credentials};
@@ -11,26 +11,26 @@ use super::pap;
 use super::protocol::Protocol;
 use super::text::Text;
 
-/// What became of an authentication.
+/// Outcome of an authentication.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     Accepted(AuthProtocol),
     Refused(Text),
-    /// The time of the phase is over.
+    /// The time limit of the phase has passed.
     Timeout,
 }
 
-/// Where our own authentication stands.
+/// State of our own authentication.
 #[derive(Clone, Debug)]
 pub(super) struct Authenticatee {
     stage: Stage,
     /// Identifier of the latest request or response.
     id: u8,
-    /// Identifiers of all of them. The verdict bears the number of the one that it answers, which
-    /// on a slow line is not the latest (RFC 1334, section 2.2.2; RFC 1994, section 4.2).
+    /// Identifiers of all of them. The verdict has the identifier of the one that it answers, which on a
+    /// slow line is not the latest (RFC 1334, section 2.2.2; RFC 1994, section 4.2).
     asked: Ids,
     deadline: Option<u64>,
-    /// When the time of the phase is over.
+    /// End of the phase's time limit, in milliseconds.
     until: u64,
 }
 
@@ -41,7 +41,7 @@ enum Stage {
     Asking,
     /// Waiting for a CHAP challenge.
     Listening,
-    /// CHAP response sent. The verdict may get lost, so it is repeated.
+    /// CHAP response sent. It is repeated, because the verdict may get lost.
     Answering([u8; VALUE_LEN]),
     Accepted(AuthProtocol),
 }
@@ -57,7 +57,7 @@ impl Authenticatee {
         }
     }
 
-    /// Begins a proof that must have succeeded at `until`.
+    /// Begins an authentication that must succeed until `until`.
     pub(super) fn begin(
         &mut self,
         protocol: Option<AuthProtocol>,
@@ -80,7 +80,7 @@ impl Authenticatee {
         }
     }
 
-    /// Forgets everything: the link below is gone.
+    /// Resets the state; the link is down.
     pub(super) fn reset(&mut self) {
         *self = Self {
             id: self.id,
@@ -88,7 +88,7 @@ impl Authenticatee {
         };
     }
 
-    /// Whether a proof by this protocol is still to be accepted.
+    /// Returns whether an authentication by this protocol is pending.
     pub(super) fn waits_for(&self, protocol: Protocol) -> bool {
         match self.stage {
             Stage::Idle | Stage::Accepted(_) => false,
@@ -147,7 +147,7 @@ impl Authenticatee {
         self.deadline = Some(now.saturating_add(RESTART).min(self.until));
     }
 
-    /// Takes in a packet from the authenticator.
+    /// Handles a packet from the authenticator.
     pub(super) fn receive(
         &mut self,
         packet: &Packet<'_>,
@@ -169,7 +169,7 @@ impl Authenticatee {
                 self.id = packet.id;
                 self.asked.insert(packet.id);
                 if matches!(self.stage, Stage::Accepted(_)) {
-                    // Asked again while the link is up: answer, and go on.
+                    // Challenged again while the link is up: answer, and go on.
                     chap::send_value(out, chap::RESPONSE, self.id, &value, credentials.user());
                 } else {
                     self.stage = Stage::Answering(value);
@@ -194,7 +194,7 @@ impl Authenticatee {
 
     fn accept(&mut self, protocol: AuthProtocol) -> Verdict {
         self.stage = Stage::Accepted(protocol);
-        // Verdicts on the other copies mean nothing any more.
+        // Verdicts on the other copies are void now.
         self.asked = Ids::EMPTY;
         self.deadline = None;
         Verdict::Accepted(protocol)

@@ -1,4 +1,4 @@
-//! Having the peer prove who it is, by PAP or CHAP.
+//! Authentication of the peer, by PAP or CHAP.
 
 use super::authenticatee::Verdict;
 use super::chap::{self, VALUE_LEN};
@@ -12,7 +12,7 @@ use super::protocol::Protocol;
 use super::random::Random;
 use super::text::Text;
 
-/// Where the peer's authentication stands.
+/// State of the peer's authentication.
 #[derive(Clone, Debug)]
 pub(super) struct Authenticator {
     protocol: Option<AuthProtocol>,
@@ -20,7 +20,7 @@ pub(super) struct Authenticator {
     id: u8,
     verdict: Option<bool>,
     deadline: Option<u64>,
-    /// When the time of the phase is over.
+    /// End of the phase's time limit, in milliseconds.
     until: u64,
 }
 
@@ -36,7 +36,7 @@ impl Authenticator {
         }
     }
 
-    /// Demands a proof that must have succeeded at `until`.
+    /// Demands an authentication that must succeed until `until`.
     pub(super) fn begin(
         &mut self,
         protocol: Option<AuthProtocol>,
@@ -58,12 +58,12 @@ impl Authenticator {
                     half.copy_from_slice(&random.next_u64().to_be_bytes());
                 }
                 self.id = self.id.wrapping_add(1);
-                self.ask(now, out);
+                self.send_challenge(now, out);
             }
         }
     }
 
-    /// Forgets everything: the link below is gone.
+    /// Resets the state; the link is down.
     pub(super) fn reset(&mut self) {
         *self = Self {
             id: self.id,
@@ -71,7 +71,7 @@ impl Authenticator {
         };
     }
 
-    /// Whether a proof by this protocol is still to come.
+    /// Returns whether an authentication by this protocol is pending.
     pub(super) fn waits_for(&self, protocol: Protocol) -> bool {
         let demanded = match self.protocol {
             Some(AuthProtocol::Pap) => protocol == Protocol::PAP,
@@ -97,17 +97,17 @@ impl Authenticator {
         if now >= self.until {
             return Some(Verdict::Timeout);
         }
-        self.ask(now, out);
+        self.send_challenge(now, out);
         None
     }
 
     /// Sends the challenge. A copy has the same identifier, so that the answer to any of them counts.
-    fn ask(&mut self, now: u64, out: &mut Outbox) {
+    fn send_challenge(&mut self, now: u64, out: &mut Outbox) {
         chap::send_value(out, chap::CHALLENGE, self.id, &self.challenge, b"");
         self.deadline = Some(now.saturating_add(RESTART).min(self.until));
     }
 
-    /// Takes in a packet from the peer. The first verdict stands: a copy of the answer gets a
+    /// Handles a packet from the peer. The first verdict stands: a copy of the answer gets a
     /// copy of the verdict.
     pub(super) fn receive(
         &mut self,
@@ -147,7 +147,7 @@ impl Authenticator {
     }
 }
 
-/// Compares without telling by its time where the difference is.
+/// Compares in constant time.
 fn same(one: &[u8], other: &[u8]) -> bool {
     one.len() == other.len() && one.iter().zip(other).fold(0, |sum, (a, b)| sum | (a ^ b)) == 0
 }

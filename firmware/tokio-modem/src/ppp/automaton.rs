@@ -44,16 +44,16 @@ pub(super) enum Trigger {
     TerminateAck,
     /// Unknown code (RUC).
     UnknownCode,
-    /// Code- or Protocol-Reject that we can live with (RXJ+).
-    BearableReject,
-    /// Code- or Protocol-Reject that we cannot live with (RXJ-).
+    /// Code- or Protocol-Reject that is not fatal (RXJ+).
+    NonFatalReject,
+    /// Code- or Protocol-Reject that is fatal (RXJ-).
     FatalReject,
     /// Echo-Request, Echo-Reply or Discard-Request (RXR).
     Echo,
 }
 
-/// A set of actions. Whoever carries them out does so in the order of the constants: it is the
-/// order in which every cell of the RFC's table lists its own.
+/// A set of actions. They are executed in the order of the constants, which is the order in every
+/// cell of the RFC's table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Actions(u16);
 
@@ -95,7 +95,7 @@ impl Actions {
     }
 }
 
-/// What a cell of the table says.
+/// A cell of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Step {
     pub(super) actions: Actions,
@@ -103,7 +103,7 @@ pub(super) struct Step {
 }
 
 impl State {
-    /// Looks up the table; `None` where the RFC has a dash: the event cannot happen.
+    /// Looks up the table. `None` where the RFC has a dash: the event cannot happen.
     #[expect(
         clippy::indexing_slicing,
         reason = "both indices are discriminants of the enums that size the table"

@@ -1,4 +1,4 @@
-//! The packets of CHAP with MD5 (RFC 1994).
+//! Packets of CHAP with MD5 (RFC 1994).
 
 use md5::{Digest, Md5};
 
@@ -15,7 +15,7 @@ pub(super) const FAILURE: u8 = 4;
 /// Bytes of an MD5 digest, and of our own challenges.
 pub(super) const VALUE_LEN: usize = 16;
 
-/// The value that proves knowledge of the secret: MD5 over identifier, secret and challenge.
+/// Returns the response value: MD5 over identifier, secret and challenge.
 pub(super) fn response(id: u8, secret: &[u8], challenge: &[u8]) -> [u8; VALUE_LEN] {
     let mut hash = Md5::new();
     hash.update([id]);

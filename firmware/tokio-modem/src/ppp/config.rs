@@ -1,4 +1,4 @@
-//! What an engine is told before it starts.
+//! Configuration of an engine.
 
 use core::fmt;
 use core::net::Ipv4Addr;
@@ -8,34 +8,34 @@ use heapless::Vec;
 /// Longest user name or password in bytes: the length octet of PAP (RFC 1334, section 2.2.1).
 const CREDENTIAL_LEN: usize = 255;
 
-/// How one end of a link wants it.
+/// Configuration of one end of a link.
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Config {
-    /// Name and password: shown to the peer by a client, demanded from it by a server.
+    /// Name and password: a client authenticates with them, a server demands them.
     pub credentials: Credentials,
     /// Largest information field we receive in bytes, 128 to 1500.
     pub mru: u16,
-    /// Control characters that the peer must escape. A USB line swallows none.
+    /// Control characters that the peer must escape. A USB line needs none.
     pub accm: u32,
-    /// Whether either direction may leave out the first octet of the protocol number.
+    /// Whether either direction may omit the first octet of the protocol number.
     pub pfc: bool,
-    /// Whether either direction may leave out address and control octets.
+    /// Whether either direction may omit address and control octets.
     pub acfc: bool,
-    /// Whether a client agrees to PAP, which shows the password.
+    /// Whether a client accepts PAP, which reveals the password.
     pub allow_pap: bool,
-    /// Whether a client agrees to CHAP with MD5.
+    /// Whether a client accepts CHAP with MD5.
     pub allow_chap: bool,
-    /// Whether to ask for resolvers (RFC 1877).
+    /// Whether to request resolvers (RFC 1877).
     pub dns: bool,
     /// Whether to negotiate IPv6CP.
     pub ipv6: bool,
     /// Whether LCP echo requests are sent, and how often.
     pub echo: Option<Echo>,
-    /// Longest time in milliseconds from the line being up to IPCP being open; after an open IPCP
-    /// went down, from there to its being open again. No number of requests ends it earlier.
+    /// Longest time from the line being up to IPCP being open, in milliseconds; after an open IPCP went
+    /// down, from then to its being open again. No number of requests ends it earlier.
     pub negotiation_limit: u64,
-    /// Longest time in each phase on the way; the first limit that is reached counts.
+    /// Longest time in each phase; the first limit reached counts.
     pub phase_limits: PhaseLimits,
     /// Which end we are.
     pub role: Role,
@@ -55,8 +55,8 @@ impl Default for Config {
             ipv6: false,
             echo: Some(Echo::default()),
             // A stick may open IPCP only after the network activated the context, which is
-            // allowed to take half a minute (3GPP TS 24.008, T3380), and is asked for once more
-            // when the first request was lost; after twice that the call is no longer live.
+            // allowed to take half a minute (3GPP TS 24.008, T3380), and is requested again if
+            // the first request was lost; after twice that the call is dead.
             negotiation_limit: 60_000,
             phase_limits: PhaseLimits::default(),
             role: Role::Client,
@@ -66,16 +66,16 @@ impl Default for Config {
 
 /// Longest time in each phase of a negotiation, in milliseconds.
 ///
-/// By default each phase may take what the whole negotiation may. A shorter limit finds a dead peer
-/// earlier: a stick answers LCP and a password itself, and waits for the network only in IPCP.
+/// By default each phase may take what the whole negotiation may. A shorter limit detects a dead peer
+/// earlier: a stick answers LCP and authentication itself, and waits for the network only in IPCP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PhaseLimits {
-    /// From LCP's first request to LCP being open. The end comes without a goodbye.
+    /// From LCP's first request to LCP being open. It ends without a Terminate-Request.
     pub establish: u64,
-    /// From LCP being open to the last proof of who is who.
+    /// From LCP being open to the end of authentication.
     pub authenticate: u64,
-    /// From a network protocol's first request to its being open. IPv6CP that takes longer is given
-    /// up alone, IPCP with the link.
+    /// From a network protocol's first request to its being open. IPv6CP that takes longer is
+    /// closed alone, IPCP with the link.
     pub network: u64,
 }
 
@@ -89,22 +89,22 @@ impl Default for PhaseLimits {
     }
 }
 
-/// LCP echo requests. They prove the stick, not the network, and some sticks never answer: by
-/// default the count is only told.
+/// LCP echo requests. They test the stick, not the network, and some sticks never answer: by default
+/// the count is only reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Echo {
     /// Milliseconds between requests; fewer than 100 count as 100.
     pub interval: u64,
-    /// Requests without answer after which the link is given up; `None` for never.
+    /// Unanswered requests after which the link is closed; `None` for never.
     pub limit: Option<u32>,
 }
 
 impl Echo {
-    /// A question that follows another before that could be answered asks nothing, and none at all
-    /// between them would leave no time for anything else.
+    /// Shortest interval, in milliseconds. A request sent before the last could be answered tests
+    /// nothing, and no interval at all would leave no time for anything else.
     const SHORTEST: u64 = 100;
 
-    /// When the request after one at `now` is due.
+    /// Returns when the request after one at `now` is due.
     pub(super) fn after(self, now: u64) -> u64 {
         now.saturating_add(self.interval.max(Self::SHORTEST))
     }
@@ -122,14 +122,14 @@ impl Default for Echo {
 /// Which end of the link we are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Role {
-    /// Takes the address and resolvers it is given, authenticates where asked.
+    /// Accepts the address and resolvers offered, authenticates on demand.
     #[default]
     Client,
     /// Offers addresses, and may demand authentication.
     Server(Offer),
 }
 
-/// What a server offers and demands.
+/// Offers and demands of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Offer {
     /// Our own address.
@@ -167,22 +167,22 @@ pub struct Credentials {
     password: Vec<u8, CREDENTIAL_LEN>,
 }
 
-/// Why credentials cannot be used.
+/// Reason why credentials are invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CredentialsError {
-    /// The user name does not fit.
+    /// The user name is too long.
     #[error("the user name has {0} bytes, PPP carries at most {CREDENTIAL_LEN}")]
     User(usize),
-    /// The password does not fit.
+    /// The password is too long.
     #[error("the password has {0} bytes, PPP carries at most {CREDENTIAL_LEN}")]
     Password(usize),
 }
 
 impl Credentials {
-    /// Takes both as they go over the line; either may be empty.
+    /// Creates credentials; either part may be empty.
     ///
     /// # Errors
-    /// Where one of them is longer than 255 bytes.
+    /// One of them is longer than 255 bytes.
     pub fn new(user: &str, password: &str) -> Result<Self, CredentialsError> {
         Ok(Self {
             user: Vec::from_slice(user.as_bytes())

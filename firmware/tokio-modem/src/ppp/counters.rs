@@ -1,40 +1,40 @@
-//! What came in that should not have.
+//! Counters of bad frames.
 
 use super::protocol::Protocol;
 
-/// Counts since the engine was made.
+/// Counts since the engine was created.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
-    /// Frames handed in.
+    /// Frames received.
     pub received: u64,
-    /// Frames given out.
+    /// Frames sent.
     pub sent: u64,
-    /// Frames that could not be read.
+    /// Malformed frames.
     pub malformed: u64,
     /// The last of them.
     pub last_malformed: Option<Malformed>,
-    /// Well-formed frames that the present phase, an old identifier or our role made void.
+    /// Well-formed frames discarded because of the phase, an old identifier or our role.
     pub discarded: u64,
     /// Echo-Requests with our own magic number: of a line that is looped, or of a peer that copies.
     pub looped_echoes: u64,
     /// Protocols that we rejected.
     pub protocols_rejected: u64,
-    /// Frames that found no room because outputs were not taken.
+    /// Frames lost because outputs were not polled.
     pub lost_outputs: u64,
 }
 
-/// A frame that could not be read.
+/// A malformed frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Malformed {
-    /// The frame's protocol, where the frame was long enough to have one.
+    /// Protocol of the frame, if it was long enough to have one.
     pub protocol: Option<Protocol>,
-    /// Where in the frame, in bytes from its protocol number.
+    /// Position in the frame, in bytes from its protocol number.
     pub offset: usize,
-    /// What is wrong there.
+    /// Fault at this position.
     pub fault: Fault,
 }
 
-/// What can be wrong with a frame.
+/// Fault of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
     /// The frame ends before the field does.
@@ -45,10 +45,10 @@ pub enum Fault {
         /// Bytes there are.
         got: usize,
     },
-    /// The frame is longer than the largest we take.
+    /// The frame is longer than the largest allowed.
     #[error("frame of {0} bytes is too long")]
     Oversized(usize),
-    /// A length field that no packet can have.
+    /// Invalid length field.
     #[error("length field says {0}")]
     Length(usize),
     /// A Configure-Ack that is not a copy of our request.

@@ -1,4 +1,4 @@
-//! LCP echo requests of our own.
+//! Our LCP echo requests, and detection of looped lines.
 
 use super::config::Echo;
 use super::lcp::LOOP_LIMIT;
@@ -6,20 +6,20 @@ use super::outbox::{Outbox, Output};
 use super::packet::code;
 use super::protocol::Protocol;
 
-/// Time from a request that came back to the next one, in milliseconds: a looped line is known
-/// after a few of them, and need not wait for their usual interval.
+/// Time from a request that came back to the next one, in milliseconds: a looped line is detected
+/// after a few of them, without waiting for the usual interval.
 const PROBE: u64 = 1_000;
 
-/// When the next request is due, and what became of the last.
+/// Timer and state of our echo requests.
 #[derive(Clone, Debug)]
 pub(super) struct Echoes {
     config: Option<Echo>,
     next: Option<u64>,
-    /// Identifiers of the oldest and the latest request without answer. Between them are those of
-    /// the others: a reply to any of them shows that the peer is there.
+    /// Identifiers of the oldest and the latest unanswered request; those of the others are between
+    /// them. A reply to any of them shows that the peer is there.
     waiting_for: Option<(u8, u8)>,
     unanswered: u32,
-    /// The latest request that came back as a request, and how many did in a row.
+    /// The latest request that came back as a request, and how many did consecutively.
     returned: (Option<u8>, u8),
     latest: Option<u8>,
 }
@@ -36,20 +36,20 @@ impl Echoes {
         }
     }
 
-    /// LCP opened.
+    /// Starts the requests; LCP is open.
     pub(super) fn start(&mut self, now: u64) {
         *self = Self::new(self.config);
         self.next = self.config.map(|echo| echo.after(now));
     }
 
-    /// LCP is down.
+    /// Stops the requests; LCP is down.
     pub(super) fn stop(&mut self) {
         self.next = None;
         self.waiting_for = None;
         self.latest = None;
     }
 
-    /// The peer does not know the code: it will be asked no more.
+    /// Stops the requests for good; the peer does not support the code.
     pub(super) fn give_up(&mut self) {
         self.stop();
         self.config = None;
@@ -64,7 +64,7 @@ impl Echoes {
         self.unanswered
     }
 
-    /// The number of requests without answer, where it reached the limit.
+    /// Sends the request that is due. Returns the number of unanswered requests if it reached the limit.
     pub(super) fn tick(&mut self, id: u8, magic: u32, now: u64, out: &mut Outbox) -> Option<u32> {
         let echo = self.config?;
         if self.next.is_none_or(|next| next > now) {
@@ -72,7 +72,7 @@ impl Echoes {
         }
         if self.waiting_for.is_some() {
             self.unanswered = self.unanswered.saturating_add(1);
-            out.news(Output::EchoUnanswered(self.unanswered));
+            out.notify(Output::EchoUnanswered(self.unanswered));
             if echo.limit.is_some_and(|limit| self.unanswered >= limit) {
                 self.stop();
                 return Some(self.unanswered);
@@ -91,7 +91,7 @@ impl Echoes {
         None
     }
 
-    /// Takes in a reply; whether it was waited for. One without our own magic number is from a
+    /// Handles a reply. Returns whether it was expected. One without our own magic number is from a
     /// peer, so the line is not looped.
     pub(super) fn reply(&mut self, id: u8, has_our_magic: bool) -> bool {
         let Some((oldest, latest)) = self.waiting_for else {
@@ -108,7 +108,7 @@ impl Echoes {
         expected
     }
 
-    /// Takes in an Echo-Request with our own magic number; whether the line is looped.
+    /// Handles an Echo-Request with our own magic number. Returns whether the line is looped.
     ///
     /// A peer may put our number into its own requests by mistake, so only requests of ours that
     /// come back count, each once.

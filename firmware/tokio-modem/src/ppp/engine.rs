@@ -1,6 +1,4 @@
-//! The phases of a link (RFC 1661, section 3.2).
-
-use core::fmt;
+//! Engine of one PPP link: phase transitions (RFC 1661, section 3.2), time limits, outputs.
 
 use super::authenticatee::{Authenticatee, Verdict};
 use super::authenticator::Authenticator;
@@ -11,54 +9,28 @@ use super::echo::Echoes;
 use super::ipcp::Ipcp;
 use super::ipv6cp::Ipv6cp;
 use super::lcp::Lcp;
-use super::negotiator::{Context, Ending, Negotiator, RESTART, Signal};
+use super::negotiator::{Context, EndCause, Negotiator, RESTART, Signal};
 use super::outbox::{Outbox, Output};
+use super::phase::Phase;
 use super::protocol::Protocol;
 use super::random::Random;
 use super::reason::Reason;
 
-/// What happens to an engine.
+/// Input of an engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event<'a> {
-    /// The link is wanted.
+    /// Opens the link.
     Open,
-    /// The link is no longer wanted. [`Output::Finished`] follows within 6 seconds.
+    /// Closes the link. [`Output::Finished`] follows within 6 seconds.
     Close,
-    /// The line is there: `CONNECT`.
+    /// The lower layer is up: `CONNECT`.
     LowerUp,
-    /// The line is gone.
+    /// The lower layer is down.
     LowerDown,
-    /// A frame came in: protocol number and information field.
+    /// Received frame: protocol number and information field.
     Frame(&'a [u8]),
-    /// Time has passed; wanted at [`Engine::next_deadline`], harmless at any other time.
+    /// Time has passed; due at [`Engine::next_deadline`], harmless at any other time.
     Tick,
-}
-
-/// How far a link is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
-    /// No line, or a link that is over.
-    Dead,
-    /// LCP is negotiating.
-    Establish,
-    /// LCP is open, the authentication runs.
-    Authenticate,
-    /// The network protocols are negotiating or open.
-    Network,
-    /// LCP is closing.
-    Terminate,
-}
-
-impl fmt::Display for Phase {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Dead => "dead",
-            Self::Establish => "establish",
-            Self::Authenticate => "authenticate",
-            Self::Network => "network",
-            Self::Terminate => "terminate",
-        })
-    }
 }
 
 /// One end of a PPP link.
@@ -77,16 +49,18 @@ pub struct Engine {
     pub(super) echoes: Echoes,
     pub(super) out: Outbox,
     pub(super) random: Random,
-    /// When the negotiation has taken too long.
+    /// End of the negotiation's time limit, in milliseconds.
     limit: Option<u64>,
+    /// First reason to end the link.
     reason: Option<Reason>,
-    /// Whether [`Output::Ipv4Down`] is owed: IPCP may open without an address, and is not told then.
-    told_ipv4: bool,
-    /// Whether [`Output::Finished`] is still owed.
-    live: bool,
+    /// Whether [`Output::Ipv4Up`] was reported and [`Output::Ipv4Down`] must follow: IPCP may open without
+    /// an address, which is not reported.
+    ipv4_reported: bool,
+    /// Whether the link was started and [`Output::Finished`] must follow.
+    started: bool,
 }
 
-/// Runs a method of one negotiator, lending it the engine's other parts.
+/// Calls a method of one negotiator with the parts of the engine that it needs.
 macro_rules! with {
     ($engine:ident, $now:expr, $layer:ident, $method:ident($($argument:expr),*)) => {{
         let peer_mru = $engine.lcp.layer.peer_mru();
@@ -102,7 +76,7 @@ macro_rules! with {
 pub(super) use with;
 
 impl Engine {
-    /// Makes an engine for one end. `seed` must differ between the ends and between calls: from
+    /// Creates an engine for one end. `seed` must differ between the ends and between calls: from
     /// it come magic numbers, interface identifiers and, on a server, challenges.
     pub fn new(config: Config, seed: u64, now: u64) -> Self {
         let mut random = Random::new(seed ^ now.rotate_left(32));
@@ -119,19 +93,19 @@ impl Engine {
             random,
             limit: None,
             reason: None,
-            told_ipv4: false,
-            live: false,
+            ipv4_reported: false,
+            started: false,
             config,
         }
     }
 
-    /// Takes in an event.
+    /// Handles an event.
     pub fn handle(&mut self, event: Event<'_>, now: u64) {
         match event {
             Event::Open => self.lcp_trigger(Trigger::Open, now),
             Event::Close => self.end(Reason::Closed, now),
             Event::LowerUp => {
-                if !self.live {
+                if !self.started {
                     self.lcp.set_period(RESTART);
                 }
                 self.lcp_trigger(Trigger::Up, now);
@@ -142,12 +116,12 @@ impl Engine {
         }
     }
 
-    /// The next output, in order.
+    /// Returns the next output, in order.
     pub fn poll_output(&mut self) -> Option<Output<'_>> {
         self.out.poll()
     }
 
-    /// When the engine wants a [`Event::Tick`].
+    /// Returns when an [`Event::Tick`] is due, in milliseconds.
     pub fn next_deadline(&self) -> Option<u64> {
         [
             self.lcp.deadline(),
@@ -163,17 +137,17 @@ impl Engine {
         .min()
     }
 
-    /// How far the link is.
+    /// Returns the phase of the link.
     pub fn phase(&self) -> Phase {
         self.phase
     }
 
-    /// What came in that should not have.
+    /// Returns counters of malformed and unexpected frames.
     pub fn counters(&self) -> &Counters {
         &self.out.counters
     }
 
-    /// Echo requests in a row without answer.
+    /// Returns the number of consecutive unanswered Echo-Requests.
     pub fn echo_unanswered(&self) -> u32 {
         self.echoes.unanswered()
     }
@@ -213,21 +187,21 @@ impl Engine {
             }
         }
         if self.limit.is_some_and(|limit| limit <= now) {
-            self.end(self.late(), now);
+            self.end(self.timeout_reason(), now);
         }
     }
 
-    /// Why there was no agreement in time.
-    fn late(&self) -> Reason {
+    /// Returns why the time limit was missed.
+    fn timeout_reason(&self) -> Reason {
         match self.phase {
-            Phase::Establish if self.lcp.farewell().is_some() => {
-                let words = self.lcp.farewell().cloned().unwrap_or_default();
-                Reason::PeerTerminated(words)
+            Phase::Establish if self.lcp.terminate_text().is_some() => {
+                let text = self.lcp.terminate_text().cloned().unwrap_or_default();
+                Reason::PeerTerminated(text)
             }
-            Phase::Establish if self.lcp.disagrees() => Reason::NoAgreement {
+            Phase::Establish if self.lcp.is_rejecting() => Reason::NoAgreement {
                 protocol: Protocol::LCP,
             },
-            Phase::Network if self.ipcp.disagrees() => Reason::NoAgreement {
+            Phase::Network if self.ipcp.is_rejecting() => Reason::NoAgreement {
                 protocol: Protocol::IPCP,
             },
             phase => Reason::NegotiationTimeout { phase },
@@ -238,8 +212,8 @@ impl Engine {
         if let Some(signal) = with!(self, now, lcp, trigger(trigger)) {
             self.lcp_signal(signal, now);
         }
-        if self.lcp.state() == State::ReqSent && !self.live {
-            self.live = true;
+        if self.lcp.state() == State::ReqSent && !self.started {
+            self.started = true;
             self.reason = None;
             self.phase = Phase::Establish;
             self.limit = Some(self.negotiation_end(now));
@@ -255,14 +229,14 @@ impl Engine {
             Signal::Up => self.lcp_up(now),
             Signal::Down => self.lcp_down(now),
             Signal::Finished(ending) => {
-                let reason = match (ending, self.lcp.farewell()) {
-                    (Ending::Rejected, _) => Reason::Refused {
+                let reason = match (ending, self.lcp.terminate_text()) {
+                    (EndCause::Rejected, _) => Reason::Refused {
                         protocol: Protocol::LCP,
                         option: None,
                     },
-                    (_, Some(words)) => Reason::PeerTerminated(words.clone()),
-                    (Ending::Timeout, None) => self.late(),
-                    (Ending::Terminated, None) => Reason::Closed,
+                    (_, Some(text)) => Reason::PeerTerminated(text.clone()),
+                    (EndCause::Timeout, None) => self.timeout_reason(),
+                    (EndCause::Terminated, None) => Reason::Closed,
                 };
                 self.finish(reason, now);
             }
@@ -271,7 +245,7 @@ impl Engine {
 
     fn lcp_up(&mut self, now: u64) {
         self.phase = Phase::Authenticate;
-        self.out.news(Output::LcpOpened(self.lcp.layer.agreed()));
+        self.out.notify(Output::LcpOpened(self.lcp.layer.agreed()));
         self.echoes.start(now);
         let (demanded, required) = (self.lcp.layer.demanded(), self.lcp.layer.required());
         let until = now.saturating_add(self.config.phase_limits.authenticate);
@@ -290,13 +264,13 @@ impl Engine {
             _ => Phase::Establish,
         };
         self.limit = match self.phase {
-            // A peer that begins anew before the link was up gets no more time by it.
+            // A peer that restarts before the link was up gets no additional time.
             Phase::Establish => self.limit.or_else(|| Some(self.negotiation_end(now))),
             _ => None,
         };
         if self.lcp.state() == State::Stopping && self.reason.is_none() {
-            self.reason = Some(match self.lcp.farewell() {
-                Some(words) => Reason::PeerTerminated(words.clone()),
+            self.reason = Some(match self.lcp.terminate_text() {
+                Some(text) => Reason::PeerTerminated(text.clone()),
                 None => Reason::Refused {
                     protocol: Protocol::LCP,
                     option: None,
@@ -312,27 +286,27 @@ impl Engine {
         if let Some(signal) = with!(self, now, ipv6cp, trigger(Trigger::Down)) {
             self.ipv6cp_signal(signal);
         }
-        self.out.news(Output::LcpDown);
+        self.out.notify(Output::LcpDown);
     }
 
     pub(super) fn verdict(&mut self, verdict: Verdict, now: u64) {
         match verdict {
             Verdict::Accepted(protocol) => {
-                self.out.news(Output::Authenticated(protocol));
+                self.out.notify(Output::Authenticated(protocol));
                 self.enter_network(now);
             }
-            Verdict::Refused(words) => self.end(Reason::AuthFailed(words), now),
-            Verdict::Timeout => self.end(self.late(), now),
+            Verdict::Refused(text) => self.end(Reason::AuthFailed(text), now),
+            Verdict::Timeout => self.end(self.timeout_reason(), now),
         }
     }
 
     fn enter_network(&mut self, now: u64) {
-        let proven = self.authenticatee.is_done() && self.authenticator.is_done();
-        if self.phase != Phase::Authenticate || !proven {
+        let is_authenticated = self.authenticatee.is_done() && self.authenticator.is_done();
+        if self.phase != Phase::Authenticate || !is_authenticated {
             return;
         }
         self.phase = Phase::Network;
-        // A peer that is slow at LCP is slow at this too.
+        // A peer that is slow at LCP is slow at IPCP, too.
         self.ipcp.set_period(self.lcp.period());
         self.ipv6cp.set_period(self.lcp.period());
         for trigger in [Trigger::Open, Trigger::Up] {
@@ -352,8 +326,8 @@ impl Engine {
             Signal::Up => match self.ipcp.layer.agreed() {
                 Ok(ipv4) => {
                     self.limit = None;
-                    self.told_ipv4 = true;
-                    self.out.news(Output::Ipv4Up(ipv4));
+                    self.ipv4_reported = true;
+                    self.out.notify(Output::Ipv4Up(ipv4));
                 }
                 Err(reason) => self.end(reason, now),
             },
@@ -361,19 +335,19 @@ impl Engine {
                 if self.phase == Phase::Network {
                     self.limit = self.limit.or_else(|| Some(self.negotiation_end(now)));
                 }
-                if core::mem::take(&mut self.told_ipv4) {
-                    self.out.news(Output::Ipv4Down);
+                if core::mem::take(&mut self.ipv4_reported) {
+                    self.out.notify(Output::Ipv4Down);
                 }
             }
             Signal::Finished(ending) => {
                 let protocol = Protocol::IPCP;
                 let reason = match ending {
-                    Ending::Timeout => self.late(),
-                    Ending::Rejected => Reason::Refused {
+                    EndCause::Timeout => self.timeout_reason(),
+                    EndCause::Rejected => Reason::Refused {
                         protocol,
                         option: None,
                     },
-                    Ending::Terminated => Reason::NetworkClosed { protocol },
+                    EndCause::Terminated => Reason::NetworkClosed { protocol },
                 };
                 self.end(reason, now);
             }
@@ -382,14 +356,14 @@ impl Engine {
 
     pub(super) fn ipv6cp_signal(&mut self, signal: Signal) {
         match signal {
-            Signal::Up => self.out.news(Output::Ipv6Up(self.ipv6cp.layer.agreed())),
-            Signal::Down => self.out.news(Output::Ipv6Down),
+            Signal::Up => self.out.notify(Output::Ipv6Up(self.ipv6cp.layer.agreed())),
+            Signal::Down => self.out.notify(Output::Ipv6Down),
             // The link carries IPv4 without it.
             Signal::Finished(_) => {}
         }
     }
 
-    /// Closes the link for a reason; the first one is the one that is told.
+    /// Closes the link for a reason; the first reason is the one reported.
     pub(super) fn end(&mut self, reason: Reason, now: u64) {
         self.reason.get_or_insert(reason.clone());
         self.limit = None;
@@ -404,14 +378,14 @@ impl Engine {
 
     fn finish(&mut self, reason: Reason, now: u64) {
         if self.lcp.state() == State::Stopped {
-            // There the peer could begin a link that nobody asked for. Closing says nothing more.
+            // In Stopped the peer could start a link that was not requested. Closing sends no packet.
             with!(self, now, lcp, trigger(Trigger::Close));
         }
         self.limit = None;
         self.phase = Phase::Dead;
-        if core::mem::take(&mut self.live) {
+        if core::mem::take(&mut self.started) {
             let reason = self.reason.take().unwrap_or(reason);
-            self.out.news(Output::Finished(reason));
+            self.out.notify(Output::Finished(reason));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Identifiers of requests that an answer may still come to.
+//! Set of identifiers of requests that may still be answered.
 
 /// A set of identifiers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,39 +1,39 @@
-//! The options of IPCP (RFC 1332, section 3; RFC 1877, section 1).
+//! Options of IPCP (RFC 1332, section 3; RFC 1877, section 1).
 
 use core::net::Ipv4Addr;
 
 use super::config::{Config, Offer, Role};
-use super::layer::{Layer, Opinion, Request};
+use super::control_protocol::{ControlProtocol, OptionVerdict, Request};
+use super::negotiated::Ipv4;
 use super::packet::{Body, ConfigOption, put_option};
 use super::protocol::Protocol;
 use super::random::Random;
 use super::reason::Reason;
-use super::report::Ipv4;
 
 const ADDRESS: u8 = 3;
 const PRIMARY_DNS: u8 = 129;
 const SECONDARY_DNS: u8 = 131;
 
-/// What sticks offer as resolvers while the network has not named the real ones.
+/// Resolvers that sticks offer until the network has announced the real ones.
 const PLACEHOLDERS: [Ipv4Addr; 2] = [Ipv4Addr::new(10, 11, 12, 13), Ipv4Addr::new(10, 11, 12, 14)];
 /// Time from the first Nak with our address to the first request without resolvers that are still
 /// refused, in milliseconds. With an address the context is active: a resolver that is missing ten
-/// seconds later will not come, and a link without one is better than none.
+/// seconds later will not come, and a link without resolvers is better than none.
 const RESOLVER_LIMIT: u64 = 10_000;
-/// Milliseconds between requests that the peer answers without moving.
+/// Time between requests while the peer's answers do not change them, in milliseconds.
 const PACE: u64 = 1_000;
 
-/// The options of both ends.
+/// Options of both ends.
 #[derive(Clone, Debug)]
 pub(super) struct Ipcp {
     offer: Option<Offer>,
     ask_dns: bool,
     address: Ipv4Addr,
-    /// Resolvers in our request: `None` is not asked for, 0.0.0.0 is asked for and unknown.
+    /// Resolvers in our request: `None` is not requested, 0.0.0.0 is requested and unknown.
     dns: [Option<Ipv4Addr>; 2],
-    /// When a resolver that is refused is given up; set once our address is known.
+    /// When a refused resolver is omitted, in milliseconds; set once our address is known.
     resolvers_until: Option<u64>,
-    /// Resolvers that the latest Nak named.
+    /// Resolvers in the latest Nak.
     refused: [bool; 2],
     placeholder_seen: bool,
     /// Whether the latest refusal changed our request.
@@ -62,10 +62,10 @@ impl Ipcp {
         }
     }
 
-    /// What was agreed, once IPCP is open.
+    /// Returns the negotiated addresses, once IPCP is open.
     ///
     /// # Errors
-    /// Where the peer agreed to our having no address.
+    /// The peer acknowledged a request without an address.
     pub(super) fn agreed(&self) -> Result<Ipv4, Reason> {
         if !is_usable(self.address) {
             return Err(Reason::Refused {
@@ -78,20 +78,20 @@ impl Ipcp {
             .map(|dns| dns.filter(|address| !address.is_unspecified()));
         Ok(Ipv4 {
             local: self.address,
-            // It serves nothing but a route, and one to ourselves would be wrong.
+            // It is used only for a route, and one to ourselves would be wrong.
             peer: self.peer.filter(|peer| *peer != self.address),
             dns,
         })
     }
 
-    fn judge_dns(&self, which: usize, asked: Ipv4Addr, naks: &mut Body, kind: u8) -> Opinion {
+    fn judge_dns(&self, which: usize, asked: Ipv4Addr, naks: &mut Body, kind: u8) -> OptionVerdict {
         let offered = self.offer.as_ref().and_then(|offer| *offer.dns.get(which)?);
         match offered {
-            None => Opinion::Reject,
-            Some(offered) if offered == asked => Opinion::Accept,
+            None => OptionVerdict::Reject,
+            Some(offered) if offered == asked => OptionVerdict::Accept,
             Some(offered) => {
                 put_option(naks, kind, &offered.octets());
-                Opinion::Nak
+                OptionVerdict::Nak
             }
         }
     }
@@ -123,7 +123,8 @@ fn dns_index(kind: u8) -> Option<usize> {
     }
 }
 
-/// No host has an address in 0/8 or 127/8, nor one from 224 on: multicast, reserved, broadcast.
+/// Returns whether a host can have the address: not in 0/8, 127/8, or from 224 on (multicast,
+/// reserved, broadcast).
 fn is_usable(address: Ipv4Addr) -> bool {
     let [network, ..] = address.octets();
     network != 0 && !address.is_loopback() && network < 224
@@ -133,7 +134,7 @@ fn parse_address(value: &[u8]) -> Option<Ipv4Addr> {
     <[u8; 4]>::try_from(value).ok().map(Ipv4Addr::from)
 }
 
-impl Layer for Ipcp {
+impl ControlProtocol for Ipcp {
     const PROTOCOL: Protocol = Protocol::IPCP;
 
     fn restart(&mut self, _random: &mut Random) {
@@ -163,9 +164,9 @@ impl Layer for Ipcp {
         option: ConfigOption<'_>,
         naks: &mut Body,
         _random: &mut Random,
-    ) -> Opinion {
+    ) -> OptionVerdict {
         let Some(asked) = parse_address(option.value) else {
-            return Opinion::Reject;
+            return OptionVerdict::Reject;
         };
         if let Some(which) = dns_index(option.kind) {
             return self.judge_dns(which, asked, naks, option.kind);
@@ -173,17 +174,17 @@ impl Layer for Ipcp {
         match (option.kind, &self.offer) {
             (ADDRESS, Some(offer)) if offer.peer != asked => {
                 put_option(naks, ADDRESS, &offer.peer.octets());
-                Opinion::Nak
+                OptionVerdict::Nak
             }
-            // A peer that asks us for its address, or has none that a host can have, is told that
-            // we have none to give.
-            (ADDRESS, None) if !is_usable(asked) => Opinion::Reject,
+            // A peer that requests an address from us, or has an unusable one, gets a Reject: we have
+            // none to assign.
+            (ADDRESS, None) if !is_usable(asked) => OptionVerdict::Reject,
             (ADDRESS, _) => {
                 self.peer = Some(asked);
-                Opinion::Accept
+                OptionVerdict::Accept
             }
             // Among them Van Jacobson compression.
-            _ => Opinion::Reject,
+            _ => OptionVerdict::Reject,
         }
     }
 

@@ -1,21 +1,21 @@
-//! The option of IPv6CP (RFC 5072, section 4).
+//! Option of IPv6CP (RFC 5072, section 4).
 
 use core::net::Ipv6Addr;
 
-use super::layer::{Layer, Opinion, Request};
+use super::control_protocol::{ControlProtocol, OptionVerdict, Request};
+use super::negotiated::Ipv6;
 use super::packet::{Body, ConfigOption, put_option};
 use super::protocol::Protocol;
 use super::random::Random;
 use super::reason::Reason;
-use super::report::Ipv6;
 
 const INTERFACE_ID: u8 = 1;
-/// The universal/local bit, 0 in an identifier that nobody assigned (RFC 4291, appendix A).
+/// The universal/local bit, 0 in an identifier that was not assigned (RFC 4291, appendix A).
 const UNIVERSAL: u64 = 1 << 57;
 /// `fe80::/64`.
 const LINK_LOCAL: u128 = 0xfe80 << 112;
 
-/// The interface identifiers of both ends.
+/// Interface identifiers of both ends.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Ipv6cp {
     ours: u64,
@@ -24,7 +24,7 @@ pub(super) struct Ipv6cp {
 }
 
 impl Ipv6cp {
-    /// What was agreed, once IPv6CP is open.
+    /// Returns the negotiated addresses, once IPv6CP is open.
     pub(super) fn agreed(&self) -> Ipv6 {
         Ipv6 {
             local: link_local(self.ours),
@@ -38,7 +38,7 @@ fn link_local(id: u64) -> Ipv6Addr {
 }
 
 fn draw(random: &mut Random) -> u64 {
-    // The low half is never 0, so the identifier is not either.
+    // The low half is never 0, so neither is the identifier.
     (random.next_u64() & 0xffff_ffff_0000_0000 & !UNIVERSAL) | u64::from(random.magic())
 }
 
@@ -46,7 +46,7 @@ fn parse(value: &[u8]) -> Option<u64> {
     <[u8; 8]>::try_from(value).ok().map(u64::from_be_bytes)
 }
 
-impl Layer for Ipv6cp {
+impl ControlProtocol for Ipv6cp {
     const PROTOCOL: Protocol = Protocol::IPV6CP;
 
     fn restart(&mut self, random: &mut Random) {
@@ -61,17 +61,22 @@ impl Layer for Ipv6cp {
         self.peer = None;
     }
 
-    fn judge(&mut self, option: ConfigOption<'_>, naks: &mut Body, random: &mut Random) -> Opinion {
+    fn judge(
+        &mut self,
+        option: ConfigOption<'_>,
+        naks: &mut Body,
+        random: &mut Random,
+    ) -> OptionVerdict {
         match (option.kind, parse(option.value)) {
             (INTERFACE_ID, Some(id)) if id == 0 || id == self.ours => {
                 put_option(naks, INTERFACE_ID, &draw(random).to_be_bytes());
-                Opinion::Nak
+                OptionVerdict::Nak
             }
             (INTERFACE_ID, Some(id)) => {
                 self.peer = Some(id);
-                Opinion::Accept
+                OptionVerdict::Accept
             }
-            _ => Opinion::Reject,
+            _ => OptionVerdict::Reject,
         }
     }
 

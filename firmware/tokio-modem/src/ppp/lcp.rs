@@ -1,12 +1,12 @@
-//! The options of LCP (RFC 1661, section 6; RFC 1662, section 7).
+//! Options of LCP (RFC 1661, section 6; RFC 1662, section 7).
 
 use super::config::{AuthProtocol, Config, Role};
-use super::layer::{Layer, Opinion, Request};
+use super::control_protocol::{ControlProtocol, OptionVerdict, Request};
+use super::negotiated::{Direction, LcpOptions};
 use super::packet::{Body, ConfigOption, put_option};
 use super::protocol::Protocol;
 use super::random::Random;
 use super::reason::Reason;
-use super::report::{Direction, LcpOptions};
 
 const MRU: u8 = 1;
 const ACCM: u8 = 2;
@@ -16,32 +16,32 @@ const PFC: u8 = 7;
 const ACFC: u8 = 8;
 
 const DEFAULT_MRU: u16 = 1500;
-/// Smallest MRU we live with, either way: below it our own packets would need cutting.
+/// Smallest MRU accepted in either direction, in bytes: below it our own packets would not fit.
 const MIN_MRU: u16 = 128;
-/// The number of MD5 in CHAP (RFC 1994, section 3).
+/// Algorithm number of MD5 in CHAP (RFC 1994, section 3).
 const CHAP_MD5: u8 = 5;
-/// Frames with our own magic number, in a row, after which the line is looped. Two ends with one
-/// random generator draw the same number once, hardly twice.
+/// Consecutive frames with our own magic number after which the line counts as looped. Two ends may
+/// draw the same random number once, hardly twice.
 pub(super) const LOOP_LIMIT: u8 = 5;
 
-/// The options of both ends.
+/// Options of both ends.
 #[derive(Clone, Debug)]
 pub(super) struct Lcp {
-    wish: Wish,
-    /// What our request says now.
-    ours: Wish,
+    wish: RequestedOptions,
+    /// Options of our next request.
+    ours: RequestedOptions,
     magic: Option<u32>,
     allow_pap: bool,
     allow_chap: bool,
     peer: Direction,
-    /// How the peer wants us to authenticate.
+    /// Authentication that the peer demands from us.
     demanded: Option<AuthProtocol>,
     loops: u8,
     fault: Option<Reason>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Wish {
+struct RequestedOptions {
     mru: u16,
     accm: Option<u32>,
     pfc: bool,
@@ -52,7 +52,7 @@ struct Wish {
 impl Lcp {
     pub(super) fn new(config: &Config) -> Self {
         let client = matches!(config.role, Role::Client);
-        let wish = Wish {
+        let wish = RequestedOptions {
             mru: config.mru.clamp(MIN_MRU, DEFAULT_MRU),
             accm: Some(config.accm),
             pfc: config.pfc,
@@ -75,7 +75,7 @@ impl Lcp {
         }
     }
 
-    /// What was agreed, once LCP is open.
+    /// Returns the negotiated options, once LCP is open.
     pub(super) fn agreed(&self) -> LcpOptions {
         let receive = Direction {
             mru: self.ours.mru,
@@ -91,27 +91,28 @@ impl Lcp {
         }
     }
 
-    /// Largest information field for the peer: it may take more, but nothing here is longer.
+    /// Returns the largest information field to send, in bytes: the peer may accept more, but nothing here
+    /// is longer.
     pub(super) fn peer_mru(&self) -> u16 {
         self.peer.mru.min(DEFAULT_MRU)
     }
 
-    /// Our magic number as the echo packets carry it: 0 without one.
+    /// Returns our magic number for echo packets: 0 without one.
     pub(super) fn magic(&self) -> u32 {
         self.magic.unwrap_or(0)
     }
 
-    /// How the peer wants us to authenticate.
+    /// Returns the authentication that the peer demands from us.
     pub(super) fn demanded(&self) -> Option<AuthProtocol> {
         self.demanded
     }
 
-    /// How we want the peer to authenticate.
+    /// Returns the authentication that we demand from the peer.
     pub(super) fn required(&self) -> Option<AuthProtocol> {
         self.ours.auth
     }
 
-    /// Whether a magic number is ours.
+    /// Returns whether a magic number is ours.
     pub(super) fn is_ours(&self, magic: u32) -> bool {
         Some(magic) == self.magic
     }
@@ -123,19 +124,19 @@ impl Lcp {
         }
     }
 
-    fn judge_auth(&mut self, value: &[u8], naks: &mut Body) -> Opinion {
+    fn judge_auth(&mut self, value: &[u8], naks: &mut Body) -> OptionVerdict {
         let asked = parse_auth(value);
         if asked.is_some_and(|asked| self.allows(asked)) {
             self.demanded = asked;
-            return Opinion::Accept;
+            return OptionVerdict::Accept;
         }
         let mut better = [AuthProtocol::ChapMd5, AuthProtocol::Pap].into_iter();
         match better.find(|other| self.allows(*other)) {
             Some(other) => {
                 put_auth(naks, other);
-                Opinion::Nak
+                OptionVerdict::Nak
             }
-            None => Opinion::Reject,
+            None => OptionVerdict::Reject,
         }
     }
 
@@ -168,7 +169,7 @@ fn put_auth<const N: usize, Len: heapless::LenType>(
     }
 }
 
-impl Layer for Lcp {
+impl ControlProtocol for Lcp {
     const PROTOCOL: Protocol = Protocol::LCP;
 
     fn restart(&mut self, random: &mut Random) {
@@ -202,20 +203,25 @@ impl Layer for Lcp {
         self.demanded = None;
     }
 
-    fn judge(&mut self, option: ConfigOption<'_>, naks: &mut Body, random: &mut Random) -> Opinion {
+    fn judge(
+        &mut self,
+        option: ConfigOption<'_>,
+        naks: &mut Body,
+        random: &mut Random,
+    ) -> OptionVerdict {
         match (option.kind, option.value) {
             (MRU, &[high, low]) => {
                 let mru = u16::from_be_bytes([high, low]);
                 if mru < MIN_MRU {
                     put_option(naks, MRU, &MIN_MRU.to_be_bytes());
-                    return Opinion::Nak;
+                    return OptionVerdict::Nak;
                 }
                 self.peer.mru = mru;
-                Opinion::Accept
+                OptionVerdict::Accept
             }
             (ACCM, &[a, b, c, d]) => {
                 self.peer.accm = u32::from_be_bytes([a, b, c, d]);
-                Opinion::Accept
+                OptionVerdict::Accept
             }
             (AUTH, value) => self.judge_auth(value, naks),
             (MAGIC, &[a, b, c, d]) => {
@@ -225,22 +231,22 @@ impl Layer for Lcp {
                         self.looped();
                     }
                     put_option(naks, MAGIC, &random.magic().to_be_bytes());
-                    return Opinion::Nak;
+                    return OptionVerdict::Nak;
                 }
                 self.loops = 0;
                 self.peer.magic = Some(magic);
-                Opinion::Accept
+                OptionVerdict::Accept
             }
             (PFC, []) if self.wish.pfc => {
                 self.peer.pfc = true;
-                Opinion::Accept
+                OptionVerdict::Accept
             }
             (ACFC, []) if self.wish.acfc => {
                 self.peer.acfc = true;
-                Opinion::Accept
+                OptionVerdict::Accept
             }
-            // Among them multilink: one channel is all there is.
-            _ => Opinion::Reject,
+            // Among them multilink: there is only one channel.
+            _ => OptionVerdict::Reject,
         }
     }
 
@@ -257,7 +263,7 @@ impl Layer for Lcp {
             }
             (MAGIC, _) if self.magic.is_some() => self.magic = Some(random.magic()),
             (AUTH, value) => match (self.ours.auth, parse_auth(value)) {
-                // The only other one there is, and the better.
+                // The only alternative, and the better one.
                 (Some(AuthProtocol::Pap), Some(AuthProtocol::ChapMd5)) => {
                     self.ours.auth = Some(AuthProtocol::ChapMd5);
                 }
@@ -285,7 +291,8 @@ impl Layer for Lcp {
         }
     }
 
-    /// All but the magic number, which tells a looped line, and the proof that we demand.
+    /// Returns true for all options but the magic number, which detects a looped line, and the
+    /// authentication that we demand.
     fn is_optional(&self, option: ConfigOption<'_>) -> bool {
         matches!(option.kind, MRU | ACCM | PFC | ACFC)
     }

@@ -1,9 +1,9 @@
-//! PPP for one link: LCP, PAP, CHAP-MD5, IPCP and IPv6CP, without I/O.
+//! PPP control protocols of one link, without I/O: LCP, PAP, CHAP-MD5, IPCP and IPv6CP.
 //!
-//! Takes in frames (protocol number and information field, as `/dev/ppp` and [`crate::hdlc`] give
-//! them), the state of the line and the time; gives out frames to send, what was agreed, a
-//! deadline, and at the end a typed reason. It allocates nothing. IP packets are none of its
-//! business: they go past it, in the kernel.
+//! Owns the negotiation, the authentication and the echo requests. Takes in frames (protocol number
+//! and information field, as `/dev/ppp` and [`crate::hdlc`] deliver them), the state of the line and
+//! the time; gives out frames to send, the negotiated options, a deadline, and at the end a typed
+//! reason. It allocates nothing. IP packets bypass it, in the kernel.
 //!
 //! Each phase and the whole negotiation are bounded by time alone: [`Config::negotiation_limit`] and
 //! [`PhaseLimits`]. Answers to any request that is still open count, however late. Where the RFCs
@@ -32,23 +32,24 @@ mod authenticator;
 mod automaton;
 mod chap;
 mod config;
+mod control_protocol;
 mod counters;
+mod dispatch;
 mod echo;
 mod engine;
 mod ids;
-mod incoming;
 mod ipcp;
 mod ipv6cp;
-mod layer;
 mod lcp;
+mod negotiated;
 mod negotiator;
 mod outbox;
 mod packet;
 mod pap;
+mod phase;
 mod protocol;
 mod random;
 mod reason;
-mod report;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -57,11 +58,12 @@ pub use config::{
     AuthProtocol, Config, Credentials, CredentialsError, Echo, Offer, PhaseLimits, Role,
 };
 pub use counters::{Counters, Fault, Malformed};
-pub use engine::{Engine, Event, Phase};
+pub use engine::{Engine, Event};
+pub use negotiated::{Direction, Ipv4, Ipv6, LcpOptions};
 pub use outbox::{Output, Via};
+pub use phase::Phase;
 pub use protocol::Protocol;
 pub use reason::Reason;
-pub use report::{Direction, Ipv4, Ipv6, LcpOptions};
 pub use text::Text;
 
 /// Largest information field, in bytes, that the engine reads or writes: the MRU every

@@ -1,11 +1,11 @@
-//! Option negotiation: the automaton with its timer, its counters and the packets it exchanges.
+//! Option negotiation of one control protocol: automaton, restart timer, counters, packets.
 //!
-//! LCP, IPCP and IPv6CP differ only in their options, which a [`Layer`] knows.
+//! LCP, IPCP and IPv6CP differ only in their options, which a [`ControlProtocol`] handles.
 
 use super::acknowledged::Acknowledged;
 use super::automaton::{Actions, State, Trigger};
+use super::control_protocol::{ControlProtocol, OptionVerdict, Request};
 use super::counters::{Fault, Malformed};
-use super::layer::{Layer, Opinion, Request};
 use super::outbox::Outbox;
 use super::packet::{Body, HEADER_LEN, Options, Packet, code};
 use super::random::Random;
@@ -29,7 +29,8 @@ const PACE: u64 = 1_000;
 /// How long a Terminate-Ack may take to the peer before the layer is down, in milliseconds. The
 /// peer repeats its request only after 3 s, but sticks drop the line at once.
 const LINGER: u64 = 1_000;
-/// What a step may touch besides the layer.
+
+/// Parts of the engine that a step uses besides the layer.
 pub(super) struct Context<'a> {
     pub(super) now: u64,
     pub(super) out: &'a mut Outbox,
@@ -38,64 +39,64 @@ pub(super) struct Context<'a> {
     pub(super) peer_mru: u16,
 }
 
-/// What a step means to the layers around.
+/// Effect of a step on the layers above and below.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Signal {
     Up,
     Down,
-    Finished(Ending),
+    Finished(EndCause),
 }
 
-/// How a layer came to its end.
+/// Reason why a layer finished.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ending {
-    /// The time of the phase is over.
+pub(super) enum EndCause {
+    /// The time limit of the phase has passed.
     Timeout,
     /// The peer rejected the protocol or an essential code.
     Rejected,
-    /// Either end asked for it.
+    /// Either end requested it.
     Terminated,
 }
 
-/// A packet that answers one from the peer.
+/// Reply to a packet from the peer.
 #[derive(Clone, Copy)]
-struct Answer<'a> {
+struct Reply<'a> {
     code: u8,
     id: u8,
     data: &'a [u8],
 }
 
-/// One protocol's negotiation.
+/// Negotiation of one control protocol.
 #[derive(Clone, Debug)]
 pub(super) struct Negotiator<L> {
     pub(super) layer: L,
     state: State,
-    /// Identifier of the latest packet of our own.
+    /// Identifier of our latest packet.
     id: u8,
     /// Options of the latest Configure-Request, and its identifier.
     request: Request,
     request_id: u8,
-    /// Whether it got its answer.
+    /// Whether that request was answered.
     answered: bool,
-    /// Time from a request to its copy.
+    /// Time from a request to its copy, in milliseconds.
     period: u64,
-    /// Longest time from the first request to agreement.
+    /// Longest time from the first request to agreement, in milliseconds.
     limit: u64,
-    /// When the timer expires for the last time (TO-).
+    /// When the timer expires for the last time (TO-), in milliseconds.
     until: u64,
     deadline: Option<u64>,
     naks_sent: u8,
     /// Naks and Rejects received since the negotiation began.
     refusals: u8,
-    /// How many of them the next request followed at once.
-    at_once: u8,
+    /// Number of them that the next request followed without a pause.
+    unpaced: u8,
     acked: Acknowledged,
-    /// The peer's words at its Terminate-Request.
-    farewell: Option<Text>,
+    /// Text of the peer's Terminate-Request.
+    terminate_text: Option<Text>,
 }
 
-impl<L: Layer> Negotiator<L> {
-    /// A negotiation that takes at most `limit` milliseconds.
+impl<L: ControlProtocol> Negotiator<L> {
+    /// Creates a negotiation that takes at most `limit` milliseconds.
     pub(super) fn new(layer: L, limit: u64) -> Self {
         Self {
             layer,
@@ -110,9 +111,9 @@ impl<L: Layer> Negotiator<L> {
             deadline: None,
             naks_sent: 0,
             refusals: 0,
-            at_once: 0,
+            unpaced: 0,
             acked: Acknowledged::default(),
-            farewell: None,
+            terminate_text: None,
         }
     }
 
@@ -128,32 +129,32 @@ impl<L: Layer> Negotiator<L> {
         self.deadline
     }
 
-    /// Whether the peer refused so many requests that silence is not what keeps the ends apart.
-    pub(super) fn disagrees(&self) -> bool {
+    /// Returns whether the peer refused so many requests that the cause is disagreement, not silence.
+    pub(super) fn is_rejecting(&self) -> bool {
         self.refusals > MAX_FAILURE
     }
 
-    /// Time from a request to its copy, as the peer's answers have it so far.
+    /// Returns the time from a request to its copy, in milliseconds, as adapted to the peer so far.
     pub(super) fn period(&self) -> u64 {
         self.period
     }
 
-    /// Sets the time from a request to its copy, for a line of which that is known already.
+    /// Sets the time from a request to its copy, in milliseconds, for a line whose delay is known.
     pub(super) fn set_period(&mut self, period: u64) {
         self.period = period;
     }
 
-    pub(super) fn farewell(&self) -> Option<&Text> {
-        self.farewell.as_ref()
+    pub(super) fn terminate_text(&self) -> Option<&Text> {
+        self.terminate_text.as_ref()
     }
 
-    /// A number for a packet that nothing answers.
+    /// Returns an identifier for a packet that has no reply.
     pub(super) fn next_id(&mut self) -> u8 {
         self.id = self.id.wrapping_add(1);
         self.id
     }
 
-    /// An event that carries no packet.
+    /// Handles an event that carries no packet.
     pub(super) fn trigger(&mut self, trigger: Trigger, cx: &mut Context<'_>) -> Option<Signal> {
         self.step(trigger, None, cx)
     }
@@ -171,11 +172,11 @@ impl<L: Layer> Negotiator<L> {
         self.step(trigger, None, cx)
     }
 
-    /// Takes in an Echo-Request; the answer goes out if the table says so.
+    /// Handles an Echo-Request; the reply is sent if the automaton allows it.
     pub(super) fn echo(&mut self, id: u8, data: &[u8], cx: &mut Context<'_>) -> Option<Signal> {
         self.step(
             Trigger::Echo,
-            Some(Answer {
+            Some(Reply {
                 code: code::ECHO_REPLY,
                 id,
                 data,
@@ -184,13 +185,13 @@ impl<L: Layer> Negotiator<L> {
         )
     }
 
-    /// Takes in any packet of the codes that all these protocols have.
+    /// Handles a packet with a code common to all control protocols.
     pub(super) fn receive(
         &mut self,
         packet: &Packet<'_>,
         cx: &mut Context<'_>,
     ) -> Result<Option<Signal>, Malformed> {
-        let bare = Answer {
+        let bare = Reply {
             code: code::TERMINATE_ACK,
             id: packet.id,
             data: &[],
@@ -219,7 +220,7 @@ impl<L: Layer> Negotiator<L> {
                 }
             }
             code::TERMINATE_REQUEST => {
-                self.farewell = Some(Text::sanitise(packet.data));
+                self.terminate_text = Some(Text::sanitise(packet.data));
                 self.step(Trigger::TerminateRequest, Some(bare), cx)
             }
             code::TERMINATE_ACK => self.step(Trigger::TerminateAck, None, cx),
@@ -231,11 +232,11 @@ impl<L: Layer> Negotiator<L> {
                     };
                     return Err(packet.fault(0, fault));
                 }
-                // The link can live without an orderly end, and without our own Code-Rejects.
+                // The link works without an orderly end, and without our own Code-Rejects.
                 Some(code::CONFIGURE_REQUEST..=code::CONFIGURE_REJECT) => {
                     self.step(Trigger::FatalReject, None, cx)
                 }
-                Some(_) => self.step(Trigger::BearableReject, None, cx),
+                Some(_) => self.step(Trigger::NonFatalReject, None, cx),
             },
             _ => {
                 let id = self.next_id();
@@ -243,7 +244,7 @@ impl<L: Layer> Negotiator<L> {
                 let data = packet.whole.get(..room).unwrap_or(packet.whole);
                 self.step(
                     Trigger::UnknownCode,
-                    Some(Answer {
+                    Some(Reply {
                         code: code::CODE_REJECT,
                         id,
                         data,
@@ -254,8 +255,8 @@ impl<L: Layer> Negotiator<L> {
         })
     }
 
-    /// Whether the packet answers the request that is under way. Others are answers to requests
-    /// from before, or to copies: the peer needs more time than the restart timer gives it.
+    /// Returns whether the packet answers the pending request. Others answer earlier requests or
+    /// copies: the peer needs more time than the restart timer allows, so the timer is extended.
     fn is_answer(&mut self, packet: &Packet<'_>, cx: &mut Context<'_>) -> bool {
         let fits = !self.answered && packet.id == self.request_id;
         if !fits {
@@ -274,8 +275,8 @@ impl<L: Layer> Negotiator<L> {
     fn refused(&mut self, code: u8, options: Options<'_>, cx: &mut Context<'_>) {
         self.refusals = self.refusals.saturating_add(1);
         for option in options {
-            let given_up = self.disagrees() && self.layer.is_optional(option);
-            if code == code::CONFIGURE_NAK && !given_up {
+            let dropped = self.is_rejecting() && self.layer.is_optional(option);
+            if code == code::CONFIGURE_NAK && !dropped {
                 self.layer.naked(option, cx.random);
             } else {
                 self.layer.rejected(option);
@@ -285,7 +286,7 @@ impl<L: Layer> Negotiator<L> {
 
     fn configure_request(&mut self, packet: &Packet<'_>, cx: &mut Context<'_>) -> Option<Signal> {
         if matches!(self.state, State::Closed | State::Closing | State::Stopping) {
-            let answer = Answer {
+            let answer = Reply {
                 code: code::TERMINATE_ACK,
                 id: packet.id,
                 data: &[],
@@ -301,10 +302,10 @@ impl<L: Layer> Negotiator<L> {
         let (mut naks, mut rejects) = (Body::new(), Body::new());
         self.layer.begin_peer();
         for option in options.clone() {
-            let opinion = self.layer.judge(option, &mut naks, cx.random);
-            let hardened = opinion == Opinion::Nak && self.naks_sent >= MAX_FAILURE;
+            let verdict = self.layer.judge(option, &mut naks, cx.random);
+            let hardened = verdict == OptionVerdict::Nak && self.naks_sent >= MAX_FAILURE;
             // A part of the peer's own packet always fits.
-            if (opinion == Opinion::Reject || hardened)
+            if (verdict == OptionVerdict::Reject || hardened)
                 && rejects.extend_from_slice(option.whole).is_err()
             {
                 break;
@@ -329,7 +330,7 @@ impl<L: Layer> Negotiator<L> {
         };
         let signal = self.step(
             trigger,
-            Some(Answer {
+            Some(Reply {
                 code,
                 id: packet.id,
                 data,
@@ -347,7 +348,7 @@ impl<L: Layer> Negotiator<L> {
     fn step(
         &mut self,
         trigger: Trigger,
-        answer: Option<Answer<'_>>,
+        answer: Option<Reply<'_>>,
         cx: &mut Context<'_>,
     ) -> Option<Signal> {
         let Some(step) = self.state.step(trigger) else {
@@ -356,8 +357,8 @@ impl<L: Layer> Negotiator<L> {
         };
         let from = core::mem::replace(&mut self.state, step.next);
         let does = |action| step.actions.has(action);
-        // The restart counter is a time here. That of Configure-Requests runs on when the RFC would
-        // begin to count again, which would let a peer that answers have the negotiation endless.
+        // The restart counter is a time here. That of Configure-Requests is not reset where the RFC
+        // resets its counter, which would let a peer that answers prolong the negotiation forever.
         if does(Actions::IRC) && does(Actions::STR) {
             self.until = cx.now.saturating_add(TERMINATE_LIMIT);
         }
@@ -394,37 +395,37 @@ impl<L: Layer> Negotiator<L> {
         }
         if does(Actions::TLU) {
             self.naks_sent = 0;
-            (self.refusals, self.at_once) = (0, 0);
-            self.farewell = None;
+            (self.refusals, self.unpaced) = (0, 0);
+            self.terminate_text = None;
             Some(Signal::Up)
         } else if does(Actions::TLD) {
             Some(Signal::Down)
         } else if does(Actions::TLF) {
             Some(Signal::Finished(match (trigger, from) {
                 (Trigger::LastTimeout, State::ReqSent | State::AckRcvd | State::AckSent) => {
-                    Ending::Timeout
+                    EndCause::Timeout
                 }
-                (Trigger::FatalReject, _) => Ending::Rejected,
-                _ => Ending::Terminated,
+                (Trigger::FatalReject, _) => EndCause::Rejected,
+                _ => EndCause::Terminated,
             }))
         } else {
             None
         }
     }
 
-    /// Sends a Configure-Request: the same again after a timeout, else a new one.
+    /// Sends a Configure-Request: a copy after a timeout, else a new one.
     fn configure(&mut self, trigger: Trigger, from: State, cx: &mut Context<'_>) {
         if !matches!(from, State::ReqSent | State::AckRcvd | State::AckSent) {
             self.naks_sent = 0;
-            (self.refusals, self.at_once) = (0, 0);
-            self.farewell = None;
+            (self.refusals, self.unpaced) = (0, 0);
+            self.terminate_text = None;
             self.until = cx.now.saturating_add(self.limit);
             self.acked = Acknowledged::default();
             self.layer.restart(cx.random);
         } else if trigger == Trigger::Nak {
             let pause = self.layer.pace(cx.now).or_else(|| {
-                self.at_once = self.at_once.saturating_add(1);
-                (self.at_once > MAX_FAILURE).then_some(PACE)
+                self.unpaced = self.unpaced.saturating_add(1);
+                (self.unpaced > MAX_FAILURE).then_some(PACE)
             });
             if let Some(pause) = pause {
                 self.arm(cx.now, pause);
@@ -446,7 +447,7 @@ impl<L: Layer> Negotiator<L> {
         self.arm(cx.now, self.period);
     }
 
-    /// Sets the timer to `period` after `from`, or to where the time is over.
+    /// Sets the timer to `period` after `from`, at most to the end of the time limit.
     fn arm(&mut self, from: u64, period: u64) {
         self.deadline = Some(from.saturating_add(period).min(self.until));
     }

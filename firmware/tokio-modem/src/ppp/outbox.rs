@@ -1,24 +1,24 @@
-//! What an engine has to say, in order, until it is taken.
+//! Queue of an engine's outputs.
 
 use heapless::{Deque, Vec};
 
 use super::MAX_FRAME;
 use super::config::AuthProtocol;
 use super::counters::Counters;
+use super::negotiated::{Ipv4, Ipv6, LcpOptions};
 use super::packet::HEADER_LEN;
 use super::protocol::Protocol;
 use super::reason::Reason;
-use super::report::{Ipv4, Ipv6, LcpOptions};
 
-/// Room for the frames of one event: two of the largest (a reply, and a rejection behind it)
-/// and the small ones around them.
+/// Space for the frames of one event, in bytes: two of the largest (a reply and a rejection) and
+/// several small ones.
 const ARENA_LEN: usize = 2 * MAX_FRAME + 512;
-/// Outputs that may wait. One event makes at most eight.
+/// Capacity of the queue. One event causes at most eight outputs.
 const QUEUE_LEN: usize = 32;
-/// Places that frames leave to news: a lost frame is sent again, lost news is not.
-const NEWS_ROOM: usize = 16;
+/// Queue places reserved for notifications: a lost frame is sent again, a lost notification is not.
+const NOTIFICATIONS_ROOM: usize = 16;
 
-/// Where a frame goes, in the terms of `/dev/ppp`; on a plain line both are the same.
+/// Destination of a frame in `/dev/ppp`; on a plain line both are the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Via {
     /// LCP and authentication: protocol numbers from 0xc000.
@@ -37,14 +37,14 @@ impl Via {
     }
 }
 
-/// What an engine wants done, or known.
+/// Output of an engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output<'a> {
     /// Send this frame: protocol number and information field.
     Send(&'a [u8], Via),
-    /// LCP is open. Frame accordingly from the next frame on.
+    /// LCP is open. Its options apply from the next frame on.
     LcpOpened(LcpOptions),
-    /// LCP is no longer open. Frame as before it was.
+    /// LCP is no longer open. The default framing applies.
     LcpDown,
     /// The peer accepted us, or we accepted the peer.
     Authenticated(AuthProtocol),
@@ -56,9 +56,9 @@ pub enum Output<'a> {
     Ipv6Up(Ipv6),
     /// IPv6CP is no longer open.
     Ipv6Down,
-    /// So many echo requests in a row stayed without answer.
+    /// Number of consecutive unanswered echo requests.
     EchoUnanswered(u32),
-    /// The link is over. Comes once each time the line was up.
+    /// The link has ended. Reported once each time the line was up.
     Finished(Reason),
 }
 
@@ -70,10 +70,10 @@ enum Item {
         via: Via,
     },
     /// Anything that is not a frame.
-    News(Output<'static>),
+    Notification(Output<'static>),
 }
 
-/// The queue of outputs.
+/// Queue of outputs.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Outbox {
     queue: Deque<Item, QUEUE_LEN>,
@@ -82,9 +82,13 @@ pub(super) struct Outbox {
 }
 
 impl Outbox {
-    pub(super) fn news(&mut self, news: Output<'static>) {
+    pub(super) fn notify(&mut self, notification: Output<'static>) {
         self.reclaim();
-        if self.queue.push_back(Item::News(news)).is_err() {
+        if self
+            .queue
+            .push_back(Item::Notification(notification))
+            .is_err()
+        {
             self.counters.lost_outputs += 1;
         }
     }
@@ -93,7 +97,7 @@ impl Outbox {
     pub(super) fn packet(&mut self, protocol: Protocol, code: u8, id: u8, parts: &[&[u8]]) {
         self.reclaim();
         let start = self.arena.len();
-        if self.queue.len() + NEWS_ROOM > QUEUE_LEN
+        if self.queue.len() + NOTIFICATIONS_ROOM > QUEUE_LEN
             || self.write(protocol, code, id, parts).is_none()
         {
             self.arena.truncate(start);
@@ -110,8 +114,8 @@ impl Outbox {
         }
     }
 
-    /// Makes room again once all is taken. The last frame given out is borrowed from the arena, so
-    /// it is done before the next output of any kind, not after the last.
+    /// Frees the arena once the queue is empty. The last frame returned borrows from the arena, so this
+    /// happens before the next output of any kind, not after the last.
     fn reclaim(&mut self) {
         if self.queue.is_empty() {
             self.arena.clear();
@@ -137,7 +141,7 @@ impl Outbox {
             Item::Frame { start, end, via } => {
                 Output::Send(self.arena.get(start..end).unwrap_or_default(), via)
             }
-            Item::News(news) => news,
+            Item::Notification(notification) => notification,
         })
     }
 }

@@ -1,18 +1,18 @@
-//! The packets that LCP, PAP, CHAP and the network control protocols share: code, identifier,
+//! Packet format of LCP, PAP, CHAP and the network control protocols: code, identifier,
 //! length, data; and the options in them.
 
 use super::MAX_INFORMATION;
 use super::counters::{Fault, Malformed};
 use super::protocol::Protocol;
 
-/// Bytes of a protocol number.
+/// Length of a protocol number, in bytes.
 const PROTOCOL_LEN: usize = 2;
-/// Bytes before a packet's data.
+/// Length of a packet's header, in bytes.
 pub(super) const HEADER_LEN: usize = 4;
-/// Largest data field.
+/// Largest data field, in bytes.
 pub(super) const MAX_DATA: usize = MAX_INFORMATION - HEADER_LEN;
 
-/// Data of a packet being put together.
+/// Buffer for the data of a packet.
 pub(super) type Body = heapless::Vec<u8, MAX_DATA>;
 
 /// Code numbers of RFC 1661, section 5, and RFC 1662.
@@ -65,7 +65,7 @@ pub(super) struct Packet<'a> {
 }
 
 impl<'a> Packet<'a> {
-    /// Reads a packet; bytes behind its length are padding.
+    /// Parses a packet; bytes after its length are padding.
     pub(super) fn parse(protocol: Protocol, information: &'a [u8]) -> Result<Self, Malformed> {
         let malformed = |offset, fault| Malformed {
             protocol: Some(protocol),
@@ -101,7 +101,7 @@ impl<'a> Packet<'a> {
         })
     }
 
-    /// A fault at `offset` in the data.
+    /// Returns the fault at `offset` in the data.
     pub(super) fn fault(&self, offset: usize, fault: Fault) -> Malformed {
         Malformed {
             protocol: Some(self.protocol),
@@ -110,7 +110,7 @@ impl<'a> Packet<'a> {
         }
     }
 
-    /// The data as options, once every length in it is known to be right.
+    /// Parses the data as options; all lengths must be valid.
     pub(super) fn options(&self) -> Result<Options<'a>, Malformed> {
         match self.readable_options() {
             (options, None) => Ok(options),
@@ -118,8 +118,8 @@ impl<'a> Packet<'a> {
         }
     }
 
-    /// The options up to the first one whose length is wrong; that one with all behind it, and what
-    /// is wrong there.
+    /// Returns the options up to the first one with an invalid length; the rest from that one on, and its
+    /// fault.
     pub(super) fn readable_options(&self) -> (Options<'a>, Option<(&'a [u8], Malformed)>) {
         let mut rest = self.data;
         while !rest.is_empty() {
@@ -137,7 +137,7 @@ impl<'a> Packet<'a> {
     }
 }
 
-/// What is behind the first option, or what is wrong with it and where.
+/// Returns the bytes after the first option, or its fault and position.
 fn behind_option(rest: &[u8]) -> Result<&[u8], (usize, Fault)> {
     let truncated = |expected| Fault::Truncated {
         expected,
@@ -156,7 +156,7 @@ fn behind_option(rest: &[u8]) -> Result<&[u8], (usize, Fault)> {
     }
 }
 
-/// Options whose lengths are right.
+/// Options with valid lengths.
 #[derive(Clone, Debug)]
 pub(super) struct Options<'a>(&'a [u8]);
 
@@ -170,7 +170,7 @@ pub(super) struct ConfigOption<'a> {
 }
 
 impl<'a> Options<'a> {
-    /// All of them, as they came.
+    /// Returns all options as received.
     pub(super) fn bytes(&self) -> &'a [u8] {
         self.0
     }
@@ -194,7 +194,7 @@ impl<'a> Iterator for Options<'a> {
     }
 }
 
-/// Appends an option; one that does not fit is left out.
+/// Appends an option; one that does not fit is omitted.
 pub(super) fn put_option<const N: usize, Len: heapless::LenType>(
     out: &mut heapless::Vec<u8, N, Len>,
     kind: u8,

@@ -1,4 +1,4 @@
-//! The packets of PAP (RFC 1334, section 2).
+//! Packets of PAP (RFC 1334, section 2).
 
 use super::counters::{Fault, Malformed};
 use super::outbox::Outbox;
@@ -22,7 +22,7 @@ pub(super) fn send_request(out: &mut Outbox, id: u8, user: &[u8], password: &[u8
     );
 }
 
-/// Sends a verdict without words.
+/// Sends a verdict without text.
 pub(super) fn send_verdict(out: &mut Outbox, id: u8, accepted: bool) {
     out.packet(Protocol::PAP, if accepted { ACK } else { NAK }, id, &[&[0]]);
 }
@@ -34,7 +34,7 @@ pub(super) fn parse_request<'a>(packet: &Packet<'a>) -> Result<(&'a [u8], &'a [u
     Ok((user, password))
 }
 
-/// The words of a verdict; sticks leave out even their length.
+/// Returns the text of a verdict; sticks omit even its length.
 pub(super) fn message(packet: &Packet<'_>) -> Text {
     Text::sanitise(match packet.data {
         [length, text @ ..] => text.get(..usize::from(*length)).unwrap_or(text),

@@ -1,4 +1,4 @@
-//! Numbers that two ends, or two calls, should not share.
+//! Random numbers: magic numbers, identifiers and challenges.
 
 /// A `SplitMix64` generator: small, and any seed is good.
 #[derive(Clone, Debug)]
@@ -17,7 +17,7 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// A number other than 0, which is no magic number (RFC 1661, section 6.4).
+    /// Returns a number other than 0, which is no magic number (RFC 1661, section 6.4).
     pub(super) fn magic(&mut self) -> u32 {
         loop {
             let magic = u32::try_from(self.next_u64() >> 32).unwrap_or(0);

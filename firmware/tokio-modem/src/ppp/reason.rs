@@ -1,34 +1,34 @@
-//! Why a link ended.
+//! Reasons for the end of a link.
 
-use super::engine::Phase;
+use super::phase::Phase;
 use super::protocol::Protocol;
 use super::text::Text;
 
-/// Why a link ended.
+/// Reason why a link ended.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Reason {
-    /// The peer sent an LCP Terminate-Request, with these words.
+    /// The peer sent an LCP Terminate-Request, with this text.
     #[error("the peer ended the call{}{}", colon(.0), .0)]
     PeerTerminated(Text),
     /// The peer refused our name and password, or failed to prove its own.
     #[error("authentication failed{}{}", colon(.0), .0)]
     AuthFailed(Text),
-    /// Nothing was agreed in time.
+    /// No agreement in time.
     #[error("no agreement in time, in phase {phase}")]
     NegotiationTimeout {
-        /// How far it got.
+        /// Phase reached.
         phase: Phase,
     },
-    /// Both ends kept answering, and never agreed.
+    /// Both ends kept answering without agreement.
     #[error("{protocol} options were never agreed")]
     NoAgreement {
         /// The protocol in which they disagreed.
         protocol: Protocol,
     },
-    /// Our own frames come back: the line is looped, or a modem in command mode echoes.
+    /// Our own frames come back: the line is looped, or a modem in command mode echoes them.
     #[error("the line echoes our own frames")]
     LoopDetected,
-    /// The peer refused a protocol or an option that we cannot do without.
+    /// The peer refused a protocol or an option that is required.
     #[error("the peer refused {protocol}{}{}", if .option.is_some() { " option " } else { "" }, .option.map_or(Num(None), |n| Num(Some(n))))]
     Refused {
         /// The protocol, or the protocol of the option.
@@ -42,16 +42,16 @@ pub enum Reason {
         /// The protocol that was closed last.
         protocol: Protocol,
     },
-    /// The configured number of echo requests stayed without answer.
+    /// The configured number of echo requests got no answer.
     #[error("{unanswered} echo requests without answer")]
     EchoTimeout {
-        /// Requests in a row.
+        /// Consecutive requests.
         unanswered: u32,
     },
     /// The line went down.
     #[error("the line went down")]
     LowerDown,
-    /// We were asked to close.
+    /// Closed on request.
     #[error("closed as asked")]
     Closed,
 }

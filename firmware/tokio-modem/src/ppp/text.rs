@@ -1,13 +1,13 @@
-//! Words from the peer, made safe to show.
+//! Text from the peer, sanitised for display.
 
 use core::fmt;
 
 use heapless::String;
 
-/// Longest text kept, in characters: a log line, not a letter.
+/// Longest text that is stored, in characters: it has to fit a log line.
 const TEXT_LEN: usize = 64;
 
-/// What the peer said, cut to 64 printable ASCII characters.
+/// Text from the peer, cut to 64 printable ASCII characters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Text(String<TEXT_LEN>);
 
@@ -28,12 +28,12 @@ impl Text {
         Self(text)
     }
 
-    /// The text.
+    /// Returns the text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether the peer said nothing.
+    /// Returns whether the text is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -1,7 +1,7 @@
 //! Sticks that appear on the bus and leave it; CD-ROM ejects.
 
 use failberry_state::{BootMillis, RecoveryRung, Stick as StickState};
-use failberry_usb::{Device, Look, Presence, Sight, Stick, Unready};
+use failberry_usb::{Device, Look, NotReady, Presence, ScanResult, Stick};
 use log::Level;
 
 use super::{
@@ -27,7 +27,7 @@ const EJECTS_MAX: u32 = 3;
 const GONE: &str = "stick is gone";
 
 impl UplinkMachine {
-    pub(super) fn on_bus(&mut self, sight: Sight, now: BootMillis, out: &mut Vec<Action>) {
+    pub(super) fn on_bus(&mut self, sight: ScanResult, now: BootMillis, out: &mut Vec<Action>) {
         self.update_unused(&sight, out);
         match sight.presence {
             Presence::Ready(stick) if self.stick.as_ref() == Some(&stick) => {}
@@ -35,7 +35,7 @@ impl UplinkMachine {
                 self.release_stick(now, out);
                 self.use_stick(stick, now, out);
             }
-            Presence::Unready(device, why) => self.on_not_ready(device, why, now, out),
+            Presence::NotReady(device, why) => self.on_not_ready(device, why, now, out),
             Presence::Absent => {
                 let left = self.stick.is_some();
                 self.release_stick(now, out);
@@ -51,7 +51,7 @@ impl UplinkMachine {
     }
 
     /// Logs and publishes which of several sticks is used.
-    fn update_unused(&mut self, sight: &Sight, out: &mut Vec<Action>) {
+    fn update_unused(&mut self, sight: &ScanResult, out: &mut Vec<Action>) {
         if self.unused == sight.others {
             return;
         }
@@ -135,7 +135,7 @@ impl UplinkMachine {
     fn on_not_ready(
         &mut self,
         device: Device,
-        why: Unready,
+        why: NotReady,
         now: BootMillis,
         out: &mut Vec<Action>,
     ) {
@@ -188,7 +188,7 @@ impl UplinkMachine {
         waiting.ejects += 1;
         let device = waiting.device.clone();
         let text = match waiting.why {
-            Unready::Configuration { wanted } => {
+            NotReady::Configuration { wanted } => {
                 format!("stick {device} has no port, choosing its configuration {wanted}")
             }
             _ => format!("stick {device} shows its CD-ROM, ejecting it"),

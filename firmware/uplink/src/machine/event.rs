@@ -2,7 +2,7 @@
 
 use failberry_service::orders::{Order, OrderReply};
 use failberry_state::Link;
-use failberry_usb::{Device, Sight, Stick};
+use failberry_usb::{Device, ScanResult, Stick};
 use log::Level;
 use tokio_modem::dial::Progress;
 
@@ -12,7 +12,7 @@ use super::{AttemptFailure, LoadedHistory};
 #[derive(Clone, Debug)]
 pub enum Event {
     /// The USB bus was scanned.
-    Bus(Sight),
+    Bus(ScanResult),
     /// The attempt has opened the modem port.
     PortOpen,
     /// The AT dialogue has made progress.

@@ -1,7 +1,7 @@
 //! The phase of the dialler's state machine, and its public form.
 
 use failberry_state::{BootMillis, UplinkPhase};
-use failberry_usb::{Device, Unready};
+use failberry_usb::{Device, NotReady};
 
 use crate::ladder::{FailureKind, Rung};
 
@@ -35,9 +35,9 @@ pub(super) enum Phase {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct PortWait {
     pub(super) device: Device,
-    pub(super) why: Unready,
+    pub(super) why: NotReady,
     /// The reason that was logged last.
-    pub(super) logged: Option<Unready>,
+    pub(super) logged: Option<NotReady>,
     /// Ejects of its CD-ROM so far.
     pub(super) ejects: u32,
 }

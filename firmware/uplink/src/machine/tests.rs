@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 
 use failberry_service::orders::OrderReply;
 use failberry_state::{Recovery, UplinkPhase};
-use failberry_usb::{Presence, Sight, Unready};
+use failberry_usb::{NotReady, Presence, ScanResult};
 use proptest::prelude::*;
 use tokio_modem::{
     at::text,
@@ -34,15 +34,15 @@ fn stick_at(bus_path: &str, tty: u32) -> Stick {
 
 const fn bus(presence: Presence) -> Event {
     let others = Vec::new();
-    Event::Bus(Sight { presence, others })
+    Event::Bus(ScanResult { presence, others })
 }
 
 fn plugged(tty: u32) -> Event {
     bus(Presence::Ready(stick_at("1-1.2", tty)))
 }
 
-fn unready(why: Unready) -> Event {
-    bus(Presence::Unready(stick_at("1-1.2", 0).device, why))
+fn unready(why: NotReady) -> Event {
+    bus(Presence::NotReady(stick_at("1-1.2", 0).device, why))
 }
 
 const ABSENT: Event = bus(Presence::Absent);
@@ -357,23 +357,23 @@ fn crashes_in_every_call_count_as_failures() {
 #[test]
 fn stick_without_modem_port_is_logged_once_after_timeout() {
     let mut run = Run::new();
-    let few = Unready::Enumerating {
+    let few = NotReady::Enumerating {
         got: 1,
         expected: 3,
     };
     run.expect(0, unready(few), &[])
         .phase(UplinkPhase::Opening)
         .due(5_000)
-        .expect(100, unready(Unready::NoModem), &[])
+        .expect(100, unready(NotReady::NoModem), &[])
         .due(5_100)
-        .expect(200, unready(Unready::NoModem), &[])
+        .expect(200, unready(NotReady::NoModem), &[])
         .due(5_100)
         .expect(5_100, Event::Deadline, &["look"]);
     assert_eq!(run.machine.look().0, Look::Settled);
     let told =
         "stick 19d2:2003 at 1-1.2 cannot be dialled with: none of its interfaces can be a modem";
-    run.expect(5_101, unready(Unready::NoModem), &[told, "describe"])
-        .expect(5_102, unready(Unready::NoModem), &[])
+    run.expect(5_101, unready(NotReady::NoModem), &[told, "describe"])
+        .expect(5_102, unready(NotReady::NoModem), &[])
         .expect(9_000, ABSENT, &["waiting for a stick"]);
     assert_eq!(run.machine.look().0, Look::Complete);
 }
@@ -381,7 +381,7 @@ fn stick_without_modem_port_is_logged_once_after_timeout() {
 #[test]
 fn late_ttys_are_used() {
     let mut run = Run::new();
-    run.expect(0, unready(Unready::NoTty { interface: 2 }), &[])
+    run.expect(0, unready(NotReady::NoTty { interface: 2 }), &[])
         .expect(300, plugged(2), &[FOUND, "attempt ttyUSB2"]);
 }
 
@@ -476,8 +476,8 @@ fn any_event() -> impl Strategy<Value = Event> {
     prop_oneof![
         Just(ABSENT),
         (0u32..3).prop_map(plugged),
-        Just(unready(Unready::CdRom)),
-        Just(unready(Unready::NoTty { interface: 2 })),
+        Just(unready(NotReady::CdRom)),
+        Just(unready(NotReady::NoTty { interface: 2 })),
         Just(Event::PortOpen),
         Just(Event::Dial(Progress::Step(Step::Dial))),
         Just(Event::Connected("x".into())),

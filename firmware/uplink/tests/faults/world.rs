@@ -6,7 +6,7 @@ use failberry_state::{BootMillis, UplinkPhase};
 use failberry_uplink::machine::{
     Action, AttemptFailure, Event, LoadedHistory, Outcome, PinState, UplinkMachine,
 };
-use failberry_usb::{Device, Presence, Sight, Stick as Found, Unready};
+use failberry_usb::{Device, NotReady, Presence, ScanResult, Stick as Found};
 use tokio_modem::{
     dial::{Dialer, Output, Settings},
     modem::profile_for,
@@ -257,7 +257,7 @@ impl World {
         };
         let presence = match self.stick.tty {
             None => Presence::Absent,
-            Some(_) if self.stick.cdrom => Presence::Unready(device(0x2000), Unready::CdRom),
+            Some(_) if self.stick.cdrom => Presence::NotReady(device(0x2000), NotReady::CdRom),
             Some(tty) => Presence::Ready(Found {
                 device: device(self.product),
                 profile: profile_for(0x19d2, self.product).unwrap(),
@@ -266,7 +266,7 @@ impl World {
             }),
         };
         let others = Vec::new();
-        Event::Bus(Sight { presence, others })
+        Event::Bus(ScanResult { presence, others })
     }
 
     fn feed(&mut self, event: Event) {
@@ -370,7 +370,7 @@ impl World {
                 settings.dial_within(dial_ms);
                 settings.allow_pin_without_counter(self.uncounted && !require_pin_counter);
                 if withhold_pin {
-                    settings.spend_pin();
+                    settings.withhold_pin();
                 }
                 let dialer = Box::new(Dialer::new(profile, settings, self.now));
                 self.attempt = Some(Attempt::Dialling(dialer, self.now));

@@ -1,29 +1,29 @@
-//! Carrying out the actions of a mode switch on a drive, whatever it answers. Decides when a switch
-//! has worked: the drive took something of it, or left.
+//! Execution of the actions of a mode switch on a drive, whatever it answers. Decides whether the
+//! switch worked: the drive accepted an action, or left the bus.
 
 use std::time::Duration;
 
-use crate::switch::{Action, Control, Wrapper, inquiry};
+use crate::switch::{Action, CommandBlockWrapper, Control, inquiry};
 
-/// Length of a command status wrapper.
-const CSW: usize = 13;
+/// Length of a command status wrapper, in bytes.
+const CSW_LEN: usize = 13;
 /// First byte of an `INQUIRY`'s answer: a drive that is there (qualifier 0) and a CD-ROM (SPC-2 7.3.2).
 const CDROM: u8 = 0x05;
-/// The same byte of a drive that is not there.
+/// First byte of an `INQUIRY`'s answer: no drive at this LUN.
 const NO_DRIVE: u8 = 0x7f;
-/// Most data that a drive is let send before its status; the rows have no more than 192 bytes.
+/// Most data accepted from a drive before its status, in bytes; the rows have no more than 192.
 const DATA_MAX: usize = 512;
 
-/// What a transfer came to.
+/// Error of a transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum DriveError {
     /// The device has left the bus.
     Left,
-    /// It does not answer.
+    /// Timeout.
     Silent(rusb::Error),
-    /// It refuses: the endpoint is stalled.
+    /// The endpoint is stalled: a refusal.
     Stalled,
-    /// Something else.
+    /// Any other error.
     Other(rusb::Error),
 }
 
@@ -48,36 +48,36 @@ impl From<DriveError> for rusb::Error {
     }
 }
 
-/// A device to switch.
+/// Transfers to the device to switch.
 pub(super) trait Drive {
-    /// Sends a word.
+    /// Sends a command block wrapper.
     fn send(&mut self, bytes: &[u8]) -> Result<(), DriveError>;
     /// Reads data or a status.
     fn receive(&mut self, room: &mut [u8]) -> Result<usize, DriveError>;
-    /// Ends the stalls of both bulk endpoints.
+    /// Clears the halts of both bulk endpoints.
     fn clear_halts(&mut self);
     /// Sends a control request.
     fn control(&mut self, control: &Control) -> Result<(), DriveError>;
-    /// Chooses a configuration.
+    /// Sets a configuration.
     fn configure(&mut self, value: u8) -> Result<(), DriveError>;
-    /// Lets time pass.
+    /// Waits.
     fn wait(&mut self, time: Duration);
 }
 
-/// Carries out `actions` in order. A drive that refuses one gets the next; one that leaves, or
-/// falls silent after it took something, has begun to switch.
+/// Executes `actions` in order. A drive that refuses one gets the next; one that leaves the bus, or
+/// times out after it accepted an action, has begun to switch.
 ///
 /// # Errors
-/// The first refusal where nothing was taken; the silence where nothing was taken before it and
-/// more was to come, since the drive may be starting still.
+/// The first refusal if no action was accepted; the timeout if none was accepted before it and more
+/// would follow, since the drive may still be starting.
 pub(super) fn run(actions: &[Action], drive: &mut impl Drive) -> Result<(), rusb::Error> {
     let mut taken = false;
     let mut refusal = None;
     let mut rest = actions.iter();
     while let Some(action) = rest.next() {
         let done = match action {
-            Action::Word(wrapper) => word(wrapper, drive, &mut []).map(drop),
-            // Sticks are known that stall the request and switch all the same.
+            Action::Command(wrapper) => word(wrapper, drive, &mut []).map(drop),
+            // Some sticks stall the request and switch anyway.
             Action::Control(control) => match drive.control(control) {
                 Err(DriveError::Stalled) => Ok(()),
                 done => done,
@@ -102,16 +102,16 @@ pub(super) fn run(actions: &[Action], drive: &mut impl Drive) -> Result<(), rusb
     }
 }
 
-/// Why a drive is not switched.
+/// Reason why a drive is not switched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NotCdRom {
-    /// Its first drive says this of its kind.
+    /// First byte of the first drive's answer to `INQUIRY`.
     Disk(u8),
-    /// It did not say.
+    /// It did not answer.
     Unanswered(rusb::Error),
 }
 
-/// Makes sure that one of the device's two first drives is a CD-ROM.
+/// Checks that one of the device's first two drives is a CD-ROM.
 ///
 /// # Errors
 /// Neither is, or the first does not answer.
@@ -123,16 +123,20 @@ pub(super) fn expect_cdrom(drive: &mut impl Drive) -> Result<(), NotCdRom> {
         Ok(kind)
     };
     let first = kind(drive, 0).map_err(|error| NotCdRom::Unanswered(error.into()))?;
-    // Many have no second drive, and say so in their own ways.
+    // Many have no second drive, and report that in different ways.
     if first == CDROM || kind(drive, 1) == Ok(CDROM) {
         return Ok(());
     }
     Err(NotCdRom::Disk(first))
 }
 
-/// A word, what the drive sends for it (as much as `data` has room for), and its status, which is
-/// of no interest: a drive that refuses a command may switch all the same.
-fn word(wrapper: &Wrapper, drive: &mut impl Drive, data: &mut [u8]) -> Result<(), DriveError> {
+/// Transfers a command block wrapper, the drive's data (as much as fits `data`), and its status, which
+/// is ignored: a drive that refuses a command may switch anyway.
+fn word(
+    wrapper: &CommandBlockWrapper,
+    drive: &mut impl Drive,
+    data: &mut [u8],
+) -> Result<(), DriveError> {
     if let Err(error) = drive.send(&wrapper.bytes()) {
         if error == DriveError::Stalled {
             drive.clear_halts();
@@ -149,12 +153,12 @@ fn word(wrapper: &Wrapper, drive: &mut impl Drive, data: &mut [u8]) -> Result<()
                     *to = *from;
                 }
             }
-            // It has no data, and tells its status after that (6.7.2).
+            // It has no data, and sends its status after the stall (6.7.2).
             Err(DriveError::Stalled) => drive.clear_halts(),
             Err(error) => return Err(error),
         }
     }
-    let mut status = [0; CSW];
+    let mut status = [0; CSW_LEN];
     match drive.receive(&mut status) {
         Err(DriveError::Stalled) => {
             drive.clear_halts();

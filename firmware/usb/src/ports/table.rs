@@ -12,16 +12,16 @@ pub(super) struct Row {
     /// `bInterfaceNumber` of the port that dials.
     pub(super) modem: u8,
     /// `bInterfaceNumber` of another port for AT commands.
-    pub(super) beside: Option<u8>,
+    pub(super) command_ports: Option<u8>,
 }
 
 /// A row from `ModemManager`'s rules, with two ports for commands.
-const fn mm(vendor: u16, product: u16, modem: u8, beside: u8) -> Row {
+const fn mm(vendor: u16, product: u16, modem: u8, command_ports: u8) -> Row {
     Row {
         vendor,
         product,
         modem,
-        beside: Some(beside),
+        command_ports: Some(command_ports),
     }
 }
 
@@ -31,7 +31,7 @@ const fn mm_one(vendor: u16, product: u16, modem: u8) -> Row {
         vendor,
         product,
         modem,
-        beside: None,
+        command_ports: None,
     }
 }
 
@@ -225,13 +225,13 @@ mod tests {
     fn rows_are_sorted_and_unique() {
         let keys = ROWS.iter().map(|row| (row.vendor, row.product));
         assert!(keys.is_sorted_by(|before, after| before < after));
-        assert!(ROWS.iter().all(|row| Some(row.modem) != row.beside));
+        assert!(ROWS.iter().all(|row| Some(row.modem) != row.command_ports));
     }
 
     #[test]
     fn rows_are_found_and_are_the_sources() {
         assert_eq!(ROWS.iter().filter(|row| row.vendor == 0x19d2).count(), 62);
-        for (vendor, product, modem, beside) in [
+        for (vendor, product, modem, command_ports) in [
             (0x19d2, 0x0001, 0, Some(2)),
             (0x19d2, 0x0002, 2, Some(4)),
             (0x19d2, 0x0003, 0, Some(1)),
@@ -246,8 +246,12 @@ mod tests {
             (0x1e0e, 0x9205, 3, Some(2)),
             (0x201e, 0x10f8, 3, None),
         ] {
-            let found = row(vendor, product).map(|row| (row.modem, row.beside));
-            assert_eq!(found, Some((modem, beside)), "{vendor:04x}:{product:04x}");
+            let found = row(vendor, product).map(|row| (row.modem, row.command_ports));
+            assert_eq!(
+                found,
+                Some((modem, command_ports)),
+                "{vendor:04x}:{product:04x}"
+            );
         }
         assert_eq!(row(0x19d2, 0x2000), None);
     }

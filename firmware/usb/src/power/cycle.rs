@@ -1,28 +1,30 @@
-//! Sockets off for some seconds, then on again, by whatever way the kernel lets us.
+//! Power cycle of all sockets, by whichever method is permitted.
 
 use std::{thread, time::Duration};
 
 use super::{Board, HubPower, PortPower, PowerError, SysfsPower};
 
-/// The capacitors of a stick and its socket hold it alive for a second; more than a few are lost.
+/// Time from power off to power on. Capacitors power a stick for a second; much more would only
+/// delay the restart.
 pub const OFF: Duration = Duration::from_secs(3);
 
-/// Tries to light a socket again: nothing else would.
+/// Tries to switch a socket on again: nothing else would.
 const TRIES_ON: u32 = 5;
+/// Time between these tries.
 const PAUSE_ON: Duration = Duration::from_millis(500);
 
-/// Takes the power from all sockets of `board` for [`OFF`]. Blocks as long; tells by which way it
-/// went. The sockets are lit again whatever fails.
+/// Switches all sockets of `board` off for [`OFF`], then on. Blocks as long; returns the method used.
+/// The sockets are switched on again whatever fails.
 ///
 /// # Errors
-/// Neither way leads to the ports, in the words of the last one tried; or they stay dark.
+/// Neither method works, with the error of the last one; or the sockets stay off.
 pub fn cycle(board: Board) -> Result<&'static str, PowerError> {
     let sysfs = SysfsPower::default();
-    // The kernel's own way keeps its books right, but takes the right to write there.
+    // The kernel's interface keeps its state consistent, but needs write access.
     let (way, power): (_, &dyn PortPower) = if sysfs.set_all(board, false).is_ok() {
         ("sysfs", &sysfs)
     } else {
-        // What was switched before the failure must not stay off behind the hub's back.
+        // Ports switched before the failure must not stay off.
         let _ = sysfs.set_all(board, true);
         if let Err(error) = HubPower.set_all(board, false) {
             let _ = HubPower.set_all(board, true);
@@ -42,10 +44,10 @@ pub fn cycle(board: Board) -> Result<&'static str, PowerError> {
     }
 }
 
-/// Lights all sockets of `board`: whoever cut their power last may have died over it.
+/// Switches all sockets of `board` on: an earlier process may have died during a power cycle.
 ///
 /// # Errors
-/// Neither way leads to the ports; they are lit then, for all that can be known.
+/// Neither method works; as far as is known, the sockets are on then.
 pub fn restore(board: Board) -> Result<(), PowerError> {
     SysfsPower::default()
         .set_all(board, true)

@@ -1,4 +1,4 @@
-//! By class requests to the hub (USB 2.0, 11.24.2), past the kernel.
+//! Power switching by class requests to the hub (USB 2.0, 11.24.2), bypassing the kernel.
 
 use std::time::Duration;
 
@@ -13,10 +13,10 @@ const CLEAR_FEATURE: u8 = 1;
 const SET_FEATURE: u8 = 3;
 /// Feature selector `PORT_POWER`.
 const PORT_POWER: u16 = 8;
-/// A hub answers control requests within 5 s at most (USB 2.0, 9.2.6.1).
+/// Timeout of a control request: a hub answers within 5 s (USB 2.0, 9.2.6.1).
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Switches ports with requests to the hub. Needs the right to write the hub's usbfs node.
+/// Switches ports with requests to the hub. Needs write access to the hub's usbfs node.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct HubPower;
 
@@ -83,7 +83,7 @@ mod tests {
     use crate::power::Board;
 
     #[test]
-    fn requests_are_as_the_standard_says() {
+    fn requests_match_the_usb_standard() {
         let port = Board::Pi2B.socket("1-1", 2).unwrap();
         let off = Request {
             kind: 0x23,

@@ -1,12 +1,12 @@
-//! Power over the sockets that a stick can sit in, board by board.
+//! Power control of the USB sockets that a stick can be plugged into, per board.
 //!
-//! Which port switches what on which board is as uhubctl's README has it from people with the
-//! boards in their hands (<https://github.com/mvp/uhubctl>, "Raspberry Pi turns power off on all
+//! Which port switches what on which board is from uhubctl's README, whose authors tested the
+//! boards (<https://github.com/mvp/uhubctl>, "Raspberry Pi turns power off on all
 //! ports").
 //!
-//! A [`SocketPort`] cannot be made by hand: it comes from a [`Board`], which refuses the port its
-//! wired Ethernet hangs on. Two ways lead to a hub: [`SysfsPower`] is the kernel's own and keeps
-//! the kernel's books right, but needs root; [`HubPower`] needs no more than the hub's usbfs node.
+//! A [`SocketPort`] comes only from a [`Board`], which refuses the port of its wired Ethernet. There
+//! are two methods: [`SysfsPower`] uses the kernel's interface and keeps the kernel's state
+//! consistent, but needs root; [`HubPower`] needs only the hub's usbfs node.
 
 mod cycle;
 mod hub;
@@ -18,22 +18,22 @@ pub use cycle::{OFF, cycle, restore};
 pub use hub::HubPower;
 pub use sysfs::SysfsPower;
 
-/// A Raspberry Pi whose hubs are known.
+/// Board with known USB hubs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Board {
     /// 2B and 3B: LAN9514, whose port 2 switches all four sockets.
     Pi2B,
     /// 3B+: LAN7515, likewise; port 1 leads to a second hub in it, with Ethernet and two of the
-    /// sockets, which lose their power with the others.
+    /// sockets, which are switched with the others.
     Pi3BPlus,
     /// 4B: VL805, ganged; its USB 2 and USB 3 halves must go off together. Firmware of the
     /// VL805 from before 00137ad does not switch.
     Pi4B,
-    /// QEMU's `virt` with a hub of four ports on its first bus, as the tests have it.
+    /// QEMU's `virt` with a hub of four ports on its first bus, for the tests.
     Virt,
 }
 
-/// A port of a hub that powers sockets and nothing else.
+/// Hub port that powers only sockets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SocketPort {
     hub: Hub,
@@ -44,7 +44,7 @@ pub struct SocketPort {
 struct Hub {
     /// Number of the bus.
     bus: u8,
-    /// Ports on the way from the root hub, which has none.
+    /// Port numbers on the path from the root hub, which has none.
     route: &'static [u8],
 }
 
@@ -61,7 +61,7 @@ const SHARED_SWITCH: &[SocketPort] = &[SocketPort {
     hub: ONBOARD,
     port: 2,
 }];
-/// Port by port; the first stays on, as on the boards whose Ethernet it is.
+/// Each port by itself; the first stays on, as on the boards where it is the Ethernet.
 const VIRT: &[SocketPort] = &[
     SocketPort {
         hub: ONBOARD,
@@ -112,15 +112,15 @@ const VL805: &[SocketPort] = &[
     },
 ];
 
-/// Why a port's power was not switched.
+/// Reason why a port's power was not switched.
 #[derive(Debug, thiserror::Error)]
 pub enum PowerError {
-    /// Cutting it would cut the wired network for good.
+    /// It would disable the wired network permanently.
     #[error("port {port} of hub {hub} is Ethernet on {board}, expected a socket")]
     Ethernet {
-        /// The hub's place on the bus.
+        /// Bus path of the hub.
         hub: String,
-        /// The port asked for.
+        /// Requested port.
         port: u8,
         /// The board.
         board: Board,
@@ -128,59 +128,59 @@ pub enum PowerError {
     /// The port does not switch sockets on this board.
     #[error("port {port} of hub {hub} switches no socket on {board}")]
     NoSocket {
-        /// The hub's place on the bus.
+        /// Bus path of the hub.
         hub: String,
-        /// The port asked for.
+        /// Requested port.
         port: u8,
         /// The board.
         board: Board,
     },
-    /// sysfs refused.
+    /// Writing to sysfs failed.
     #[error("{path}: {source}")]
     Sysfs {
         /// The attribute.
         path: std::path::PathBuf,
-        /// Why.
+        /// Reason.
         source: io::Error,
     },
-    /// The port did not take the value written to it.
+    /// The port did not accept the value written to it.
     #[error("{path}: expected {expected} after writing it, got {got:?}")]
     NotTaken {
         /// The attribute.
         path: std::path::PathBuf,
-        /// What was written.
+        /// Value written.
         expected: &'static str,
-        /// What is read.
+        /// Value read back.
         got: String,
     },
-    /// No hub where the board has one.
+    /// The board's hub is missing.
     #[error("no hub at {0}")]
     NoHub(String),
     /// The hub or libusb refused.
     #[error("{what} hub {hub}: {source}")]
     Hub {
-        /// What was tried.
+        /// Operation that failed.
         what: &'static str,
-        /// The hub's place on the bus.
+        /// Bus path of the hub.
         hub: String,
-        /// Why.
+        /// Reason.
         source: rusb::Error,
     },
 }
 
-/// A way to switch ports.
+/// Method of switching ports.
 pub trait PortPower {
     /// Switches one port.
     ///
     /// # Errors
-    /// The refusal, with where.
+    /// The failure and its place.
     fn set(&self, port: SocketPort, on: bool) -> Result<(), PowerError>;
 
-    /// Switches every socket of `board`. All ports are tried before the first failure is told, so
-    /// that switching on leaves none dark that could be lit.
+    /// Switches every socket of `board`. All ports are tried before the first failure is returned,
+    /// so that switching on leaves none off that could be on.
     ///
     /// # Errors
-    /// The first refusal, with where.
+    /// The first failure and its place.
     fn set_all(&self, board: Board, on: bool) -> Result<(), PowerError> {
         let tried: Vec<_> = board
             .sockets()
@@ -192,7 +192,7 @@ pub trait PortPower {
 }
 
 impl Board {
-    /// The board by the device tree's `model`, for instance
+    /// Returns the board for the device tree's `model`, for instance
     /// `Raspberry Pi 2 Model B Rev 1.1`.
     pub fn from_model(model: &str) -> Option<Self> {
         let model = model.trim_end_matches('\0');
@@ -200,7 +200,7 @@ impl Board {
             return Some(Self::Virt);
         }
         let model = model.strip_prefix("Raspberry Pi ")?;
-        // The plus first: its name begins with the plain one's.
+        // The plus first: the other name is its prefix.
         [
             ("3 Model B Plus", Self::Pi3BPlus),
             ("3 Model B", Self::Pi2B),
@@ -211,7 +211,7 @@ impl Board {
         .find_map(|(name, board)| model.starts_with(name).then_some(board))
     }
 
-    /// The ports to switch, in this order, for all sockets to follow.
+    /// Returns the ports that switch all sockets, in this order.
     pub const fn sockets(self) -> &'static [SocketPort] {
         match self {
             Self::Pi2B | Self::Pi3BPlus => SHARED_SWITCH,
@@ -220,10 +220,10 @@ impl Board {
         }
     }
 
-    /// One port by the kernel's name of its hub (`1-1`, `usb2`) and its number.
+    /// Returns a port by the kernel's name of its hub (`1-1`, `usb2`) and its number.
     ///
     /// # Errors
-    /// Where the port is the board's Ethernet, or switches no socket.
+    /// The port is the board's Ethernet, or switches no socket.
     pub fn socket(self, hub: &str, port: u8) -> Result<SocketPort, PowerError> {
         let (board, hub_name) = (self, hub.to_owned());
         if let Some((ethernet, ethernet_port)) = self.ethernet()
@@ -247,7 +247,7 @@ impl Board {
             })
     }
 
-    /// Where the wired network hangs on USB: within the hub's chip, behind its port 1.
+    /// Returns the port of the wired network if it is on USB: within the hub's chip, behind its port 1.
     const fn ethernet(self) -> Option<(Hub, u8)> {
         match self {
             Self::Pi2B | Self::Pi3BPlus | Self::Virt => Some((ONBOARD, 1)),

@@ -1,4 +1,4 @@
-//! Through the kernel: `<hub>:1.0/<hub>-port<n>/disable`, there since Linux 6.0.
+//! Power switching by the kernel: `<hub>:1.0/<hub>-port<n>/disable`, since Linux 6.0.
 
 use std::{fs, path::PathBuf};
 
@@ -12,7 +12,7 @@ pub struct SysfsPower {
 }
 
 impl SysfsPower {
-    /// In this tree.
+    /// Creates a switch for this sysfs tree.
     pub const fn new(sysfs: Sysfs) -> Self {
         Self { sysfs }
     }
@@ -35,7 +35,7 @@ impl PortPower for SysfsPower {
             path: path.clone(),
             source,
         };
-        // Not `fs::write`: where there is no such port there must be no such file afterwards.
+        // Not `fs::write`: it would create the file for a port that does not exist.
         let mut file = fs::OpenOptions::new()
             .write(true)
             .open(&path)
@@ -55,7 +55,7 @@ impl PortPower for SysfsPower {
     }
 }
 
-/// Name of a hub's interface: the configuration is 0 for root hubs and 1 for others.
+/// Returns the name of a hub's interface: the configuration is 0 for root hubs and 1 for others.
 fn interface(hub: Hub) -> String {
     if hub.route.is_empty() {
         format!("{}-0:1.0", hub.bus)

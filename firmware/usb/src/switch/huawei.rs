@@ -1,8 +1,9 @@
 //! Mode switches of Huawei (`12d1`): a row for each product id of a CD-ROM.
 
 use super::{
-    Row, SAME, to, ums,
-    words::{AS_12D1_101E, AS_12D1_1030, CONFIGURATION_2, EJECT, HUAWEI, HUAWEI_OLD},
+    Row, SAME,
+    sequences::{AS_12D1_101E, AS_12D1_1030, CONFIGURATION_2, EJECT, HUAWEI, HUAWEI_OLD},
+    to, ums,
 };
 
 /// Sorted by vendor and product; rows with a condition come before the one without.

@@ -1,29 +1,29 @@
-//! What turns a stick's CD-ROM into a modem, as data: a row for each CD-ROM that is known.
+//! Table of mode switches: the actions that turn a known CD-ROM into a modem, one row per product.
 //!
-//! Pure. [`cdrom`](crate::cdrom) carries the actions out; sysfs decides whether a device is in a
-//! state in which it gets any.
+//! Pure. [`cdrom`](crate::cdrom) executes the actions; sysfs decides whether a device is in a state
+//! to get any.
 
 mod huawei;
 mod option;
 mod others;
 // One sequence a line, as in a table.
 #[rustfmt::skip]
-mod words;
+mod sequences;
 mod zte;
 
-pub(crate) use self::words::inquiry;
+pub(crate) use self::sequences::inquiry;
 
-/// Length of a command block wrapper (USB mass storage, bulk only transport 1.0, 5.1).
-pub const CBW: usize = 31;
+/// Length of a command block wrapper, in bytes (USB mass storage, bulk only transport 1.0, 5.1).
+pub const CBW_LEN: usize = 31;
 
 /// ZTE's vendor id.
 pub(crate) const VENDOR_ZTE: u16 = 0x19d2;
-/// Huawei's.
+/// Huawei's vendor id.
 pub(crate) const VENDOR_HUAWEI: u16 = 0x12d1;
 
-/// A command block wrapper, byte for byte as a public table has it.
+/// Command block wrapper (CBW) of bulk-only transport, byte for byte as in a public table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Wrapper {
+pub struct CommandBlockWrapper {
     tag: [u8; 4],
     data: u32,
     flags: u8,
@@ -32,12 +32,12 @@ pub struct Wrapper {
     command: [u8; 16],
 }
 
-/// Whom a control request is for.
+/// Recipient of a control request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recipient {
     /// The device; `wIndex` is 0.
     Device,
-    /// The mass storage interface, whose number `wIndex` is.
+    /// The mass storage interface; `wIndex` is its number.
     Interface,
 }
 
@@ -50,7 +50,7 @@ pub struct Control {
     pub request: u8,
     /// `wValue`.
     pub value: u16,
-    /// What `wIndex` says.
+    /// Recipient, which defines `wIndex`.
     pub recipient: Recipient,
     /// Bytes to the host.
     pub answer: u16,
@@ -61,25 +61,25 @@ pub struct Control {
 /// A step of a mode switch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// A bulk word. Its status is always awaited, as `usb_modeswitch` does from 2.4 on (its option
-    /// `NeedResponse` has no effect any more).
-    Word(Wrapper),
+    /// A command block wrapper. Its status is always read, as `usb_modeswitch` does from 2.4 on (its
+    /// option `NeedResponse` has no effect any more).
+    Command(CommandBlockWrapper),
     /// A control request.
     Control(Control),
-    /// `SET_CONFIGURATION` to this `bConfigurationValue`, by way of none.
+    /// `SET_CONFIGURATION` to this `bConfigurationValue`, after configuration 0.
     Configure(u8),
     /// A delay in milliseconds.
     Wait(u16),
 }
 
-/// Where a row's facts are from.
+/// Source of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
     /// The file of that id in Debian's package usb-modeswitch-data 20191128-5.
     UsbModeswitchData,
 }
 
-/// What must stand in a device's own text for a row to hold, beside its ids.
+/// Condition on a device's text descriptors, besides its ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Condition {
     None,
@@ -89,16 +89,16 @@ enum Condition {
     Product(&'static str),
 }
 
-/// What a stick is after its switch.
+/// Ids of a stick after its mode switch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Target {
     /// Vendor id.
     pub vendor: u16,
-    /// Product ids, any of them; none where only its interfaces change.
+    /// Possible product ids; none if only its interfaces change.
     pub products: &'static [u16],
 }
 
-/// A CD-ROM and what makes it a modem.
+/// Mode switch of one CD-ROM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Row {
     /// Vendor id as a CD-ROM.
@@ -106,15 +106,15 @@ pub struct Row {
     /// Product id as a CD-ROM.
     pub product: u16,
     condition: Condition,
-    /// What to do, in this order.
+    /// Actions, in this order.
     pub actions: &'static [Action],
-    /// What it becomes, where that is known.
+    /// Ids after the switch, if known.
     pub target: Target,
-    /// Where this is from.
+    /// Source of the row.
     pub source: Source,
 }
 
-/// Not known from the source: the ids stay, or differ from stick to stick.
+/// Target not known from the source: the ids stay, or differ between sticks.
 const SAME: Target = to(0, &[]);
 
 const fn to(vendor: u16, products: &'static [u16]) -> Target {
@@ -144,8 +144,8 @@ impl Row {
         self
     }
 
-    /// The `bConfigurationValue` that it chooses, where it does nothing else: what such a row is for
-    /// has no CD-ROM, but a configuration without modem ports.
+    /// Returns the `bConfigurationValue` that it sets, if that is its only action: such a device has no
+    /// CD-ROM, but a configuration without modem ports.
     pub const fn configuration(&self) -> Option<u8> {
         match self.actions {
             [Action::Configure(value)] => Some(*value),
@@ -154,7 +154,7 @@ impl Row {
     }
 }
 
-/// A device's ids and what it says of itself, the key of the table.
+/// Ids and text descriptors of a device, the key of the table.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Identity<'a> {
     /// USB vendor id.
@@ -167,17 +167,17 @@ pub struct Identity<'a> {
     pub name: &'a str,
 }
 
-/// What to do with a CD-ROM.
+/// Mode switch that applies to a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Switch {
-    /// In this order.
+    /// Actions, in this order.
     pub actions: &'static [Action],
-    /// The product has a row. Where it has none the actions are its maker's usual ones, and the
-    /// drive has to say that it is a CD-ROM before it gets any.
+    /// Whether the product has a row. If not, the actions are its vendor's usual ones, and the drive
+    /// has to identify as a CD-ROM before it gets any.
     pub known: bool,
 }
 
-/// All rows, by maker.
+/// Returns all rows, by vendor.
 pub fn rows() -> impl Iterator<Item = &'static Row> {
     zte::ROWS
         .iter()
@@ -186,60 +186,63 @@ pub fn rows() -> impl Iterator<Item = &'static Row> {
         .chain(&others::ROWS)
 }
 
-/// The row for a device, by its ids and, where those are shared, its texts.
+/// Returns the row for a device, by its ids and, if those are shared, its text descriptors.
 pub fn row(identity: Identity<'_>) -> Option<&'static Row> {
     rows().find(|row| {
         (row.vendor, row.product) == (identity.vendor, identity.product)
             && match row.condition {
                 Condition::None => true,
-                Condition::Manufacturer(text) => says(identity.manufacturer, text),
-                Condition::Product(text) => says(identity.name, text),
+                Condition::Manufacturer(text) => contains(identity.manufacturer, text),
+                Condition::Product(text) => contains(identity.name, text),
             }
     })
 }
 
-/// What to do with the CD-ROM of a device: its row's actions, else the usual ones of its maker.
+/// Returns the mode switch for a device: its row's actions, else the usual ones of its vendor.
 pub fn switch(identity: Identity<'_>) -> Option<Switch> {
     if let Some(row) = row(identity) {
         let (actions, known) = (row.actions, true);
         return Some(Switch { actions, known });
     }
     let actions = usual(identity.vendor)?;
-    // Telephones of these makers show their memory by the same interface.
-    (!says(identity.manufacturer, "Android") && !says(identity.name, "Android")).then_some(Switch {
-        actions,
-        known: false,
-    })
+    // Telephones of these vendors show their memory by the same interface.
+    (!contains(identity.manufacturer, "Android") && !contains(identity.name, "Android")).then_some(
+        Switch {
+            actions,
+            known: false,
+        },
+    )
 }
 
-/// Whether a row says that a stick becomes this.
+/// Returns whether these are the ids of a stick after a known mode switch.
 pub fn is_target(vendor: u16, product: u16) -> bool {
     rows().any(|row| row.target.vendor == vendor && row.target.products.contains(&product))
 }
 
-/// What most sticks of a maker take: ZTE's the sequence of 2000, its words for all (each that is
-/// not needed comes when the stick has left, or is refused); Huawei's the word that
-/// usb-modeswitch-data's udev rule lets any CD-ROM of `12d1` have.
+/// Returns the actions that most sticks of a vendor accept: for ZTE the sequence of product 2000 with
+/// all its commands (one that is not needed comes after the stick has left the bus, or is refused);
+/// for Huawei the command that usb-modeswitch-data's udev rule sends to any CD-ROM of `12d1`.
 const fn usual(vendor: u16) -> Option<&'static [Action]> {
     match vendor {
-        VENDOR_ZTE => Some(words::ZTE),
-        VENDOR_HUAWEI => Some(words::HUAWEI),
+        VENDOR_ZTE => Some(sequences::ZTE),
+        VENDOR_HUAWEI => Some(sequences::HUAWEI),
         _ => None,
     }
 }
 
-/// Whether `text` stands in `said`. The table's underscores may be blanks.
-fn says(said: &str, text: &str) -> bool {
+/// Returns whether `text` is part of `descriptor`. Underscores of the table also match blanks.
+fn contains(descriptor: &str, text: &str) -> bool {
     let same = |(a, b): (u8, u8)| a == b || (b == b'_' && a == b' ');
-    said.as_bytes()
+    descriptor
+        .as_bytes()
         .windows(text.len().max(1))
         .any(|part| part.iter().copied().zip(text.bytes()).all(same))
 }
 
-impl Wrapper {
+impl CommandBlockWrapper {
     /// Returns the 31 bytes that go over the bus.
-    pub fn bytes(&self) -> [u8; CBW] {
-        let mut bytes = [0; CBW];
+    pub fn bytes(&self) -> [u8; CBW_LEN] {
+        let mut bytes = [0; CBW_LEN];
         let data = self.data.to_le_bytes();
         let all = b"USBC".iter().chain(&self.tag).chain(&data);
         let all = all.chain([&self.flags, &self.lun, &self.length]);

@@ -1,8 +1,9 @@
 //! Mode switches of Option (`0af0`): a row for each product id of a CD-ROM.
 
 use super::{
-    Row, SAME, to, ums,
-    words::{OPTION, SIERRA},
+    Row, SAME,
+    sequences::{OPTION, SIERRA},
+    to, ums,
 };
 
 /// Sorted by vendor and product; rows with a condition come before the one without.

@@ -1,8 +1,8 @@
 //! Mode switches of all other makers (in order of vendor and product): a row for each product id of a CD-ROM.
 
 use super::{
-    Row, SAME, to, ums,
-    words::{
+    Row, SAME,
+    sequences::{
         AS_0B3C_F000, AS_0B3C_F00C, AS_0E8D_0002_MT, AS_1A8D_1000, AS_1B7D_0700, AS_1C9E_98FF,
         AS_1C9E_1001, AS_1C9E_F000, AS_1C9E_F000_USB_MODEM, AS_1DD6_1000, AS_1E89_F000,
         AS_1EE8_0003, AS_1EE8_0060, AS_1F28_0021, AS_04E8_689A, AS_04FC_2140, AS_05C6_1000_SAMSUNG,
@@ -14,6 +14,7 @@ use super::{
         CONFIGURATION_2, CONFIGURATION_3, CONFIGURATION_4, EJECT, GCT, KOBIL, OPTION, PANTECH,
         QISDA, QUANTA, SEQUANS, SIERRA, SONY,
     },
+    to, ums,
 };
 
 /// Sorted by vendor and product; rows with a condition come before the one without.

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn hex(wrapper: &Wrapper) -> String {
+fn hex(wrapper: &CommandBlockWrapper) -> String {
     let mut text = String::new();
     for byte in wrapper.bytes() {
         write!(text, "{byte:02x}").unwrap();
@@ -23,11 +23,11 @@ fn identity(vendor: u16, product: u16) -> Identity<'static> {
 }
 
 /// The bulk words of a device, in hexadecimal.
-fn bulk_words(identity: Identity<'_>) -> Vec<String> {
+fn bulk_commands(identity: Identity<'_>) -> Vec<String> {
     let words = switch(identity).unwrap().actions.iter();
     words
         .filter_map(|action| match action {
-            Action::Word(wrapper) => Some(hex(wrapper)),
+            Action::Command(wrapper) => Some(hex(wrapper)),
             _ => None,
         })
         .collect()
@@ -74,12 +74,15 @@ fn every_file_of_the_source_has_its_row() {
 #[test]
 fn rows_have_the_form_of_the_source() {
     for row in rows() {
-        let words = row.actions.iter().filter(|a| matches!(a, Action::Word(_)));
+        let words = row
+            .actions
+            .iter()
+            .filter(|a| matches!(a, Action::Command(_)));
         assert!(!row.actions.is_empty() && words.count() <= 5, "{row:x?}");
         assert!(row.actions.len() <= 6, "{row:x?}");
         for action in row.actions {
             match action {
-                Action::Word(wrapper) => {
+                Action::Command(wrapper) => {
                     assert!(wrapper.lun <= 1 && wrapper.length <= 16, "{row:x?}");
                     assert!(wrapper.data <= 0x200, "{row:x?}");
                 }
@@ -101,7 +104,7 @@ fn rows_have_the_form_of_the_source() {
 }
 
 #[test]
-fn ejects_are_the_sources_byte_for_byte() {
+fn ejects_match_the_source() {
     let all = |last: &str| {
         EJECT
             .iter()
@@ -130,7 +133,7 @@ fn ejects_are_the_sources_byte_for_byte() {
         ),
     ] {
         assert_eq!(
-            bulk_words(identity(vendor, product)),
+            bulk_commands(identity(vendor, product)),
             expected,
             "{vendor:x}:{product:x}"
         );
@@ -138,7 +141,7 @@ fn ejects_are_the_sources_byte_for_byte() {
 }
 
 #[test]
-fn single_words_are_the_sources_byte_for_byte() {
+fn single_commands_match_the_source() {
     for (vendor, product, expected) in [
         (
             0x19d2,
@@ -212,13 +215,13 @@ fn single_words_are_the_sources_byte_for_byte() {
         ),
     ] {
         assert_eq!(
-            bulk_words(identity(vendor, product)),
+            bulk_commands(identity(vendor, product)),
             [expected],
             "{vendor:x}:{product:x}"
         );
     }
     assert_eq!(
-        bulk_words(identity(0x201e, 0x1023)),
+        bulk_commands(identity(0x201e, 0x1023)),
         [
             "55534243123456780000000000000600000000000000000000000000000000",
             "5553424312345679c000000080000671030000000000000000000000000000",
@@ -286,16 +289,19 @@ fn shared_ids_are_told_apart_by_their_texts() {
     };
     assert_eq!(by("", ""), None);
     assert_eq!(by("Kingston", "DataTraveler"), None);
-    assert_eq!(by("Option N.V.", "").unwrap().actions, super::words::OPTION);
+    assert_eq!(
+        by("Option N.V.", "").unwrap().actions,
+        super::sequences::OPTION
+    );
     assert_eq!(
         by("AnyDATA Corp.", "").unwrap().actions,
-        super::words::EJECT
+        super::sequences::EJECT
     );
     let longcheer = |manufacturer| {
         let product = 0xf000;
         let vendor = 0x1c9e;
         let name = "";
-        bulk_words(Identity {
+        bulk_commands(Identity {
             vendor,
             product,
             manufacturer,
@@ -308,13 +314,13 @@ fn shared_ids_are_told_apart_by_their_texts() {
 }
 
 #[test]
-fn unknown_products_get_what_their_maker_is_known_for() {
+fn unknown_products_get_their_vendors_switch() {
     let zte = switch(identity(0x19d2, 0xabcd)).unwrap();
-    assert_eq!((zte.actions, zte.known), (super::words::ZTE, false));
+    assert_eq!((zte.actions, zte.known), (super::sequences::ZTE, false));
     let huawei = switch(identity(0x12d1, 0xabcd)).unwrap();
     assert_eq!(
         (huawei.actions, huawei.known),
-        (super::words::HUAWEI, false)
+        (super::sequences::HUAWEI, false)
     );
     for vendor in [0x0424, 0x0781, 0x0951, 0x13fe, 0x1199, 0x2c7c, 0x05c6] {
         assert_eq!(switch(identity(vendor, 0xabcd)), None, "{vendor:04x}");

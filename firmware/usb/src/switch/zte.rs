@@ -1,11 +1,12 @@
 //! Mode switches of ZTE (`19d2`, the maker of the MF180, MF190 and many sticks with a carrier's name): a row for each product id of a CD-ROM.
 
 use super::{
-    Row, SAME, to, ums,
-    words::{
+    Row, SAME,
+    sequences::{
         AS_19D2_0166, AS_19D2_0266, AS_19D2_0413, AS_19D2_1421, AS_19D2_1514, AS_19D2_BCCD,
         AS_19D2_FFE6, AS_19D2_FFF5, EJECT, ZTE,
     },
+    to, ums,
 };
 
 /// Sorted by vendor and product; rows with a condition come before the one without.

@@ -79,7 +79,7 @@ fn results_show_as_they_were_said() {
 }
 
 #[test]
-fn what_nobody_asked_for_is_told_apart() {
+fn unsolicited_lines_are_recognised() {
     let said = "AT+CSQ\r\r\n+ZUSIMR:2\r\n\r\nRING\r\n\r\n^MODE: 5\r\n\r\n+CSQ: 3,99\r\n\
                 \r\nNO CARRIER\r\n\r\nOK\r\n";
     assert_eq!(
@@ -112,7 +112,7 @@ fn a_bare_answer_comes_with_or_without_its_name() {
 }
 
 #[test]
-fn connect_ends_command_mode_and_leaves_the_rest_to_the_data() {
+fn connect_enters_data_mode_and_keeps_the_rest() {
     for (said, rate, rest) in [
         (
             &b"ATD*99#\r\r\nCONNECT 7200000\r\n~\xff}#"[..],
@@ -140,7 +140,7 @@ fn connect_ends_command_mode_and_leaves_the_rest_to_the_data() {
 }
 
 #[test]
-fn connect_without_line_feed_counts_once_the_time_is_over() {
+fn connect_without_line_feed_counts_at_timeout() {
     let mut engine = Engine::new();
     start(&mut engine, "ATD*99#", Answer::Call, 0);
     assert_eq!(hear(&mut engine, b"CONNECT\r").0, []);
@@ -287,7 +287,7 @@ fn a_long_text_is_cut_with_dots() {
 }
 
 #[test]
-fn a_flood_passes_by_and_the_answer_is_found() {
+fn answer_within_a_urc_flood_is_found() {
     let flood = "\r\n+ZUSIMR:2\r\n".repeat(5_000);
     let said = std::format!("{flood}AT+CSQ\r{flood}\r\n+CSQ: 3,99\r\n{flood}\r\nOK\r\n{flood}");
     let events = ask("AT+CSQ", CSQ, &said);
@@ -327,7 +327,7 @@ fn unsolicited_lines_of_all_makers_are_told_apart() {
 }
 
 #[test]
-fn an_echo_with_its_start_lost_is_no_news() {
+fn echo_without_its_start_is_not_unsolicited() {
     let mut engine = Engine::new();
     start(&mut engine, "AT+CSQ", CSQ, 0);
     assert_eq!(hear(&mut engine, b"+CSQ\r\r\n").0, []);

@@ -117,7 +117,7 @@ fn open_quote_without_a_next_line_ends_in_time() {
 }
 
 #[test]
-fn open_quote_of_an_answer_is_given_out_before_the_timeout() {
+fn open_quote_of_an_answer_precedes_the_timeout() {
     let mut engine = Engine::new();
     start(&mut engine, "AT+COPS?", COPS, 0);
     hear(&mut engine, b"AT+COPS?\r\r\n+COPS: 0,0,\"Carrier\r\n");

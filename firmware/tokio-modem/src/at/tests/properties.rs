@@ -85,7 +85,7 @@ proptest! {
     }
 
     #[test]
-    fn no_part_of_an_echo_brings_the_secret_out(
+    fn no_part_of_an_echo_leaks_the_secret(
         from in 0_usize..20,
         to in 0_usize..20,
         chatter in prop_oneof![

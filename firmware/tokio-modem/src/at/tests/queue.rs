@@ -34,7 +34,7 @@ fn each_command_has_its_own_time_from_its_turn_on() {
 }
 
 #[test]
-fn what_cannot_wait_changes_nothing() {
+fn refused_command_leaves_the_queue_unchanged() {
     let mut queue = Queue::<2>::new();
     let wrong = push(&mut queue, "AT\rATH", 1);
     assert_eq!(wrong, Err(QueueError::Command(StartError::NotPrintable)));

@@ -20,7 +20,7 @@ fn echoing() -> Engine {
 }
 
 #[test]
-fn result_before_the_echo_belongs_to_an_older_command() {
+fn result_before_the_echo_is_stale() {
     for stale in [
         "NO CARRIER",
         "OK",
@@ -71,7 +71,7 @@ fn result_counts_when_the_echo_never_comes() {
 }
 
 #[test]
-fn doubtful_result_counts_at_the_timeout_at_the_latest() {
+fn doubtful_result_counts_by_the_timeout() {
     let mut engine = echoing();
     start(&mut engine, "AT", Answer::Nothing, 0);
     hear(&mut engine, b"\r\nOK\r\n");
@@ -111,7 +111,7 @@ fn torn_echo_counts_as_one() {
 }
 
 #[test]
-fn late_result_after_the_echo_does_not_end_a_question() {
+fn late_result_after_echo_does_not_end_a_query() {
     for late in ["OK", "ERROR", "+CME ERROR: 100"] {
         let mut engine = echoing();
         start(&mut engine, "AT+COPS?", Answer::Prefixed("+COPS:"), 0);
@@ -128,7 +128,7 @@ fn late_result_after_the_echo_does_not_end_a_question() {
 }
 
 #[test]
-fn late_result_without_echo_does_not_end_the_next_command() {
+fn late_result_without_echo_does_not_end_next() {
     for late in ["OK", "ERROR"] {
         let mut engine = Engine::new();
         start(&mut engine, "AT+COPS=0", Answer::Nothing, 0);

@@ -145,7 +145,7 @@ fn a_count_that_comes_late_is_taken() {
 }
 
 #[test]
-fn a_person_may_allow_the_pin_without_a_count() {
+fn pin_without_counter_is_sent_if_allowed() {
     let mut stick = asking(&[]);
     let outcome = dial_with(mf180(), uncounted(), &mut stick);
     assert!(outcome.end.is_ok(), "{:?}", outcome.end);

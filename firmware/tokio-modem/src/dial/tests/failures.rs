@@ -24,7 +24,7 @@ fn an_error_where_ok_is_needed_is_told_with_its_step() {
 }
 
 #[test]
-fn a_stick_that_goes_silent_is_given_up_in_bounded_time() {
+fn silent_stick_fails_in_bounded_time() {
     for (command, step, bound_ms) in [
         ("ATZ", Step::Initialise, 12_000),
         ("ATQ0 V1 E1 S0=0", Step::Initialise, 12_000),
@@ -53,7 +53,7 @@ fn a_stick_that_goes_silent_is_given_up_in_bounded_time() {
 
 /// The stick dies for good after it answered so many commands.
 #[test]
-fn a_stick_that_dies_at_any_point_ends_in_little_more_than_a_minute() {
+fn stick_dying_at_any_point_fails_within_70_s() {
     let mut alive = Stick::locked();
     dial(&mut alive);
     for commands in 0..alive.heard.len() {

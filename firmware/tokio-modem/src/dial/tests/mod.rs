@@ -2,14 +2,14 @@
 
 mod counter;
 mod failures;
-mod ladder;
+mod liveness;
 mod passing;
-mod proof;
 mod properties;
 mod radio;
 mod sim;
 mod stick;
 mod success;
+mod sync;
 
 use std::{collections::VecDeque, format, string::String, vec::Vec};
 

@@ -33,7 +33,7 @@ fn a_sim_not_ready_for_ten_seconds_is_waited_for() {
 }
 
 #[test]
-fn a_sim_that_is_never_ready_ends_typed_and_unblocked() {
+fn sim_never_ready_ends_unblocked() {
     for words in WORDS {
         let mut stick = Stick::new().on("AT+CPIN?", [words]);
         let outcome = dial(&mut stick);
@@ -48,7 +48,7 @@ fn a_sim_that_is_never_ready_ends_typed_and_unblocked() {
 }
 
 #[test]
-fn no_sim_for_a_moment_is_no_verdict() {
+fn no_sim_for_a_moment_is_transient() {
     for words in [
         "+CME ERROR: 10",
         "+CME ERROR: SIM_NOT_INSERTED",
@@ -78,7 +78,7 @@ fn only_the_standards_locks_need_a_person() {
 }
 
 #[test]
-fn denied_by_one_network_while_another_searches_waits() {
+fn denied_in_one_domain_waits_while_another_searches() {
     for (calls, packets) in [
         ("+CREG: 0,3\r\n\r\nOK", "+CGREG: 0,2\r\n\r\nOK"),
         ("+CREG: 0,2\r\n\r\nOK", "+CGREG: 0,3\r\n\r\nOK"),

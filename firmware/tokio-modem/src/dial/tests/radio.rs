@@ -43,7 +43,7 @@ fn a_radio_that_is_on_is_left_alone() {
 }
 
 #[test]
-fn a_stick_that_says_off_for_ever_is_switched_once() {
+fn radio_reported_off_after_ok_is_switched_once() {
     let mut stick = Stick::locked()
         .on("AT+CFUN?", [OFF])
         .on("AT+CFUN=1", ["OK"]);
@@ -81,7 +81,7 @@ fn a_sim_without_power_gets_it_with_the_radio() {
 }
 
 #[test]
-fn a_radio_that_stays_off_is_a_typed_error_in_bounded_time() {
+fn radio_that_stays_off_ends_in_bounded_time() {
     for (said, got) in [("+CME ERROR: 3", "+CME ERROR: 3"), ("", "no answer")] {
         let mut stick = dark().on("AT+CFUN=1", [said]);
         let outcome = dial(&mut stick);
@@ -105,7 +105,7 @@ fn a_radio_that_stays_off_is_a_typed_error_in_bounded_time() {
 }
 
 #[test]
-fn a_network_found_all_the_same_is_enough() {
+fn registration_despite_radio_off_is_enough() {
     let mut stick = Stick::new()
         .on("AT+CFUN?", [OFF])
         .on("AT+CFUN=1", ["ERROR"]);

@@ -13,7 +13,7 @@ fn blocked(outcome: &Outcome) -> &Blocked {
 }
 
 #[test]
-fn a_pin_that_is_needed_is_sent_once_and_chatter_stopped_again() {
+fn pin_is_sent_once_and_urcs_suppressed_again() {
     for asks in [ASKS, "+CME ERROR: 11", "+CME ERROR: SIM PIN required"] {
         let mut stick = Stick::new().on("AT+CPIN?", [asks, "+CPIN: READY\r\n\r\nOK"]);
         let outcome = dial(&mut stick);
@@ -54,7 +54,7 @@ fn a_wrong_pin_is_sent_exactly_once() {
         assert_eq!(stick.count("AT+CPIN="), 1);
 
         let mut spent = settings(Some(PIN));
-        spent.spend_pin();
+        spent.withhold_pin();
         let again = dial_with(mf180(), spent, &mut stick);
         assert_eq!(*blocked(&again), Blocked::PinSpent);
         assert_eq!(
@@ -96,7 +96,7 @@ fn a_pin_taken_and_asked_for_again_is_spent() {
 }
 
 #[test]
-fn the_last_tries_are_kept_for_a_person() {
+fn pin_is_withheld_for_the_last_try() {
     for (said, left) in [
         ("+ZPINPUK: 1,10\r\n\r\nOK", 1),
         ("+ZPINPUK: 0,10\r\n\r\nOK", 0),
@@ -118,7 +118,7 @@ fn without_a_pin_none_is_sent() {
 }
 
 #[test]
-fn locks_and_missing_sims_are_for_a_person() {
+fn locks_and_missing_sims_block() {
     for said in [
         "+CPIN: SIM PUK\r\n\r\nOK",
         "+CME ERROR: 12",
@@ -164,7 +164,7 @@ fn a_sim_that_comes_up_slowly_is_waited_for() {
 }
 
 #[test]
-fn an_echo_torn_by_chatter_shows_no_pin() {
+fn echo_torn_by_urcs_shows_no_pin() {
     for torn in [
         "+ZUSIMR:2AT+CPIN=\"40718263\"\r\nOK",
         "AT+CP\r\n+ZUSIMR:2\r\nIN=\"40718263\"\r\nOK",

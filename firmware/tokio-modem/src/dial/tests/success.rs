@@ -4,7 +4,7 @@ use super::*;
 use crate::modem::Registration;
 
 #[test]
-fn a_healthy_stick_connects_and_everything_is_told() {
+fn healthy_stick_connects_and_reports_progress() {
     let mut stick = Stick::new();
     let outcome = dial(&mut stick);
     assert_eq!(outcome.end.as_ref().unwrap(), "7200000");
@@ -73,7 +73,7 @@ fn what_follows_connect_is_left_for_ppp() {
 }
 
 #[test]
-fn a_flood_is_quieted() {
+fn urc_flood_is_suppressed() {
     for (outlives, asked) in [(0, 1), (1, 2), (2, 3), (99, 3)] {
         let mut stick = Stick::new();
         stick.flood = Some((10, outlives));
@@ -201,7 +201,7 @@ fn an_answer_without_its_ok_goes_on_soon() {
 }
 
 #[test]
-fn lte_alone_is_enough_and_asked_for_once_where_unknown() {
+fn lte_alone_is_enough_unsupported_cereg_sent_once() {
     let searching = ("+CREG: 0,2\r\n\r\nOK", "+CGREG: 0,2\r\n\r\nOK");
     let stick = || {
         let stick = Stick::new().on(
@@ -225,7 +225,7 @@ fn lte_alone_is_enough_and_asked_for_once_where_unknown() {
 }
 
 #[test]
-fn a_command_lost_once_is_said_again() {
+fn lost_command_is_repeated() {
     for (command, good) in [
         ("ATZ", "OK"),
         ("AT+CPIN?", "+CPIN: READY\r\n\r\nOK"),

@@ -1,4 +1,4 @@
-//! Why a stick did not do what it was asked.
+//! Errors of a session.
 
 use std::io;
 
@@ -11,51 +11,50 @@ use crate::{
     modem::{ReplyError, UssdCodeError},
 };
 
-/// What a command is called in an error: as far as its arguments, which may be secrets.
+/// Name of a command in an error: without its arguments, which may be secrets.
 pub type CommandName = String<16>;
 
-/// The end of a command without what was asked for. The session can be used on, unless the port
-/// is gone.
+/// Error of one command. The session stays usable, unless the port is gone.
 #[derive(Debug, Error)]
 pub enum SessionError {
-    /// The table has no such command for this kind of stick.
+    /// The profile has no such command.
     #[error("{name} has no command for it")]
     Unknown {
-        /// The kind.
+        /// Name of the profile.
         name: &'static str,
     },
-    /// The stick does not do it.
+    /// The stick refused the command.
     #[error("{command}: expected OK, got {got}")]
     Refused {
         /// The command, without its arguments.
         command: CommandName,
-        /// The stick's word.
+        /// Final result.
         got: Final,
     },
-    /// Nothing came in time.
+    /// No final result in time.
     #[error("{command}: expected an answer in time, got none")]
     NoAnswer {
         /// The command, without its arguments.
         command: CommandName,
     },
-    /// The stick said `OK` and nothing else.
+    /// `OK` without an answer.
     #[error("{command}: expected a line before OK, got none")]
     Empty {
         /// The command, without its arguments.
         command: CommandName,
     },
-    /// The stick said something else.
+    /// The answer could not be parsed.
     #[error("{command}: {source}")]
     Reply {
         /// The command, without its arguments.
         command: CommandName,
-        /// What.
+        /// Reason.
         source: ReplyError,
     },
     /// The command cannot be sent.
     #[error(transparent)]
     Start(#[from] StartError),
-    /// The code cannot be sent.
+    /// The USSD code cannot be sent.
     #[error(transparent)]
     UssdCode(#[from] UssdCodeError),
     /// Reading or writing failed, or the stick is gone.
@@ -64,7 +63,7 @@ pub enum SessionError {
 }
 
 impl SessionError {
-    /// The stick is gone, or its driver dropped the port.
+    /// Returns whether the stick is gone or its driver dropped the port.
     pub fn is_hang_up(&self) -> bool {
         matches!(self, Self::Io(error) if is_hang_up(error))
     }

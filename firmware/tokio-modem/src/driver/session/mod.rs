@@ -1,4 +1,4 @@
-//! Commands outside dialling: a stick that is asked and told, one thing after the other.
+//! Session for commands outside dialling: queries and set commands, one at a time.
 
 mod error;
 #[cfg(test)]
@@ -21,42 +21,42 @@ use super::dialogue::{Port, WRITE_LIMIT, read_some, write_all};
 use crate::{
     at::{Answer, COMMAND_MAX, Command, Counters, Engine, Event, Final, Line},
     modem::{
-        ListMessages, Listing, Message, MessageError, MessageForm, Order, Profile, Query, Ussd,
-        UssdRequest,
+        ListMessages, Listing, Message, MessageError, MessageForm, Profile, Query, SetCommand,
+        Ussd, UssdRequest,
     },
 };
 
-/// Unsolicited lines kept while nobody listens; older ones make room.
-const NEWS_MAX: usize = 4;
+/// Unsolicited lines queued for [`Session::listen`]; the oldest is dropped for a new one.
+const UNSOLICITED_MAX: usize = 4;
 
-/// Bytes read at once.
+/// Longest read, in bytes.
 const READ_MAX: usize = 256;
 
-/// Tries to get a first `OK`, and how long each may take. More is for the dialler, which may hang
-/// up a call that is left.
-const HELLOS: u8 = 3;
-const HELLO_MS: u64 = 1_000;
+/// Tries to get a first `OK`. Anything more is left to the dialler, which may hang up an open call.
+const HANDSHAKE_TRIES: u8 = 3;
+/// Timeout of each of these tries, in milliseconds.
+const HANDSHAKE_MS: u64 = 1_000;
 
-/// What nothing depends on may take.
+/// Timeout of an optional setting, in milliseconds.
 const SETTING_MS: u64 = 3_000;
 
-/// A network answers a USSD code in this time or not at all.
+/// Time from a USSD code to the network's answer; later ones do not come.
 const USSD_LIMIT: Duration = Duration::from_secs(60);
 
-/// A port with a stick behind it that is asked and told things. Get one from
+/// Session with the stick behind a port. Get one from
 /// [`smol::session`](super::smol::session) or [`tokio::session`](super::tokio::session).
 ///
-/// One that is let go of in the middle of a command can be used again: the next command waits for
-/// the end of the last.
+/// If the future of a command is dropped, the session stays usable: the next command waits for the
+/// end of that one.
 pub struct Session<P> {
     port: P,
     profile: &'static Profile,
     engine: Engine,
     begin: Instant,
     buffer: [u8; READ_MAX],
-    /// What of the buffer is not heard yet.
-    unheard: Range<usize>,
-    news: Deque<Line, NEWS_MAX>,
+    /// Part of the buffer that is not parsed yet.
+    unparsed: Range<usize>,
+    unsolicited: Deque<Line, UNSOLICITED_MAX>,
 }
 
 #[allow(
@@ -64,7 +64,7 @@ pub struct Session<P> {
     reason = "what a runtime offers is between it and this crate"
 )]
 impl<P: Port> Session<P> {
-    /// A session with a stick that answers.
+    /// Opens a session; the stick has to answer.
     pub(super) async fn begin(port: P, profile: &'static Profile) -> Result<Self, SessionError> {
         let mut session = Self {
             port,
@@ -72,34 +72,36 @@ impl<P: Port> Session<P> {
             engine: Engine::new(),
             begin: Instant::now(),
             buffer: [0; READ_MAX],
-            unheard: 0..0,
-            news: Deque::new(),
+            unparsed: 0..0,
+            unsolicited: Deque::new(),
         };
         let mut tries = 1;
-        // Echo, results in words.
-        while let Err(error) = session.set("ATE1 Q0 V1", HELLO_MS).await {
+        // Echo, verbose results.
+        while let Err(error) = session.run_for_ok("ATE1 Q0 V1", HANDSHAKE_MS).await {
             match error {
-                SessionError::NoAnswer { .. } | SessionError::Refused { .. } if tries < HELLOS => {
+                SessionError::NoAnswer { .. } | SessionError::Refused { .. }
+                    if tries < HANDSHAKE_TRIES =>
+                {
                     tries += 1;
                 }
                 error => return Err(error),
             }
         }
-        // Faults with numbers. Some sticks know neither this nor how to be quiet.
+        // Numeric error codes. Some sticks support neither this nor URC suppression.
         session.set_if_known("AT+CMEE=1").await?;
-        if let Some(quieting) = &profile.quieting {
-            session.set_if_known(quieting.command).await?;
+        if let Some(urc_suppression) = &profile.urc_suppression {
+            session.set_if_known(urc_suppression.command).await?;
         }
-        session.news.clear();
+        session.unsolicited.clear();
         Ok(session)
     }
 
-    /// Asks for a value: `let signal: Signal = session.ask().await?`.
+    /// Queries a value: `let signal: Signal = session.ask().await?`.
     ///
     /// # Errors
-    /// The stick does not answer, refuses, or says something else.
+    /// The stick does not answer, refuses, or its answer cannot be parsed.
     pub async fn ask<Q: Query>(&mut self) -> Result<Q, SessionError> {
-        let command = self.question::<Q>()?;
+        let command = self.query_command::<Q>()?;
         let mut answer = None;
         let mut wrong = None;
         self.ask_each(|value: Result<Q, _>| match value {
@@ -114,121 +116,119 @@ impl<P: Port> Session<P> {
         match (answer, wrong) {
             (Some(answer), _) => Ok(answer),
             (None, Some(source)) => Err(SessionError::Reply {
-                command: named(command.text),
+                command: command_name(command.text),
                 source,
             }),
             (None, None) => Err(SessionError::Empty {
-                command: named(command.text),
+                command: command_name(command.text),
             }),
         }
     }
 
-    /// Asks for values that come one a line, as [contexts](crate::modem::Context) do.
+    /// Queries values that come one per line, as [contexts](crate::modem::Context) do.
     ///
     /// # Errors
     /// The stick does not answer or refuses.
     pub async fn ask_each<Q: Query>(
         &mut self,
-        mut told: impl FnMut(Result<Q, crate::modem::ReplyError>),
+        mut on_value: impl FnMut(Result<Q, crate::modem::ReplyError>),
     ) -> Result<(), SessionError> {
-        let command = self.question::<Q>()?;
-        let mut heard = false;
+        let command = self.query_command::<Q>()?;
+        let mut answered = false;
         let done = self
             .run(&command, |line| {
-                heard = true;
-                told(Q::parse(line));
+                answered = true;
+                on_value(Q::parse(line));
             })
             .await;
         match done {
             // Some firmware ends such an answer without `OK`.
-            Err(SessionError::NoAnswer { .. }) if heard => Ok(()),
+            Err(SessionError::NoAnswer { .. }) if answered => Ok(()),
             done => done,
         }
     }
 
-    /// Tells the stick to do something: `session.order(&Function::Flight).await?`.
+    /// Executes a set command: `session.execute(&Function::Flight).await?`.
     ///
     /// # Errors
     /// The stick does not answer or refuses.
-    pub async fn order<O: Order>(&mut self, order: &O) -> Result<(), SessionError> {
-        let text = written(order)?;
-        self.set(&text, O::TIMEOUT_MS).await
+    pub async fn execute<C: SetCommand>(&mut self, command: &C) -> Result<(), SessionError> {
+        let text = command_text(command)?;
+        self.run_for_ok(&text, C::TIMEOUT_MS).await
     }
 
-    /// Gives the stick a command in a person's words, and hands on every line it says until the
-    /// final result.
+    /// Sends a command verbatim, and passes every line up to the final result to `on_line`.
     ///
     /// # Errors
     /// The stick does not answer or refuses.
-    pub async fn relay(
+    pub async fn raw_command(
         &mut self,
         text: &str,
         timeout_ms: u64,
-        told: impl FnMut(&str),
+        on_line: impl FnMut(&str),
     ) -> Result<(), SessionError> {
         let command = Command {
             text,
             answer: Answer::Prefixed(""),
             timeout_ms,
         };
-        self.run(&command, told).await
+        self.run(&command, on_line).await
     }
 
-    /// Sends a code such as `*100#`, or the answer to what the network asked; gives out what the
-    /// network says.
+    /// Sends a USSD code such as `*100#`, or a reply to the network; returns the network's answer.
     ///
     /// # Errors
     /// The stick refuses, at once or after its `OK`, or the network does not answer.
     pub async fn ussd(&mut self, code: &str) -> Result<Ussd, SessionError> {
         let request = UssdRequest::new(code, self.profile)?;
-        self.news.clear();
-        self.order(&request).await?;
+        self.unsolicited.clear();
+        self.execute(&request).await?;
         let until = Instant::now() + USSD_LIMIT;
         let limit = || until.saturating_duration_since(Instant::now());
         while let Some(line) = self.listen(limit()).await? {
             if line.starts_with("+CUSD:") {
                 return Ussd::parse(&line).map_err(|source| SessionError::Reply {
-                    command: named("AT+CUSD="),
+                    command: command_name("AT+CUSD="),
                     source,
                 });
             }
-            // The `OK` of before said only that the code was sent.
+            // The `OK` before it meant only that the code was sent.
             if let Some(got) = Final::parse(&line).filter(Final::is_error) {
-                let command = named("AT+CUSD=");
+                let command = command_name("AT+CUSD=");
                 return Err(SessionError::Refused { command, got });
             }
         }
         Err(SessionError::NoAnswer {
-            command: named("AT+CUSD="),
+            command: command_name("AT+CUSD="),
         })
     }
 
-    /// Reads all messages that came in from the [storage](crate::modem::UseStorage) in use.
+    /// Reads all received messages from the [storage](crate::modem::UseStorage) in use.
     ///
     /// # Errors
-    /// The stick does not answer or refuses. A message that cannot be read is told as such, and
+    /// The stick does not answer or refuses. An unreadable message is passed on as an error, and
     /// the others are read.
     pub async fn messages(
         &mut self,
         form: MessageForm,
-        mut told: impl FnMut(Result<Message, MessageError>),
+        mut on_message: impl FnMut(Result<Message, MessageError>),
     ) -> Result<(), SessionError> {
-        self.order(&form).await?;
+        self.execute(&form).await?;
         let mut listing = Listing::new(form);
         self.run(&ListMessages::command(form), |line| {
             if let Some(message) = listing.hear(line).transpose() {
-                told(message);
+                on_message(message);
             }
         })
         .await?;
         if let Some(last) = listing.finish() {
-            told(Ok(last));
+            on_message(Ok(last));
         }
         Ok(())
     }
 
-    /// The next line that nobody asked for, such as `RING` or `+CREG: 1`; nothing if none comes in
-    /// time. A few that came during commands are told first.
+    /// Returns the next unsolicited line, such as `RING` or `+CREG: 1`, or `None` if none comes in time.
+    /// A few that came during commands are queued and returned first.
     ///
     /// # Errors
     /// The port is gone.
@@ -237,7 +237,7 @@ impl<P: Port> Session<P> {
             .now()
             .saturating_add(u64::try_from(limit.as_millis()).unwrap_or(u64::MAX));
         loop {
-            if let Some(line) = self.news.pop_front() {
+            if let Some(line) = self.unsolicited.pop_front() {
                 return Ok(Some(line));
             }
             if self.next(until).await?.is_none() {
@@ -246,12 +246,12 @@ impl<P: Port> Session<P> {
         }
     }
 
-    /// Lines that made no sense so far.
+    /// Returns counters of lines that could not be parsed.
     pub fn counters(&self) -> &Counters {
         self.engine.counters()
     }
 
-    /// Gives the port back, to dial on for instance.
+    /// Returns the port, for instance to dial on.
     ///
     /// # Errors
     /// The kernel's answer.
@@ -259,12 +259,12 @@ impl<P: Port> Session<P> {
         self.port.into_tty().map(|tty: File| tty.into())
     }
 
-    fn question<Q: Query>(&self) -> Result<Command<'static>, SessionError> {
+    fn query_command<Q: Query>(&self) -> Result<Command<'static>, SessionError> {
         let name = self.profile.name;
         Q::command(self.profile).ok_or(SessionError::Unknown { name })
     }
 
-    async fn set(&mut self, text: &str, timeout_ms: u64) -> Result<(), SessionError> {
+    async fn run_for_ok(&mut self, text: &str, timeout_ms: u64) -> Result<(), SessionError> {
         let command = Command {
             text,
             answer: Answer::Nothing,
@@ -274,17 +274,17 @@ impl<P: Port> Session<P> {
     }
 
     async fn set_if_known(&mut self, text: &str) -> Result<(), SessionError> {
-        match self.set(text, SETTING_MS).await {
+        match self.run_for_ok(text, SETTING_MS).await {
             Err(SessionError::Refused { .. } | SessionError::NoAnswer { .. }) => Ok(()),
             done => done,
         }
     }
 
-    /// One command to its end.
+    /// Runs one command to its final result.
     async fn run(
         &mut self,
         command: &Command<'_>,
-        mut heard: impl FnMut(&str),
+        mut on_line: impl FnMut(&str),
     ) -> Result<(), SessionError> {
         while self.engine.is_busy() {
             self.next(u64::MAX).await?;
@@ -295,18 +295,18 @@ impl<P: Port> Session<P> {
             .port
             .within(WRITE_LIMIT, write_all(&self.port, bytes))
             .await;
-        // A stick that takes no bytes is one that does not answer.
+        // A stick that accepts no bytes counts as one that does not answer.
         written.unwrap_or(Ok(())).map_err(SessionError::Io)?;
         loop {
             match self.next(u64::MAX).await? {
-                Some(Event::Information(line)) => heard(&line),
+                Some(Event::Information(line)) => on_line(&line),
                 Some(Event::Result(Final::Ok)) => return Ok(()),
                 Some(Event::Result(got)) => {
-                    let command = named(command.text);
+                    let command = command_name(command.text);
                     return Err(SessionError::Refused { command, got });
                 }
                 Some(Event::TimedOut) => {
-                    let command = named(command.text);
+                    let command = command_name(command.text);
                     return Err(SessionError::NoAnswer { command });
                 }
                 Some(Event::Unsolicited(_)) | None => {}
@@ -314,16 +314,16 @@ impl<P: Port> Session<P> {
         }
     }
 
-    /// The next event; nothing if none comes until then. Unsolicited lines are kept as well.
+    /// Returns the next event, or `None` if none comes until `until`. Unsolicited lines are queued, too.
     async fn next(&mut self, until: u64) -> Result<Option<Event>, SessionError> {
         loop {
-            let mut input = self.buffer.get(self.unheard.clone()).unwrap_or_default();
+            let mut input = self.buffer.get(self.unparsed.clone()).unwrap_or_default();
             let event = self.engine.receive(&mut input);
-            self.unheard.start = self.unheard.end - input.len();
+            self.unparsed.start = self.unparsed.end - input.len();
             let now = self.now();
             if let Some(event) = event.or_else(|| self.engine.tick(now)) {
                 if let Event::Unsolicited(line) = &event {
-                    self.keep(line.clone());
+                    self.queue_unsolicited(line.clone());
                 }
                 return Ok(Some(event));
             }
@@ -337,22 +337,23 @@ impl<P: Port> Session<P> {
             let limit = Duration::from_millis(until - now);
             let read = read_some(&self.port, &mut self.buffer);
             let length = self.port.within(limit, read).await.unwrap_or(Ok(0));
-            self.unheard = 0..length.map_err(SessionError::Io)?;
+            self.unparsed = 0..length.map_err(SessionError::Io)?;
         }
     }
 
-    /// Keeps a line for whoever listens; a flood would only push the others out.
-    fn keep(&mut self, line: Line) {
-        let quieting = self.profile.quieting.as_ref();
-        let is_flood = |line: &Line| quieting.is_some_and(|flood| line.starts_with(flood.flood));
+    /// Queues a line for [`Session::listen`], except URCs to suppress: a flood would displace the others.
+    fn queue_unsolicited(&mut self, line: Line) {
+        let urc_suppression = self.profile.urc_suppression.as_ref();
+        let is_flood =
+            |line: &Line| urc_suppression.is_some_and(|urc| line.starts_with(urc.prefix));
         if is_flood(&line) {
             return;
         }
-        if self.news.is_full() {
-            self.news.pop_front();
+        if self.unsolicited.is_full() {
+            self.unsolicited.pop_front();
         }
         // There is room now.
-        let _ = self.news.push_back(line);
+        let _ = self.unsolicited.push_back(line);
     }
 
     fn now(&self) -> u64 {
@@ -360,13 +361,13 @@ impl<P: Port> Session<P> {
     }
 }
 
-fn written(order: &impl fmt::Display) -> Result<String<COMMAND_MAX>, SessionError> {
+fn command_text(command: &impl fmt::Display) -> Result<String<COMMAND_MAX>, SessionError> {
     let mut text = String::new();
-    write!(text, "{order}").map_err(|_| crate::at::StartError::TooLong)?;
+    write!(text, "{command}").map_err(|_| crate::at::StartError::TooLong)?;
     Ok(text)
 }
 
-fn named(command: &str) -> CommandName {
+fn command_name(command: &str) -> CommandName {
     let mut name = CommandName::new();
     for character in command.chars() {
         // Names are short; a longer one is cut.

@@ -82,7 +82,7 @@ fn answers(command: &str) -> Reply {
 }
 
 #[test]
-fn values_are_asked_for_by_their_type() {
+fn values_are_queried_by_type() {
     async fn work<P: Port>(runtime: &str, mut session: Session<P>) {
         let signal: Signal = session.ask().await.unwrap();
         assert_eq!(signal.dbm(), Some(-77), "{runtime}");
@@ -103,7 +103,7 @@ fn values_are_asked_for_by_their_type() {
         assert_eq!(contexts.len(), 3);
         assert_eq!(contexts[0], Ok(first.clone()));
         assert!(contexts[1].is_err() && contexts[2].is_ok());
-        session.order(&first).await.unwrap();
+        session.execute(&first).await.unwrap();
         // What came with the signal, but for the flood that the profile names.
         let news = session.listen(Duration::ZERO).await.unwrap();
         assert_eq!(news.as_deref(), Some("+CREG: 5"));
@@ -114,9 +114,9 @@ fn values_are_asked_for_by_their_type() {
 }
 
 #[test]
-fn what_is_refused_names_the_command_without_its_arguments() {
+fn refusal_names_command_without_arguments() {
     async fn work<P: Port>(runtime: &str, mut session: Session<P>) {
-        let refused = session.order(&Function::Flight).await.unwrap_err();
+        let refused = session.execute(&Function::Flight).await.unwrap_err();
         assert_eq!(
             refused.to_string(),
             "AT+CFUN=: expected OK, got +CME ERROR: 3",
@@ -145,7 +145,7 @@ fn what_is_refused_names_the_command_without_its_arguments() {
 }
 
 #[test]
-fn the_network_is_talked_to() {
+fn ussd_dialogue_with_the_network() {
     async fn work<P: Port>(runtime: &str, mut session: Session<P>) {
         let asks = session.ussd("*100#").await.unwrap();
         assert_eq!(asks.state, UssdState::Asks, "{runtime}");
@@ -186,7 +186,7 @@ fn without_ok(command: &str) -> Reply {
 }
 
 #[test]
-fn an_answer_without_ok_is_one() {
+fn answer_without_ok_is_accepted() {
     async fn work<P: Port>(runtime: &str, mut session: Session<P>) {
         let AutorunOff { done } = session.ask().await.unwrap();
         assert!(done, "{runtime}");
@@ -196,7 +196,7 @@ fn an_answer_without_ok_is_one() {
 }
 
 #[test]
-fn a_question_let_go_of_does_not_spoil_the_next() {
+fn dropped_query_does_not_disturb_the_next() {
     async fn work<P: Port>(runtime: &str, mut session: Session<P>) {
         {
             let mut question = std::pin::pin!(session.ask::<Creg>());
@@ -248,7 +248,7 @@ fn leaves(command: &str) -> Reply {
 }
 
 #[test]
-fn a_stick_that_goes_away_is_a_hang_up() {
+fn unplugged_stick_is_a_hang_up() {
     async fn work<P: Port>(runtime: &str, mut session: Session<P>) {
         let error = session.ask::<Signal>().await.unwrap_err();
         assert!(error.is_hang_up(), "{runtime}: {error}");
@@ -259,7 +259,7 @@ fn a_stick_that_goes_away_is_a_hang_up() {
 }
 
 #[test]
-fn a_stick_that_is_silent_is_given_up_in_time() {
+fn silent_stick_times_out() {
     let begin = Instant::now();
     let silent = |_: &str| Reply::Say(b"");
     #[cfg(feature = "smol")]

@@ -16,7 +16,7 @@ fn encoded_naively(frame: &[u8], options: &Direction) -> Vec<u8> {
     let mut wire = vec![FLAG];
     for octet in body {
         if octet == FLAG || octet == ESCAPE || is_mapped(octet, options.accm) {
-            wire.extend([ESCAPE, octet ^ FLIP]);
+            wire.extend([ESCAPE, octet ^ ESCAPE_XOR]);
         } else {
             wire.push(octet);
         }
@@ -52,8 +52,11 @@ impl Naive {
         } else if octet == ESCAPE && !self.escaped {
             self.escaped = true;
         } else if !is_mapped(octet, map) && !self.skipping {
-            self.frame
-                .push(if self.escaped { octet ^ FLIP } else { octet });
+            self.frame.push(if self.escaped {
+                octet ^ ESCAPE_XOR
+            } else {
+                octet
+            });
             self.escaped = false;
             if self.frame.len() > DECODED_MAX {
                 self.tell(Err(Fault::TooLong));
@@ -107,20 +110,20 @@ fn rough_octet() -> impl Strategy<Value = u8> {
         any::<u8>(),
         Just(FLAG),
         Just(ESCAPE),
-        Just(ESCAPE ^ FLIP),
+        Just(ESCAPE ^ ESCAPE_XOR),
         0..0x20_u8
     ]
 }
 
 proptest! {
     #[test]
-    fn encoding_is_that_of_the_standard(frame in frame(), options in agreement()) {
+    fn encoding_matches_naive_reference(frame in frame(), options in agreement()) {
         prop_assume!(!frame.starts_with(&[0xc0, 0x21]));
         prop_assert_eq!(encoded(&frame, &options), encoded_naively(&frame, &options));
     }
 
     #[test]
-    fn decoding_is_that_of_the_standard((map, wire) in rough_wire(), more in vec(rough_octet(), 0..200)) {
+    fn decoding_matches_naive_reference((map, wire) in rough_wire(), more in vec(rough_octet(), 0..200)) {
         let wire = [wire, more].concat();
         let mut naive = Naive::default();
         for (offset, octet) in (0..).zip(&wire) {
@@ -132,7 +135,7 @@ proptest! {
     }
 
     #[test]
-    fn the_checksum_of_pieces_is_that_of_the_whole(octets in vec(any::<u8>(), 0..1600), cut in any::<prop::sample::Index>()) {
+    fn checksum_of_pieces_equals_that_of_the_whole(octets in vec(any::<u8>(), 0..1600), cut in any::<prop::sample::Index>()) {
         let (one, other) = octets.split_at(cut.index(octets.len() + 1));
         let mut sum = fcs::Sum::new();
         sum.add(one);

@@ -123,7 +123,7 @@ fn text_mode_with_lines_and_another_message() {
 }
 
 #[test]
-fn a_message_that_is_broken_spoils_no_other() {
+fn broken_message_does_not_affect_others() {
     let (messages, errors) = read(
         MessageForm::Pdu,
         &[
@@ -150,7 +150,7 @@ fn a_message_that_is_broken_spoils_no_other() {
 }
 
 #[test]
-fn orders_as_they_go_out() {
+fn commands_are_formatted() {
     assert_eq!(std::format!("{}", MessageForm::Pdu), "AT+CMGF=0");
     assert_eq!(ListMessages::command(MessageForm::Pdu).text, "AT+CMGL=4");
     assert_eq!(
@@ -163,7 +163,7 @@ fn orders_as_they_go_out() {
 
 proptest! {
     #[test]
-    fn any_octets_are_a_message_or_an_error_with_its_place(
+    fn any_octets_give_a_message_or_an_error_offset(
         head in prop_oneof![Just(&[][..]), Just(&[0, 0x44][..]), Just(&[0, 4, 4, 0x91, 0x21, 0x43, 0, 8][..])],
         tail in proptest::collection::vec(any::<u8>(), 0..180),
     ) {

@@ -25,7 +25,7 @@ fn pap_takes_a_verdict_in_any_form() {
 }
 
 #[test]
-fn a_refusal_is_told_in_the_peers_words_made_safe() {
+fn auth_failure_carries_sanitised_text() {
     for (words, shown) in [
         (&b"\x05wrong"[..], "authentication failed: wrong"),
         (b"\x05w\x1b[2J", "authentication failed: w.[2J"),
@@ -167,7 +167,7 @@ fn a_server_gives_up_a_client_that_says_nothing() {
 }
 
 #[test]
-fn a_stick_that_fakes_authentication_and_is_refused_later_says_so() {
+fn late_auth_failure_after_a_fake_success_is_reported() {
     // Everything is accepted; the network's refusal comes as the end of IPCP.
     let mut asked = 0;
     let peer = stick(ASK_PAP, move |heard| {

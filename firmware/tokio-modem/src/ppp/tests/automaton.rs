@@ -56,7 +56,7 @@ const TABLE: [(Trigger, &str); 16] = [
         Trigger::UnknownCode,
         "- - scj/2 scj/3 scj/4 scj/5 scj/6 scj/7 scj/8 scj/9",
     ),
-    (Trigger::BearableReject, "- - 2 3 4 5 6 6 8 9"),
+    (Trigger::NonFatalReject, "- - 2 3 4 5 6 6 8 9"),
     (
         Trigger::FatalReject,
         "- - tlf/2 tlf/3 tlf/2 tlf/3 tlf/3 tlf/3 tlf/3 tld,irc,str/5",
@@ -81,7 +81,7 @@ const ACTIONS: [(&str, Actions); 13] = [
 ];
 
 #[test]
-fn every_cell_is_as_the_rfc_has_it() {
+fn table_matches_rfc_1661() {
     for (trigger, row) in TABLE {
         let cells: Vec<&str> = row.split(' ').collect();
         assert_eq!(cells.len(), STATES.len(), "{trigger:?}");

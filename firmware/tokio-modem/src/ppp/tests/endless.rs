@@ -161,7 +161,7 @@ fn a_line_that_loops_later_is_known_by_its_echoes() {
 }
 
 #[test]
-fn a_stick_that_answers_echoes_with_our_own_magic_is_no_loop() {
+fn echo_replies_with_our_magic_are_no_loop() {
     let mut lazy = stick(&[], |heard| {
         let echo = heard.is(LCP, code::ECHO_REQUEST);
         let back = packet(LCP, code::ECHO_REPLY, heard.id, &heard.data);

@@ -61,7 +61,7 @@ fn padding_behind_a_packet_is_no_fault() {
 }
 
 #[test]
-fn an_ack_that_is_no_copy_of_the_request_is_not_taken() {
+fn ack_with_other_options_is_refused() {
     let mut end = End::up(client(), 1);
     let asked = Heard::read(&end.drain(0)[0]);
     let mut other = asked.data.clone();
@@ -129,7 +129,7 @@ fn a_copy_of_an_ack_does_not_begin_anew() {
 }
 
 #[test]
-fn nothing_but_lcp_is_heard_before_lcp_is_open() {
+fn only_lcp_is_handled_before_lcp_opens() {
     let mut end = End::up(client(), 1);
     end.drain(0);
     for protocol in [PAP, CHAP, IPCP, IPV6CP, CCP, 0x0021, 0x0057] {

@@ -181,7 +181,7 @@ fn a_peer_that_closes_ipcp_leaves_nothing() {
 }
 
 #[test]
-fn closing_ends_in_six_seconds_even_without_an_answer() {
+fn close_without_an_answer_ends_in_six_seconds() {
     for run_ms in [0, 5_000] {
         let peer = stick(&[], |heard| {
             heard.is(LCP, code::TERMINATE_REQUEST).then(Vec::new)
@@ -211,7 +211,7 @@ fn a_line_that_goes_down_ends_at_once_in_any_phase() {
 }
 
 #[test]
-fn the_first_reason_is_the_one_that_is_told() {
+fn first_reason_is_reported() {
     let mut link = up(plain(&[]));
     link.inject(packet(CHAP, 4, 1, b"not for us"));
     link.inject(packet(LCP, code::PROTOCOL_REJECT, 1, &[0x80, 0x21]));

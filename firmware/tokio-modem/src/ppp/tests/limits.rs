@@ -69,7 +69,7 @@ fn first_challenge_after_40_seconds_is_answered() {
 }
 
 #[test]
-fn client_that_proves_itself_after_40_seconds_is_let_in() {
+fn client_authenticating_after_40_s_is_accepted() {
     for (auth, protocol) in [(AuthProtocol::Pap, PAP), (AuthProtocol::ChapMd5, CHAP)] {
         let mut peer = End::up(client(), 2);
         let far = silent(protocol, 40_000, move |frame: &[u8]| {

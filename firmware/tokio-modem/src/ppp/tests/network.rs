@@ -78,7 +78,7 @@ fn placeholder_resolvers_are_never_used() {
 }
 
 #[test]
-fn requests_that_the_network_is_not_ready_for_are_paced() {
+fn requests_are_paced_until_the_network_is_ready() {
     for dns in [true, false] {
         let mut asked = 0;
         let peer = stick(&[], move |heard| {
@@ -118,7 +118,7 @@ fn requests_that_the_network_is_not_ready_for_are_paced() {
 }
 
 #[test]
-fn what_is_rejected_is_asked_for_no_more() {
+fn rejected_option_is_omitted() {
     let peer = stick(&[], |heard| {
         if !heard.is(IPCP, code::CONFIGURE_REQUEST) {
             return None;
@@ -192,7 +192,7 @@ fn addresses_that_no_host_can_have_are_not_taken() {
 
 /// The peer's own address serves nothing but a route: a link without is better than none.
 #[test]
-fn an_address_that_the_peer_cannot_have_is_not_told() {
+fn unusable_peer_address_is_not_reported() {
     let ours = CLIENT.octets();
     for bad in [
         [127, 0, 0, 1],
@@ -378,7 +378,7 @@ fn ipv4_goes_on_where_ipv6_fails() {
 }
 
 #[test]
-fn an_interface_identifier_of_nobody_or_of_ours_is_not_taken() {
+fn interface_identifier_zero_or_ours_is_refused() {
     let mut end = End::up(
         Config {
             ipv6: true,

@@ -105,7 +105,7 @@ fn echo_reply_to_no_request_is_discarded() {
 }
 
 #[test]
-fn identification_and_time_remaining_are_not_rejected() {
+fn identification_and_time_remaining_are_ignored() {
     for said in [IDENTIFICATION, TIME_REMAINING] {
         // Before LCP is open, too: RFC 1570 wants the first before the options are agreed.
         let mut link = Link::new(client(), plain(&[]));
@@ -222,7 +222,7 @@ fn magic_number_zero_is_refused_until_it_is_gone() {
 }
 
 #[test]
-fn protocol_reject_of_a_pending_proof_ends_the_link() {
+fn protocol_reject_of_pending_auth_ends_the_link() {
     for (lcp, protocol, other) in [(ASK_PAP, PAP, CHAP), (ASK_CHAP, CHAP, PAP)] {
         let mut link = Link::new(
             client(),
@@ -267,7 +267,7 @@ fn protocol_reject_of_ipv6cp_silences_it() {
 }
 
 #[test]
-fn code_reject_ends_the_link_where_the_code_is_needed() {
+fn code_reject_of_a_required_code_ends_the_link() {
     for protocol in [LCP, IPCP] {
         for rejected in 1..=13 {
             let mut link = up();
@@ -334,7 +334,7 @@ fn late_answers_on_an_open_link_are_discarded() {
 }
 
 #[test]
-fn goodbye_in_a_negotiation_does_not_end_it() {
+fn terminate_request_in_negotiation_does_not_end_it() {
     for protocol in [LCP, IPCP] {
         let mut asked = 0;
         let peer = stick(&[], move |heard| {

@@ -172,7 +172,7 @@ fn chap_challenge_sent_again_is_answered_again() {
 }
 
 #[test]
-fn chap_failure_of_an_old_response_after_success_is_discarded() {
+fn chap_failure_after_success_is_discarded() {
     let mut link = Link::new(client(), challenger([1, 2].into(), 3));
     link.run(10_000);
     assert!(link.near.ipv4().is_some());

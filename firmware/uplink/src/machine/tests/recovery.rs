@@ -292,7 +292,7 @@ fn slow_dial_is_aborted_once_then_gets_more_time() {
 fn cdrom_is_ejected_then_modem_is_dialled() {
     let mut run = Run::new();
     let shown = "stick 19d2:2003 at 1-1.2 shows its CD-ROM, ejecting it";
-    run.expect(0, unready(Unready::CdRom), &[shown, "eject 1-1.2"])
+    run.expect(0, unready(NotReady::CdRom), &[shown, "eject 1-1.2"])
         .due(15_000)
         .expect(
             400,
@@ -327,11 +327,11 @@ fn cdrom_is_power_cycled_after_three_ejects() {
     let mut run = Run::new();
     let mut now = 0;
     let mut done = Vec::new();
-    let mut event = unready(Unready::CdRom);
+    let mut event = unready(NotReady::CdRom);
     while now < 600_000 && !done.contains(&"cut power".to_owned()) {
         let actions = run.machine.step(event, BootMillis(now));
         event = if actions.contains(&Action::LookAtBus) {
-            unready(Unready::CdRom)
+            unready(NotReady::CdRom)
         } else if actions.iter().any(|a| matches!(a, Action::Eject(_))) {
             Event::Ejected(Err("it is stuck".into()))
         } else {
@@ -387,7 +387,7 @@ fn used_one_of_several_sticks_is_logged() {
     let mut run = Run::new();
     let sight = |others: Vec<Device>| {
         let presence = Presence::Ready(stick_at("1-1.2", 2));
-        Event::Bus(Sight { presence, others })
+        Event::Bus(ScanResult { presence, others })
     };
     let other = stick_at("1-1.4", 5).device;
     let told = "several sticks: using 19d2:2003 at 1-1.2, not using 19d2:2003 at 1-1.4";

@@ -94,7 +94,7 @@ fn zte(answers: &[Result<(), DriveError>]) -> (Result<(), rusb::Error>, Vec<Stri
 const ALL: [&str; 5] = ["1e lun 0", "1b lun 0", "1e lun 1", "1b lun 1", "85 lun 0"];
 
 #[test]
-fn all_words_are_sent_in_order() {
+fn all_commands_are_sent_in_order() {
     assert_eq!(zte(&[]), (Ok(()), ALL.map(String::from).to_vec()));
 }
 
@@ -109,7 +109,7 @@ fn a_drive_that_leaves_gets_no_more() {
 }
 
 #[test]
-fn a_silent_drive_has_switched_only_after_it_took_a_word() {
+fn timeout_counts_as_switched_only_after_an_accepted_command() {
     // The status of the first word does not come: it may be starting.
     let (done, sent) = zte(&[Ok(()), Err(TIMEOUT)]);
     assert_eq!(done, Err(rusb::Error::Timeout));
@@ -122,7 +122,7 @@ fn a_silent_drive_has_switched_only_after_it_took_a_word() {
 }
 
 #[test]
-fn a_refused_word_does_not_stop_the_next() {
+fn refused_command_does_not_stop_the_next() {
     let stall = Err(DriveError::Stalled);
     // The first word itself, then the status of the second, which comes after the stall.
     let (done, sent) = zte(&[stall, Ok(()), stall, Ok(())]);
@@ -144,7 +144,7 @@ fn a_refused_word_does_not_stop_the_next() {
 }
 
 #[test]
-fn data_that_a_drive_refuses_is_followed_by_its_status() {
+fn stalled_data_is_followed_by_its_status() {
     let ok = Ok(());
     let stall = Err(DriveError::Stalled);
     // 19d2:0166 has one word, with data: word, data, status.

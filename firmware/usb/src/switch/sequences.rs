@@ -4,7 +4,7 @@
 //! usb-modeswitch-data 20191128) have them. A sequence used by one maker's rows is named after the
 //! first of them.
 
-use super::{Action, Control, Recipient, Wrapper};
+use super::{Action, Control, Recipient, CommandBlockWrapper};
 
 /// `bmCBWFlags`: data or nothing from the host.
 const OUT: u8 = 0;
@@ -14,7 +14,7 @@ const IN: u8 = 0x80;
 /// A bulk word: tag as sent, direction, `dCBWDataTransferLength`, `bCBWLUN`, `bCBWCBLength` and the
 /// command block. Lengths are as the public tables have them, even where the standard differs.
 const fn word(tag: u32, flags: u8, data: u32, lun: u8, length: u8, command: u128) -> Action {
-    Action::Word(Wrapper {
+    Action::Command(CommandBlockWrapper {
         tag: tag.to_be_bytes(),
         data,
         flags,
@@ -56,8 +56,8 @@ const EJECT_0: Action = word(0x9765_4321, OUT, 0, 0, 6, 0x1b00_0000_0200_0000_00
 const EJECT_1: Action = word(0x9765_4321, OUT, 0, 1, 6, 0x1b00_0000_0200_0000_0000_0000_0000_0000);
 
 /// `INQUIRY` for 36 bytes (SPC-2 7.3), to tell a CD-ROM from a disk.
-pub(crate) const fn inquiry(lun: u8) -> Wrapper {
-    Wrapper {
+pub(crate) const fn inquiry(lun: u8) -> CommandBlockWrapper {
+    CommandBlockWrapper {
         tag: [0x49, 0x4e, 0x51, lun],
         data: 36,
         flags: IN,

@@ -1,31 +1,31 @@
-//! What was agreed.
+//! Negotiated options of LCP, IPCP and IPv6CP.
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 
 use super::config::AuthProtocol;
 
-/// The link options of both directions after LCP opened.
+/// Link options of both directions after LCP opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LcpOptions {
-    /// What the peer may do when it sends to us.
+    /// Options for frames from the peer.
     pub receive: Direction,
-    /// What we may do when we send to the peer.
+    /// Options for frames to the peer.
     pub send: Direction,
-    /// Authentication that will follow.
+    /// Authentication that follows.
     pub auth: Option<AuthProtocol>,
 }
 
 impl LcpOptions {
-    /// Largest IP packet in bytes that fits both ways.
+    /// Returns the largest IP packet, in bytes, that fits in both directions.
     pub fn mtu(&self) -> u16 {
         self.receive.mru.min(self.send.mru)
     }
 }
 
-/// The options of one direction; the default is the state before LCP (RFC 1662, section 7).
+/// Options of one direction; the default is the state before LCP (RFC 1662, section 7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Direction {
-    /// Largest information field that the receiver takes, in bytes.
+    /// Largest information field that the receiver accepts, in bytes.
     pub mru: u16,
     /// Control characters that the sender must escape.
     pub accm: u32,
@@ -49,22 +49,22 @@ impl Default for Direction {
     }
 }
 
-/// What IPCP agreed.
+/// Addresses negotiated by IPCP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ipv4 {
     /// Our address.
     pub local: Ipv4Addr,
-    /// The peer's address, where it told one.
+    /// The peer's address, if it announced one.
     pub peer: Option<Ipv4Addr>,
-    /// Resolvers, primary and secondary, where the peer named some.
+    /// Primary and secondary resolver, if the peer announced them.
     pub dns: [Option<Ipv4Addr>; 2],
 }
 
-/// What IPv6CP agreed.
+/// Addresses negotiated by IPv6CP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ipv6 {
     /// Our link-local address, from the interface identifier.
     pub local: Ipv6Addr,
-    /// The peer's link-local address, where it told its identifier.
+    /// The peer's link-local address, if it announced its identifier.
     pub peer: Option<Ipv6Addr>,
 }

@@ -23,7 +23,7 @@ fn dial_within(ms: u64, stick: &mut Stick) -> Outcome {
 }
 
 #[test]
-fn a_dead_stick_is_known_five_seconds_after_a_long_command() {
+fn hung_stick_is_detected_in_5_s_after_a_long_command() {
     for (command, step) in [
         ("AT+CPIN?", Step::SimState),
         ("AT+COPS?", Step::Operator),
@@ -44,7 +44,7 @@ fn a_dead_stick_is_known_five_seconds_after_a_long_command() {
 }
 
 #[test]
-fn a_stick_that_lives_is_asked_again_and_only_once() {
+fn responsive_stick_gets_the_command_once_more() {
     let mut stick = Stick::new().on("AT+CPIN?", ["", "+CPIN: READY\r\n\r\nOK"]);
     let outcome = dial(&mut stick);
     assert!(outcome.end.is_ok(), "{:?}", outcome.end);
@@ -62,7 +62,7 @@ fn a_stick_that_lives_is_asked_again_and_only_once() {
 }
 
 #[test]
-fn a_dial_that_takes_too_long_is_ended_and_the_stick_lives() {
+fn slow_dial_is_aborted_and_stick_is_responsive() {
     let mut stick = Stick::new().on("ATD", [""]);
     let outcome = dial_within(20_000, &mut stick);
     let expected = DialError::NotConnected {
@@ -75,7 +75,7 @@ fn a_dial_that_takes_too_long_is_ended_and_the_stick_lives() {
 }
 
 #[test]
-fn a_connect_at_the_last_moment_is_taken() {
+fn connect_during_the_probe_is_accepted() {
     for late_ms in [19_500, 20_200, 23_000] {
         let mut stick = dead_from("ATD");
         let began = dial_within(1, &mut dead_from("ATD")).took_ms - 5_001;

@@ -4,7 +4,7 @@ use core::fmt;
 
 use crate::{
     at::{Answer, Command},
-    modem::query::{Order, SLOW_MS},
+    modem::query::{SLOW_MS, SetCommand},
 };
 
 /// `+CMGF`: how messages are written (3GPP 27.005, 3.2.3).
@@ -17,7 +17,7 @@ pub enum MessageForm {
     Text,
 }
 
-impl Order for MessageForm {}
+impl SetCommand for MessageForm {}
 
 impl fmt::Display for MessageForm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -72,7 +72,7 @@ impl fmt::Display for ReadMessage {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DeleteMessage(pub u16);
 
-impl Order for DeleteMessage {
+impl SetCommand for DeleteMessage {
     const TIMEOUT_MS: u64 = SLOW_MS;
 }
 

@@ -1,4 +1,4 @@
-//! The command of each step and how long it may take.
+//! Command, expected answer and timeout of each step.
 
 use core::fmt::{self, Write};
 
@@ -13,22 +13,22 @@ use crate::{
     modem::{Profile, Question, STANDARD_PIN_TRIES},
 };
 
-/// A command in the making.
-pub(super) type Text = String<COMMAND_MAX>;
+/// Buffer for the text of one command.
+pub(super) type CommandText = String<COMMAND_MAX>;
 
-/// What a stick is given for a question it can answer by itself.
+/// Timeout of a query that a stick answers by itself, in milliseconds.
 const QUICK_MS: u64 = 5_000;
 
-/// The SIM is slow, and checks a PIN for seconds.
+/// Timeout of a command to the SIM, in milliseconds: it takes seconds to check a PIN.
 const SIM_MS: u64 = 15_000;
 
-/// Switching the radio on takes makers up to 15 s.
+/// Timeout of `AT+CFUN=1`, in milliseconds: some sticks take up to 15 s.
 const RADIO_MS: u64 = 20_000;
 
-/// `+COPS?` waits for the radio on some sticks.
+/// Timeout of `AT+COPS?`, in milliseconds: it waits for the radio on some sticks.
 const OPERATOR_MS: u64 = 15_000;
 
-/// How long the step's command may take.
+/// Returns the timeout of the step's command, in milliseconds.
 pub(super) fn timeout_ms(step: Step, settings: &Settings) -> u64 {
     match step {
         Step::Synchronise => super::sync::ANSWER_MS,
@@ -40,25 +40,25 @@ pub(super) fn timeout_ms(step: Step, settings: &Settings) -> u64 {
     }
 }
 
-/// Questions for tries of the PIN that there are.
+/// Returns the number of queries for the PIN tries left.
 pub(super) fn pin_tries_count(profile: &Profile) -> usize {
     usize::from(profile.pin_tries.is_some()).saturating_add(STANDARD_PIN_TRIES.len())
 }
 
-/// The `index`th question for tries of the PIN: the vendor's, then the standard's.
+/// Returns the `index`th query for the PIN tries left: the vendor's, then the standard's.
 pub(super) fn pin_tries(profile: &Profile, index: usize) -> Option<Question> {
     let vendor = profile.pin_tries.into_iter();
     vendor.chain(STANDARD_PIN_TRIES).nth(index)
 }
 
-/// What comes back.
-pub(super) fn answer(step: Step, index: usize, profile: &'static Profile) -> Answer {
+/// Returns the form of the answer to the step's command.
+pub(super) fn expected_answer(step: Step, index: usize, profile: &'static Profile) -> Answer {
     match step {
-        Step::Quieten => profile
-            .quieting
+        Step::SuppressUrcs => profile
+            .urc_suppression
             .as_ref()
-            .map_or(Answer::Nothing, |quieting| {
-                Answer::Prefixed(quieting.answer)
+            .map_or(Answer::Nothing, |suppression| {
+                Answer::Prefixed(suppression.answer)
             }),
         Step::Radio => Answer::Prefixed("+CFUN:"),
         Step::SimState => Answer::Prefixed("+CPIN:"),
@@ -78,24 +78,24 @@ pub(super) fn answer(step: Step, index: usize, profile: &'static Profile) -> Ans
     }
 }
 
-/// The words of the command; `None` where this stick or these settings have none for the step.
+/// Returns the text of the command; `None` if this stick or these settings have none for the step.
 /// `index` counts the commands of a step that has several.
 pub(super) fn command(
     step: Step,
     index: usize,
     profile: &'static Profile,
     settings: &Settings,
-) -> Result<Option<Text>, fmt::Error> {
-    let mut text = Text::new();
+) -> Result<Option<CommandText>, fmt::Error> {
+    let mut text = CommandText::new();
     match step {
-        // Its commands are on a ladder of their own.
+        // Its commands are those of the escape sequence.
         Step::Synchronise => return Ok(None),
         Step::Initialise => match profile.init.get(index) {
             Some(command) => text.write_str(command)?,
             None => return Ok(None),
         },
-        Step::Quieten => match &profile.quieting {
-            Some(quieting) => text.write_str(quieting.command)?,
+        Step::SuppressUrcs => match &profile.urc_suppression {
+            Some(suppression) => text.write_str(suppression.command)?,
             None => return Ok(None),
         },
         Step::PinTries => match pin_tries(profile, index) {
@@ -103,8 +103,8 @@ pub(super) fn command(
             None => return Ok(None),
         },
         Step::EnterPin => match &settings.pin {
-            Pin::Given(pin) => write!(text, "AT+CPIN=\"{pin}\"")?,
-            Pin::Absent | Pin::Spent => return Ok(None),
+            Pin::Usable(pin) => write!(text, "AT+CPIN=\"{pin}\"")?,
+            Pin::Absent | Pin::Withheld => return Ok(None),
         },
         Step::Radio => text.write_str("AT+CFUN?")?,
         Step::RadioOn => text.write_str("AT+CFUN=1")?,

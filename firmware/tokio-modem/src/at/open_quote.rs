@@ -1,4 +1,4 @@
-//! A line whose last field has an open quote, until it is known what the next line is.
+//! Lines held back because a quoted field is still open.
 
 use super::{
     Line,
@@ -6,13 +6,13 @@ use super::{
     line::{End, Raw},
 };
 
-/// Time from the last line of an open quote to its end. A stick writes the lines of one text in one
-/// go; two seconds are far more than it takes under load.
+/// Time from the last line of an open quote to its end, in milliseconds. A stick writes the lines of
+/// one text at once; two seconds are far more than it takes under load.
 const OPEN_MS: u64 = 2_000;
 
-/// Lines that are not given out yet.
+/// Lines that were received but not delivered yet.
 #[derive(Default)]
-pub(super) struct Held {
+pub(super) struct PendingLines {
     /// Separated by line feeds.
     lines: Line,
     noisy: bool,
@@ -23,29 +23,29 @@ pub(super) struct Held {
 enum State {
     #[default]
     Empty,
-    /// One line so far; more may be joined.
+    /// An open quote; more lines may be joined.
     Open {
-        /// When it ends at the latest; set by the first tick after its last line.
+        /// When it ends at the latest, in milliseconds; set by the first tick after its last line.
         until: Option<u64>,
-        /// A command was written since and may not be echoed: only a line with a quote is joined.
+        /// A command was written since that may not be echoed: only a line with a quote is joined.
         sealed: bool,
     },
-    /// Lines that were kept back while an earlier one was given out; how the last of them ended.
+    /// Lines queued while an earlier one was delivered, and the end of the last.
     Ready(End),
 }
 
-/// What came of a line that was to be joined.
+/// Result of joining a line.
 pub(super) enum Joined {
     /// The quote is still open.
     Open,
     /// The quote is closed.
     Closed,
-    /// Both do not fit; nothing is held any more.
+    /// Both do not fit; all were dropped.
     TooLong,
 }
 
-impl Held {
-    /// Holds a line with an open quote.
+impl PendingLines {
+    /// Stores a line with an open quote.
     pub(super) fn open(&mut self, raw: Raw<'_>) {
         self.lines.clear();
         // It fits: it is a line.
@@ -61,15 +61,15 @@ impl Held {
         matches!(self.state, State::Open { .. })
     }
 
-    /// A command is written whose echo cannot be counted on.
+    /// Records that a command is written whose echo is not certain.
     pub(super) fn seal(&mut self) {
         if let State::Open { sealed, .. } = &mut self.state {
             *sealed = true;
         }
     }
 
-    /// Whether `line` is joined if its form allows it.
-    pub(super) fn takes(&self, line: &str) -> bool {
+    /// Returns whether `line` may be joined, if its form allows it.
+    pub(super) fn accepts(&self, line: &str) -> bool {
         match self.state {
             State::Open { sealed, .. } => !sealed || line.contains('"'),
             State::Empty | State::Ready(_) => false,
@@ -91,15 +91,15 @@ impl Held {
         Joined::Open
     }
 
-    /// Gives out all lines as one.
+    /// Takes all lines as one.
     pub(super) fn take(&mut self) -> (Line, bool) {
         self.state = State::Empty;
         let noisy = core::mem::take(&mut self.noisy);
         (core::mem::take(&mut self.lines), noisy)
     }
 
-    /// Keeps `before`, if there is any, and then `next` for later. Returns false if they do not
-    /// fit together; then `next` alone is kept.
+    /// Queues `before`, if it is not empty, and then `next`. Returns false if both do not fit; then only
+    /// `next` is queued.
     pub(super) fn keep(&mut self, before: &str, next: Raw<'_>) -> bool {
         self.clear();
         self.noisy = next.noisy;
@@ -114,7 +114,7 @@ impl Held {
         fits
     }
 
-    /// Gives out the next line that was kept for later.
+    /// Takes the next queued line.
     pub(super) fn ready(&mut self) -> Option<(Line, End, bool)> {
         let State::Ready(end) = self.state else {
             return None;
@@ -128,7 +128,7 @@ impl Held {
                     noisy,
                 };
                 self.keep("", rest);
-                // It fits: it is a part of the line.
+                // It fits: it is part of the line.
                 let first = Line::try_from(first).unwrap_or_default();
                 Some((first, End::Feed, noisy))
             }
@@ -136,15 +136,15 @@ impl Held {
         }
     }
 
-    /// Whether the open quote ends at `now`; starts its time if it has none yet.
-    pub(super) fn is_over(&mut self, now: u64) -> bool {
+    /// Returns whether the open quote has timed out at `now`; starts its time if that has not begun.
+    pub(super) fn has_expired(&mut self, now: u64) -> bool {
         match &mut self.state {
             State::Open { until, .. } => now >= *until.get_or_insert(now.saturating_add(OPEN_MS)),
             State::Empty | State::Ready(_) => false,
         }
     }
 
-    /// When the open quote ends; 0 if its time has not started.
+    /// Returns when the open quote ends, in milliseconds; 0 if its time has not begun.
     pub(super) fn deadline(&self) -> Option<u64> {
         match self.state {
             State::Open { until, .. } => Some(until.unwrap_or(0)),

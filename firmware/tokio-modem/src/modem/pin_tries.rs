@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn every_maker_tells_the_tries_in_his_own_order() {
+    fn pin_tries_of_every_vendor_are_parsed() {
         for (line, puk) in [
             ("+ZPINPUK: 2,9", Some(9)),
             ("_OERCN: 2, 9", Some(9)),

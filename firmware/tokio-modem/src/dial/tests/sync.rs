@@ -26,7 +26,7 @@ fn a_call_left_open_is_ended() {
 }
 
 #[test]
-fn a_call_that_does_not_end_is_a_typed_error_in_bounded_time() {
+fn open_call_that_never_ends_fails_in_bounded_time() {
     let mut stick = Stick::new().with_call(Call::ForEver);
     let outcome = dial(&mut stick);
     let DialError::NoAnswer {
@@ -46,7 +46,7 @@ fn a_call_that_does_not_end_is_a_typed_error_in_bounded_time() {
 }
 
 #[test]
-fn a_stick_that_answers_in_digits_is_told_to_use_words() {
+fn numeric_results_are_switched_to_verbose() {
     let mut stick = Stick::new()
         .on("AT", ["0", "0", "0", "OK"])
         .on("ATQ0 V1", ["OK"]);
@@ -66,7 +66,7 @@ fn a_stick_that_answers_in_digits_is_told_to_use_words() {
 }
 
 #[test]
-fn an_answer_that_comes_late_is_let_pass() {
+fn late_sync_answer_is_discarded() {
     let mut stick = Stick::new()
         .on("AT", ["", "OK"])
         .on("ATZ", ["", "OK"])
@@ -84,7 +84,7 @@ fn an_answer_that_comes_late_is_let_pass() {
 }
 
 #[test]
-fn a_stick_that_only_refuses_is_not_called_silent() {
+fn stick_that_only_refuses_is_reported_as_refusing() {
     let mut stick = Stick::new().on("AT", ["ERROR"]);
     let outcome = dial(&mut stick);
     let DialError::Unexpected {

@@ -1,15 +1,17 @@
-//! Where an incoming frame belongs.
+//! Dispatch of received frames to the protocols.
 
 use super::automaton::{State, Trigger};
+use super::control_protocol::ControlProtocol;
 use super::counters::{Fault, Malformed};
-use super::engine::{Engine, Phase, with};
-use super::layer::Layer;
+use super::engine::{Engine, with};
 use super::negotiator::Context;
 use super::packet::{Body, Packet, code, split_protocol};
+use super::phase::Phase;
 use super::protocol::Protocol;
 use super::reason::Reason;
 
 impl Engine {
+    /// Handles a received frame.
     pub(super) fn frame(&mut self, frame: &[u8], now: u64) {
         self.out.counters.received += 1;
         if let Err(malformed) = self.dispatch(frame, now) {
@@ -22,7 +24,7 @@ impl Engine {
         if protocol == Protocol::LCP {
             return self.lcp_packet(&Packet::parse(protocol, information)?, now);
         }
-        // Before LCP is open nothing else may be said (RFC 1661, section 3.4).
+        // Before LCP is open no other protocol is allowed (RFC 1661, section 3.4).
         if !self.lcp.is_open() {
             self.out.counters.discarded += 1;
             return Ok(());
@@ -31,7 +33,7 @@ impl Engine {
             Protocol::PAP | Protocol::CHAP => {
                 self.auth_packet(&Packet::parse(protocol, information)?, now)
             }
-            // Data is for whoever carries it.
+            // Data packets bypass the engine.
             Protocol::IPV4 | Protocol::IPV6 => {
                 self.out.counters.discarded += 1;
                 Ok(())
@@ -53,7 +55,7 @@ impl Engine {
 
     fn reject_protocol(&mut self, protocol: Protocol, information: &[u8]) {
         let id = self.lcp.next_id();
-        // Header and protocol number go before what is sent back.
+        // Header and protocol number precede the rejected packet.
         let room = usize::from(self.lcp.layer.peer_mru()).saturating_sub(6);
         let back = information.get(..room).unwrap_or(information);
         let number = protocol.0.to_be_bytes();
@@ -73,7 +75,7 @@ impl Engine {
                         return Ok(());
                     }
                 }
-                // A reply is as long as its request, as is that to one too short for a number.
+                // A reply is as long as its request, even if that is too short for a magic number.
                 let magic = self.lcp.layer.magic().to_be_bytes();
                 let length = packet.data.len().min(magic.len());
                 let mut reply = Body::new();
@@ -85,16 +87,16 @@ impl Engine {
                 with!(self, now, lcp, echo(packet.id, &reply))
             }
             code::ECHO_REPLY => {
-                // Some sticks send the request back as it is, our magic number and all: that is
-                // no loop, since a loop would bring a request. One too short for a number shows
-                // that the peer is there, too.
+                // Some sticks send our request back with the code of a reply and our own magic
+                // number: that is no loop, since a loop would bring a request. A reply too short
+                // for a magic number also shows that the peer is there.
                 let has_our_magic = self.has_our_magic(packet);
                 if !self.echoes.reply(packet.id, has_our_magic) {
                     self.out.counters.discarded += 1;
                 }
                 None
             }
-            // Said, not asked (RFC 1661, section 5.9; RFC 1570, sections 2.1 and 2.2).
+            // These have no reply (RFC 1661, section 5.9; RFC 1570, sections 2.1 and 2.2).
             code::DISCARD_REQUEST | code::IDENTIFICATION | code::TIME_REMAINING => None,
             code::CODE_REJECT
                 if matches!(
@@ -103,7 +105,7 @@ impl Engine {
                 ) =>
             {
                 self.echoes.give_up();
-                with!(self, now, lcp, trigger(Trigger::BearableReject))
+                with!(self, now, lcp, trigger(Trigger::NonFatalReject))
             }
             _ => with!(self, now, lcp, receive(packet))?,
         };
@@ -116,7 +118,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Whether the data of an echo packet begins with our own magic number, on an open link.
+    /// Returns whether LCP is open and the data of an echo packet begins with our own magic number.
     fn has_our_magic(&self, packet: &Packet<'_>) -> bool {
         let magic = packet.data.first_chunk().copied().map(u32::from_be_bytes);
         self.lcp.is_open() && magic.is_some_and(|magic| self.lcp.layer.is_ours(magic))
@@ -161,22 +163,22 @@ impl Engine {
                     now,
                 );
             }
-            // Without a goodbye: no further packet of the protocol may be sent (RFC 1661, section
+            // No Terminate-Request: no further packet of the protocol may be sent (RFC 1661, section
             // 5.7).
             Protocol::IPV6CP => {
                 if let Some(signal) = with!(self, now, ipv6cp, trigger(Trigger::Down)) {
                     self.ipv6cp_signal(signal);
                 }
             }
-            // Nothing of what we send, or a proof that is over.
+            // A protocol that we do not send, or an authentication that has ended.
             _ => self.out.counters.discarded += 1,
         }
         Ok(())
     }
 
     fn auth_packet(&mut self, packet: &Packet<'_>, now: u64) -> Result<(), Malformed> {
-        // PAP requests and CHAP responses come from whom we authenticate, the rest from who
-        // authenticates us.
+        // PAP requests and CHAP responses come from the peer that we authenticate, the rest from the
+        // one that authenticates us.
         let for_authenticator = matches!(
             (packet.protocol, packet.code),
             (Protocol::PAP, super::pap::REQUEST) | (Protocol::CHAP, super::chap::RESPONSE)
