@@ -17,9 +17,9 @@ use crate::PREAMBLE;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
     None,
-    /// Reads the TLS ClientHello and never answers.
+    /// Reads the TLS `ClientHello` and never answers.
     NoHello,
-    /// Answers the ClientHello one byte at a time.
+    /// Answers the `ClientHello` one byte at a time.
     HelloDrips,
     /// Reads the request and never answers.
     NoHead,
