@@ -227,7 +227,7 @@ fn panic_in_a_page_does_not_affect_port_9000() {
         // With threads stuck in the hook the harness could not end.
         std::process::exit(i32::from(outcome.is_err()));
     }
-    let name = "driver::tests::page_that_panics_costs_pages_and_never_port_9000";
+    let name = "driver::tests::panic_in_a_page_does_not_affect_port_9000";
     let output = Command::new(std::env::current_exe().unwrap())
         .args([name, "--exact", "--nocapture"])
         .env(OWN, "")
