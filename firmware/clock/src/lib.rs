@@ -1,17 +1,17 @@
-//! Wall-clock time on a board without a clock chip.
+//! SNTP client: wall-clock time on a board without a clock chip.
 //!
-//! Owns the system clock after boot and the time saved on the card. Takes in SNTP answers
-//! (RFC 4330) and changes of the links; gives out a clock that TLS and request signing can rely
-//! on and [`ClockState`]. Where `dyndns` had a signature accepted, the clock is right beyond doubt.
+//! Owns the system clock after boot and the time saved on the card. Takes in SNTP answers (RFC
+//! 4330), changes of the links and `dyndns`' accepted signatures, which confirm the time; gives out
+//! a clock that TLS and request signing can rely on, and [`ClockState`].
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
-mod core;
-mod doubt;
-mod jumps;
-mod round;
+mod quorum;
+mod rejected;
 mod saved;
 mod sntp;
+mod step_watch;
+mod sync;
 mod system;
 
 use std::{net::Ipv4Addr, path::Path, time::Duration};
@@ -24,20 +24,19 @@ use failberry_state::{
 use smol::{Async, Timer, future::FutureExt};
 
 use crate::{
-    core::{Action, Core, Event},
-    doubt::Doubt,
-    jumps::Jumps,
+    rejected::RejectedAnswer,
     saved::{SavedTime, Times},
+    step_watch::StepWatch,
+    sync::{Action, ClockSync, Event},
 };
 
-/// Where the time survives a power cut; made for this service by `storage`.
-const SAVED: &str = "/data/clock/time";
+/// File that keeps the time over a power loss; `storage` creates its directory.
+const SAVED_TIME_PATH: &str = "/data/clock/time";
 
-/// Keeps the clock until the process ends.
+/// Synchronises the clock until the process ends.
 ///
 /// # Errors
-/// A configuration that cannot be read, privileges that cannot be dropped, a watch that the
-/// kernel refuses.
+/// The configuration cannot be read, privileges cannot be dropped, or the kernel refuses a watch.
 pub fn run() -> ServiceResult {
     let config: ClockConfig = read_config(Service::Clock)?;
     let watcher = Async::new(Watcher::new(&[
@@ -47,9 +46,9 @@ pub fn run() -> ServiceResult {
     ])?)?;
     drop_to(Service::Clock, &[Capability::CAP_SYS_TIME])?;
 
-    let saved = SavedTime::at(Path::new(SAVED));
+    let saved = SavedTime::at(Path::new(SAVED_TIME_PATH));
     let Times { time, floor } = saved.read();
-    // What an earlier life of this service made of the clock is no floor.
+    // A time that an earlier process of this service has set is no floor.
     let before: ClockState = read().unwrap_or_default();
     let built = match before.floor {
         0 => system::now(),
@@ -62,32 +61,32 @@ pub fn run() -> ServiceResult {
             system::display(time)
         );
     }
-    let jumps = Async::new(Jumps::listen()?)?;
-    let core = Core::new(config.time.servers, floor.max(built), before.stepped);
+    let step_watch = Async::new(StepWatch::arm()?)?;
+    let sync = ClockSync::new(config.time.servers, floor.max(built), before.stepped);
     let driver = Driver {
         state: ClockState {
-            floor: core.floor().as_secs(),
+            floor: sync.floor().as_secs(),
             stepped: before.stepped,
             ..ClockState::default()
         },
-        core,
+        sync,
         saved,
-        jumps,
-        proof: BootMillis(0),
-        doubted: None,
+        step_watch,
+        last_signature: BootMillis(0),
+        last_rejected: None,
     };
     block_on(driver.run(&watcher))
 }
 
 struct Driver {
-    core: Core,
+    sync: ClockSync,
     saved: SavedTime,
-    jumps: Async<Jumps>,
+    step_watch: Async<StepWatch>,
     state: ClockState,
-    /// When the last signature was made that is known to have been accepted.
-    proof: BootMillis,
-    /// The answer that was not believed last.
-    doubted: Option<Doubt>,
+    /// When the last accepted signature was made.
+    last_signature: BootMillis,
+    /// The last rejected answer.
+    last_rejected: Option<RejectedAnswer>,
 }
 
 impl Driver {
@@ -97,10 +96,10 @@ impl Driver {
         let mut event = Event::Tick;
         file.publish(&self.state)?;
         loop {
-            let action = self.core.step(event, BootMillis::now());
-            self.state.settled = self.core.settled();
-            self.state.floor = self.core.floor().as_secs();
-            self.state.stepped = self.core.stepped();
+            let action = self.sync.step(event, BootMillis::now());
+            self.state.settled = self.sync.settled();
+            self.state.floor = self.sync.floor().as_secs();
+            self.state.stepped = self.sync.stepped();
             match action {
                 Action::Ask(server) => {
                     event = match sntp::ask(&server).await {
@@ -108,12 +107,12 @@ impl Driver {
                         Err(error) => Event::Failed(format!("{server}: {error}")),
                     };
                     if let Event::Failed(reason) = &event {
-                        self.complain(reason);
+                        self.record_failure(reason);
                         file.publish(&self.state)?;
                     }
                 }
-                Action::Doubt(doubt) => {
-                    self.doubt(doubt);
+                Action::Reject(rejected) => {
+                    self.record_rejection(rejected);
                     file.publish(&self.state)?;
                     event = Event::Tick;
                 }
@@ -134,30 +133,30 @@ impl Driver {
         }
     }
 
-    /// Tells a reason once, not with each try.
-    fn complain(&mut self, reason: &str) {
+    /// Records a failed query; logs each reason once, not with each attempt.
+    fn record_failure(&mut self, reason: &str) {
         if self.state.last_error.as_deref() != Some(reason) {
             log::warn!("no time from {reason}");
             self.state.last_error = Some(reason.to_owned());
         }
     }
 
-    /// The same for an answer that is not believed; its time is another with each try.
-    fn doubt(&mut self, doubt: Doubt) {
-        let error = doubt.to_string();
-        if self.doubted.as_ref().map(Doubt::key) != Some(doubt.key()) {
+    /// Records a rejected answer; logs it once, although its time differs with each attempt.
+    fn record_rejection(&mut self, rejected: RejectedAnswer) {
+        let error = rejected.to_string();
+        if self.last_rejected.as_ref().map(RejectedAnswer::key) != Some(rejected.key()) {
             log::warn!("time: {error}");
         }
         self.state.last_error = Some(error);
-        self.doubted = Some(doubt);
+        self.last_rejected = Some(rejected);
     }
 
     fn set(&mut self, time: Duration, server: String, step: bool) -> std::io::Result<()> {
         let before = system::now();
         if step {
             system::set(time)?;
-            // This one was ours.
-            let _ = self.jumps.get_ref().any()?;
+            // Consumes the notification of this step.
+            let _ = self.step_watch.get_ref().clock_was_stepped()?;
             log::info!("{}", stepped(&server, before, time));
         }
         self.state = ClockState {
@@ -167,14 +166,14 @@ impl Driver {
             last_error: None,
             ..self.state
         };
-        self.doubted = None;
+        self.last_rejected = None;
         Ok(())
     }
 
     fn save(&mut self) {
         let times = Times {
             time: system::now(),
-            floor: self.core.floor(),
+            floor: self.sync.floor(),
         };
         if let Err(error) = self.saved.write(times) {
             log::warn!("{error}");
@@ -182,7 +181,7 @@ impl Driver {
         }
     }
 
-    /// Until the time comes, a link changes, the time is proven or taken away.
+    /// Waits until the deadline, a change of the links, an accepted signature or an external step.
     async fn wait(
         &mut self,
         until: BootMillis,
@@ -193,36 +192,36 @@ impl Driver {
             watcher.get_ref().drain();
             let present = Links::read();
             if links.as_ref() != Some(&present) {
-                let any = present != Links::default();
+                let any_up = present != Links::default();
                 *links = Some(present);
-                return Ok(Event::LinkChanged { any });
+                return Ok(Event::LinkChanged { any_up });
             }
             let dyndns: DyndnsState = read().unwrap_or_default();
             let at = dyndns.signed;
-            if std::mem::replace(&mut self.proof, at) != at {
-                let ours = system::now();
-                return Ok(Event::Proven { at, ours });
+            if std::mem::replace(&mut self.last_signature, at) != at {
+                let local_time = system::now();
+                return Ok(Event::SignatureAccepted { at, local_time });
             }
-            if self.jumps.get_ref().any()? {
+            if self.step_watch.get_ref().clock_was_stepped()? {
                 let shows = system::display(system::now());
                 log::warn!("somebody else has stepped the clock, it shows {shows} now");
-                return Ok(Event::Jumped);
+                return Ok(Event::SteppedExternally);
             }
             let wait = Duration::from_millis(until.since(BootMillis::now()));
             let changed = async { watcher.readable().await.map(|()| true) };
-            let jumped = async { self.jumps.readable().await.map(|()| true) };
+            let stepped = async { self.step_watch.readable().await.map(|()| true) };
             let timed = async {
                 Timer::after(wait).await;
                 Ok(false)
             };
-            if !changed.or(jumped).or(timed).await? {
+            if !changed.or(stepped).or(timed).await? {
                 return Ok(Event::Tick);
             }
         }
     }
 }
 
-/// The log's line on a step of the clock from `before` to `time`.
+/// Returns the log line for a step of the clock from `before` to `time`.
 fn stepped(server: &str, before: Duration, time: Duration) -> String {
     let off = system::span(time.abs_diff(before));
     let way = if before < time { "behind" } else { "ahead" };
@@ -230,7 +229,7 @@ fn stepped(server: &str, before: Duration, time: Duration) -> String {
     format!("time set from {server}: it is {time}, the clock was {off} {way}")
 }
 
-/// The addresses that could reach a time server, once their routes stand.
+/// Local addresses from which a time server can be reached, once their routes are set.
 #[derive(Default, PartialEq, Eq)]
 struct Links {
     lan: Option<Ipv4Addr>,
@@ -239,7 +238,7 @@ struct Links {
 
 impl Links {
     fn read() -> Self {
-        // An unreadable state is as good as no link: its owner will write it anew.
+        // An unreadable state counts as no link: its owner rewrites it.
         let network: NetworkState = read().unwrap_or_default();
         let uplink: UplinkState = read().unwrap_or_default();
         Self {
@@ -257,7 +256,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_step_is_logged_in_days_and_hours_with_its_direction() {
+    fn step_log_line_has_size_and_direction() {
         let now = Duration::from_secs(1_796_083_200);
         let off = Duration::from_millis(460_799_300);
         assert_eq!(

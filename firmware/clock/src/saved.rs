@@ -1,4 +1,4 @@
-//! The time that survives a power cut.
+//! The time saved on the card, which survives a power loss.
 
 use std::{
     fs::{self, File},
@@ -7,25 +7,25 @@ use std::{
     time::Duration,
 };
 
-/// 2100-01-01, in seconds since 1970. A later time is a card's flipped bit: believed, it would make
-/// every server look wrong for ever.
-const NO_LATER: u64 = 4_102_444_800;
+/// Latest saved time that is accepted, in seconds since 1970: 2100-01-01. A later one is a flipped
+/// bit on the card, and would make every server look wrong for ever.
+const MAX_SAVED_SECONDS: u64 = 4_102_444_800;
 
-/// A file holding seconds since 1970: the time on one line, the floor on the next.
+/// File with seconds since 1970: the time on one line, the floor on the next.
 pub(crate) struct SavedTime {
     path: PathBuf,
 }
 
-/// What survives.
+/// Content of the file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Times {
-    /// When it was saved.
+    /// Time of the save.
     pub(crate) time: Duration,
-    /// What no time can lie before.
+    /// Earliest time that is accepted.
     pub(crate) floor: Duration,
 }
 
-/// A time that could not be saved.
+/// The time could not be saved.
 #[derive(Debug, thiserror::Error)]
 #[error("saving the time to {path}: {source}")]
 pub(crate) struct SaveError {
@@ -40,13 +40,13 @@ impl SavedTime {
         }
     }
 
-    /// What was saved last; 1970 where that is missing or garbage.
+    /// Returns what was saved last; 1970 if it is missing or garbage.
     pub(crate) fn read(&self) -> Times {
         let text = fs::read_to_string(&self.path).unwrap_or_default();
         let mut lines = text.lines();
         let mut next = || {
             let seconds = lines.next().and_then(|line| line.trim().parse().ok());
-            let seconds = seconds.filter(|seconds| *seconds < NO_LATER);
+            let seconds = seconds.filter(|seconds| *seconds < MAX_SAVED_SECONDS);
             Duration::from_secs(seconds.unwrap_or(0))
         };
         Times {
@@ -55,7 +55,7 @@ impl SavedTime {
         }
     }
 
-    /// Replaces it in one step that a power cut cannot tear.
+    /// Replaces the file atomically, also under power loss.
     pub(crate) fn write(&self, times: Times) -> Result<(), SaveError> {
         let Times { time, floor } = times;
         let temporary = self.path.with_extension("new");
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn survives_and_tolerates_garbage() {
+    fn saved_time_survives_and_garbage_reads_as_zero() {
         let home = tempfile::tempdir().unwrap();
         let saved = SavedTime::at(&home.path().join("time"));
         assert_eq!(saved.read(), Times::default());
@@ -93,7 +93,7 @@ mod tests {
             floor: seconds(1_700_000_000),
         };
         assert_eq!(saved.read(), expected);
-        // As versions without a second line wrote it.
+        // As written by versions without a second line.
         fs::write(home.path().join("time"), "1800000000\n").unwrap();
         let floor = Duration::ZERO;
         assert_eq!(saved.read(), Times { floor, ..expected });
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_directory_is_named() {
+    fn missing_directory_is_named() {
         let error = SavedTime::at(Path::new("/nowhere/time"))
             .write(Times::default())
             .unwrap_err();

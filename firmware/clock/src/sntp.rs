@@ -1,4 +1,4 @@
-//! Asking one server.
+//! SNTP query of one server.
 
 use std::{
     io,
@@ -10,10 +10,10 @@ use failberry_service::look_up;
 use smol::{Timer, future::FutureExt, net::UdpSocket};
 use sntpc::{NtpContext, NtpTimestampGenerator, NtpUdpSocket, get_time};
 
-use crate::{core::Reading, system};
+use crate::{sync::Reading, system};
 
-/// Name look-up and answer together; a link that takes longer is of no use for time.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Timeout of name resolution and answer together; a link that takes longer is of no use for time.
+const SNTP_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// NTP's port (RFC 5905).
 const PORT: u16 = 123;
@@ -21,7 +21,7 @@ const PORT: u16 = 123;
 /// Stratum of a clock that is not set (RFC 5905, figure 11).
 const UNSYNCHRONISED: u8 = 16;
 
-/// Why there is no time from a server.
+/// A failed query.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SntpError {
     #[error("cannot be looked up: {0}")]
@@ -34,11 +34,11 @@ pub(crate) enum SntpError {
     Protocol(sntpc::Error),
     #[error("says that its own clock is not set")]
     Unsynchronised,
-    #[error("no answer within {} s", PATIENCE.as_secs())]
+    #[error("no answer within {} s", SNTP_TIMEOUT.as_secs())]
     Silent,
 }
 
-/// What was wrong with an answer, in words.
+/// Returns what was wrong with an answer, as text.
 fn reason(error: sntpc::Error) -> String {
     use sntpc::Error;
     let text = match error {
@@ -66,13 +66,13 @@ fn reason(error: sntpc::Error) -> String {
     text.into()
 }
 
-/// The time as `server` has it, and ours at the same moment.
+/// Queries `server` for its time, and reads the system clock at the same moment.
 pub(crate) async fn ask(server: &str) -> Result<Reading, SntpError> {
-    let patience = async {
-        Timer::after(PATIENCE).await;
+    let timeout = async {
+        Timer::after(SNTP_TIMEOUT).await;
         Err(SntpError::Silent)
     };
-    exchange(server, PORT).or(patience).await
+    exchange(server, PORT).or(timeout).await
 }
 
 async fn exchange(server: &str, port: u16) -> Result<Reading, SntpError> {
@@ -92,13 +92,13 @@ async fn exchange(server: &str, port: u16) -> Result<Reading, SntpError> {
         return Err(SntpError::Unsynchronised);
     }
     let nanos = (u64::from(result.seconds_fraction) * 1_000_000_000) >> 32;
-    // The answer took half the round trip to reach us.
-    let theirs = Duration::from_secs(result.seconds)
+    // The answer took half the round trip.
+    let server_time = Duration::from_secs(result.seconds)
         + Duration::from_nanos(nanos)
         + Duration::from_micros(result.roundtrip / 2);
     Ok(Reading {
-        theirs,
-        ours: system::now(),
+        server_time,
+        local_time: system::now(),
         address: address.ip(),
     })
 }
@@ -147,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_independent_server_and_this_client_agree_to_the_tenth_of_a_second() {
+    fn sntp_offset_within_100_ms_of_reference_server() {
         let socket = net::UdpSocket::bind(("127.0.0.1", 0)).unwrap();
         let port = socket.local_addr().unwrap().port();
         let ntp = Ntp::serve(socket);
@@ -155,13 +155,13 @@ mod tests {
             ntp.set_offset(ahead_ms);
             let reading = smol::block_on(exchange("127.0.0.1", port)).unwrap();
             let millis = |time: Duration| i64::try_from(time.as_millis()).unwrap();
-            let ahead = millis(reading.theirs) - millis(reading.ours);
+            let ahead = millis(reading.server_time) - millis(reading.local_time);
             assert!((ahead - ahead_ms).abs() < 100, "{ahead}, not {ahead_ms}");
         }
         assert_eq!((ntp.answered().len(), ntp.refused()), (3, 0));
     }
 
-    /// A server that answers one request with `stratum` and a time of its own.
+    /// Starts a server that answers one request with `stratum` and a fixed time.
     fn server(stratum: u8, seconds_1900: u32) -> u16 {
         let socket = net::UdpSocket::bind(("127.0.0.1", 0)).unwrap();
         let port = socket.local_addr().unwrap().port();
@@ -182,15 +182,15 @@ mod tests {
     }
 
     #[test]
-    fn a_server_is_believed_over_a_real_socket() {
+    fn answer_over_a_real_socket_is_decoded() {
         // 2026-11-23 00:00:00 UTC counted from 1900.
         let port = server(2, 3_973_363_200);
         let reading = smol::block_on(exchange("127.0.0.1", port)).unwrap();
-        assert_eq!(reading.theirs.as_secs(), 3_973_363_200 - 2_208_988_800);
+        assert_eq!(reading.server_time.as_secs(), 3_973_363_200 - 2_208_988_800);
     }
 
     #[test]
-    fn a_server_without_time_of_its_own_is_not() {
+    fn unsynchronised_server_is_an_error() {
         let port = server(16, 3_973_363_200);
         let error = smol::block_on(exchange("127.0.0.1", port)).unwrap_err();
         assert!(
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusing_server_is_named_by_its_kiss_code() {
+    fn refusal_shows_the_escaped_kiss_code() {
         let port = server(0, 3_973_363_200);
         let error = smol::block_on(exchange("127.0.0.1", port)).unwrap_err();
         assert!(

@@ -1,4 +1,4 @@
-//! The kernel's clock.
+//! The system clock: reading, stepping, formatting.
 
 use std::{
     io,
@@ -10,7 +10,7 @@ use nix::{
     time::{ClockId, clock_settime},
 };
 
-/// Time since 1970.
+/// Returns the time since 1970.
 pub(crate) fn now() -> Duration {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -25,7 +25,7 @@ pub(crate) fn set(time: Duration) -> io::Result<()> {
     )?)
 }
 
-/// As a person reads it, UTC.
+/// Formats a time as date and time of day in UTC.
 pub(crate) fn display(time: Duration) -> String {
     let seconds = time.as_secs();
     let (year, month, day) = civil(seconds / 86_400);
@@ -34,7 +34,7 @@ pub(crate) fn display(time: Duration) -> String {
     format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
 }
 
-/// A length of time as a person reads it: its two largest units.
+/// Formats a duration in its two largest units.
 pub(crate) fn span(time: Duration) -> String {
     const MINUTE: u64 = 60;
     const HOUR: u64 = 60 * MINUTE;
@@ -64,7 +64,8 @@ fn counted(count: u64, unit: &str) -> String {
     }
 }
 
-/// Gregorian date of a day counted from 1970-01-01, by eras of 400 years that begin in March.
+/// Returns the Gregorian date of a day counted from 1970-01-01, by eras of 400 years that begin in
+/// March.
 const fn civil(days: u64) -> (u64, u64, u64) {
     let shifted = days + 719_468;
     let era = shifted / 146_097;
@@ -87,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dates_read_right() {
+    fn dates_are_formatted_as_utc() {
         for (seconds, text) in [
             (0, "1970-01-01 00:00:00 UTC"),
             (951_782_400, "2000-02-29 00:00:00 UTC"),
@@ -98,7 +99,7 @@ mod tests {
         }
     }
     #[test]
-    fn spans_read_in_their_two_largest_units() {
+    fn spans_use_their_two_largest_units() {
         for (millis, text) in [
             (0, "0.0 s"),
             (740, "0.7 s"),

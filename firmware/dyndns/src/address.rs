@@ -1,8 +1,8 @@
-//! Which addresses the internet can reach.
+//! Reachability of an IPv4 address from the internet.
 
 use std::net::Ipv4Addr;
 
-/// Whether others on the internet can open connections to `address`.
+/// Returns whether others on the internet can open connections to `address`.
 ///
 /// Not so behind carrier NAT: RFC 1918 networks and RFC 6598's 100.64.0.0/10.
 pub(crate) const fn is_reachable(address: Ipv4Addr) -> bool {
@@ -23,7 +23,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn carrier_nat_is_told_from_the_internet() {
+    fn carrier_nat_is_not_reachable() {
         for (address, reachable) in [
             ([10, 1, 2, 3], false),
             ([172, 16, 0, 1], false),

@@ -1,4 +1,5 @@
-//! Keeps a DNS name at the carrier address, so that the house is found when the wired line is dead.
+//! Dynamic DNS client: keeps a Route 53 A record at the carrier address, so that the house can be
+//! reached when the wired line is dead.
 //!
 //! Owns the A record. Takes in the carrier address from `uplink` and whether the clock can be
 //! trusted; gives out signed Route 53 requests over TLS and [`DyndnsState`].
@@ -6,8 +7,8 @@
 #![warn(missing_docs)]
 
 mod address;
-mod core;
 mod route53;
+mod updater;
 
 use std::{net::Ipv4Addr, time::Duration};
 
@@ -19,19 +20,18 @@ use failberry_state::{
 use smol::{Async, Timer, future::FutureExt};
 
 use crate::{
-    core::{Action, Core, Event, Inputs},
-    route53::{By, RecordError, Route53},
+    route53::{RecordError, Route53, SignedBy},
+    updater::{Action, Event, Inputs, RecordUpdater},
 };
 
-/// A whole exchange with the zone's server. A 3G link with retransmissions needs seconds, not
+/// Timeout of one exchange with Route 53. A 3G link with retransmissions needs seconds, not
 /// minutes.
-const PATIENCE: Duration = Duration::from_secs(30);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Keeps the record until the process ends; idle where none is configured.
+/// Updates the record until the process ends; idle if none is configured.
 ///
 /// # Errors
-/// A configuration that cannot be used, privileges that cannot be dropped, a watch that the
-/// kernel refuses.
+/// The configuration cannot be used, privileges cannot be dropped, or the kernel refuses a watch.
 pub fn run() -> ServiceResult {
     let config: DyndnsConfig = read_config(Service::Dyndns)?;
     drop_to(Service::Dyndns, &[])?;
@@ -44,14 +44,14 @@ pub fn run() -> ServiceResult {
         Service::Network,
         Service::Clock,
     ])?)?;
-    let core = Core::new(record.publish_private);
+    let updater = RecordUpdater::new(record.publish_private);
     let name = record.name.clone();
     let zone = Route53::new(record, keys)?;
-    block_on(keep(core, &name, zone, &watcher))
+    block_on(run_updater(updater, &name, zone, &watcher))
 }
 
-async fn keep(
-    mut core: Core,
+async fn run_updater(
+    mut updater: RecordUpdater,
     name: &str,
     zone: Route53,
     watcher: &Async<Watcher>,
@@ -64,21 +64,21 @@ async fn keep(
     file.publish(&state)?;
     let mut event = Event::Inputs(inputs());
     loop {
-        match core.step(event, BootMillis::now()) {
+        match updater.step(event, BootMillis::now()) {
             Action::Publish(address) => {
                 let zone = zone.clone();
                 let signed = BootMillis::now();
-                let asking = async move {
+                let request = async move {
                     let outcome = smol::unblock(move || zone.upsert(address)).await;
-                    Ok(Asked::Told(outcome))
+                    Ok(RequestEnd::Answered(outcome))
                 };
-                let asked = asking.or(overtaken(address, watcher)).await?;
-                let told = match asked {
-                    Asked::Told(Ok(by)) => {
+                let end = request.or(superseded(address, watcher)).await?;
+                let next = match end {
+                    RequestEnd::Answered(Ok(signed_by)) => {
                         log::info!("{name} is now {address}");
                         state.published = Some(address);
                         state.since = BootMillis::now();
-                        if by == By::OurClock {
+                        if signed_by == SignedBy::SystemClock {
                             state.signed = signed;
                         } else {
                             log::warn!("the clock is off, so AWS told the time for the signature");
@@ -86,24 +86,24 @@ async fn keep(
                         state.last_error = None;
                         Event::Published(address)
                     }
-                    Asked::Told(Err(error)) => {
+                    RequestEnd::Answered(Err(error)) => {
                         log::warn!("cannot set {name}: {error}");
                         state.last_error = Some(error.to_string());
                         Event::Failed {
                             refused: matches!(error, RecordError::Refused { .. }),
                         }
                     }
-                    Asked::Overtaken(inputs) => {
+                    RequestEnd::Superseded(inputs) => {
                         log::info!("{address} is gone before {name} was set to it");
-                        Event::Overtaken(inputs)
+                        Event::Superseded(inputs)
                     }
                 };
                 file.publish(&state)?;
-                event = if matches!(told, Event::Overtaken(_)) {
-                    told
+                event = if matches!(next, Event::Superseded(_)) {
+                    next
                 } else {
-                    core.step(told, BootMillis::now());
-                    // What else changed meanwhile was heard, and not looked at.
+                    updater.step(next, BootMillis::now());
+                    // Other changes during the request were drained, but not read.
                     Event::Inputs(inputs())
                 };
             }
@@ -123,24 +123,24 @@ async fn keep(
 }
 
 /// How a request ended.
-enum Asked {
-    Told(Result<By, RecordError>),
-    Overtaken(Inputs),
+enum RequestEnd {
+    Answered(Result<SignedBy, RecordError>),
+    Superseded(Inputs),
 }
 
-/// Until `address` is not ours any more.
-async fn overtaken(address: Ipv4Addr, watcher: &Async<Watcher>) -> std::io::Result<Asked> {
+/// Waits until `address` is not the carrier address any more.
+async fn superseded(address: Ipv4Addr, watcher: &Async<Watcher>) -> std::io::Result<RequestEnd> {
     loop {
         watcher.readable().await?;
         watcher.get_ref().drain();
         let inputs = inputs();
         if inputs.address != Some(address) {
-            return Ok(Asked::Overtaken(inputs));
+            return Ok(RequestEnd::Superseded(inputs));
         }
     }
 }
 
-/// Until the time comes or a state changes.
+/// Waits until the deadline or a change of state.
 async fn wait(until: Option<BootMillis>, watcher: &Async<Watcher>) -> std::io::Result<Event> {
     let changed = async {
         watcher.readable().await?;
@@ -161,11 +161,11 @@ async fn wait(until: Option<BootMillis>, watcher: &Async<Watcher>) -> std::io::R
 }
 
 fn inputs() -> Inputs {
-    // An unreadable state is as good as none: its owner will write it anew.
+    // An unreadable state counts as none: its owner rewrites it.
     let uplink: UplinkState = read().unwrap_or_default();
     let network: NetworkState = read().unwrap_or_default();
     let clock: ClockState = read().unwrap_or_default();
-    // Before the routes stand, a request could only fail and wait for its next turn.
+    // Before the routes are set, a request could only fail and wait for its retry.
     let routed = uplink
         .link
         .filter(|link| network.default_via.as_ref() == Some(&link.interface));

@@ -102,7 +102,7 @@ fn exit_code(outcome: Result<(), Box<dyn Error>>) -> ExitCode {
 fn storage(arguments: &[String]) -> Result<(), Box<dyn Error>> {
     storage::run(arguments)?;
     if arguments.is_empty()
-        && let Err(error) = failberry_update::slots::tell(&card_device())
+        && let Err(error) = failberry_update::slots::publish_from_card(&card_device())
     {
         log::warn!("what the boot loader does next is not known: {error}");
     }

@@ -1,4 +1,4 @@
-//! `tiny_http` on a Unix socket, where only the gate reaches it.
+//! Backend: `tiny_http` on a Unix socket that only the gate connects to.
 
 use std::{
     fs, io,
@@ -11,7 +11,7 @@ use tiny_http::{Header, Method, Response, Server};
 
 use crate::pages::Page;
 
-/// What answers a request for a path.
+/// Function that answers a request for a path.
 pub(crate) type Pages = fn(&str) -> Page;
 
 /// A running HTTP server.
@@ -20,7 +20,7 @@ pub(crate) struct Backend {
     path: PathBuf,
 }
 
-/// A server that could not be started.
+/// The server could not be started.
 #[derive(Debug, thiserror::Error)]
 #[error("HTTP server at {path}: {source}")]
 pub(crate) struct BackendError {
@@ -29,9 +29,9 @@ pub(crate) struct BackendError {
 }
 
 impl Backend {
-    /// Starts answering with `pages` at `path`, which is replaced where an earlier server left it.
+    /// Starts serving `pages` at `path`, which is replaced if an earlier server left it.
     ///
-    /// Threads are started on a thread of its own: `tiny_http` panics where it gets none, and that
+    /// The server is started on its own thread: `tiny_http` panics if it gets no threads, and that
     /// must not be the thread that answers port 9000.
     pub(crate) fn start(path: &Path, pages: Pages) -> Result<Self, BackendError> {
         let path = path.to_owned();
@@ -67,7 +67,7 @@ fn serve(listener: UnixListener, pages: Pages) {
             _ => Page::text(405, "only GET and HEAD\n"),
         };
         let mut response = Response::from_string(page.body).with_status_code(page.status);
-        // A browser must not take for a page what a peer managed to put into a text.
+        // A browser must not interpret a text from a peer as a page.
         let fields = [
             ("Content-Type", page.kind),
             ("X-Content-Type-Options", "nosniff"),
@@ -77,7 +77,7 @@ fn serve(listener: UnixListener, pages: Pages) {
                 response = response.with_header(field);
             }
         }
-        // The gate may have given up on this request meanwhile.
+        // The gate may have given up this request meanwhile.
         let _ = request.respond(response);
     }
     log::error!("status pages: HTTP server ended: accept failed");

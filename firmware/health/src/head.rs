@@ -1,6 +1,6 @@
-//! The head of one request (RFC 9112, section 2.1), taken in byte by byte within bounds.
+//! Incremental parser of one request's head (RFC 9112, section 2.1), byte by byte and bounded.
 //!
-//! Only the request line is kept; field lines are checked for their shape and dropped.
+//! Only the request line is kept; field lines are checked for their syntax and dropped.
 
 /// Longest head in bytes; Route 53's checkers send about 200, browsers under 1,000.
 pub(crate) const MAX_HEAD: usize = 4096;
@@ -8,20 +8,20 @@ pub(crate) const MAX_HEAD: usize = 4096;
 /// Longest request line in bytes. Route 53 sends paths of up to 255.
 pub(crate) const MAX_LINE: usize = 512;
 
-/// One request as far as it has arrived.
+/// The part of a request's head received so far.
 #[derive(Debug)]
 pub(crate) struct Head {
     line: [u8; MAX_LINE],
     length: usize,
-    /// Bytes taken in, those that are not kept included.
+    /// Bytes received, including those that are not kept.
     taken: usize,
-    at: At,
+    at: ParseState,
 }
 
-/// What has arrived so far amounts to this.
+/// State of the head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Progress {
-    /// More must come.
+    /// More bytes are needed.
     Incomplete,
     /// The head is complete. What follows it is a body or a further request; neither is read.
     Complete,
@@ -33,10 +33,10 @@ pub(crate) enum Progress {
     TooLong,
 }
 
-/// Where the next byte belongs.
+/// Parser state: what the next byte belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum At {
-    /// Before the request line, after so many empty lines.
+enum ParseState {
+    /// Before the request line, after this many empty lines.
     Start {
         empty: u8,
     },
@@ -52,7 +52,7 @@ enum At {
     End,
 }
 
-/// What an LF ends.
+/// Line that an LF ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Line {
     /// An empty line before the request line, which is ignored once (RFC 9112, section 2.2).
@@ -69,25 +69,25 @@ impl Head {
             line: [0; MAX_LINE],
             length: 0,
             taken: 0,
-            at: At::Start { empty: 0 },
+            at: ParseState::Start { empty: 0 },
         }
     }
 
-    /// Whether anything has arrived.
+    /// Returns whether anything has been received.
     pub(crate) const fn has_begun(&self) -> bool {
         self.taken > 0
     }
 
-    /// The request line without its end.
+    /// Returns the request line without its end.
     pub(crate) fn line(&self) -> &[u8] {
         self.line.get(..self.length).unwrap_or_default()
     }
 
-    /// Takes in `bytes`, up to the end of the head. Once that is not `Incomplete`, nothing more is
-    /// taken in.
+    /// Parses `bytes`, up to the end of the head. After any result but `Incomplete`, further bytes
+    /// are ignored.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> Progress {
         for byte in bytes {
-            if self.at == At::End {
+            if self.at == ParseState::End {
                 break;
             }
             if self.taken == MAX_HEAD {
@@ -98,7 +98,7 @@ impl Head {
                 return progress;
             }
         }
-        if self.at == At::End {
+        if self.at == ParseState::End {
             Progress::Complete
         } else {
             Progress::Incomplete
@@ -107,36 +107,40 @@ impl Head {
 
     fn step(&mut self, byte: u8) -> Result<(), Progress> {
         self.at = match (self.at, byte) {
-            (At::Start { empty: 0 }, b'\r') => At::Return {
+            (ParseState::Start { empty: 0 }, b'\r') => ParseState::Return {
                 then: Line::Leading,
             },
-            (At::Start { empty: 0 }, b'\n') => At::Start { empty: 1 },
-            (At::Start { .. } | At::Line, b' '..=b'~') => {
+            (ParseState::Start { empty: 0 }, b'\n') => ParseState::Start { empty: 1 },
+            (ParseState::Start { .. } | ParseState::Line, b' '..=b'~') => {
                 let room = self.line.get_mut(self.length);
                 *room.ok_or(Progress::LineTooLong)? = byte;
                 self.length += 1;
-                At::Line
+                ParseState::Line
             }
-            (At::Line | At::Value, b'\r') => At::Return { then: Line::Some },
+            (ParseState::Line | ParseState::Value, b'\r') => {
+                ParseState::Return { then: Line::Some }
+            }
             // A line may end without a CR (RFC 9112, section 2.2).
-            (At::Line | At::Value, b'\n') => At::Field,
-            (At::Field, b'\r') => At::Return { then: Line::Last },
-            (At::Field, b'\n') => At::End,
-            (At::Return { then }, b'\n') => match then {
-                Line::Leading => At::Start { empty: 1 },
-                Line::Some => At::Field,
-                Line::Last => At::End,
+            (ParseState::Line | ParseState::Value, b'\n') => ParseState::Field,
+            (ParseState::Field, b'\r') => ParseState::Return { then: Line::Last },
+            (ParseState::Field, b'\n') => ParseState::End,
+            (ParseState::Return { then }, b'\n') => match then {
+                Line::Leading => ParseState::Start { empty: 1 },
+                Line::Some => ParseState::Field,
+                Line::Last => ParseState::End,
             },
             // A name, and a colon at once (RFC 9112, section 5); a folded line has none.
-            (At::Field | At::Name, _) if is_token(byte) => At::Name,
-            (At::Name, b':') | (At::Value, b'\t' | b' '..=b'~' | 0x80..) => At::Value,
+            (ParseState::Field | ParseState::Name, _) if is_token(byte) => ParseState::Name,
+            (ParseState::Name, b':') | (ParseState::Value, b'\t' | b' '..=b'~' | 0x80..) => {
+                ParseState::Value
+            }
             _ => return Err(Progress::Malformed),
         };
         Ok(())
     }
 }
 
-/// Whether `byte` may stand in a token (RFC 9110, section 5.6.2).
+/// Returns whether `byte` is allowed in a token (RFC 9110, section 5.6.2).
 pub(crate) const fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(

@@ -1,20 +1,21 @@
-//! Port 9000 for health checkers on both links, and a status page for the LAN on port 9001.
+//! Health service: port 9000 for health checkers on both links, and a status page for the LAN on
+//! port 9001.
 //!
 //! Owns both ports. Takes in HTTP requests of any shape from the open internet; gives out tiny
 //! answers. A [`gate`] for each port bounds what a stranger can cost (connections, bytes, seconds)
 //! and answers port 9000 itself; one thread, the [`driver`], serves both. Behind port 9001
-//! `tiny_http` serves what [`pages`] makes of the state files, few requests at a time.
+//! `tiny_http` serves what [`pages`] renders from the state files, few requests at a time.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
 mod backend;
 mod driver;
-mod errands;
 mod gate;
 mod head;
 mod pages;
 mod reply;
 mod request;
+mod request_queue;
 
 use std::{panic, thread};
 
@@ -23,19 +24,19 @@ use failberry_state::{StateFile, directory};
 
 use crate::driver::{Driver, listen};
 
-/// Asked by health checkers over both links; Route 53's checks are set up for it.
+/// TCP port of the health check, over both links; Route 53's checks are configured for it.
 pub const PUBLIC_PORT: u16 = 9000;
 
-/// Status for people on the LAN; the firewall keeps it off the carrier link.
+/// TCP port of the status pages; the firewall keeps it off the carrier link.
 pub const LAN_PORT: u16 = 9001;
 
-/// Answers until the process ends.
+/// Serves both ports until the process ends.
 ///
 /// # Errors
-/// A port that cannot be had, or privileges that cannot be dropped.
+/// A port cannot be bound, or privileges cannot be dropped.
 pub fn run() -> ServiceResult {
     drop_to(Service::Health, &[])?;
-    outlive_other_threads();
+    confine_panics_to_other_threads();
     let (public, lan) = (listen(PUBLIC_PORT)?, listen(LAN_PORT)?);
     let path = directory(Service::Health).join(format!("{LAN_PORT}.sock"));
     let mut driver = Driver::new(public, lan, path, pages::page, StateFile::new())?;
@@ -43,12 +44,12 @@ pub fn run() -> ServiceResult {
     Ok(driver.run()?)
 }
 
-/// Makes a panic end this process only where this thread, which answers port 9000, panics.
+/// Makes a panic end this process only if it happens on this thread, which answers port 9000.
 ///
 /// A panic aborts the process. On any other thread, which are those of the pages' server, it ends
-/// in a hook that never returns instead: the thread stops where it is, and the driver starts
-/// another server once a request has been left without an answer.
-fn outlive_other_threads() {
+/// in a hook that never returns instead: the thread stops, and the driver starts another server
+/// once a request has been left without an answer.
+fn confine_panics_to_other_threads() {
     let own = thread::current().id();
     let report = panic::take_hook();
     panic::set_hook(Box::new(move |info| {

@@ -1,16 +1,16 @@
-//! Answers that are known beforehand, as they go over the wire.
+//! Fixed replies, as sent over the wire.
 
 use crate::request::{Method, Request};
 
-/// An answer of fixed bytes.
+/// Fixed reply.
 ///
-/// Each byte on port 9000 is paid for: 16 checkers, two links, every 10 to 30 s, for years. None
+/// Each byte on port 9000 costs money: 16 checkers, two links, every 10 to 30 s, for years. None
 /// names the program or the time of day: a stranger has no use for either.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reply {
-    /// The box lives.
+    /// 200: the box is alive.
     Alive,
-    /// The same without the body, for HEAD.
+    /// 200 without a body, for HEAD.
     AliveHead,
     NotFound,
     /// Neither GET nor HEAD.
@@ -24,7 +24,7 @@ pub(crate) enum Reply {
 }
 
 impl Reply {
-    /// The answer of port 9000 to the request `line`.
+    /// Returns port 9000's reply to the request `line`.
     pub(crate) fn to_checker(line: &[u8]) -> Self {
         match Request::parse(line) {
             None => Self::Malformed,
@@ -74,7 +74,7 @@ impl Reply {
         }
     }
 
-    /// Why the request counts as malformed; none where it was answered as HTTP.
+    /// Returns why the request counts as malformed; none if it was answered as HTTP.
     pub(crate) const fn fault(self) -> Option<&'static str> {
         match self {
             Self::Alive | Self::AliveHead | Self::NotFound | Self::Method => None,

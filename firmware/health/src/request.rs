@@ -1,4 +1,4 @@
-//! What a request line asks for (RFC 9112, section 3).
+//! Parser of the HTTP request line (RFC 9112, section 3).
 
 use crate::head::is_token;
 
@@ -6,11 +6,11 @@ use crate::head::is_token;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Request<'a> {
     pub(crate) method: Method,
-    /// Path without its query; empty where the target has none, such as `*`.
+    /// Path without its query; empty if the target has none, such as `*`.
     pub(crate) path: &'a str,
 }
 
-/// Methods as far as they matter here.
+/// HTTP methods distinguished here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Method {
     Get,
@@ -20,14 +20,14 @@ pub(crate) enum Method {
 }
 
 impl<'a> Request<'a> {
-    /// Takes `line` apart; none where it is not HTTP/1.
+    /// Parses `line`; none if it is not HTTP/1.
     pub(crate) fn parse(line: &'a [u8]) -> Option<Self> {
         let mut words = std::str::from_utf8(line).ok()?.split(' ');
         let (method, target, version) = (words.next()?, words.next()?, words.next()?);
         if words.next().is_some() || target.is_empty() {
             return None;
         }
-        // A minor version that is not known is that of 1.1 with more in it (RFC 9110, section 2.5).
+        // An unknown minor version extends 1.1 (RFC 9110, section 2.5).
         let minor = version.strip_prefix("HTTP/1.")?;
         if minor.len() != 1 || !minor.bytes().all(|byte| byte.is_ascii_digit()) {
             return None;
@@ -44,7 +44,7 @@ impl<'a> Request<'a> {
     }
 }
 
-/// Path of a request target, be it in origin or in absolute form (RFC 9112, section 3.2).
+/// Returns the path of a request target in origin or absolute form (RFC 9112, section 3.2).
 fn path(target: &str) -> &str {
     const SCHEME: &str = "http://";
     let absolute = target

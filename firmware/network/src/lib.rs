@@ -1,8 +1,9 @@
-//! eth0, addresses, routes, policy rules, firewall, forwards, resolver list.
+//! Network service: eth0, addresses, routes, policy rules, firewall, port forwards, resolver list.
 //!
 //! Takes in its part of the configuration, the uplink's state, the kernel's link events and the
-//! DHCP server's answers; gives out what the kernel then does with packets, `resolv.conf`, and a
-//! [`NetworkState`](failberry_state::NetworkState). Answers leave by the way the question came.
+//! DHCP server's answers; gives out the kernel's configuration for packets, `resolv.conf`, and a
+//! [`NetworkState`](failberry_state::NetworkState). Replies leave by the interface that the request
+//! came in by.
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
 
@@ -16,11 +17,12 @@ pub mod sysctl;
 
 pub use service::run;
 
-/// The wired interface.
+/// Wired interface.
 pub const LAN: &str = "eth0";
-/// The carrier link's interface.
+/// Interface of the carrier link.
 pub const CARRIER: &str = "ppp0";
-/// Connection mark of what came in by the wire; answers go by [`plan::LAN_TABLE`].
+/// Connection mark of connections that came in by the LAN; replies use [`plan::LAN_TABLE`].
 pub const LAN_MARK: u32 = 1;
-/// Connection mark of what came in by the carrier link; answers go by [`plan::CARRIER_TABLE`].
+/// Connection mark of connections that came in by the carrier link; replies use
+/// [`plan::CARRIER_TABLE`].
 pub const CARRIER_MARK: u32 = 2;

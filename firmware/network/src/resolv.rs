@@ -1,14 +1,14 @@
-//! `resolv.conf`: whom to ask for names.
+//! `resolv.conf`: the list of resolvers.
 
 use std::{fmt::Write as _, fs, io, net::Ipv4Addr, path::Path};
 
-/// Where `/etc/resolv.conf` points to.
+/// Target of the symbolic link `/etc/resolv.conf`.
 pub const PATH: &str = "/run/failberry/network/resolv.conf";
 
-/// More are not asked (`MAXNS` of musl and glibc).
+/// Largest number of resolvers that are used (`MAXNS` of musl and glibc).
 const MAX_SERVERS: usize = 3;
 
-/// The file: the carrier's servers first while its link is up, and always room for one of the
+/// Returns the file's text: the carrier's servers first while its link is up, and always one of the
 /// LAN's, which still answers when the carrier's do not.
 pub fn text(carrier: &[Ipv4Addr], lan: &[Ipv4Addr]) -> String {
     let room = MAX_SERVERS - usize::from(!lan.is_empty());
@@ -25,7 +25,7 @@ pub fn text(carrier: &[Ipv4Addr], lan: &[Ipv4Addr]) -> String {
     })
 }
 
-/// Replaces the file in one step.
+/// Replaces the file atomically.
 ///
 /// # Errors
 /// The file system's.
@@ -44,7 +44,7 @@ mod tests {
     }
 
     #[test]
-    fn carrier_first_and_room_for_the_lan() {
+    fn carrier_resolvers_come_first_with_room_for_the_lan() {
         let lan = [Ipv4Addr::new(192, 168, 88, 1)];
         assert_eq!(
             text(&servers(1..=4), &lan),

@@ -1,41 +1,40 @@
-//! Kernel parameters of a router with two ways out.
+//! Kernel parameters (sysctl) of a router with two uplinks.
 
 use std::{fs, io, path::Path};
 
 const ROOT: &str = "/proc/sys/net";
 
-/// Forwarding is set by [`forwarding`]; these belong to it. The kernel sets its own defaults
-/// whenever forwarding changes, so they are written after that.
+/// Parameters set along with [`forwarding`]. The kernel resets them to its own defaults whenever
+/// forwarding changes, so they are written after that.
 const PARAMETERS: [(&str, &str); 12] = [
-    // Answers may come back by another way than the main table would send to their source; the
-    // packet filter checks what comes in by the carrier link instead. Loose checking is no way
-    // out: it drops the DHCP server's answers while there is no route.
+    // Replies may come back by another interface than the main table would send to their source;
+    // the packet filter checks what comes in by the carrier link instead. Loose checking is no
+    // alternative: it drops the DHCP server's answers while there is no route.
     ("ipv4/conf/all/rp_filter", "0"),
     ("ipv4/conf/default/rp_filter", "0"),
-    // Nobody on the LAN tells us our routes, and we tell nobody theirs: the router sends us what
-    // it wants sent.
+    // No redirects are accepted or sent on the LAN: the router sends us what it wants sent.
     ("ipv4/conf/all/accept_redirects", "0"),
     ("ipv4/conf/default/accept_redirects", "0"),
     ("ipv4/conf/all/send_redirects", "0"),
     ("ipv4/conf/default/send_redirects", "0"),
     ("ipv4/conf/all/accept_source_route", "0"),
-    // The carrier's address is nobody's business on the LAN.
+    // The carrier's address is not announced on the LAN.
     ("ipv4/conf/all/arp_ignore", "1"),
-    // There is no IPv6 uplink: a host, not a router.
+    // There is no IPv6 uplink: this is a host, not a router.
     ("ipv6/conf/all/forwarding", "0"),
     ("ipv6/conf/all/accept_redirects", "0"),
     ("ipv6/conf/default/accept_redirects", "0"),
     ("ipv6/conf/all/accept_source_route", "0"),
 ];
 
-/// The same for an interface that was there before the defaults were set.
+/// Parameters of one interface, for interfaces that existed before the defaults were set.
 const PER_INTERFACE: [(&str, &str); 3] = [
     ("rp_filter", "0"),
     ("accept_redirects", "0"),
     ("send_redirects", "0"),
 ];
 
-/// Switches forwarding and sets all that goes with it; gives the parameters that could not be
+/// Switches forwarding and sets all related parameters. Returns the parameters that could not be
 /// set, with the reason.
 pub fn forwarding(on: bool) -> Vec<String> {
     let switch = ("ipv4/ip_forward", if on { "1" } else { "0" });
@@ -45,7 +44,7 @@ pub fn forwarding(on: bool) -> Vec<String> {
         .collect()
 }
 
-/// Sets what an interface needs; gives the parameters that could not be set, with the reason.
+/// Sets the parameters of an interface. Returns those that could not be set, with the reason.
 pub fn interface(name: &str) -> Vec<String> {
     let set_one = |(parameter, value)| set(&format!("ipv4/conf/{name}/{parameter}"), value);
     PER_INTERFACE.into_iter().filter_map(set_one).collect()

@@ -54,7 +54,7 @@ fn main() {
     if !missing.is_empty() {
         println!("skipped: needs {}", missing.join(" and "));
         println!("0 passed, 0 failed");
-        // Where it must run, nothing may be missing.
+        // If it must run, nothing may be missing.
         std::process::exit(i32::from(std::env::var_os("CI").is_some()));
     }
     let mut report = Report::default();
@@ -65,7 +65,7 @@ fn main() {
 fn scenario(report: &mut Report) {
     let mut world = World::new();
     let filter = firewall::ruleset(&config().firewall, config().update_port);
-    // Some kernels have no packet filter at all; what leans on it is then told as skipped.
+    // Some kernels have no packet filter at all; checks that need it are then reported as skipped.
     let guarded = firewall::apply(&firewall::Ruleset {
         table: "probe",
         chains: Vec::new(),
@@ -119,7 +119,7 @@ fn scenario(report: &mut Report) {
     }
 }
 
-/// The address comes, with all that belongs to it.
+/// The address is leased and configured, with all that belongs to it.
 fn lease(report: &mut Report, world: &World, service: &mut Running, guarded: bool) -> Ipv4Addr {
     let state = world.wait(|state| state.lan.is_some());
     let lan = state.lan.clone().expect("no lease");
@@ -184,7 +184,7 @@ fn lease(report: &mut Report, world: &World, service: &mut Running, guarded: boo
     leased
 }
 
-/// The carrier link comes, carries, and goes.
+/// The carrier link comes up, carries traffic, and goes down.
 fn carrier(report: &mut Report, world: &World, leased: Ipv4Addr) {
     world.add_carrier();
     world.carrier_is_up(OURS_AT_CARRIER);

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use failberry_update::push::{self, PORT, PushError, Wish};
+use failberry_update::push::{self, PORT, PushError, PushOptions};
 
 use crate::{Failure, Push, key, known::Known};
 
@@ -28,7 +28,7 @@ pub(crate) fn push(args: &Push) -> Result<(), Failure> {
         host: host.clone(),
         source,
     })?;
-    let wish = Wish {
+    let options = PushOptions {
         allow_downgrade: args.allow_downgrade,
         restart: !args.no_restart,
     };
@@ -37,7 +37,7 @@ pub(crate) fn push(args: &Push) -> Result<(), Failure> {
         socket,
         &signer,
         noted.as_ref().map(|(key, _)| *key),
-        wish,
+        options,
         &mut BufReader::new(file),
         show,
     );
@@ -67,7 +67,7 @@ pub(crate) fn push(args: &Push) -> Result<(), Failure> {
         pushed.slot,
         began.elapsed().as_secs(),
         pushed.running,
-        if wish.restart {
+        if options.restart {
             "is being started"
         } else {
             "will be tried at the next start"

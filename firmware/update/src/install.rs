@@ -1,4 +1,4 @@
-//! One update from its stream into the slot that does not run, and to its trial.
+//! Installs one update: from its stream into the inactive slot, and on to its trial.
 
 use std::io::{self, Read};
 
@@ -12,32 +12,32 @@ use crate::{
     writer::{SlotWriter, WriteError},
 };
 
-/// An update that was not installed; what runs goes on and is started again.
+/// The update was not installed; the running image stays the one that is started.
 #[derive(Debug, thiserror::Error)]
 pub enum InstallError {
-    /// It did not come to its end.
+    /// The stream ended early.
     #[error("the image broke off after {got} of {expected} bytes: {source}")]
     Source {
-        /// Bytes that came.
+        /// Bytes received.
         got: u64,
-        /// Bytes that were to come.
+        /// Bytes expected.
         expected: u64,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// The slot could not be written.
     #[error(transparent)]
     Write(#[from] WriteError),
-    /// PID 1 did not do it.
+    /// PID 1 refused or failed to change the boot loader's environment.
     #[error("the boot loader's environment: {0}")]
     Order(String),
 }
 
 /// Writes the image of `header`, whose signature has been checked, from `source` into `slot`, and
-/// lets the boot loader try it. `order` has an order carried out; `done` hears of the bytes so far.
+/// sets it on trial. `order` executes a slots order; `done` receives the bytes written so far.
 ///
 /// # Errors
-/// Why it is not done. The slot holds no valid image then, and is not tried.
+/// The step that failed. The slot holds no valid image then, and is not tried.
 pub fn install(
     header: &Header,
     slot: (Slot, &mut impl Disk),
@@ -46,7 +46,7 @@ pub fn install(
     mut done: impl FnMut(u64) -> io::Result<()>,
 ) -> Result<(), InstallError> {
     let (name, disk) = slot;
-    // Whatever the boot loader has in mind with this slot ends before it is overwritten.
+    // Cancels any trial of this slot before it is overwritten.
     order(SlotsOrder::GiveUp {
         reason: format!("slot {name} is written anew"),
     })
@@ -62,7 +62,7 @@ pub fn install(
             source,
         };
         source.read_exact(&mut block).map_err(broken)?;
-        writer.put(&block)?;
+        writer.write_block(&block)?;
         got += length as u64;
         done(got).map_err(|source| InstallError::Source {
             got,

@@ -1,15 +1,15 @@
-//! Slots and signed updates.
+//! Update service: signed bundles, the inactive slot, trials, pushes and pulls.
 //!
-//! Owns the slot that does not run, and the boot loader's environment while an order about it is
-//! carried out. Takes in [`failberry_config::UpdateConfig`] and bundles, pushed over the LAN or
-//! fetched from a URL; gives out [`failberry_state::UpdateState`] and orders to PID 1.
+//! Owns the slot that does not run, and the boot loader's environment while a job on it is
+//! executed. Takes in [`failberry_config::UpdateConfig`] and bundles, pushed over the LAN or
+//! fetched from a URL; gives out [`failberry_state::UpdateState`] and requests to PID 1.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod boot_params;
 mod bundle;
-mod desk;
 mod install;
-mod machine;
+mod manager;
 mod mark;
 mod pull;
 pub mod push;

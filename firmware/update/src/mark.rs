@@ -1,4 +1,4 @@
-//! The mark by which PID 1 knows that a slot is being written.
+//! Marker file that a slot is being written; PID 1 reads it.
 
 use std::{
     fs::{self, File},
@@ -7,18 +7,19 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// From one touch to the next, at least. PID 1 ignores a mark that has not been touched for
+/// Shortest time between two touches. PID 1 ignores a mark that has not been touched for
 /// [`failberry_service::UPDATE_WRITING_FOR`], which is ten times as long.
-const TOUCH_EVERY: Duration = Duration::from_secs(60);
+const TOUCH_INTERVAL: Duration = Duration::from_secs(60);
 
-/// The mark, in memory (`/run`). While it is there and fresh, PID 1 refuses to restart the box.
+/// The marker file, in memory (`/run`). While it exists and is fresh, PID 1 refuses to restart the
+/// box.
 pub(crate) struct WritingMark {
     path: PathBuf,
     touched: Instant,
 }
 
 impl WritingMark {
-    /// Sets the mark.
+    /// Creates the mark.
     ///
     /// # Errors
     /// The file system's, with the path.
@@ -30,22 +31,22 @@ impl WritingMark {
         })
     }
 
-    /// Records progress: touches the mark where the last touch is a minute ago.
+    /// Records progress: touches the mark if the last touch was a minute ago.
     pub(crate) fn progress(&mut self) {
-        if self.touched.elapsed() >= TOUCH_EVERY {
+        if self.touched.elapsed() >= TOUCH_INTERVAL {
             self.touch();
         }
     }
 
     fn touch(&mut self) {
         self.touched = Instant::now();
-        // Truncating sets the time of the last change, and makes a mark that was removed again.
+        // Truncating sets the modification time, and recreates a mark that was removed.
         if let Err(error) = File::create(&self.path) {
             log::warn!("{}: {error}", self.path.display());
         }
     }
 
-    /// Removes a mark that an earlier life of this service has left.
+    /// Removes a mark left by an earlier process of this service.
     pub(crate) fn clear(path: PathBuf) {
         drop(Self {
             path,
@@ -72,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn mark_lives_as_long_as_its_value() {
+    fn mark_is_removed_on_drop() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("writing");
         let mark = WritingMark::set(path.clone()).unwrap();
@@ -99,7 +100,7 @@ mod tests {
             .unwrap();
         mark.progress();
         assert_eq!(modified(), long_ago, "touched within the minute");
-        mark.touched = Instant::now().checked_sub(TOUCH_EVERY).unwrap();
+        mark.touched = Instant::now().checked_sub(TOUCH_INTERVAL).unwrap();
         mark.progress();
         assert!(modified() > long_ago);
     }

@@ -1,4 +1,4 @@
-//! What the card remembers of the latest update, over the restarts that belong to it.
+//! Record of the latest update, persisted on the card across the restarts that belong to it.
 
 use std::{
     fs::{self, File},
@@ -11,83 +11,83 @@ use failberry_state::{Slot, SupervisorState};
 use nix::sys::statfs::{EXT4_SUPER_MAGIC, statfs};
 use serde::{Deserialize, Serialize};
 
-use crate::{Version, trial::Before};
+use crate::{Version, trial::Baseline};
 
-/// More than the record or a key has.
-const LARGEST: u64 = 64 * 1024;
+/// Longest file read, in bytes: more than the record or a key has.
+const MAX_FILE_LEN: u64 = 64 * 1024;
 
-/// The latest update.
+/// Record of the latest update.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Record {
-    /// Where it was written.
+pub(crate) struct UpdateRecord {
+    /// Slot it was written to.
     pub(crate) slot: Slot,
     /// Its version.
     pub(crate) version: Version,
-    /// What ran then.
+    /// Version that ran when it was written.
     pub(crate) from: Version,
-    /// What worked then.
-    pub(crate) before: Before,
-    /// Which boot of the card that was.
+    /// Baseline: what worked when it was written.
+    pub(crate) before: Baseline,
+    /// Number of the boot in which it was written.
     pub(crate) boot: u32,
-    /// What became of it.
+    /// Its outcome.
     pub(crate) outcome: Outcome,
-    /// Whether the card remembers nothing of it: all that is known is that it is on trial.
+    /// Whether the card has no record: all that is known is that this image is on trial.
     #[serde(skip)]
-    pub(crate) is_forgotten: bool,
+    pub(crate) is_record_lost: bool,
 }
 
-/// What became of an update.
+/// Outcome of an update.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Outcome {
-    /// It has not proven itself yet.
+    /// Its trial has not ended yet.
     Pending,
-    /// It has.
+    /// The trial was passed.
     Confirmed,
-    /// It has not, and said so itself.
+    /// The trial failed, as recorded by the image itself.
     GivenUp {
         /// Why.
         reason: String,
     },
-    /// The slot before it runs again.
+    /// The previous slot runs again.
     RolledBack {
         /// Why.
         reason: String,
     },
 }
 
-/// What this start means for the latest update.
+/// Meaning of this start for the latest update.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Start {
     /// Nothing.
     Usual,
-    /// It is the service that was started, not the box: the update waits for that.
+    /// Only the service was restarted, not the box: the update waits for that.
     Waiting,
-    /// The image that runs has to prove itself.
+    /// The image that runs is on trial.
     Trial,
-    /// The update is undone, which is news.
+    /// The update was rolled back since the last start.
     RolledBack {
         /// Why.
         reason: String,
     },
 }
 
-impl Record {
-    /// An update of which only the boot loader knows that `running`, which is `version`, is on
-    /// trial.
-    pub(crate) fn forgotten(running: Slot, version: Version, boot: u32) -> Self {
+impl UpdateRecord {
+    /// Creates the record of an update that only the boot loader knows: `running`, which is
+    /// `version`, is on trial.
+    pub(crate) fn reconstructed(running: Slot, version: Version, boot: u32) -> Self {
         Self {
             slot: running,
             version,
             from: version,
-            before: Before::default(),
+            before: Baseline::default(),
             boot,
             outcome: Outcome::Pending,
-            is_forgotten: true,
+            is_record_lost: true,
         }
     }
 
-    /// What it means that `running` was started.
+    /// Returns what a start of `running` means.
     pub(crate) fn start(&self, running: Slot, supervisor: &SupervisorState) -> Start {
         match (&self.outcome, running == self.slot) {
             (Outcome::Pending, true) => Start::Trial,
@@ -98,27 +98,27 @@ impl Record {
             (Outcome::GivenUp { reason }, false) => Start::RolledBack {
                 reason: reason.clone(),
             },
-            // Given up and started all the same: it was confirmed before a power cut, or the
-            // other slot starts no more. It is what there is.
+            // Given up, but started: it was confirmed before a power loss, or the other slot does
+            // not start any more. There is no alternative.
             (Outcome::GivenUp { .. }, true)
             | (Outcome::Confirmed | Outcome::RolledBack { .. }, _) => Start::Usual,
         }
     }
 
-    /// How an image on trial ended that could not say so itself, from what PID 1 has kept.
+    /// Returns how a trial ended that could not record its end, from PID 1's boot history.
     fn end_of_trial(&self, supervisor: &SupervisorState) -> String {
-        let life = supervisor
+        let boot = supervisor
             .history
             .iter()
             .rev()
-            .find(|life| life.boot > self.boot);
-        let end = life.map_or_else(
+            .find(|boot| boot.boot > self.boot);
+        let end = boot.map_or_else(
             || {
                 "it never came as far as its first note on the card: an image that does not \
                  start or does not read the card, a panic or a hang"
                     .into()
             },
-            |life| life.end.clone(),
+            |boot| boot.end.clone(),
         );
         match supervisor.last_words.first() {
             Some(words) => format!("{end} ({words})"),
@@ -126,8 +126,8 @@ impl Record {
         }
     }
 
-    /// What became of it, for a person; none while that is open.
-    pub(crate) fn told(&self) -> Option<String> {
+    /// Describes the outcome; none while it is pending.
+    pub(crate) fn describe(&self) -> Option<String> {
         let version = self.version;
         Some(match &self.outcome {
             Outcome::Pending => return None,
@@ -139,14 +139,14 @@ impl Record {
         })
     }
 
-    /// Version of the image in `running`, where this update brought it.
-    pub(crate) fn brought(&self, running: Slot) -> Option<Version> {
+    /// Returns the version of the image in `running`, if this update wrote it.
+    pub(crate) fn version_in(&self, running: Slot) -> Option<Version> {
         let there = matches!(self.outcome, Outcome::Pending | Outcome::Confirmed);
         (there && running == self.slot).then_some(self.version)
     }
 
-    /// Whether an update to `version` has failed here; it would fail again.
-    pub(crate) fn has_failed(&self, version: Version) -> bool {
+    /// Returns whether an update to `version` has failed here; it would fail again.
+    pub(crate) fn version_has_failed(&self, version: Version) -> bool {
         let failed = matches!(
             self.outcome,
             Outcome::GivenUp { .. } | Outcome::RolledBack { .. }
@@ -155,32 +155,33 @@ impl Record {
     }
 }
 
-/// A directory on the card.
+/// The service's data directory on the card.
 #[derive(Clone, Debug)]
-pub(crate) struct Memory(PathBuf);
+pub(crate) struct DataDir(PathBuf);
 
-impl Memory {
-    /// The directory `path`, which may not be there.
+impl DataDir {
+    /// Refers to the directory `path`, which may be missing.
     pub(crate) fn at(path: &Path) -> Self {
         Self(path.to_owned())
     }
 
-    /// The latest update, where there was one.
-    pub(crate) fn record(&self) -> io::Result<Option<Record>> {
+    /// Returns the record of the latest update, if any.
+    pub(crate) fn record(&self) -> io::Result<Option<UpdateRecord>> {
         match self.read("trial.json")? {
             Some(bytes) => Ok(Some(serde_json::from_slice(&bytes)?)),
             None => Ok(None),
         }
     }
 
-    /// Whether this is the card itself, not what stands in for it, and can be read.
-    pub(crate) fn is_kept(&self) -> bool {
+    /// Returns whether the directory is on the card, not on its volatile substitute, and can be
+    /// read.
+    pub(crate) fn is_persistent(&self) -> bool {
         let on_card = statfs(&self.0).is_ok_and(|it| it.filesystem_type() == EXT4_SUPER_MAGIC);
         on_card && self.record().is_ok()
     }
 
-    /// Remembers `record`, for sure.
-    pub(crate) fn remember(&self, record: &Record) -> io::Result<()> {
+    /// Persists `record`.
+    pub(crate) fn save_record(&self, record: &UpdateRecord) -> io::Result<()> {
         self.replace("trial.json", &serde_json::to_vec(record)?)
     }
 
@@ -190,12 +191,11 @@ impl Memory {
             opened => opened?,
         };
         let mut bytes = Vec::new();
-        file.take(LARGEST).read_to_end(&mut bytes)?;
+        file.take(MAX_FILE_LEN).read_to_end(&mut bytes)?;
         Ok(Some(bytes))
     }
 
-    /// Makes `bytes` the content of a file that only we can read, so that a power cut leaves the
-    /// old content or the new.
+    /// Replaces a file that only this user can read, atomically under power loss.
     pub(crate) fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let path = self.0.join(name);
         let temporary = path.with_extension("new");
@@ -208,7 +208,7 @@ impl Memory {
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&temporary, &path)?;
-        // The name, too, must be on the card.
+        // The directory entry, too, must be on the card.
         File::open(&self.0)?.sync_all()
     }
 }
@@ -219,22 +219,22 @@ mod tests {
 
     use super::*;
 
-    fn record(outcome: Outcome) -> Record {
-        Record {
+    fn record(outcome: Outcome) -> UpdateRecord {
+        UpdateRecord {
             slot: Slot::B,
             version: Version([2, 0, 0]),
             from: Version([1, 0, 0]),
-            before: Before::default(),
+            before: Baseline::default(),
             boot: 7,
             outcome,
-            is_forgotten: false,
+            is_record_lost: false,
         }
     }
 
-    fn lives(lives: &[(u32, &str)]) -> SupervisorState {
+    fn history(history: &[(u32, &str)]) -> SupervisorState {
         SupervisorState {
             boots: 9,
-            history: lives
+            history: history
                 .iter()
                 .map(|(boot, end)| PastLife {
                     boot: *boot,
@@ -247,14 +247,14 @@ mod tests {
     }
 
     #[test]
-    fn each_start_means_what_it_should() {
+    fn start_follows_from_outcome_and_running_slot() {
         let given_up = || Outcome::GivenUp {
             reason: "no carrier".into(),
         };
         let back = |reason: &str| Start::RolledBack {
             reason: reason.into(),
         };
-        let supervisor = lives(&[(7, "update: start"), (8, "watchdog")]);
+        let supervisor = history(&[(7, "update: start"), (8, "watchdog")]);
         for (outcome, running, expected) in [
             (Outcome::Pending, Slot::B, Start::Trial),
             (Outcome::Pending, Slot::A, back("watchdog")),
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_service_that_is_started_again_before_the_box_is_goes_on_waiting() {
+    fn service_restart_before_reboot_keeps_waiting() {
         let supervisor = SupervisorState {
             boots: 7,
             ..SupervisorState::default()
@@ -282,28 +282,28 @@ mod tests {
     }
 
     #[test]
-    fn a_trial_that_only_the_boot_loader_knows_of_is_one() {
-        let record = Record::forgotten(Slot::B, Version([1, 0, 0]), 0);
+    fn trial_without_a_record_is_a_trial() {
+        let record = UpdateRecord::reconstructed(Slot::B, Version([1, 0, 0]), 0);
         let start = record.start(Slot::B, &SupervisorState::default());
         assert_eq!(start, Start::Trial);
-        // What the card is told of its end is an ordinary record.
+        // The outcome is saved as an ordinary record.
         let directory = tempfile::tempdir().unwrap();
-        let memory = Memory::at(directory.path());
-        memory.remember(&record).unwrap();
-        let kept = memory.record().unwrap().unwrap();
-        assert!(record.is_forgotten && !kept.is_forgotten);
+        let data_dir = DataDir::at(directory.path());
+        data_dir.save_record(&record).unwrap();
+        let kept = data_dir.record().unwrap().unwrap();
+        assert!(record.is_record_lost && !kept.is_record_lost);
     }
 
     #[test]
-    fn memory_that_is_lost_at_power_off_is_not_kept() {
-        // A tmpfs on every Linux.
-        assert!(!Memory::at(Path::new("/dev/shm")).is_kept());
-        assert!(!Memory::at(Path::new("/nowhere")).is_kept());
+    fn data_dir_not_on_ext4_is_not_persistent() {
+        // `/dev/shm` is a tmpfs on every Linux.
+        assert!(!DataDir::at(Path::new("/dev/shm")).is_persistent());
+        assert!(!DataDir::at(Path::new("/nowhere")).is_persistent());
     }
 
     #[test]
-    fn an_image_that_left_no_note_is_told_as_one() {
-        let supervisor = lives(&[(6, "watchdog"), (7, "update: start")]);
+    fn missing_boot_record_is_named_as_the_reason() {
+        let supervisor = history(&[(6, "watchdog"), (7, "update: start")]);
         let Start::RolledBack { reason } = record(Outcome::Pending).start(Slot::A, &supervisor)
         else {
             panic!("not rolled back");
@@ -312,8 +312,8 @@ mod tests {
     }
 
     #[test]
-    fn last_words_are_told_too() {
-        let mut supervisor = lives(&[(8, "hang")]);
+    fn crash_report_is_part_of_the_reason() {
+        let mut supervisor = history(&[(8, "hang")]);
         supervisor.last_words = vec!["Kernel panic".into()];
         let start = record(Outcome::Pending).start(Slot::A, &supervisor);
         let reason = "hang (Kernel panic)".into();
@@ -321,36 +321,39 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_version_is_known_and_a_running_one_as_well() {
+    fn record_names_failed_and_running_version() {
         let back = record(Outcome::RolledBack { reason: "x".into() });
-        assert!(back.has_failed(Version([2, 0, 0])) && !back.has_failed(Version([2, 0, 1])));
-        assert_eq!(back.brought(Slot::B), None);
-        let good = record(Outcome::Confirmed);
-        assert!(!good.has_failed(Version([2, 0, 0])));
-        assert_eq!(good.brought(Slot::B), Some(Version([2, 0, 0])));
-        assert_eq!(good.brought(Slot::A), None);
         assert!(
-            back.told()
+            back.version_has_failed(Version([2, 0, 0]))
+                && !back.version_has_failed(Version([2, 0, 1]))
+        );
+        assert_eq!(back.version_in(Slot::B), None);
+        let good = record(Outcome::Confirmed);
+        assert!(!good.version_has_failed(Version([2, 0, 0])));
+        assert_eq!(good.version_in(Slot::B), Some(Version([2, 0, 0])));
+        assert_eq!(good.version_in(Slot::A), None);
+        assert!(
+            back.describe()
                 .unwrap()
                 .ends_with("to 2.0.0 was rolled back: x")
         );
     }
 
     #[test]
-    fn the_record_comes_back_and_nobody_else_reads_it() {
+    fn record_survives_and_is_readable_by_owner_only() {
         use std::os::unix::fs::PermissionsExt;
         let directory = tempfile::tempdir().unwrap();
-        let memory = Memory::at(directory.path());
-        assert_eq!(memory.record().unwrap(), None);
+        let data_dir = DataDir::at(directory.path());
+        assert_eq!(data_dir.record().unwrap(), None);
         let record = record(Outcome::Pending);
-        memory.remember(&record).unwrap();
-        assert_eq!(memory.record().unwrap(), Some(record));
+        data_dir.save_record(&record).unwrap();
+        assert_eq!(data_dir.record().unwrap(), Some(record));
         let path = directory.path().join("trial.json");
         assert_eq!(
             fs::metadata(&path).unwrap().permissions().mode() & 0o777,
             0o600
         );
         fs::write(path, "{").unwrap();
-        memory.record().unwrap_err();
+        data_dir.record().unwrap_err();
     }
 }

@@ -1,4 +1,4 @@
-//! The process: a trial where one is due, pushes on a port, pulls on a schedule.
+//! Service process: a trial if one is due, pushes on a port, pulls on a schedule.
 
 use std::{
     io,
@@ -16,32 +16,32 @@ use smol::{Async, Timer, future::FutureExt};
 
 use crate::{
     Signer,
-    desk::{Desk, order},
-    machine::Machine,
+    boot_params::BootParams,
+    manager::{UpdateManager, send_request},
     pull,
-    push::{Bounds, Door, Id, handshake},
-    record::{Memory, Start},
+    push::{Admission, Bounds, ConnectionId, handshake},
+    record::{DataDir, Start},
     tls,
-    trial::{Seen, Verdict},
+    trial::{Observed, Verdict},
 };
 
-/// Where the card's memory is mounted; `storage` makes this directory ours.
-const MEMORY: &str = "/data/update";
+/// Data directory on the card; `storage` creates it for this service.
+const DATA_PATH: &str = "/data/update";
 
-/// The box's own key in there.
-const IDENTITY: &str = "identity.pk8";
+/// File of the box's own key in the data directory.
+const IDENTITY_FILE: &str = "identity.pk8";
 
-/// PID 1 tells of a process in the turn in which it starts it.
-const ANNOUNCED: u64 = 5_000;
+/// Longest wait for PID 1 to list this process, in milliseconds; it does so in the turn in which it
+/// spawns it.
+const LISTED_TIMEOUT_MS: u64 = 5_000;
 
-/// Between two tries of what was refused: the card is busy for seconds at most.
-const AGAIN: Duration = Duration::from_secs(5);
+/// Pause after a refusal or an accept error; the card is busy for seconds at most.
+const RETRY_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Confirms or gives up, and takes updates, until the process ends.
+/// Runs the trial and takes updates until the process ends.
 ///
 /// # Errors
-/// A configuration that cannot be read, privileges that cannot be dropped, states that cannot be
-/// watched.
+/// The configuration cannot be read, privileges cannot be dropped, or states cannot be watched.
 pub fn run() -> ServiceResult {
     let config: UpdateConfig = read_config(Service::Update)?;
     drop_to(Service::Update, &[])?;
@@ -50,27 +50,28 @@ pub fn run() -> ServiceResult {
         Service::Network,
         Service::Uplink,
     ])?)?;
-    let memory = Memory::at(Path::new(MEMORY));
+    let data_dir = DataDir::at(Path::new(DATA_PATH));
     let config = config.update;
     block_on(async {
-        announced(&watcher).await?;
-        let (desk, start) = Desk::open(config.keys.clone(), Machine::read(), memory.clone());
+        wait_until_listed(&watcher).await?;
+        let (manager, start) =
+            UpdateManager::open(config.keys.clone(), BootParams::read(), data_dir.clone());
         let trial = async {
             if start == Start::Trial {
-                prove(&desk, &watcher).await?;
+                run_trial(&manager, &watcher).await?;
             }
             smol::future::pending().await
         };
-        let pushes = listen(&desk, &config, &memory);
-        let pulls = pull::fetch_for_ever(&desk, &config);
+        let pushes = listen(&manager, &config, &data_dir);
+        let pulls = pull::run_pulls(&manager, &config);
         trial.or(pushes).or(pulls).await
     })
 }
 
-/// Waits until PID 1 has told of this process, and with it of the lives before: by them is judged
-/// how a trial ended. Where it does not, they count as unknown.
-async fn announced(watcher: &Async<Watcher>) -> io::Result<()> {
-    let until = BootMillis::now().plus(ANNOUNCED);
+/// Waits until PID 1 lists this process, and with it the boot history, from which the end of a
+/// trial is derived. After the timeout the history counts as unknown.
+async fn wait_until_listed(watcher: &Async<Watcher>) -> io::Result<()> {
+    let until = BootMillis::now().plus(LISTED_TIMEOUT_MS);
     let own = i32::try_from(std::process::id()).ok();
     while BootMillis::now() < until {
         let supervisor: SupervisorState = read().unwrap_or_default();
@@ -82,40 +83,40 @@ async fn announced(watcher: &Async<Watcher>) -> io::Result<()> {
     Ok(())
 }
 
-/// Waits for the image on trial to prove itself, or not.
-async fn prove(desk: &Arc<Desk>, watcher: &Async<Watcher>) -> io::Result<()> {
-    let mut trial = desk.trial();
+/// Runs the trial of this image to its verdict and executes that.
+async fn run_trial(manager: &Arc<UpdateManager>, watcher: &Async<Watcher>) -> io::Result<()> {
+    let mut trial = manager.trial();
     loop {
-        match trial.step(&seen(desk), BootMillis::now()) {
+        match trial.step(&observe(manager), BootMillis::now()) {
             Verdict::Wait { until } => wait(until, watcher).await?,
             Verdict::Confirm => {
-                insist(desk, Desk::confirm).await;
+                retry_until_ok(manager, UpdateManager::confirm).await;
                 return Ok(());
             }
             Verdict::GiveUp { reason } => {
-                insist(desk, move |desk| desk.give_up(&reason)).await;
+                retry_until_ok(manager, move |manager| manager.give_up(&reason)).await;
                 return Ok(());
             }
         }
     }
 }
 
-/// Does `what` until it is done.
-async fn insist(
-    desk: &Arc<Desk>,
-    what: impl Fn(&Desk) -> Result<(), String> + Clone + Send + 'static,
+/// Retries `what` until it succeeds.
+async fn retry_until_ok(
+    manager: &Arc<UpdateManager>,
+    what: impl Fn(&UpdateManager) -> Result<(), String> + Clone + Send + 'static,
 ) {
     loop {
-        let (desk, what) = (desk.clone(), what.clone());
-        let Err(error) = smol::unblock(move || what(&desk)).await else {
+        let (manager, what) = (manager.clone(), what.clone());
+        let Err(error) = smol::unblock(move || what(&manager)).await else {
             return;
         };
         log::warn!("the end of the trial has to wait: {error}");
-        Timer::after(AGAIN).await;
+        Timer::after(RETRY_INTERVAL).await;
     }
 }
 
-/// Until the time comes or a state changes.
+/// Waits until the deadline or a change of state.
 async fn wait(until: BootMillis, watcher: &Async<Watcher>) -> io::Result<()> {
     let changed = async {
         watcher.readable().await?;
@@ -129,8 +130,8 @@ async fn wait(until: BootMillis, watcher: &Async<Watcher>) -> io::Result<()> {
     changed.or(timed).await
 }
 
-fn seen(desk: &Desk) -> Seen {
-    // An unreadable state is as good as none: its owner will write it anew.
+fn observe(manager: &UpdateManager) -> Observed {
+    // An unreadable state counts as none: its owner rewrites it.
     let supervisor: SupervisorState = read().unwrap_or_default();
     let network: NetworkState = read().unwrap_or_default();
     let uplink: UplinkState = read().unwrap_or_default();
@@ -139,24 +140,28 @@ fn seen(desk: &Desk) -> Seen {
         states.any(|state| state.service == service && state.ready && state.pid.is_some())
     };
     let services = Service::SUPERVISED.into_iter();
-    Seen {
+    Observed {
         not_ready: services
             .filter(|service| !ready(*service))
             .map(Service::name)
             .collect(),
         lan: network.lan.is_some(),
         carrier: uplink.link.is_some(),
-        card: desk.has_card(),
+        card: manager.has_data_partition(),
     }
 }
 
-/// Takes pushes: several handshakes at once, and one writer.
-async fn listen(desk: &Arc<Desk>, config: &Update, memory: &Memory) -> ServiceResult {
+/// Accepts pushes: several handshakes at once, and one writer.
+async fn listen(
+    manager: &Arc<UpdateManager>,
+    config: &Update,
+    data_dir: &DataDir,
+) -> ServiceResult {
     if config.keys.is_empty() {
         log::info!("no update.keys in failberrypi.toml, so no update is taken");
         return smol::future::pending().await;
     }
-    let opened = identity(memory).and_then(|own| {
+    let opened = identity(data_dir).and_then(|own| {
         let tls = tls::server(&own, config.keys.clone()).map_err(|error| error.to_string())?;
         let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, config.port))
             .and_then(Async::new)
@@ -166,7 +171,7 @@ async fn listen(desk: &Arc<Desk>, config: &Update, memory: &Memory) -> ServiceRe
     let (own, tls, listener) = match opened {
         Ok(opened) => opened,
         Err(error) => {
-            desk.failed(&format!("no update can be pushed: {error}"));
+            manager.report_error(&format!("no update can be pushed: {error}"));
             return smol::future::pending().await;
         }
     };
@@ -175,93 +180,98 @@ async fn listen(desk: &Arc<Desk>, config: &Update, memory: &Memory) -> ServiceRe
         config.port,
         own.public()
     );
-    desk.listens(own.public());
-    let door = Arc::new(Mutex::new(Door::new()));
+    manager.publish_key(own.public());
+    let admission = Arc::new(Mutex::new(Admission::new()));
     loop {
         let accepted = listener.accept().await;
         let (socket, from) = match accepted.and_then(|(it, from)| Ok((it.into_inner()?, from))) {
             Ok(accepted) => accepted,
-            // One that was gone at once, or descriptors that have to be given back first.
+            // The peer was gone at once, or the process is out of file descriptors.
             Err(error) => {
                 log::warn!("port {}: {error}", config.port);
-                Timer::after(AGAIN).await;
+                Timer::after(RETRY_INTERVAL).await;
                 continue;
             }
         };
-        match admit(&door, from, &socket) {
+        match admit(&admission, from, &socket) {
             Ok(id) => {
-                let (desk, tls, door) = (desk.clone(), tls.clone(), door.clone());
-                smol::unblock(move || answer((id, from), socket, &tls, &desk, &door)).detach();
+                let (manager, tls, admission) = (manager.clone(), tls.clone(), admission.clone());
+                smol::unblock(move || answer((id, from), socket, &tls, &manager, &admission))
+                    .detach();
             }
             Err(error) => log::warn!("a connection from {from}: {error}"),
         }
     }
 }
 
-/// The connections to the port; the handles of those that have proven no key yet.
-type Connections = Mutex<Door<TcpStream>>;
+/// Connections to the port, with the socket of each that has proven no key yet.
+type Connections = Mutex<Admission<TcpStream>>;
 
-fn lock(door: &Connections) -> MutexGuard<'_, Door<TcpStream>> {
-    door.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(admission: &Connections) -> MutexGuard<'_, Admission<TcpStream>> {
+    admission.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn admit(door: &Connections, from: SocketAddr, socket: &TcpStream) -> io::Result<Id> {
+fn admit(
+    admission: &Connections,
+    from: SocketAddr,
+    socket: &TcpStream,
+) -> io::Result<ConnectionId> {
     socket.set_nonblocking(false)?;
     let handle = socket.try_clone()?;
-    let (id, evicted) = lock(door).admit(from.ip(), handle);
+    let (id, evicted) = lock(admission).admit(from.ip(), handle);
     if let Some(evicted) = evicted {
-        // Its thread wakes up and ends. One that is closed already is no loss.
+        // The shutdown ends its thread. A socket that is closed already is no error.
         let _ = evicted.shutdown(Shutdown::Both);
     }
     Ok(id)
 }
 
-/// Proves keys with one connection, several of them at once; takes its push.
+/// Runs the handshake of one connection, several of them at once, and takes its push.
 fn answer(
-    (id, from): (Id, SocketAddr),
+    (id, from): (ConnectionId, SocketAddr),
     socket: TcpStream,
     tls: &Arc<ServerConfig>,
-    desk: &Desk,
-    door: &Connections,
+    manager: &UpdateManager,
+    admission: &Connections,
 ) {
-    let proven = match handshake(socket, tls, Bounds::default()) {
-        Ok(proven) => proven,
+    let push = match handshake(socket, tls, Bounds::default()) {
+        Ok(push) => push,
         Err(error) => {
-            lock(door).forget(id);
-            // Any host on the LAN can cause this.
+            lock(admission).remove(id);
+            // Any host on the LAN can cause this, so it is no warning.
             log::info!("{from} has proven no key: {error}");
             return;
         }
     };
-    if !lock(door).prove(id) {
+    if !lock(admission).on_proven(id) {
         log::warn!("{from} is closed: too many pushes at once");
         return;
     }
-    let taken = proven.serve(desk).and_then(|(header, wish)| {
-        if !wish.restart {
+    let outcome = push.serve(manager).and_then(|(header, options)| {
+        if !options.restart {
             return Ok(());
         }
-        order(&Request::Reboot {
+        send_request(&Request::Reboot {
             reason: format!("to try version {}", header.version),
         })
     });
-    lock(door).leave();
-    if let Err(error) = taken {
+    lock(admission).release();
+    if let Err(error) = outcome {
         log::warn!("{from} pushed no update: {error}");
     }
 }
 
-/// The box's own key; made at the first start.
-fn identity(memory: &Memory) -> Result<Signer, String> {
-    let trouble = |error: &dyn std::fmt::Display| format!("{MEMORY}/{IDENTITY}: {error}");
-    if let Some(document) = memory.read(IDENTITY).map_err(|it| trouble(&it))? {
-        return Signer::from_pkcs8(&document).map_err(|it| trouble(&it));
+/// Returns the box's own key, created at the first start.
+fn identity(data_dir: &DataDir) -> Result<Signer, String> {
+    let key_error = |error: &dyn std::fmt::Display| format!("{DATA_PATH}/{IDENTITY_FILE}: {error}");
+    if let Some(document) = data_dir.read(IDENTITY_FILE).map_err(|it| key_error(&it))? {
+        return Signer::from_pkcs8(&document).map_err(|it| key_error(&it));
     }
-    let document = Signer::generate().map_err(|it| trouble(&it))?;
-    memory
-        .replace(IDENTITY, &document)
-        .map_err(|it| trouble(&it))?;
-    Signer::from_pkcs8(&document).map_err(|it| trouble(&it))
+    let document = Signer::generate().map_err(|it| key_error(&it))?;
+    data_dir
+        .replace(IDENTITY_FILE, &document)
+        .map_err(|it| key_error(&it))?;
+    Signer::from_pkcs8(&document).map_err(|it| key_error(&it))
 }
 
 #[cfg(test)]
@@ -269,17 +279,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_box_keeps_its_key() {
+    fn box_key_is_created_once_and_kept() {
         let directory = tempfile::tempdir().unwrap();
-        let memory = Memory::at(directory.path());
-        let first = identity(&memory).unwrap().public();
-        assert_eq!(identity(&memory).unwrap().public(), first);
-        memory.replace(IDENTITY, b"broken").unwrap();
-        let error = identity(&memory).map(drop).unwrap_err();
-        assert!(error.contains(IDENTITY), "{error}");
-        let error = identity(&Memory::at(Path::new("/nowhere")))
+        let data_dir = DataDir::at(directory.path());
+        let first = identity(&data_dir).unwrap().public();
+        assert_eq!(identity(&data_dir).unwrap().public(), first);
+        data_dir.replace(IDENTITY_FILE, b"broken").unwrap();
+        let error = identity(&data_dir).map(drop).unwrap_err();
+        assert!(error.contains(IDENTITY_FILE), "{error}");
+        let error = identity(&DataDir::at(Path::new("/nowhere")))
             .map(drop)
             .unwrap_err();
-        assert!(error.contains(IDENTITY), "{error}");
+        assert!(error.contains(IDENTITY_FILE), "{error}");
     }
 }

@@ -1,4 +1,4 @@
-//! Orders about the boot loader's slots, carried out by root's one-shot.
+//! Executes slots orders on the boot loader's environment; runs as root's one-shot.
 
 use std::{
     fs::{self, File},
@@ -10,7 +10,7 @@ use failberry_environment::{Disk, EnvironmentError, Slots, Stored, VariableError
 use failberry_service::SlotsOrder;
 use failberry_state::{Slot, SlotsState, StateFile};
 
-/// An order that could not be carried out.
+/// The order could not be executed.
 #[derive(Debug, thiserror::Error)]
 pub enum SlotsError {
     /// The card cannot be opened.
@@ -24,16 +24,16 @@ pub enum SlotsError {
     /// The environment cannot be read or written.
     #[error(transparent)]
     Environment(#[from] EnvironmentError),
-    /// What stands in it makes no sense.
+    /// A variable in it is malformed.
     #[error(transparent)]
     Variable(#[from] VariableError),
-    /// The order is about the slot that runs, and nobody knows which that is.
+    /// The order concerns the running slot, which is unknown.
     #[error("the boot loader does not tell which slot runs, so it is not possible to {order}")]
     NoSlot {
         /// The order.
         order: SlotsOrder,
     },
-    /// The slot on trial would be the one that runs.
+    /// The slot to be tried is the one that runs.
     #[error("slot {slot} runs, so it cannot be tried as the new one")]
     Running {
         /// The slot.
@@ -41,10 +41,10 @@ pub enum SlotsError {
     },
 }
 
-/// Carries out `order` on the card, a block device such as `/dev/mmcblk0`. Needs root.
+/// Executes `order` on the card, a block device such as `/dev/mmcblk0`. Needs root.
 ///
 /// # Errors
-/// Why it could not be; the card then boots as before.
+/// What failed; the card then boots as before.
 pub fn carry_out(order: &SlotsOrder, card: &Path) -> Result<(), SlotsError> {
     const CMDLINE: &str = "/proc/cmdline";
     let open = |path: &Path| {
@@ -61,18 +61,18 @@ pub fn carry_out(order: &SlotsOrder, card: &Path) -> Result<(), SlotsError> {
     Ok(())
 }
 
-/// What has been done stays done, whether that can be told or not.
+/// Publishes the slots; a failure is logged only, since the change is already on the card.
 fn publish(slots: Slots) {
     if let Err(error) = StateFile::new().publish(&SlotsState::from(slots)) {
         log::warn!("{error}");
     }
 }
 
-/// Leaves word of what stands on the card, a block device. Needs root.
+/// Publishes the slots as they are on the card, a block device. Needs root.
 ///
 /// # Errors
-/// What of it cannot be read.
-pub fn tell(card: &Path) -> Result<(), SlotsError> {
+/// What cannot be read.
+pub fn publish_from_card(card: &Path) -> Result<(), SlotsError> {
     let file = File::open(card).map_err(|source| SlotsError::Open {
         path: card.to_owned(),
         source,
@@ -81,14 +81,14 @@ pub fn tell(card: &Path) -> Result<(), SlotsError> {
     Ok(())
 }
 
-/// The slot that the boot loader names on the kernel's command line.
+/// Returns the slot that the boot loader names on the kernel's command line.
 pub(crate) fn running(cmdline: &str) -> Option<Slot> {
     let mut words = cmdline.split_ascii_whitespace();
     words.find_map(|word| Slot::from_name(word.strip_prefix("failberry.slot=")?))
 }
 
-/// The same on any card, while `running` runs. Nothing is written that stands there already.
-/// Gives out what stands there then.
+/// Executes `order` on any card, while `running` runs. Writes nothing if nothing changes. Returns
+/// the slots afterwards.
 ///
 /// # Errors
 /// As [`carry_out`].
@@ -100,7 +100,7 @@ pub fn carry_out_on(
     let mut stored = Stored::read(card)?;
     let before = Slots::of(&stored.environment)?;
     let mut slots = before.clone();
-    let known = || {
+    let running_slot = || {
         running.ok_or_else(|| SlotsError::NoSlot {
             order: order.clone(),
         })
@@ -110,11 +110,11 @@ pub fn carry_out_on(
             return Err(SlotsError::Running { slot: *slot });
         }
         SlotsOrder::Try { slot, tries } => slots.begin_trial(*slot, *tries),
-        SlotsOrder::Confirm => slots.prefer(known()?),
+        SlotsOrder::Confirm => slots.prefer(running_slot()?),
         SlotsOrder::Choose { slot } => slots.prefer(*slot),
-        // The slot that is given up is the one on trial; whatever else runs is the good one.
+        // The slot that is given up is the one on trial; else the running one is good.
         SlotsOrder::GiveUp { .. } => {
-            let running = known()?;
+            let running = running_slot()?;
             slots.prefer(if before.trial == Some(running) {
                 running.other()
             } else {
@@ -170,11 +170,11 @@ mod tests {
     }
 
     #[test]
-    fn each_order_leaves_what_u_boot_needs() {
+    fn each_order_writes_the_variables_u_boot_reads() {
         use Slot::{A, B};
         let try_b = SlotsOrder::Try { slot: B, tries: 2 };
         for (entries, order, running, expected) in [
-            // The old slot comes first, whatever the order was.
+            // The old slot comes first, whatever the order was before.
             (
                 &["slots=b a"][..],
                 try_b.clone(),
@@ -182,7 +182,7 @@ mod tests {
                 slots([A, B], Some(B), 2),
             ),
             (&ON_TRIAL, SlotsOrder::Confirm, B, slots([B, A], None, 0)),
-            // A second time, after a power cut.
+            // A second time, after a power loss.
             (
                 &["slots=b a"],
                 SlotsOrder::Confirm,
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn the_slot_that_runs_cannot_be_tried() {
+    fn running_slot_cannot_be_tried() {
         let order = SlotsOrder::Try {
             slot: Slot::B,
             tries: 2,
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_known_slot_nothing_is_confirmed_or_given_up() {
+    fn unknown_running_slot_refuses_confirm_and_cancel() {
         for order in [SlotsOrder::Confirm, give_up()] {
             let error = after(&ON_TRIAL, &order, None).unwrap_err();
             assert!(matches!(error, SlotsError::NoSlot { .. }), "{error}");
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_there_already_is_not_written_again() {
+    fn unchanged_environment_is_not_written() {
         let mut card = card(&["slots=b a", "tries=0"]);
         carry_out_on(&SlotsOrder::Confirm, Some(Slot::B), &mut card).unwrap();
         let mut copy = vec![0; SIZE];
@@ -239,7 +239,7 @@ mod tests {
 
     /// Cards of versions before 0.3.0 have the copies at other places, and a FAT partition at these.
     #[test]
-    fn slots_on_a_card_of_the_old_layout_write_nothing() {
+    fn old_card_layout_is_not_written() {
         let mut card = tempfile::tempfile().unwrap();
         let copy = Environment::new(&ON_TRIAL).copy(SIZE, 1).unwrap();
         for at in [0x8_0000, 0xA_0000] {
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn the_slot_is_read_from_the_command_line() {
+    fn running_slot_is_read_from_the_command_line() {
         assert_eq!(running("x failberry.slot=b y"), Some(Slot::B));
         assert_eq!(running("failberry.slot=c"), None);
         assert_eq!(running("xfailberry.slot=a"), None);

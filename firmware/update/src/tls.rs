@@ -1,4 +1,4 @@
-//! TLS 1.3 between two who know each other's Ed25519 keys (RFC 7250): no certificates, no
+//! TLS 1.3 between peers that know each other's Ed25519 keys (RFC 7250): no certificates, no
 //! authorities, nothing that expires while the box has no clock.
 
 use std::{fmt, sync::Arc};
@@ -27,32 +27,33 @@ use rustls::{
 
 use crate::Signer;
 
-/// What stands before the 32 bytes of an Ed25519 key in its `SubjectPublicKeyInfo` (RFC 8410).
-const SPKI: [u8; 12] = [
+/// DER prefix of an Ed25519 key in its `SubjectPublicKeyInfo` (RFC 8410), before the key's 32
+/// bytes.
+const SPKI_PREFIX: [u8; 12] = [
     0x30, 0x2A, 0x30, 0x05, 0x06, 0x03, 0x2B, 0x65, 0x70, 0x03, 0x21, 0x00,
 ];
 
-/// Who may be at the other end.
-type Welcome = dyn Fn(PublicKey) -> bool + Send + Sync;
+/// Decides whether a peer's key is accepted.
+type KeyFilter = dyn Fn(PublicKey) -> bool + Send + Sync;
 
-struct Peer {
-    welcome: Box<Welcome>,
+struct RawKeyVerifier {
+    is_allowed: Box<KeyFilter>,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
-impl fmt::Debug for Peer {
+impl fmt::Debug for RawKeyVerifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Peer")
     }
 }
 
-/// The box's side: everybody who proves to have one of `keys`, and nobody else.
+/// Creates the box's configuration: accepts peers that prove one of `keys`, and no others.
 ///
 /// # Errors
 /// rustls refuses our own key.
 pub(crate) fn server(own: &Signer, keys: Vec<PublicKey>) -> Result<Arc<ServerConfig>, Error> {
     let provider = Arc::new(ring::default_provider());
-    let peer = Peer::new(&provider, move |key| keys.contains(&key));
+    let peer = RawKeyVerifier::new(&provider, move |key| keys.contains(&key));
     let own = AlwaysResolvesServerRawPublicKeys::new(certified(own)?);
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&TLS13])?
@@ -63,16 +64,16 @@ pub(crate) fn server(own: &Signer, keys: Vec<PublicKey>) -> Result<Arc<ServerCon
     Ok(Arc::new(config))
 }
 
-/// The laptop's side: whoever has a key that `welcome` takes.
+/// Creates the laptop's configuration: accepts peers whose key `is_allowed` accepts.
 ///
 /// # Errors
 /// rustls refuses our own key.
 pub(crate) fn client(
     own: &Signer,
-    welcome: impl Fn(PublicKey) -> bool + Send + Sync + 'static,
+    is_allowed: impl Fn(PublicKey) -> bool + Send + Sync + 'static,
 ) -> Result<Arc<ClientConfig>, Error> {
     let provider = Arc::new(ring::default_provider());
-    let peer = Peer::new(&provider, welcome);
+    let peer = RawKeyVerifier::new(&provider, is_allowed);
     let own = AlwaysResolvesClientRawPublicKeys::new(certified(own)?);
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&TLS13])?
@@ -85,27 +86,27 @@ pub(crate) fn client(
 
 fn certified(own: &Signer) -> Result<Arc<CertifiedKey>, Error> {
     let key = ring::sign::any_eddsa_type(&PrivatePkcs8KeyDer::from(own.pkcs8()))?;
-    let spki = [&SPKI[..], &own.public().0].concat();
+    let spki = [&SPKI_PREFIX[..], &own.public().0].concat();
     Ok(Arc::new(CertifiedKey::new(vec![spki.into()], key)))
 }
 
-impl Peer {
+impl RawKeyVerifier {
     fn new(
         provider: &CryptoProvider,
-        welcome: impl Fn(PublicKey) -> bool + Send + Sync + 'static,
+        is_allowed: impl Fn(PublicKey) -> bool + Send + Sync + 'static,
     ) -> Self {
         Self {
-            welcome: Box::new(welcome),
+            is_allowed: Box::new(is_allowed),
             algorithms: provider.signature_verification_algorithms,
         }
     }
 
     fn check(&self, sent: &CertificateDer<'_>, more: &[CertificateDer<'_>]) -> Result<(), Error> {
         let key = sent
-            .strip_prefix(&SPKI)
+            .strip_prefix(&SPKI_PREFIX)
             .and_then(|key| key.try_into().ok())
             .map(PublicKey);
-        let known = more.is_empty() && key.is_some_and(|key| (self.welcome)(key));
+        let known = more.is_empty() && key.is_some_and(|key| (self.is_allowed)(key));
         let refusal = CertificateError::ApplicationVerificationFailure;
         known.then_some(()).ok_or(refusal.into())
     }
@@ -121,12 +122,12 @@ impl Peer {
     }
 }
 
-/// Only TLS 1.3 is spoken here.
-fn too_old() -> Error {
+/// Returns the error for signatures of TLS 1.2, which is never negotiated.
+fn not_tls13() -> Error {
     PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme.into()
 }
 
-impl ClientCertVerifier for Peer {
+impl ClientCertVerifier for RawKeyVerifier {
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
         &[]
     }
@@ -147,7 +148,7 @@ impl ClientCertVerifier for Peer {
         _sent: &CertificateDer<'_>,
         _signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        Err(too_old())
+        Err(not_tls13())
     }
 
     fn verify_tls13_signature(
@@ -168,7 +169,7 @@ impl ClientCertVerifier for Peer {
     }
 }
 
-impl ServerCertVerifier for Peer {
+impl ServerCertVerifier for RawKeyVerifier {
     fn verify_server_cert(
         &self,
         sent: &CertificateDer<'_>,
@@ -187,7 +188,7 @@ impl ServerCertVerifier for Peer {
         _sent: &CertificateDer<'_>,
         _signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        Err(too_old())
+        Err(not_tls13())
     }
 
     fn verify_tls13_signature(

@@ -1,4 +1,4 @@
-//! Versions of the product, in their order.
+//! Version numbers of the product, and their order.
 
 use std::{fmt, str::FromStr};
 
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 #[serde(try_from = "String", into = "String")]
 pub struct Version(pub [u32; 3]);
 
-/// A text that is no version.
+/// The text is no version.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("expected a version as 1.2.3, got {0:?}")]
 pub struct VersionError(String);
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_version_is_told() {
+    fn invalid_version_is_named() {
         for text in [
             "",
             "1",

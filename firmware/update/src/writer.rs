@@ -1,7 +1,7 @@
-//! Writing a slot so that it is a valid image only when all of it is there.
+//! Slot writer: a slot becomes a valid image only when all of it is written and verified.
 //!
-//! The slot is made invalid first; its first sector, by which U-Boot knows an image, is written
-//! when everything else is on the card and has been read back.
+//! The slot is made invalid first; its first sector, by which U-Boot recognises an image, is
+//! written when everything else is on the card and has been read back.
 
 use std::io;
 
@@ -9,27 +9,27 @@ use failberry_environment::{Disk, SECTOR};
 
 use crate::Header;
 
-/// So much is on the card at most before it is made sure of: a card is not held up by minutes of
-/// writing, and progress is what it says.
+/// Bytes written between two flushes, so that the card does not accumulate minutes of writing and
+/// progress means what it says.
 const FLUSH_EVERY: u64 = 1024 * 1024;
 
-/// What a flattened image tree begins with; its size follows, big endian.
+/// Magic number of a flattened image tree; its size follows, big endian.
 const FIT: [u8; 4] = [0xD0, 0x0D, 0xFE, 0xED];
 
-/// A slot that could not be written. It holds no valid image then.
+/// The slot could not be written. It holds no valid image then.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
-    /// The card's error.
+    /// The card reported an error.
     #[error("{what} the slot at byte {at}: {source}")]
     Io {
         /// Reading or writing.
         what: &'static str,
-        /// Where.
+        /// Offset in bytes.
         at: u64,
         /// Why.
         source: io::Error,
     },
-    /// A block is not the one that was signed.
+    /// A block does not match its signed hash.
     #[error("block {index} of {count} is not the one that was signed")]
     WrongBlock {
         /// Its number, from 0.
@@ -37,33 +37,33 @@ pub enum WriteError {
         /// How many there are.
         count: u64,
     },
-    /// What was read back is not what was written.
+    /// A block read back differs from what was written.
     #[error("block {index} of {count} does not read back as it was written: the card is failing")]
-    NotKept {
+    ReadBackMismatch {
         /// Its number, from 0.
         index: u64,
         /// How many there are.
         count: u64,
     },
-    /// The image is none that the boot loader would start.
+    /// The boot loader would not start this image.
     #[error("expected an image that says it has {expected} bytes, got one that says {got}")]
-    NoImage {
+    NotBootable {
         /// Size of the image.
         expected: u64,
-        /// What it says of itself.
+        /// Size in its own header.
         got: String,
     },
-    /// The image ended early.
+    /// Blocks are missing.
     #[error("expected {count} blocks, got {index}")]
     Missing {
-        /// Blocks that came.
+        /// Blocks received.
         index: u64,
         /// Blocks of the image.
         count: u64,
     },
 }
 
-/// A slot being written.
+/// Writer of one slot.
 pub struct SlotWriter<'a, D> {
     header: &'a Header,
     slot: &'a mut D,
@@ -73,7 +73,7 @@ pub struct SlotWriter<'a, D> {
 }
 
 impl<'a, D: Disk> SlotWriter<'a, D> {
-    /// Begins by making the slot invalid, for good.
+    /// Starts by invalidating the slot on the card.
     ///
     /// # Errors
     /// The card's.
@@ -90,17 +90,17 @@ impl<'a, D: Disk> SlotWriter<'a, D> {
         Ok(writer)
     }
 
-    /// Number of the block that comes next, and its bytes; none when all are there.
+    /// Returns number and length of the next block; none when all are written.
     pub fn wanted(&self) -> Option<(u64, usize)> {
         let length = self.header.block_length(self.next)?;
         Some((self.next, length))
     }
 
-    /// Takes the next block; writes it where it is the one that was signed.
+    /// Writes the next block after checking its hash.
     ///
     /// # Errors
-    /// It is not, or the card's.
-    pub fn put(&mut self, block: &[u8]) -> Result<(), WriteError> {
+    /// The hash differs, or the card's error.
+    pub fn write_block(&mut self, block: &[u8]) -> Result<(), WriteError> {
         let index = self.next;
         if !self.header.holds(index, block) {
             let count = self.header.blocks();
@@ -123,7 +123,7 @@ impl<'a, D: Disk> SlotWriter<'a, D> {
     /// Makes the slot a valid image, after everything was read back from the card.
     ///
     /// # Errors
-    /// Blocks are missing, the card's, or it does not give back what was written.
+    /// Blocks are missing, the card failed, or it returned something else than was written.
     pub fn finish(mut self) -> Result<(), WriteError> {
         let count = self.header.blocks();
         if self.next != count {
@@ -140,23 +140,23 @@ impl<'a, D: Disk> SlotWriter<'a, D> {
         for index in 0..count {
             self.read(index, &mut kept)?;
             if index == 0 {
-                // The first sector is not there yet.
+                // The first sector is still cleared.
                 kept.splice(..head.len(), head.iter().copied());
             }
             if !self.header.holds(index, &kept) {
-                return Err(WriteError::NotKept { index, count });
+                return Err(WriteError::ReadBackMismatch { index, count });
             }
         }
         self.write(0, head)?;
         self.flush(0)?;
         self.read(0, &mut kept)?;
         if kept != first {
-            return Err(WriteError::NotKept { index: 0, count });
+            return Err(WriteError::ReadBackMismatch { index: 0, count });
         }
         Ok(())
     }
 
-    /// Whether this is the beginning of an image that is as long as the header says.
+    /// Checks that this is the beginning of an image of the length in the header.
     fn check_image(&self, block: &[u8]) -> Result<(), WriteError> {
         let expected = self.header.payload;
         let size = block
@@ -166,7 +166,7 @@ impl<'a, D: Disk> SlotWriter<'a, D> {
         if size == Some(expected) {
             return Ok(());
         }
-        Err(WriteError::NoImage {
+        Err(WriteError::NotBootable {
             expected,
             got: size.map_or("nothing: it is no FIT image".into(), |it| it.to_string()),
         })

@@ -1,4 +1,4 @@
-//! Every input that fuzzing has kept, replayed without a fuzzer.
+//! Regression test: replays the fuzzing corpus without a fuzzer.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::{fs, path::Path};
@@ -6,7 +6,7 @@ use std::{fs, path::Path};
 #[path = "../fuzz/src/lib.rs"]
 mod fuzz;
 
-/// A corpus is small: it is replayed at every test and kept in the repository.
+/// Limits of the corpora: each is replayed at every test and kept in the repository.
 const FILES_MAX: usize = 100;
 const BYTES_MAX: usize = 200 * 1024;
 

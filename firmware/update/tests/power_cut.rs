@@ -1,7 +1,7 @@
-//! Power cuts at every write of an update, of U-Boot's own and of the confirmation: whatever
-//! sectors are lost, torn or written in another order, the card starts a complete image.
+//! Simulated power cuts at every write of an update, of U-Boot's own save and of the confirmation:
+//! whichever sectors are lost, torn or reordered, the card starts a complete image.
 
-// A test that meets the unexpected should stop there and say so.
+// Tests stop with a panic at the unexpected.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 mod card;
@@ -24,7 +24,7 @@ impl World {
         Self(Update::new(old, new, BLOCK))
     }
 
-    /// A card that starts the old image from slot A, with something else in slot B.
+    /// Returns a card that starts the old image from slot A, with something else in slot B.
     fn card(&self, order: &str) -> Card {
         self.filled(card::card(order))
     }
@@ -35,7 +35,7 @@ impl World {
         card
     }
 
-    /// The power comes back, again and again.
+    /// Restores the power and starts, several times.
     fn check(
         &self,
         card: &Card,
@@ -55,7 +55,7 @@ impl World {
             let decided = if confirms { &new } else { &old };
             match reached {
                 UpdateStage::Writing if start == 3 => prop_assert!(started == old),
-                // A start that is not confirmed is not for ever.
+                // An unconfirmed start must not repeat for ever.
                 UpdateStage::Tried if start == 3 => prop_assert!(started == old),
                 UpdateStage::Decided => prop_assert!(started == *decided),
                 _ => {}
@@ -74,7 +74,7 @@ fn orders() -> [(SlotsOrder, bool); 2] {
 }
 
 #[test]
-fn a_cut_at_any_write_leaves_a_card_that_starts() {
+fn power_cut_at_any_write_leaves_a_bootable_card() {
     let world = World::new();
     let mut points = 0;
     let mut seen = Vec::new();
@@ -83,7 +83,7 @@ fn a_cut_at_any_write_leaves_a_card_that_starts() {
             let mut cut = 0;
             loop {
                 let mut reached = UpdateStage::Decided;
-                // What is lost differs each time: none, all, and a mixture.
+                // The loss differs each time: none, all, and a mixture.
                 for seed in 0..9 {
                     let card = world.card(order);
                     if order == "b a" {
@@ -118,10 +118,10 @@ fn a_cut_at_any_write_leaves_a_card_that_starts() {
     }
 }
 
-/// The model finds what it is there for: with both slots in one erase block, or blocks so large that
-/// the copies of the environment and the boot record share one, some cut leaves nothing that starts.
+/// Checks the model itself: with both slots in one erase block, or blocks so large that the copies
+/// of the environment and the boot record share one, some cut leaves nothing that starts.
 #[test]
-fn shared_erase_blocks_leave_cards_that_do_not_start() {
+fn model_detects_shared_erase_blocks() {
     let world = World::new();
     let (confirm, confirms) = (SlotsOrder::Confirm, true);
     let block = card::ERASE_BLOCK;
@@ -149,7 +149,7 @@ fn shared_erase_blocks_leave_cards_that_do_not_start() {
     }
 }
 
-/// Orders that come in one life.
+/// Orders of one test run.
 fn any_order() -> impl Strategy<Value = SlotsOrder> {
     let slot = prop_oneof![Just(Slot::A), Just(Slot::B)];
     prop_oneof![
@@ -170,7 +170,7 @@ proptest! {
 
     /// Saves of the environment alone, many in a row, with a cut somewhere.
     #[test]
-    fn the_environment_is_the_old_or_the_new(
+    fn power_cut_leaves_old_or_new_environment(
         orders in proptest::collection::vec(any_order(), 1..8),
         cut in 0..300_u32,
         seed: u64,
@@ -198,7 +198,7 @@ proptest! {
 }
 
 #[test]
-fn a_wrong_block_is_never_tried_and_leaves_no_image() {
+fn wrong_block_is_never_tried_and_leaves_no_image() {
     let world = World::new();
     for at in (0..IMAGE).step_by(997) {
         let card = world.card("a b");
@@ -222,7 +222,7 @@ fn a_wrong_block_is_never_tried_and_leaves_no_image() {
 }
 
 #[test]
-fn an_image_that_ends_early_is_never_tried() {
+fn truncated_image_is_never_tried() {
     let world = World::new();
     for length in (0..IMAGE).step_by(1009) {
         let card = world.card("a b");
@@ -244,7 +244,7 @@ fn an_image_that_ends_early_is_never_tried() {
 }
 
 #[test]
-fn a_card_that_does_not_keep_what_is_written_is_found_out() {
+fn card_that_loses_writes_is_detected() {
     let world = World::new();
     for sector in 0..IMAGE.div_ceil(512) {
         let card = world.card("a b");

@@ -1,8 +1,8 @@
-//! Route 53's XML, as little of it as one record needs.
+//! Route 53's XML, limited to what one record needs.
 
 use std::{fmt, net::Ipv4Addr};
 
-/// The body of `ChangeResourceRecordSets` that creates or replaces one A record.
+/// Returns the body of `ChangeResourceRecordSets` that creates or replaces one A record.
 pub(crate) fn upsert(name: &str, ttl: u32, address: Ipv4Addr) -> String {
     let name = escape(name);
     format!(
@@ -28,7 +28,7 @@ fn escape(text: &str) -> String {
         })
 }
 
-/// What AWS gave as its reason.
+/// AWS' error code and message.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Refusal {
     code: String,
@@ -36,7 +36,7 @@ pub(crate) struct Refusal {
 }
 
 impl Refusal {
-    /// Longest text taken over, in characters: it goes into a log line.
+    /// Longest text kept, in characters: it goes into a log line.
     const MAX_TEXT: usize = 200;
 
     pub(crate) fn from_answer(xml: &str) -> Self {
@@ -60,7 +60,8 @@ impl Refusal {
     }
 }
 
-/// Name of the outermost element: some errors come without an envelope that has their code.
+/// Returns the name of the outermost element: some errors come without an envelope that has their
+/// code.
 fn root(xml: &str) -> Option<String> {
     let content = match xml.trim_start().strip_prefix("<?") {
         Some(declaration) => declaration.split_once("?>")?.1,

@@ -1,4 +1,4 @@
-//! One request: set the A record, signed as AWS wants it.
+//! Route 53 client: one signed request that sets the A record.
 
 mod message;
 mod signature;
@@ -15,27 +15,28 @@ use failberry_config::{Aws, Dyndns};
 use failberry_service::http::{self, CaError};
 use ureq::{Agent, tls::TlsConfig};
 
-use crate::{PATIENCE, route53::message::Refusal};
+use crate::{REQUEST_TIMEOUT, route53::message::Refusal};
 
 /// Longest answer read, in bytes; real ones have about 400.
-const MAX_ANSWER: u64 = 16 * 1024;
+const MAX_RESPONSE: u64 = 16 * 1024;
 
-/// What AWS lets a signature's time be off.
+/// Largest error of a signature's time that AWS accepts.
 const MAX_SKEW: Duration = Duration::from_secs(5 * 60);
 
-/// By whose time a signature was accepted.
+/// The clock by which a signature was accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum By {
-    /// The box's.
-    OurClock,
-    /// The server's, since ours was too far off.
-    TheirClock,
+pub(crate) enum SignedBy {
+    /// The system clock.
+    SystemClock,
+    /// The server's `Date`, since the system clock was too far off.
+    ServerDate,
 }
 
-/// A request that changed nothing.
+/// A failed request.
 struct Failure {
     error: RecordError,
-    /// The server's time, if one answered. It came over TLS from whom we trust with the record.
+    /// The server's `Date`, if one answered. It came over TLS from the server that is trusted with
+    /// the record.
     date: Option<SystemTime>,
 }
 
@@ -45,7 +46,7 @@ impl From<RecordError> for Failure {
     }
 }
 
-/// A hosted zone and the keys to it.
+/// Client for one record in a hosted zone, with its keys.
 #[derive(Clone)]
 pub(crate) struct Route53 {
     agent: Agent,
@@ -54,7 +55,7 @@ pub(crate) struct Route53 {
     url: String,
 }
 
-/// Why the record was not set.
+/// The record was not set.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RecordError {
     #[error("[dyndns] ca: {0}")]
@@ -80,7 +81,7 @@ impl Route53 {
             .http_status_as_error(false)
             .max_redirects(0)
             .max_idle_connections(0)
-            .timeout_global(Some(PATIENCE))
+            .timeout_global(Some(REQUEST_TIMEOUT))
             .user_agent(concat!("failberrypi/", env!("CARGO_PKG_VERSION")))
             .tls_config(TlsConfig::builder().root_certs(roots).build())
             .build();
@@ -94,18 +95,19 @@ impl Route53 {
         })
     }
 
-    /// Makes the name point to `address`. Blocks for 30 s at the most, and as long again where the
-    /// time has to be taken from the answer: a box without time must have a name all the same.
-    pub(crate) fn upsert(&self, address: Ipv4Addr) -> Result<By, RecordError> {
-        let ours = SystemTime::now();
-        match self.try_at(address, ours) {
-            Ok(()) => Ok(By::OurClock),
+    /// Sets the record to `address`. Blocks for 30 s at most, and for another 30 s if the time has
+    /// to be taken from the answer: a box without time needs a name, too.
+    pub(crate) fn upsert(&self, address: Ipv4Addr) -> Result<SignedBy, RecordError> {
+        let system_time = SystemTime::now();
+        match self.try_at(address, system_time) {
+            Ok(()) => Ok(SignedBy::SystemClock),
             Err(Failure {
-                date: Some(theirs), ..
-            }) if apart(ours, theirs) > MAX_SKEW => {
-                self.try_at(address, theirs)
+                date: Some(server_date),
+                ..
+            }) if difference(system_time, server_date) > MAX_SKEW => {
+                self.try_at(address, server_date)
                     .map_err(|failure| failure.error)?;
-                Ok(By::TheirClock)
+                Ok(SignedBy::ServerDate)
             }
             Err(failure) => Err(failure.error),
         }
@@ -134,7 +136,7 @@ impl Route53 {
         let answer = response
             .body_mut()
             .with_config()
-            .limit(MAX_ANSWER)
+            .limit(MAX_RESPONSE)
             .read_to_string();
         let error = RecordError::Refused {
             url: self.url.clone(),
@@ -146,7 +148,7 @@ impl Route53 {
     }
 }
 
-fn apart(one: SystemTime, other: SystemTime) -> Duration {
+fn difference(one: SystemTime, other: SystemTime) -> Duration {
     one.duration_since(other)
         .unwrap_or_else(|error| error.duration())
 }

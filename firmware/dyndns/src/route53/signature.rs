@@ -11,7 +11,7 @@ use failberry_config::Aws;
 
 use crate::route53::RecordError;
 
-/// The headers that prove to AWS who sends `body` to `url`, at that moment.
+/// Returns the headers that authenticate `body` to `url` at that time.
 pub(crate) fn headers(
     keys: &Aws,
     url: &str,

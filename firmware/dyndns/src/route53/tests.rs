@@ -1,4 +1,5 @@
-//! Over the wire, with an authority and a Route 53 that share no code with this crate.
+//! Tests over real sockets, with a certificate authority and a Route 53 that share no code with
+//! this crate.
 
 use std::{net::TcpListener, time::Duration};
 
@@ -24,13 +25,13 @@ fn record(ca: Option<&str>) -> Dyndns {
         zone: "Z1".into(),
         ttl: 60,
         publish_private: false,
-        // Nobody listens on the discard port of the loopback address.
+        // The discard port of the loopback address has no listener.
         endpoint: "https://127.0.0.1:9/".into(),
         ca: ca.map(str::to_owned),
     }
 }
 
-/// A zone that knows [`keys`], and the record in it.
+/// Starts a zone that accepts [`keys`]; returns it and the record in it.
 fn serve(authority: &Authority) -> (Server, Dyndns) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let endpoint = format!("https://{}", listener.local_addr().unwrap());
@@ -50,51 +51,51 @@ fn serve(authority: &Authority) -> (Server, Dyndns) {
     (server, record)
 }
 
-fn refused(record: Dyndns, keys: Aws) -> String {
+fn upsert_error(record: Dyndns, keys: Aws) -> String {
     let zone = Route53::new(record, keys).unwrap();
     zone.upsert(ADDRESS).unwrap_err().to_string()
 }
 
 #[test]
-fn the_zone_follows_the_address() {
+fn zone_follows_the_address() {
     let (server, record) = serve(&Authority::new());
     let zone = Route53::new(record, keys()).unwrap();
     for last in [10, 11, 10] {
         zone.upsert(Ipv4Addr::new(192, 0, 2, last)).unwrap();
     }
     let change = server.wait_change(ADDRESS, BOUND).unwrap();
-    let told = (change.action.as_str(), change.kind.as_str(), change.ttl);
-    assert_eq!(told, ("UPSERT", "A", 60));
+    let fields = (change.action.as_str(), change.kind.as_str(), change.ttl);
+    assert_eq!(fields, ("UPSERT", "A", 60));
     assert_eq!(change.name, "gsm.example.org");
     let values: Vec<_> = server.changes().into_iter().map(|c| c.value).collect();
     assert_eq!(values, ["192.0.2.10", "192.0.2.11", "192.0.2.10"]);
     assert_eq!(server.refusals(), Vec::<String>::new());
 }
 
-/// As a box does that no time server answers.
+/// Covers a box that reaches no time server.
 #[test]
-fn a_clock_that_is_off_is_told_by_the_answer() {
+fn skewed_clock_gets_the_server_date() {
     let (server, record) = serve(&Authority::new());
     let zone = Route53::new(record, keys()).unwrap();
     let now = SystemTime::now();
     for wrong in [now - 2 * MAX_SKEW, now + 2 * MAX_SKEW] {
         let failure = zone.try_at(ADDRESS, wrong).err().unwrap();
-        let theirs = failure.date.unwrap();
-        assert!(apart(now, theirs) < BOUND, "{theirs:?}");
-        zone.try_at(ADDRESS, theirs).ok().unwrap();
+        let server_date = failure.date.unwrap();
+        assert!(difference(now, server_date) < BOUND, "{server_date:?}");
+        zone.try_at(ADDRESS, server_date).ok().unwrap();
     }
     assert_eq!(server.changes().len(), 2);
 }
 
 #[test]
-fn a_wrong_secret_is_told_with_key_status_and_code_and_without_the_secret() {
+fn wrong_secret_error_names_key_and_code_only() {
     let (server, record) = serve(&Authority::new());
     let url = format!("{}/2013-04-01/hostedzone/Z1/rrset", record.endpoint);
     let wrong = Aws {
         secret_access_key: String::from("wrong-secret").into(),
         ..keys()
     };
-    let text = refused(record, wrong);
+    let text = upsert_error(record, wrong);
     let expected = format!(
         "{url} refused key AKIDEXAMPLE with status 403, SignatureDoesNotMatch: The request \
          signature we calculated does not match"
@@ -106,26 +107,26 @@ fn a_wrong_secret_is_told_with_key_status_and_code_and_without_the_secret() {
 }
 
 #[test]
-fn each_other_refusal_is_told_by_its_code() {
+fn other_refusals_are_named_by_their_code() {
     let (_server, record) = serve(&Authority::new());
-    let stranger = Aws {
+    let unknown_key = Aws {
         access_key_id: "AKIDOTHER".into(),
         ..keys()
     };
-    let text = refused(record.clone(), stranger);
+    let text = upsert_error(record.clone(), unknown_key);
     let expected = "refused key AKIDOTHER with status 403, InvalidClientTokenId: ";
     assert!(text.contains(expected), "{text}");
 
-    let elsewhere = Aws {
+    let other_region = Aws {
         region: "eu-west-1".into(),
         ..keys()
     };
-    let text = refused(record.clone(), elsewhere);
+    let text = upsert_error(record.clone(), other_region);
     let expected = "with status 403, SignatureDoesNotMatch: Credential should be scoped to ";
     assert!(text.contains(expected), "{text}");
 
     let zone = "Z2".into();
-    let text = refused(Dyndns { zone, ..record }, keys());
+    let text = upsert_error(Dyndns { zone, ..record }, keys());
     assert!(
         text.contains("with status 404, NoSuchHostedZone: "),
         "{text}"
@@ -133,10 +134,10 @@ fn each_other_refusal_is_told_by_its_code() {
 }
 
 #[test]
-fn a_server_signed_by_somebody_else_gets_no_request() {
+fn server_with_an_untrusted_certificate_gets_no_request() {
     let (server, record) = serve(&Authority::new());
     let ca = Some(Authority::new().pem().to_owned());
-    let text = refused(
+    let text = upsert_error(
         Dyndns {
             ca,
             ..record.clone()
@@ -150,7 +151,7 @@ fn a_server_signed_by_somebody_else_gets_no_request() {
 }
 
 #[test]
-fn headers_carry_a_signature_for_the_zone_and_never_the_secret() {
+fn headers_contain_the_signature_not_the_secret() {
     let headers = signature::headers(
         &keys(),
         "https://example.org/2013-04-01/x",
@@ -180,7 +181,7 @@ fn errors_name_the_url_and_the_reason() {
 }
 
 #[test]
-fn a_ca_that_is_none_is_refused_at_start() {
+fn invalid_ca_is_refused_at_start() {
     for ca in [
         "",
         "hello",
@@ -197,7 +198,7 @@ fn a_ca_that_is_none_is_refused_at_start() {
 }
 
 #[test]
-fn refusals_are_read_from_the_answer() {
+fn refusal_is_parsed_from_the_answer() {
     let answer = "<ErrorResponse><Error><Type>Sender</Type><Code>SignatureDoesNotMatch</Code>\
                   <Message>The request signature\nwe calculated</Message></Error></ErrorResponse>";
     let text = Refusal::from_answer(answer).to_string();
@@ -207,10 +208,10 @@ fn refusals_are_read_from_the_answer() {
     );
 }
 
-/// Route 53 leaves out the envelope around some of its errors.
+/// Route 53 omits the envelope around some of its errors.
 #[test]
-fn a_refusal_without_a_code_is_named_by_its_element() {
-    for (answer, told) in [
+fn refusal_without_a_code_is_named_by_its_root_element() {
+    for (answer, expected) in [
         (
             "<?xml version=\"1.0\"?>\n<InvalidChangeBatch xmlns=\"https://route53.amazonaws.com/\">\
              <Messages><Message>[RRSet with DNS name x. is not permitted]</Message></Messages>\
@@ -226,7 +227,7 @@ fn a_refusal_without_a_code_is_named_by_its_element() {
         ("<\u{e9}>", "no code: no message"),
         ("Bad Gateway", "no code: no message"),
     ] {
-        assert_eq!(Refusal::from_answer(answer).to_string(), told);
+        assert_eq!(Refusal::from_answer(answer).to_string(), expected);
     }
 }
 

@@ -8,12 +8,12 @@ use std::{
 use nix::errno::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 
-/// Connections that the kernel completes ahead of [`TcpListener::accept`]. What comes beyond them
-/// repeats its SYN after a second, so a burst has to fit; 1024 of them are accepted within 0.4 s
-/// on a Pi 2B, a tenth of a checker's patience, and cost the kernel 2 MiB while they wait.
+/// Backlog: connections that the kernel completes ahead of [`TcpListener::accept`]. A client beyond
+/// them repeats its SYN after a second, so a burst has to fit; 1024 of them are accepted within 0.4
+/// s on a Pi 2B, a tenth of a checker's patience, and cost the kernel 2 MiB while they wait.
 const BACKLOG: i32 = 1024;
 
-/// Listens on `port`, for both families where the kernel has IPv6.
+/// Listens on `port`, for both families if the kernel has IPv6.
 ///
 /// # Errors
 /// The kernel's refusal of IPv4 alone.
@@ -29,7 +29,7 @@ pub(crate) fn bind(address: IpAddr, port: u16) -> io::Result<TcpListener> {
     let address = SocketAddr::new(address, port);
     let domain = Domain::for_address(address);
     let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
-    // A restart must not wait for connections of the life before to be forgotten.
+    // A restart must not wait until the connections of the earlier process are forgotten.
     socket.set_reuse_address(true)?;
     if address.is_ipv6() {
         socket.set_only_v6(false)?;
@@ -39,22 +39,22 @@ pub(crate) fn bind(address: IpAddr, port: u16) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-/// What a failed accept means.
+/// Class of a failed accept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Trouble {
+pub(super) enum AcceptFailure {
     /// No connection waits.
     Empty,
     /// That one connection is lost.
     Connection,
-    /// Descriptors or memory run out: the connection still waits and would be reported at once
+    /// File descriptors or memory run out: the connection still waits and would be reported at once
     /// again.
     Scarce,
     /// Anything else, which would also be reported at once again.
     Other,
 }
 
-impl Trouble {
-    /// Judges `error`. Linux hands errors of a waiting connection to accept, see accept(2).
+impl AcceptFailure {
+    /// Classifies `error`. Linux passes errors of a waiting connection to accept, see accept(2).
     pub(super) fn of(error: &io::Error) -> Self {
         let code = error.raw_os_error().map_or(Errno::EIO, Errno::from_raw);
         match code {
@@ -84,15 +84,15 @@ mod tests {
     #[test]
     fn accept_errors_are_told_apart() {
         for (code, trouble) in [
-            (Errno::EAGAIN, Trouble::Empty),
-            (Errno::ECONNABORTED, Trouble::Connection),
-            (Errno::EINTR, Trouble::Connection),
-            (Errno::EMFILE, Trouble::Scarce),
-            (Errno::ENFILE, Trouble::Scarce),
-            (Errno::EBADF, Trouble::Other),
+            (Errno::EAGAIN, AcceptFailure::Empty),
+            (Errno::ECONNABORTED, AcceptFailure::Connection),
+            (Errno::EINTR, AcceptFailure::Connection),
+            (Errno::EMFILE, AcceptFailure::Scarce),
+            (Errno::ENFILE, AcceptFailure::Scarce),
+            (Errno::EBADF, AcceptFailure::Other),
         ] {
             let error = io::Error::from(code);
-            assert_eq!(Trouble::of(&error), trouble, "{error}");
+            assert_eq!(AcceptFailure::of(&error), trouble, "{error}");
         }
     }
 }

@@ -1,7 +1,7 @@
-//! The loop: one thread, one epoll, both ports. Decides nothing but the order of a turn.
+//! Event loop: one thread, one epoll, both ports. Decides only the order within a turn.
 //!
-//! In a turn what is open comes first and new connections last, a bounded number of each port: so
-//! a request that has arrived is read before it could have to make room.
+//! In a turn open connections come first and new ones last, a bounded number of each port: so a
+//! request that has arrived is read before it could be evicted.
 
 mod listener;
 mod pages;
@@ -24,26 +24,26 @@ use nix::{
 
 pub(crate) use self::listener::listen;
 use self::{
-    pages::Desk,
+    pages::PagesClient,
     port::Port,
     token::{Token, Which},
 };
 use crate::{
     backend::Pages,
-    errands::Errand,
-    gate::{Gate, Id, Site},
+    gate::{Audience, Gate, Id},
+    request_queue::QueueDecision,
 };
 
-/// Connections to port 9000 at a time. Sixteen checkers ask about once in 2 s; the rest is room
-/// for a flood, whose oldest connection lives this many divided by its rate: 0.25 s at 3,000 a
-/// second. One costs 4 KiB, most of it the kernel's.
+/// Largest number of connections to port 9000. Sixteen checkers ask about once in 2 s; the rest is
+/// room for a flood, whose oldest connection stays for this many divided by its rate: 0.25 s at
+/// 3,000 a second. One costs 4 KiB, most of it the kernel's.
 const PUBLIC_PLACES: usize = 768;
 
-/// Connections to port 9001 at a time.
+/// Largest number of connections to port 9001.
 const LAN_PLACES: usize = 32;
 
-/// Descriptors for everything else: log, epoll, listeners, the pages' server and its files. It
-/// panics where it gets none, so connections leave these alone.
+/// File descriptors reserved for everything else: log, epoll, listeners, the pages' server and its
+/// files. It panics if it gets none, so connections leave these alone.
 const OTHER_FILES: usize = 64;
 
 /// Shortest time between two writes of the state file, in milliseconds.
@@ -52,12 +52,12 @@ const PUBLISH_MS: u64 = 10_000;
 /// Events handled in a turn.
 const EVENTS: usize = 256;
 
-/// Both ports, served.
+/// Event loop of both ports.
 pub(crate) struct Driver {
     epoll: Epoll,
     public: Port,
     lan: Port,
-    desk: Desk,
+    pages_client: PagesClient,
     file: StateFile<HealthState>,
     state: HealthState,
     published: BootMillis,
@@ -77,19 +77,19 @@ impl Driver {
     ) -> io::Result<Self> {
         let now = BootMillis::now();
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
-        let (checkers, people) = places();
+        let (checkers, people) = capacities();
         let public = Port::new(
             Which::Public,
             public,
-            Gate::new(Site::Public, checkers),
+            Gate::new(Audience::Public, checkers),
             &epoll,
         )?;
-        let lan = Port::new(Which::Lan, lan, Gate::new(Site::Lan, people), &epoll)?;
+        let lan = Port::new(Which::Lan, lan, Gate::new(Audience::Lan, people), &epoll)?;
         let mut driver = Self {
             epoll,
             public,
             lan,
-            desk: Desk::new(path, pages, now),
+            pages_client: PagesClient::new(path, pages, now),
             file,
             state: HealthState {
                 listening: true,
@@ -101,10 +101,10 @@ impl Driver {
         Ok(driver)
     }
 
-    /// Serves for ever.
+    /// Runs the event loop for ever.
     ///
     /// # Errors
-    /// What epoll says about itself.
+    /// The failure of epoll itself.
     pub(crate) fn run(&mut self) -> io::Result<Infallible> {
         let mut heartbeat = Heartbeat::new();
         let mut events = [EpollEvent::empty(); EVENTS];
@@ -115,11 +115,17 @@ impl Driver {
         }
     }
 
-    /// Waits for events, `until` then at the latest, and handles them.
+    /// Waits for events, up to `until`, and handles them.
     fn turn(&mut self, events: &mut [EpollEvent], until: BootMillis) -> io::Result<()> {
         let now = BootMillis::now();
-        let wakes = [self.public.wake(), self.lan.wake(), self.desk.wake()];
-        let publish = self.is_news().then(|| self.published.plus(PUBLISH_MS));
+        let wakes = [
+            self.public.wake(),
+            self.lan.wake(),
+            self.pages_client.wake(),
+        ];
+        let publish = self
+            .is_state_outdated()
+            .then(|| self.published.plus(PUBLISH_MS));
         let wake = (wakes.into_iter().chain([publish]).flatten()).fold(until, BootMillis::min);
         let millis = u16::try_from(wake.since(now)).unwrap_or(u16::MAX);
         let count = match self.epoll.wait(events, EpollTimeout::from(millis)) {
@@ -132,7 +138,7 @@ impl Driver {
         for event in events {
             match Token::unpack(event.data()) {
                 Some(Token::Connection(which, id)) => self.connection(which, id, event, now),
-                Some(Token::Errand(number)) => self.answered(number, now),
+                Some(Token::Request(number)) => self.answered(number, now),
                 _ => {}
             }
         }
@@ -145,13 +151,13 @@ impl Driver {
                 _ => {}
             }
         }
-        if self.desk.is_stuck(now) {
+        if self.pages_client.is_stuck(now) {
             self.give_up("no answer in time", now);
         }
-        self.errands(now);
+        self.forward_requests(now);
         self.public.report();
         self.lan.report();
-        if self.is_news() && now.since(self.published) >= PUBLISH_MS {
+        if self.is_state_outdated() && now.since(self.published) >= PUBLISH_MS {
             self.publish(now);
         }
         Ok(())
@@ -165,53 +171,53 @@ impl Driver {
         port.event(&self.epoll, id, event.events(), now);
     }
 
-    /// Hands what the LAN asks for to the pages' server, and forgets who has gone.
-    fn errands(&mut self, now: BootMillis) {
+    /// Sends the LAN's requests to the pages' server, and removes clients that have gone.
+    fn forward_requests(&mut self, now: BootMillis) {
         while let Some(id) = self.lan.gone.pop() {
-            self.desk.forget(id);
+            self.pages_client.forget(id);
         }
         for id in std::mem::take(&mut self.lan.asks) {
             if self.lan.gate.line(id).is_none() {
                 continue;
             }
-            match self.desk.ask(id, now) {
-                Errand::Run => self.hand_over(id, now),
-                Errand::Wait => {}
-                Errand::Refuse => self.lan.deliver(&self.epoll, id, None, now),
+            match self.pages_client.ask(id, now) {
+                QueueDecision::Run => self.hand_over(id, now),
+                QueueDecision::Wait => {}
+                QueueDecision::Refuse => self.lan.deliver(&self.epoll, id, None, now),
             }
         }
     }
 
     fn hand_over(&mut self, id: Id, now: BootMillis) {
         let line = self.lan.gate.line(id).unwrap_or_default();
-        if let Err(error) = self.desk.hand_over(id, line, &self.epoll, now) {
+        if let Err(error) = self.pages_client.hand_over(id, line, &self.epoll, now) {
             self.lan.deliver(&self.epoll, id, None, now);
             self.give_up(&error.to_string(), now);
         }
     }
 
-    /// Reads what the pages' server says, and hands over the next request where it has ended.
+    /// Reads the pages' server's answer, and sends the next request when one has ended.
     fn answered(&mut self, number: u32, now: BootMillis) {
-        let Some((id, page)) = self.desk.read(number) else {
+        let Some((id, page)) = self.pages_client.read(number) else {
             return;
         };
         self.lan.deliver(&self.epoll, id, page, now);
         while let Some(gone) = self.lan.gone.pop() {
-            self.desk.forget(gone);
+            self.pages_client.forget(gone);
         }
-        if let Some(next) = self.desk.next() {
+        if let Some(next) = self.pages_client.next() {
             self.hand_over(next, now);
         }
     }
 
     fn give_up(&mut self, why: &str, now: BootMillis) {
-        for id in self.desk.give_up(why) {
+        for id in self.pages_client.give_up(why) {
             self.lan.deliver(&self.epoll, id, None, now);
         }
     }
 
-    /// Whether the state file says less than is known.
-    fn is_news(&self) -> bool {
+    /// Returns whether the state file is out of date.
+    fn is_state_outdated(&self) -> bool {
         let tally = self.public.gate.tally();
         (tally.answered, tally.malformed) != (self.state.answered, self.state.malformed)
     }
@@ -226,14 +232,14 @@ impl Driver {
     }
 }
 
-/// Places of both ports, as far as there are descriptors for them.
-fn places() -> (usize, usize) {
+/// Returns the capacities of both ports, as far as there are file descriptors.
+fn capacities() -> (usize, usize) {
     let files = getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(soft, _)| soft);
     let files = usize::try_from(files).unwrap_or(usize::MAX);
-    places_of(files)
+    capacities_of(files)
 }
 
-fn places_of(files: usize) -> (usize, usize) {
+fn capacities_of(files: usize) -> (usize, usize) {
     let room = files.saturating_sub(OTHER_FILES);
     let lan = LAN_PLACES.min(room / 4).max(1);
     (PUBLIC_PLACES.min(room.saturating_sub(lan)).max(1), lan)

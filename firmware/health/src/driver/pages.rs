@@ -1,4 +1,4 @@
-//! Requests to the pages' server: few at a time, with a bound on time and size.
+//! Client of the pages' server: few requests at a time, bounded in time and size.
 
 use std::{
     io::{self, ErrorKind, Read, Write},
@@ -13,35 +13,35 @@ use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
 use super::token::Token;
 use crate::{
     backend::{Backend, Pages},
-    errands::{AT_ONCE, Errand, Errands},
     gate::Id,
+    request_queue::{MAX_RUNNING, QueueDecision, RequestQueue},
 };
 
-/// Longest time that the server may take, in milliseconds; a page takes some.
-const ANSWER_MS: u64 = 6_000;
+/// Timeout of a request to the server, in milliseconds; a page takes some.
+const REQUEST_TIMEOUT_MS: u64 = 6_000;
 
-/// Longest answer in bytes, head included.
+/// Longest answer accepted, in bytes, head included.
 const MAX_ANSWER: usize = 256 * 1024;
 
 /// Shortest time between two starts of the server, in milliseconds.
 const RESTART_MS: u64 = 60_000;
 
-/// Starts of the server in one life of the service. One that hangs keeps its six threads, and
-/// the limit is 64.
-const STARTS: u32 = 4;
+/// Largest number of starts of the server in this process. One that hangs keeps its six threads,
+/// and the limit is 64.
+const MAX_STARTS: u32 = 4;
 
-/// An answer for a client; none where the server does not answer.
+/// Answer for a client; none if the server does not answer.
 pub(super) type Delivery = (Id, Option<Vec<u8>>);
 
-/// The server and the requests it has.
-pub(super) struct Desk {
+/// The pages' server and its open requests.
+pub(super) struct PagesClient {
     path: PathBuf,
     pages: Pages,
     backend: Option<Backend>,
     starts: u32,
     restart: BootMillis,
-    errands: Errands,
-    running: [Option<Running>; AT_ONCE],
+    request_queue: RequestQueue,
+    running: [Option<Running>; MAX_RUNNING],
     /// Number of the latest request.
     number: u32,
 }
@@ -54,25 +54,25 @@ struct Running {
     deadline: BootMillis,
 }
 
-impl Desk {
+impl PagesClient {
     pub(super) fn new(path: PathBuf, pages: Pages, now: BootMillis) -> Self {
-        let mut desk = Self {
+        let mut pages_client = Self {
             path,
             pages,
             backend: None,
             starts: 0,
             restart: now,
-            errands: Errands::default(),
-            running: [const { None }; AT_ONCE],
+            request_queue: RequestQueue::default(),
+            running: [const { None }; MAX_RUNNING],
             number: 0,
         };
-        desk.start(now);
-        desk
+        pages_client.start(now);
+        pages_client
     }
 
-    /// Starts the server where it does not run, as often as that may be done.
+    /// Starts the server if it does not run, within the limit of starts.
     fn start(&mut self, now: BootMillis) {
-        if self.backend.is_some() || self.starts >= STARTS || now < self.restart {
+        if self.backend.is_some() || self.starts >= MAX_STARTS || now < self.restart {
             return;
         }
         self.starts += 1;
@@ -83,17 +83,16 @@ impl Desk {
         }
     }
 
-    /// Takes in a request. Returns what it means for the errand; on `Run` call
-    /// [`hand_over`](Self::hand_over).
-    pub(super) fn ask(&mut self, client: Id, now: BootMillis) -> Errand {
+    /// Adds a request. Returns its decision; on `Run` call [`hand_over`](Self::hand_over).
+    pub(super) fn ask(&mut self, client: Id, now: BootMillis) -> QueueDecision {
         self.start(now);
         if self.backend.is_none() {
-            return Errand::Refuse;
+            return QueueDecision::Refuse;
         }
-        self.errands.add(client)
+        self.request_queue.add(client)
     }
 
-    /// Hands the request line of `client` over to the server.
+    /// Sends the request line of `client` to the server.
     ///
     /// # Errors
     /// The server is gone.
@@ -109,26 +108,25 @@ impl Desk {
         let place = place.ok_or(ErrorKind::QuotaExceeded)?;
         let mut stream = UnixStream::connect(backend.path())?;
         stream.set_nonblocking(true)?;
-        // Nothing but this line decides the answer: `tiny_http` would reserve as much memory as a
+        // Only this line decides the answer: `tiny_http` would reserve as much memory as a
         // Content-Length asks for. It fits into the socket's buffer.
         stream.write_all(line)?;
         stream.write_all(b"\r\n\r\n")?;
         stream.shutdown(Shutdown::Write)?;
         self.number = self.number.wrapping_add(1);
-        let token = Token::Errand(self.number).pack();
+        let token = Token::Request(self.number).pack();
         epoll.add(&stream, EpollEvent::new(EpollFlags::EPOLLIN, token))?;
         *place = Some(Running {
             client,
             number: self.number,
             stream,
             answer: Vec::new(),
-            deadline: now.plus(ANSWER_MS),
+            deadline: now.plus(REQUEST_TIMEOUT_MS),
         });
         Ok(())
     }
 
-    /// Reads what the server has answered. Returns the answer once it is complete; then call
-    /// [`next`](Self::next).
+    /// Reads the server's answer. Returns it once it is complete; then call [`next`](Self::next).
     pub(super) fn read(&mut self, number: u32) -> Option<Delivery> {
         let place = (self.running.iter_mut()).find(|place| {
             place
@@ -162,17 +160,17 @@ impl Desk {
         Some((ended.client, page))
     }
 
-    /// Returns the client whose request is handed over next, after one has ended.
+    /// Returns the client whose request is sent next, after one has ended.
     pub(super) fn next(&mut self) -> Option<Id> {
-        self.errands.ended()
+        self.request_queue.ended()
     }
 
-    /// Forgets a client that waits no more. A request that the server has runs to its end.
+    /// Removes a client that waits no more. A request that the server has runs to its end.
     pub(super) fn forget(&mut self, client: Id) {
-        self.errands.forget(client);
+        self.request_queue.forget(client);
     }
 
-    /// Returns when [`is_stuck`](Self::is_stuck) has to be asked next.
+    /// Returns when [`is_stuck`](Self::is_stuck) has to be called next.
     pub(super) fn wake(&self) -> Option<BootMillis> {
         (self.running.iter().flatten())
             .map(|running| running.deadline)
@@ -184,10 +182,10 @@ impl Desk {
         self.wake().is_some_and(|deadline| deadline <= now)
     }
 
-    /// Gives up on the server. Returns the clients that get no answer.
+    /// Abandons the server. Returns the clients that get no answer.
     pub(super) fn give_up(&mut self, why: &str) -> Vec<Id> {
         self.backend = None;
-        let next = if self.starts < STARTS {
+        let next = if self.starts < MAX_STARTS {
             format!("restarting it with a request after {} s", RESTART_MS / 1000)
         } else {
             "port 9001 answers 503 until this service restarts".into()
@@ -196,9 +194,9 @@ impl Desk {
         let mut clients: Vec<Id> = (self.running.iter_mut())
             .filter_map(|place| Some(place.take()?.client))
             .collect();
-        // What waits is neither handed over nor forgotten elsewhere.
-        clients.extend(std::iter::from_fn(|| self.errands.ended()));
-        self.errands = Errands::default();
+        // Waiting requests are not sent or removed elsewhere.
+        clients.extend(std::iter::from_fn(|| self.request_queue.ended()));
+        self.request_queue = RequestQueue::default();
         clients
     }
 }

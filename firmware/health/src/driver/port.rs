@@ -1,4 +1,4 @@
-//! The sockets of one port. What becomes of them its [`Gate`] says.
+//! Sockets of one port, operated as its [`Gate`] decides.
 
 use std::{
     io::{self, ErrorKind, Read, Write},
@@ -11,7 +11,7 @@ use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
 use socket2::SockRef;
 
 use super::{
-    listener::Trouble,
+    listener::AcceptFailure,
     token::{Token, Which},
 };
 use crate::{
@@ -19,21 +19,22 @@ use crate::{
     head::MAX_HEAD,
 };
 
-/// Connections accepted in one turn; then the other port and those that are open have theirs.
-const ACCEPTS: usize = 32;
+/// Largest number of connections accepted in one turn; then the other port and the open connections
+/// follow.
+const MAX_ACCEPTS: usize = 32;
 
-/// Bytes read at a time, and how often in one turn: more than the longest head.
+/// Bytes of one read, and reads of one connection in one turn: together more than the longest head.
 const CHUNK: usize = 4096;
-const READS: usize = 3;
-const _: () = assert!(CHUNK * READS > MAX_HEAD);
+const MAX_READS: usize = 3;
+const _: () = assert!(CHUNK * MAX_READS > MAX_HEAD);
 
 /// Pause in accepting after an error that would be reported at once again, in milliseconds.
 const PAUSE_MS: u64 = 200;
 
-/// One port.
+/// Listener and connections of one port.
 pub(super) struct Port {
     which: Which,
-    /// For the log, for instance `port 9000`.
+    /// Name in the log, for instance `port 9000`.
     name: String,
     listener: TcpListener,
     pub(super) gate: Gate,
@@ -44,7 +45,7 @@ pub(super) struct Port {
     /// The count at which malformed requests are logged next.
     log_at: u64,
     overdue: Vec<Id>,
-    /// Connections for which the pages' server is to be asked.
+    /// Connections whose request goes to the pages' server.
     pub(super) asks: Vec<Id>,
     /// Connections that have ended.
     pub(super) gone: Vec<Id>,
@@ -54,11 +55,11 @@ struct Connection {
     id: Id,
     stream: TcpStream,
     out: Out,
-    /// What epoll watches; none before it is registered.
+    /// Events registered with epoll; none before it is registered.
     armed: Option<EpollFlags>,
 }
 
-/// An answer as far as it has been sent.
+/// Answer with the part already sent.
 enum Out {
     None,
     Fixed(&'static [u8]),
@@ -84,7 +85,7 @@ impl Out {
 }
 
 impl Port {
-    /// Watches `listener` for connections.
+    /// Registers `listener` with epoll.
     pub(super) fn new(
         which: Which,
         listener: TcpListener,
@@ -110,9 +111,9 @@ impl Port {
         })
     }
 
-    /// Accepts what waits, as far as a turn goes.
+    /// Accepts waiting connections, up to the limit of a turn.
     pub(super) fn accept(&mut self, epoll: &Epoll, now: BootMillis) {
-        for _ in 0..ACCEPTS {
+        for _ in 0..MAX_ACCEPTS {
             let error = match self.listener.accept() {
                 Ok((stream, peer)) => {
                     self.admit(epoll, stream, peer.ip(), now);
@@ -120,19 +121,22 @@ impl Port {
                 }
                 Err(error) => error,
             };
-            let trouble = Trouble::of(&error);
+            let trouble = AcceptFailure::of(&error);
             match trouble {
-                Trouble::Empty => return,
-                Trouble::Connection => continue,
-                Trouble::Scarce | Trouble::Other => {}
+                AcceptFailure::Empty => return,
+                AcceptFailure::Connection => continue,
+                AcceptFailure::Scarce | AcceptFailure::Other => {}
             }
             self.accept_errors += 1;
             let count = self.accept_errors;
             if count.is_power_of_two() {
                 log::warn!("{}: accept failed {count} times, last: {error}", self.name);
             }
-            // Room is made where that helps; the next one is then accepted.
-            let spare = self.gate.spare().filter(|_| trouble == Trouble::Scarce);
+            // A connection is evicted if that helps; the next one is then accepted.
+            let spare = self
+                .gate
+                .spare()
+                .filter(|_| trouble == AcceptFailure::Scarce);
             if let Some(victim) = spare {
                 self.make_room(epoll, victim, now);
             } else {
@@ -169,7 +173,7 @@ impl Port {
         if let Some(place) = self.connections.get_mut(index) {
             *place = Some(connection);
         }
-        // Its request is often there already.
+        // Its request has often arrived already.
         self.read(epoll, id, now);
     }
 
@@ -177,7 +181,7 @@ impl Port {
     fn make_room(&mut self, epoll: &Epoll, victim: Id, now: BootMillis) {
         self.read(epoll, victim, now);
         let next = self.gate.evict(victim);
-        self.follow(victim, next);
+        self.execute(victim, next);
     }
 
     /// Handles an event of a connection.
@@ -195,13 +199,13 @@ impl Port {
         } else {
             Next::Wait
         };
-        self.follow(id, next);
+        self.execute(id, next);
         self.arm(epoll, id);
     }
 
     fn read(&mut self, epoll: &Epoll, id: Id, now: BootMillis) {
         let mut chunk = [0; CHUNK];
-        for _ in 0..READS {
+        for _ in 0..MAX_READS {
             if !self.gate.reads(id) {
                 break;
             }
@@ -218,13 +222,13 @@ impl Port {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(_) => self.gate.lost(id),
             };
-            self.follow(id, next);
+            self.execute(id, next);
         }
         self.arm(epoll, id);
     }
 
-    /// Does as the gate says.
-    fn follow(&mut self, id: Id, mut next: Next) {
+    /// Executes the gate's decision.
+    fn execute(&mut self, id: Id, mut next: Next) {
         loop {
             match next {
                 Next::Wait => return,
@@ -238,7 +242,7 @@ impl Port {
                 Next::Finish => {
                     if let Some(connection) = self.connection(id) {
                         connection.out = Out::None;
-                        // Where that fails the connection is lost, which the next read says.
+                        // If that fails the connection is lost, which the next read reports.
                         let _ = connection.stream.shutdown(Shutdown::Write);
                     }
                     return;
@@ -278,7 +282,7 @@ impl Port {
         }
     }
 
-    /// Sends the answer of the pages' server; none where there is none.
+    /// Sends the answer of the pages' server, or that there is none.
     pub(super) fn deliver(
         &mut self,
         epoll: &Epoll,
@@ -298,7 +302,7 @@ impl Port {
                 self.write(id)
             }
         };
-        self.follow(id, next);
+        self.execute(id, next);
         self.arm(epoll, id);
     }
 
@@ -307,7 +311,7 @@ impl Port {
         [self.gate.wake(), self.paused].into_iter().flatten().min()
     }
 
-    /// Ends what has taken too long, and a pause that is over.
+    /// Ends connections whose deadline has passed, and a pause that is over.
     pub(super) fn expire(&mut self, epoll: &Epoll, now: BootMillis) {
         if self.paused.is_some_and(|until| until <= now) {
             self.paused = None;
@@ -316,10 +320,10 @@ impl Port {
         let mut overdue = std::mem::take(&mut self.overdue);
         self.gate.overdue(now, &mut overdue);
         for id in overdue.drain(..) {
-            // What has arrived in time counts, however late we come to read it.
+            // Data that arrived in time counts, however late it is read.
             self.read(epoll, id, now);
             let next = self.gate.expire(id, now);
-            self.follow(id, next);
+            self.execute(id, next);
             self.arm(epoll, id);
         }
         self.overdue = overdue;
@@ -343,7 +347,7 @@ impl Port {
         Some(connection).filter(|connection| connection.id == id)
     }
 
-    /// Has epoll watch for what the connection waits for.
+    /// Registers with epoll what the connection waits for.
     fn arm(&mut self, epoll: &Epoll, id: Id) {
         let reads = self.gate.reads(id);
         let which = self.which;
@@ -370,7 +374,7 @@ impl Port {
         if armed.is_err() {
             // The kernel has no memory to watch it.
             let next = self.gate.lost(id);
-            self.follow(id, next);
+            self.execute(id, next);
         }
     }
 
@@ -382,8 +386,8 @@ impl Port {
     }
 }
 
-/// Makes the end of `stream` a reset, which leaves nothing of it in the kernel.
+/// Makes the close of `stream` a reset, which leaves nothing of it in the kernel.
 fn reset(stream: &TcpStream) {
-    // Where that fails the end is an orderly one, which costs a little more.
+    // If that fails the close is an orderly one, which costs a little more.
     let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
 }

@@ -1,4 +1,4 @@
-//! The real loop on real ports, against whatever a stranger sends.
+//! Tests of the event loop on real ports, with arbitrary input.
 
 use std::{
     io::{Read, Write},
@@ -14,14 +14,14 @@ use nix::sys::epoll::EpollEvent;
 use proptest::{collection::vec, prelude::*, sample::select};
 
 use super::*;
-use crate::{gate::Tally, pages::Page};
+use crate::{gate::RequestCounters, pages::Page};
 
-/// Longer than anything here takes on a busy machine.
+/// Limit for all waits; longer than anything here takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 
-type Counts = mpsc::Sender<mpsc::Sender<(Tally, Tally)>>;
+type Counts = mpsc::Sender<mpsc::Sender<(RequestCounters, RequestCounters)>>;
 
 struct World {
     public: SocketAddr,
@@ -40,14 +40,14 @@ fn pages(url: &str) -> Page {
     }
 }
 
-/// The real thing on free ports; the process's end is its end.
+/// Starts the event loop on free ports; it ends with the process.
 fn start() -> World {
     let home = tempfile::tempdir().unwrap();
     std::fs::create_dir_all(home.path().join("health")).unwrap();
     let loopback = || listener::bind(Ipv4Addr::LOCALHOST.into(), 0).unwrap();
     let (public, lan) = (loopback(), loopback());
     let (public_at, lan_at) = (public.local_addr().unwrap(), lan.local_addr().unwrap());
-    let (counts, asked) = mpsc::channel::<mpsc::Sender<(Tally, Tally)>>();
+    let (counts, asked) = mpsc::channel::<mpsc::Sender<(RequestCounters, RequestCounters)>>();
     let path: &Path = home.path();
     let mut driver = Driver::new(
         public,
@@ -78,8 +78,8 @@ fn start() -> World {
 }
 
 impl World {
-    /// Counters of the public port once they add up to `total`.
-    fn counted(&self, total: u64) -> Tally {
+    /// Returns the counters of the public port once they add up to `total`.
+    fn counted(&self, total: u64) -> RequestCounters {
         let end = Instant::now() + PATIENCE;
         loop {
             let (asker, answer) = mpsc::channel();
@@ -100,10 +100,10 @@ fn connect(to: SocketAddr) -> TcpStream {
     stream
 }
 
-/// What comes back until the other end closes, and whether that was an orderly end.
+/// Returns what is received until the other end closes, and whether that was an orderly end.
 fn ask(to: SocketAddr, request: &[u8], half_close: bool) -> (String, bool) {
     let mut stream = connect(to);
-    // It may have heard enough before we have said all; what matters is what it says.
+    // The server may close before all is sent; only its answer matters.
     let _ = stream.write_all(request);
     if half_close {
         let _ = stream.shutdown(Shutdown::Write);
@@ -212,19 +212,22 @@ fn pages_are_served_bounded_and_cannot_be_sniffed() {
         assert!(refused || answer.ends_with("pages\n"), "{answer}");
         served += usize::from(!refused);
     }
-    assert!(served >= crate::errands::AT_ONCE, "{served} served");
+    assert!(
+        served >= crate::request_queue::MAX_RUNNING,
+        "{served} served"
+    );
 }
 
-/// In a process of its own: the hook that keeps it alive is the whole process's.
+/// In its own process: the panic hook affects the whole process.
 #[test]
-fn page_that_panics_costs_pages_and_never_port_9000() {
+fn panic_in_a_page_does_not_affect_port_9000() {
     const OWN: &str = "FAILBERRY_TEST_PANIC";
     if std::env::var_os(OWN).is_some() {
         let outcome = std::panic::catch_unwind(panics_in_a_page);
-        // Where threads hang in the hook the harness could not end.
+        // With threads stuck in the hook the harness could not end.
         std::process::exit(i32::from(outcome.is_err()));
     }
-    let name = "driver::tests::page_that_panics_costs_pages_and_never_port_9000";
+    let name = "driver::tests::panic_in_a_page_does_not_affect_port_9000";
     let output = Command::new(std::env::current_exe().unwrap())
         .args([name, "--exact", "--nocapture"])
         .env(OWN, "")
@@ -236,7 +239,7 @@ fn page_that_panics_costs_pages_and_never_port_9000() {
 }
 
 fn panics_in_a_page() {
-    crate::outlive_other_threads();
+    crate::confine_panics_to_other_threads();
     let world = start();
     let lan = world.lan;
     let lost = thread::spawn(move || ask(lan, b"GET /panic HTTP/1.1\r\n\r\n", false));
@@ -251,9 +254,9 @@ fn panics_in_a_page() {
 }
 
 #[test]
-fn places_leave_descriptors_to_others() {
+fn capacities_leave_descriptors_for_others() {
     for files in [0, 1, 64, 100, 1024, 20_000] {
-        let (public, lan) = places_of(files);
+        let (public, lan) = capacities_of(files);
         assert!((1..=PUBLIC_PLACES).contains(&public), "{files}");
         assert!((1..=LAN_PLACES).contains(&lan), "{files}");
         assert!(
@@ -261,7 +264,7 @@ fn places_leave_descriptors_to_others() {
             "{files}"
         );
     }
-    assert_eq!(places_of(1024), (PUBLIC_PLACES, LAN_PLACES));
+    assert_eq!(capacities_of(1024), (PUBLIC_PLACES, LAN_PLACES));
 }
 
 fn near_http() -> impl Strategy<Value = Vec<u8>> {
@@ -297,7 +300,7 @@ fn near_http() -> impl Strategy<Value = Vec<u8>> {
 }
 
 #[test]
-fn any_bytes_are_survived_and_counted() {
+fn arbitrary_bytes_are_survived_and_counted() {
     let world = start();
     let total = std::cell::Cell::new(0);
     let whole = near_http().prop_map(|rest| [b"GET / HTTP/1.1\r\n".as_slice(), &rest].concat());

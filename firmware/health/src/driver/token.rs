@@ -1,4 +1,4 @@
-//! What an event of epoll is about, in its 64 bits.
+//! Epoll user data: what an event concerns, in 64 bits.
 
 use crate::gate::Id;
 
@@ -9,26 +9,26 @@ pub(super) enum Which {
     Lan,
 }
 
-/// What an event is about.
+/// Subject of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Token {
     Listener(Which),
     Connection(Which, Id),
     /// A request to the pages' server, by its number.
-    Errand(u32),
+    Request(u32),
 }
 
 const LISTENER: u8 = 0;
 const CONNECTION: u8 = 2;
-const ERRAND: u8 = 4;
+const REQUEST: u8 = 4;
 
 impl Token {
-    /// Kind in 8 bits, index in 24, generation in 32.
+    /// Packs kind in 8 bits, index in 24, generation in 32.
     pub(super) const fn pack(self) -> u64 {
         let (kind, index, generation) = match self {
             Self::Listener(which) => (LISTENER + which as u8, 0, 0),
             Self::Connection(which, id) => (CONNECTION + which as u8, id.index, id.generation),
-            Self::Errand(number) => (ERRAND, 0, number),
+            Self::Request(number) => (REQUEST, 0, number),
         };
         (kind as u64) << 56 | (index as u64) << 32 | generation as u64
     }
@@ -42,7 +42,7 @@ impl Token {
             1 => Self::Listener(Which::Lan),
             2 => Self::Connection(Which::Public, id),
             3 => Self::Connection(Which::Lan, id),
-            4 => Self::Errand(generation),
+            4 => Self::Request(generation),
             _ => return None,
         })
     }
@@ -63,7 +63,7 @@ mod tests {
             Token::Listener(Which::Lan),
             Token::Connection(Which::Public, id),
             Token::Connection(Which::Lan, id),
-            Token::Errand(7),
+            Token::Request(7),
         ] {
             assert_eq!(Token::unpack(token.pack()), Some(token));
         }

@@ -1,5 +1,5 @@
-//! What becomes of each connection to one port: admission, request, answer, end. Pure: a state
-//! machine on milliseconds since boot; sockets are the driver's.
+//! Bounded reverse proxy of one port: admission, request, answer and end of each connection. Pure:
+//! a state machine on milliseconds since boot; the driver owns the sockets.
 //!
 //! ```text
 //! admit ─ Reading ─ received ─ Sending ─ sent ─ Lingering ─ ended
@@ -10,7 +10,7 @@
 //! A request is answered in the turn in which its last byte is read, so a complete one is never
 //! evicted. Nothing here allocates once the table has been full.
 
-mod places;
+mod connection_table;
 #[cfg(test)]
 mod tests;
 
@@ -18,8 +18,8 @@ use std::net::IpAddr;
 
 use failberry_state::BootMillis;
 
-pub(crate) use self::places::Id;
-use self::places::{Places, Worth};
+pub(crate) use self::connection_table::Id;
+use self::connection_table::{ConnectionTable, EvictionLoss};
 use crate::{
     head::{Head, Progress},
     reply::Reply,
@@ -33,19 +33,20 @@ pub(crate) const DEADLINE_MS: u64 = 6_000;
 /// peer still sends is a reset, which can overtake the answer (RFC 9112, section 9.6).
 pub(crate) const LINGER_MS: u64 = 2_000;
 
-/// Bytes that are read and dropped behind a request before its connection is ended all the same.
+/// Largest number of bytes that are read and dropped behind a request before its connection is
+/// ended.
 const MAX_DROPPED: usize = 64 * 1024;
 
-/// Whom a port is for.
+/// Audience of a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Site {
-    /// The open internet, which learns that the box lives.
+pub(crate) enum Audience {
+    /// The open internet, which gets nothing but "ok".
     Public,
     /// The LAN, which gets the pages.
     Lan,
 }
 
-/// What the driver has to do about a connection.
+/// Next operation of the driver on a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub(crate) enum Next {
@@ -53,50 +54,50 @@ pub(crate) enum Next {
     Wait,
     /// Send this, then report [`Gate::sent`].
     Reply(Reply),
-    /// Ask the pages' server; then report [`Gate::page`] or [`Gate::unavailable`].
+    /// Send the request to the pages' server; then report [`Gate::page`] or [`Gate::unavailable`].
     Ask,
     /// Shut down the sending side and go on reading.
     Finish,
     /// Close. The connection is no longer in the table.
     Close,
-    /// Close with a reset: nothing was promised, and nothing of it shall stay in the kernel. The
+    /// Close with a reset: no answer is pending, and nothing of it shall stay in the kernel. The
     /// connection is no longer in the table.
     Reset,
 }
 
-/// What a new connection needs.
+/// Decision on a new connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Admission {
-    /// Its place.
+    /// Admitted, with this identifier.
     Place(Id),
-    /// No place is left. Read what this connection has sent, [`Gate::evict`] it, and ask again.
+    /// The table is full. Read what this connection has sent, [`Gate::evict`] it, and try again.
     Full(Id),
-    /// No place is left, and none can be had: reset it.
+    /// The table is full and no connection may be evicted: reset the new one.
     Refused,
 }
 
 /// Requests counted since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Tally {
+pub(crate) struct RequestCounters {
     pub(crate) answered: u64,
     pub(crate) malformed: u64,
     /// Why the latest malformed one was so.
     pub(crate) fault: Option<&'static str>,
 }
 
-/// The connections of one port.
+/// State of all connections of one port.
 #[derive(Debug)]
 pub(crate) struct Gate {
-    site: Site,
-    places: Places<Visit>,
-    tally: Tally,
-    /// No deadline lies before this.
+    audience: Audience,
+    connections: ConnectionTable<ConnectionState>,
+    tally: RequestCounters,
+    /// Earliest possible deadline.
     wake: Option<BootMillis>,
 }
 
 /// One connection.
 #[derive(Debug)]
-struct Visit {
+struct ConnectionState {
     head: Head,
     stage: Stage,
     deadline: BootMillis,
@@ -108,92 +109,93 @@ struct Visit {
 enum Stage {
     /// The request has not arrived yet.
     Reading,
-    /// The pages' server is asked.
+    /// The pages' server has the request.
     Asking,
     /// The answer is being sent.
     Sending,
-    /// The answer is sent; so many bytes behind the request were dropped.
+    /// The answer is sent; this many bytes behind the request were dropped.
     Lingering { dropped: usize },
 }
 
 impl Gate {
-    /// A gate of at most `most` connections.
-    pub(crate) fn new(site: Site, most: usize) -> Self {
+    /// Creates a gate of at most `most` connections.
+    pub(crate) fn new(audience: Audience, most: usize) -> Self {
         Self {
-            site,
-            places: Places::new(most),
-            tally: Tally::default(),
+            audience,
+            connections: ConnectionTable::new(most),
+            tally: RequestCounters::default(),
             wake: None,
         }
     }
 
-    /// Returns what was counted.
-    pub(crate) const fn tally(&self) -> Tally {
+    /// Returns the counters.
+    pub(crate) const fn tally(&self) -> RequestCounters {
         self.tally
     }
 
     /// Returns the request line of a connection for which [`Next::Ask`] came.
     pub(crate) fn line(&self, id: Id) -> Option<&[u8]> {
-        Some(self.places.get(id)?.head.line())
+        Some(self.connections.get(id)?.head.line())
     }
 
     /// Returns whether bytes of this connection are to be read.
     pub(crate) fn reads(&self, id: Id) -> bool {
-        (self.places.get(id))
-            .is_some_and(|visit| matches!(visit.stage, Stage::Reading | Stage::Lingering { .. }))
+        (self.connections.get(id)).is_some_and(|connection| {
+            matches!(connection.stage, Stage::Reading | Stage::Lingering { .. })
+        })
     }
 
     /// Admits a connection from `peer`.
     pub(crate) fn admit(&mut self, peer: IpAddr, now: BootMillis) -> Admission {
         let deadline = now.plus(DEADLINE_MS);
-        if self.places.is_full() {
-            if let Some(victim) = self.places.victim(Some(peer), worth) {
+        if self.connections.is_full() {
+            if let Some(victim) = self.connections.victim(Some(peer), eviction_loss) {
                 return Admission::Full(victim);
             }
             self.count(Some("too many connections"));
             return Admission::Refused;
         }
-        let visit = Visit {
+        let connection = ConnectionState {
             head: Head::new(),
             stage: Stage::Reading,
             deadline,
             ended: false,
         };
-        let Some(id) = self.places.insert(peer, visit) else {
+        let Some(id) = self.connections.insert(peer, connection) else {
             return Admission::Refused;
         };
         self.wake_at(deadline);
         Admission::Place(id)
     }
 
-    /// Returns the connection that has to go where descriptors run out.
+    /// Returns the connection to evict when file descriptors run out.
     pub(crate) fn spare(&self) -> Option<Id> {
-        self.places.victim(None, worth)
+        self.connections.victim(None, eviction_loss)
     }
 
-    /// Ends a connection that has to make room, unless its request has arrived meanwhile.
+    /// Evicts a connection, unless its request has arrived meanwhile.
     pub(crate) fn evict(&mut self, id: Id) -> Next {
-        match self.places.get(id).map(|visit| visit.stage) {
+        match self.connections.get(id).map(|connection| connection.stage) {
             Some(Stage::Reading) => self.fail(id, "too many connections"),
             Some(Stage::Lingering { .. }) => self.leave(id),
             _ => Next::Wait,
         }
     }
 
-    /// Takes in what the peer sent.
+    /// Processes received bytes.
     pub(crate) fn received(&mut self, id: Id, bytes: &[u8], now: BootMillis) -> Next {
-        let Some(visit) = self.places.get_mut(id) else {
+        let Some(connection) = self.connections.get_mut(id) else {
             return Next::Wait;
         };
-        match &mut visit.stage {
+        match &mut connection.stage {
             Stage::Reading => {
-                let progress = visit.head.push(bytes);
+                let progress = connection.head.push(bytes);
                 self.judge(id, progress, now)
             }
             Stage::Lingering { dropped } => {
                 *dropped = dropped.saturating_add(bytes.len());
                 if *dropped > MAX_DROPPED {
-                    self.places.remove(id);
+                    self.connections.remove(id);
                     return Next::Reset;
                 }
                 Next::Wait
@@ -216,25 +218,27 @@ impl Gate {
         self.reply(id, reply, now)
     }
 
-    /// The answer to a complete request; none where the pages' server has it.
+    /// Returns the reply to a complete request; none if it goes to the pages' server.
     fn decide(&self, id: Id) -> Option<Reply> {
         let line = self.line(id).unwrap_or_default();
-        match (self.site, Request::parse(line)) {
-            (Site::Public, _) => Some(Reply::to_checker(line)),
-            (Site::Lan, None) => Some(Reply::Malformed),
-            (Site::Lan, Some(request)) if request.method == Method::Other => Some(Reply::Method),
-            (Site::Lan, Some(_)) => None,
+        match (self.audience, Request::parse(line)) {
+            (Audience::Public, _) => Some(Reply::to_checker(line)),
+            (Audience::Lan, None) => Some(Reply::Malformed),
+            (Audience::Lan, Some(request)) if request.method == Method::Other => {
+                Some(Reply::Method)
+            }
+            (Audience::Lan, Some(_)) => None,
         }
     }
 
-    /// Takes in that the peer sends nothing more. It may still be waiting for its answer.
+    /// Records the end of the peer's data. It may still be waiting for its answer.
     pub(crate) fn ended(&mut self, id: Id, now: BootMillis) -> Next {
-        let Some(visit) = self.places.get_mut(id) else {
+        let Some(connection) = self.connections.get_mut(id) else {
             return Next::Wait;
         };
-        visit.ended = true;
-        match visit.stage {
-            Stage::Reading if visit.head.has_begun() => self.reply(id, Reply::Malformed, now),
+        connection.ended = true;
+        match connection.stage {
+            Stage::Reading if connection.head.has_begun() => self.reply(id, Reply::Malformed, now),
             Stage::Reading => {
                 self.count(Some("connection without a request"));
                 self.leave(id)
@@ -244,41 +248,42 @@ impl Gate {
         }
     }
 
-    /// Takes in that the connection is lost.
+    /// Records that the connection is lost.
     pub(crate) fn lost(&mut self, id: Id) -> Next {
-        match self.places.get(id).map(|visit| visit.stage) {
+        match self.connections.get(id).map(|connection| connection.stage) {
             Some(Stage::Reading) => self.fail(id, "connection lost"),
             Some(_) => self.leave(id),
             None => Next::Wait,
         }
     }
 
-    /// Takes in that the pages' server has answered. Returns whether the connection still waits
-    /// for that; then the answer is to be sent and [`Gate::sent`] reported.
+    /// Records that the pages' server has answered. Returns whether the connection still waits for
+    /// that; then the answer is to be sent and [`Gate::sent`] reported.
     pub(crate) fn page(&mut self, id: Id, now: BootMillis) -> bool {
-        let visit = self.places.get_mut(id);
-        let Some(visit) = visit.filter(|visit| visit.stage == Stage::Asking) else {
+        let connection = self.connections.get_mut(id);
+        let Some(connection) = connection.filter(|connection| connection.stage == Stage::Asking)
+        else {
             return false;
         };
-        visit.stage = Stage::Sending;
+        connection.stage = Stage::Sending;
         self.count(None);
         self.extend(id, now);
         true
     }
 
-    /// Takes in that the pages' server does not answer.
+    /// Records that the pages' server does not answer.
     pub(crate) fn unavailable(&mut self, id: Id, now: BootMillis) -> Next {
-        match self.places.get(id).map(|visit| visit.stage) {
+        match self.connections.get(id).map(|connection| connection.stage) {
             Some(Stage::Asking) => self.reply(id, Reply::Unavailable, now),
             _ => Next::Wait,
         }
     }
 
-    /// Takes in that all of the answer is in the kernel's hands.
+    /// Records that the kernel has taken all of the answer.
     pub(crate) fn sent(&mut self, id: Id) -> Next {
-        match self.places.get(id) {
-            Some(visit) if visit.stage != Stage::Sending => Next::Wait,
-            Some(visit) if visit.ended => self.leave(id),
+        match self.connections.get(id) {
+            Some(connection) if connection.stage != Stage::Sending => Next::Wait,
+            Some(connection) if connection.ended => self.leave(id),
             Some(_) => self.stage(id, Stage::Lingering { dropped: 0 }, Next::Finish),
             None => Next::Wait,
         }
@@ -289,7 +294,7 @@ impl Gate {
         self.wake
     }
 
-    /// Adds to `all` the connections whose time is over, each to be handed to
+    /// Adds to `all` the connections whose deadline has passed, each to be passed to
     /// [`expire`](Self::expire).
     pub(crate) fn overdue(&mut self, now: BootMillis, all: &mut Vec<Id>) {
         if self.wake.is_none_or(|wake| now < wake) {
@@ -297,23 +302,23 @@ impl Gate {
         }
         self.wake = None;
         let mut next: Option<BootMillis> = None;
-        for (id, visit) in self.places.iter() {
-            if visit.deadline <= now {
+        for (id, connection) in self.connections.iter() {
+            if connection.deadline <= now {
                 all.push(id);
             } else {
-                next = Some(next.map_or(visit.deadline, |next| next.min(visit.deadline)));
+                next = Some(next.map_or(connection.deadline, |next| next.min(connection.deadline)));
             }
         }
         self.wake = next;
     }
 
-    /// Ends a connection whose time is over.
+    /// Ends a connection whose deadline has passed.
     pub(crate) fn expire(&mut self, id: Id, now: BootMillis) -> Next {
-        match self.places.get(id).map(|visit| visit.stage) {
+        match self.connections.get(id).map(|connection| connection.stage) {
             Some(Stage::Reading) => self.fail(id, "no complete request in time"),
             Some(Stage::Asking) => self.reply(id, Reply::Unavailable, now),
             Some(Stage::Sending) => {
-                self.places.remove(id);
+                self.connections.remove(id);
                 Next::Reset
             }
             Some(Stage::Lingering { .. }) => self.leave(id),
@@ -329,9 +334,9 @@ impl Gate {
 
     /// Leaves at least [`LINGER_MS`] to a connection that is answered now.
     fn extend(&mut self, id: Id, now: BootMillis) {
-        if let Some(visit) = self.places.get_mut(id) {
-            visit.deadline = visit.deadline.max(now.plus(LINGER_MS));
-            let deadline = visit.deadline;
+        if let Some(connection) = self.connections.get_mut(id) {
+            connection.deadline = connection.deadline.max(now.plus(LINGER_MS));
+            let deadline = connection.deadline;
             self.wake_at(deadline);
         }
     }
@@ -341,20 +346,20 @@ impl Gate {
     }
 
     fn stage(&mut self, id: Id, stage: Stage, next: Next) -> Next {
-        if let Some(visit) = self.places.get_mut(id) {
-            visit.stage = stage;
+        if let Some(connection) = self.connections.get_mut(id) {
+            connection.stage = stage;
         }
         next
     }
 
     fn leave(&mut self, id: Id) -> Next {
-        self.places.remove(id);
+        self.connections.remove(id);
         Next::Close
     }
 
     fn fail(&mut self, id: Id, why: &'static str) -> Next {
         self.count(Some(why));
-        self.places.remove(id);
+        self.connections.remove(id);
         Next::Reset
     }
 
@@ -368,11 +373,11 @@ impl Gate {
     }
 }
 
-/// What is lost where this connection makes room. One that waits for its answer is kept.
-const fn worth(visit: &Visit) -> Option<Worth> {
-    match visit.stage {
-        Stage::Reading => Some(Worth::Waiting),
-        Stage::Lingering { .. } => Some(Worth::Done),
+/// Returns what evicting this connection would lose. One that waits for its answer is kept.
+const fn eviction_loss(connection: &ConnectionState) -> Option<EvictionLoss> {
+    match connection.stage {
+        Stage::Reading => Some(EvictionLoss::Waiting),
+        Stage::Lingering { .. } => Some(EvictionLoss::Done),
         Stage::Asking | Stage::Sending => None,
     }
 }

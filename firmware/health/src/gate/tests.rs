@@ -1,4 +1,4 @@
-//! The gate on virtual time, with peers that do as they like.
+//! Tests of the gate on virtual time, with arbitrary peers.
 
 use std::{
     collections::HashMap,
@@ -27,7 +27,7 @@ impl Gate {
         }
     }
 
-    /// Who would have to make room for `peer`.
+    /// Returns the connection that would be evicted for `peer`.
     fn full(&mut self, peer: IpAddr) -> Id {
         match self.admit(peer, at(0)) {
             Admission::Full(id) => id,
@@ -38,7 +38,7 @@ impl Gate {
 
 #[test]
 fn request_in_pieces_is_answered_then_lingers() {
-    let mut gate = Gate::new(Site::Public, 1);
+    let mut gate = Gate::new(Audience::Public, 1);
     let id = gate.place(peer(1), at(0));
     for byte in &GET[..GET.len() - 1] {
         assert_eq!(gate.received(id, &[*byte], at(1)), Next::Wait);
@@ -57,7 +57,7 @@ fn request_in_pieces_is_answered_then_lingers() {
 
 #[test]
 fn half_closed_peer_is_answered_then_closed() {
-    let mut gate = Gate::new(Site::Lan, 2);
+    let mut gate = Gate::new(Audience::Lan, 2);
     let id = gate.place(peer(1), at(0));
     assert_eq!(gate.received(id, GET, at(0)), Next::Ask);
     assert_eq!(gate.line(id), Some(&b"GET / HTTP/1.1"[..]));
@@ -86,8 +86,8 @@ fn bad_requests_are_answered_as_soon_as_known() {
         (&long, Reply::LineTooLong),
         (&fields, Reply::HeadTooLong),
     ] {
-        for site in [Site::Public, Site::Lan] {
-            let mut gate = Gate::new(site, 1);
+        for audience in [Audience::Public, Audience::Lan] {
+            let mut gate = Gate::new(audience, 1);
             let id = gate.place(peer(1), at(0));
             let next = gate.received(id, bytes, at(0));
             assert_eq!(next, Next::Reply(reply), "{bytes:?}");
@@ -97,7 +97,7 @@ fn bad_requests_are_answered_as_soon_as_known() {
 
 #[test]
 fn largest_source_makes_room_with_its_oldest() {
-    let mut gate = Gate::new(Site::Public, 5);
+    let mut gate = Gate::new(Audience::Public, 5);
     let far = gate.place(peer(9), at(0));
     let flood: Vec<Id> = (0..3).map(|_| gate.place(peer(1), at(1))).collect();
     let other = gate.place(peer(8), at(2));
@@ -105,7 +105,7 @@ fn largest_source_makes_room_with_its_oldest() {
     assert_eq!(gate.evict(flood[0]), Next::Reset);
     let seventh = gate.place(peer(7), at(3));
     assert_eq!(gate.full(peer(1)), flood[1]);
-    // What has been answered loses nothing.
+    // An answered connection loses nothing.
     let next = gate.received(flood[2], GET, at(4));
     assert_eq!(next, Next::Reply(Reply::Alive));
     assert_eq!(gate.full(peer(1)), flood[1], "its answer is being sent");
@@ -120,7 +120,7 @@ fn largest_source_makes_room_with_its_oldest() {
 
 #[test]
 fn newcomer_counts_for_its_source() {
-    let mut gate = Gate::new(Site::Public, 4);
+    let mut gate = Gate::new(Audience::Public, 4);
     let first: Vec<Id> = (0..2).map(|_| gate.place(peer(1), at(0))).collect();
     let second: Vec<Id> = (0..2).map(|_| gate.place(peer(2), at(0))).collect();
     assert_eq!(gate.full(peer(2)), second[0]);
@@ -130,7 +130,7 @@ fn newcomer_counts_for_its_source() {
 
 #[test]
 fn one_ipv6_subscriber_is_one_source() {
-    let mut gate = Gate::new(Site::Public, 3);
+    let mut gate = Gate::new(Audience::Public, 3);
     let six =
         |subnet, host| -> IpAddr { Ipv6Addr::new(0x2001, 0xdb8, 0, subnet, 0, 0, 0, host).into() };
     let mapped: IpAddr = Ipv4Addr::new(192, 0, 2, 1).to_ipv6_mapped().into();
@@ -138,7 +138,7 @@ fn one_ipv6_subscriber_is_one_source() {
     let first = gate.place(six(2, 1), at(0));
     let _ = gate.place(six(2, 2), at(0));
     assert_eq!(gate.full(six(3, 1)), first);
-    let mut gate = Gate::new(Site::Public, 3);
+    let mut gate = Gate::new(Audience::Public, 3);
     let _ = gate.place(six(1, 1), at(0));
     let first = gate.place(mapped, at(0));
     let _ = gate.place(peer(1), at(0));
@@ -146,8 +146,8 @@ fn one_ipv6_subscriber_is_one_source() {
 }
 
 #[test]
-fn complete_requests_keep_their_places() {
-    let mut gate = Gate::new(Site::Lan, 2);
+fn complete_requests_are_never_evicted() {
+    let mut gate = Gate::new(Audience::Lan, 2);
     for _ in 0..2 {
         let id = gate.place(peer(1), at(0));
         assert_eq!(gate.received(id, GET, at(0)), Next::Ask);
@@ -159,7 +159,7 @@ fn complete_requests_keep_their_places() {
 
 #[test]
 fn deadlines_end_every_stage() {
-    let mut gate = Gate::new(Site::Lan, 8);
+    let mut gate = Gate::new(Audience::Lan, 8);
     let idle = gate.place(peer(1), at(1_000));
     assert_eq!(gate.wake(), Some(at(7_000)));
     let mut asking = || {
@@ -187,7 +187,7 @@ fn deadlines_end_every_stage() {
     assert_eq!(next, Next::Reply(Reply::Unavailable));
     assert!(!gate.page(unanswered, at(7_501)), "too late");
     assert_eq!(gate.expire(stalled, at(7_500)), Next::Reset);
-    // It was answered late, and has its time to read that all the same.
+    // It was answered late, and still gets the time to read that.
     assert_eq!(gate.wake(), Some(at(7_400 + LINGER_MS)));
     all.clear();
     gate.overdue(at(9_400), &mut all);
@@ -197,7 +197,7 @@ fn deadlines_end_every_stage() {
 
 #[test]
 fn endless_body_is_cut_off() {
-    let mut gate = Gate::new(Site::Public, 1);
+    let mut gate = Gate::new(Audience::Public, 1);
     let id = gate.place(peer(1), at(0));
     let next = gate.received(id, b"POST / HTTP/1.1\r\n\r\n", at(0));
     assert_eq!(next, Next::Reply(Reply::Method));
@@ -207,7 +207,7 @@ fn endless_body_is_cut_off() {
     assert_eq!(pieces, Some(MAX_DROPPED / piece.len() + 1));
 }
 
-/// One step of a world of peers.
+/// One step of the simulated peers.
 #[derive(Clone, Copy, Debug)]
 enum Step {
     /// A peer connects, and what it sends follows so many steps later, if it does.
@@ -235,7 +235,7 @@ fn step() -> impl Strategy<Value = Step> {
 const PLACES: usize = 24;
 
 /// The peer that is looked at, and connections that it has at most: less than its share of the
-/// places among five.
+/// connections among five.
 const CHECKER: u8 = 200;
 const CHECKS: usize = PLACES / 5 - 1;
 
@@ -309,7 +309,7 @@ proptest! {
         steps in vec((step(), prop::option::of(0..30u8)), 1..400),
     ) {
         let mut run = Run {
-            gate: Gate::new(Site::Public, PLACES),
+            gate: Gate::new(Audience::Public, PLACES),
             now: at(0),
             open: Vec::new(),
             results: HashMap::new(),
@@ -341,7 +341,7 @@ proptest! {
                     }
                 }
             }
-            prop_assert!(run.gate.places.len() <= PLACES);
+            prop_assert!(run.gate.connections.len() <= PLACES);
             // Some are read in this turn, the others later or when they have to make room.
             let open: Vec<Id> = run.open.iter().map(|(id, ..)| *id).collect();
             for id in open.into_iter().skip(index % 7).step_by(3) {

@@ -1,7 +1,7 @@
-//! What the LAN is shown of the states: a page for people, and all of them as JSON.
+//! Pages for the LAN: a summary for people, and all states as JSON.
 //!
 //! Whatever a stick, a carrier, a server or a DHCP peer has put into a state goes through [`plain`]
-//! or is escaped: none of it reaches a terminal or a browser as it is.
+//! or is escaped: none of it reaches a terminal or a browser unchanged.
 
 use std::fmt::Write;
 
@@ -11,10 +11,10 @@ use failberry_state::{
 };
 use serde_json::{Value, json};
 
-/// Steps of recovery that fit on a screen; all are in the state.
-const STEPS: usize = 8;
+/// Largest number of recovery steps on the page; all are in the state.
+const MAX_STEPS: usize = 8;
 
-/// An answer.
+/// Response of the pages' server.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Page {
     pub(crate) status: u16,
@@ -32,7 +32,7 @@ impl Page {
     }
 }
 
-/// The page at `url`, which is a path with or without a query.
+/// Returns the page at `url`, which is a path with or without a query.
 pub(crate) fn page(url: &str) -> Page {
     match url.split_once('?').map_or(url, |(path, _)| path) {
         "/" => Page::text(200, summary(&States::read())),
@@ -45,8 +45,8 @@ pub(crate) fn page(url: &str) -> Page {
     }
 }
 
-/// A state, or the reason why it cannot be told.
-fn told<T: State>() -> Value {
+/// Returns a state as JSON, or the reason why it cannot be read.
+fn state_json<T: State>() -> Value {
     match read::<T>() {
         Ok(state) => serde_json::to_value(state).unwrap_or(Value::Null),
         Err(error) => json!({ "error": error.to_string() }),
@@ -56,18 +56,18 @@ fn told<T: State>() -> Value {
 fn status() -> Value {
     json!({
         "boot_millis": BootMillis::now(),
-        "supervisor": told::<SupervisorState>(),
-        "network": told::<NetworkState>(),
-        "uplink": told::<UplinkState>(),
-        "clock": told::<ClockState>(),
-        "dyndns": told::<DyndnsState>(),
-        "health": told::<HealthState>(),
-        "update": told::<UpdateState>(),
+        "supervisor": state_json::<SupervisorState>(),
+        "network": state_json::<NetworkState>(),
+        "uplink": state_json::<UplinkState>(),
+        "clock": state_json::<ClockState>(),
+        "dyndns": state_json::<DyndnsState>(),
+        "health": state_json::<HealthState>(),
+        "update": state_json::<UpdateState>(),
     })
 }
 
-/// `json` as text in which only what shows as itself stands as it is. A terminal obeys more than
-/// JSON has to escape; outside of strings there is nothing of that kind.
+/// Serialises `json` with everything escaped that is not plainly visible. A terminal interprets
+/// more than JSON has to escape; outside of strings there is nothing of that kind.
 fn escaped(json: &Value) -> String {
     let mut text = String::new();
     for character in json.to_string().chars() {
@@ -82,7 +82,7 @@ fn escaped(json: &Value) -> String {
     text
 }
 
-/// What the page for people is made of.
+/// States shown on the summary page.
 #[derive(Clone, Debug, Default)]
 struct States {
     supervisor: SupervisorState,
@@ -106,7 +106,7 @@ impl States {
     }
 }
 
-/// One screen for a person with a browser on the LAN.
+/// Renders the summary page: one screen for a person with a browser on the LAN.
 fn summary(states: &States) -> String {
     let States {
         supervisor,
@@ -168,7 +168,7 @@ fn summary(states: &States) -> String {
         }
     }
     rows.extend(recovery(&uplink.recovery));
-    rows.extend(lives(supervisor));
+    rows.extend(boot_rows(supervisor));
     rows.extend(
         supervisor
             .warnings
@@ -183,15 +183,15 @@ fn summary(states: &States) -> String {
     page
 }
 
-/// One line of the page, whatever stands in `text`. Blanks in a row become one, so that no text
-/// can reach the beginning of the next line of a terminal.
+/// Renders one line of the page, whatever `text` contains. Runs of blanks become one, so that no
+/// text can reach the beginning of the next line of a terminal.
 fn row(label: &str, text: &str) -> String {
     let text = plain(text);
     let words: Vec<&str> = text.split_whitespace().collect();
     format!("{label:<12} {}\n", words.join(" "))
 }
 
-/// What was done about failures of the carrier link, in this life and in those before.
+/// Renders the recovery actions, in this boot and in earlier ones.
 fn recovery(recovery: &Recovery) -> Vec<(&'static str, String)> {
     let counts = [
         (recovery.redials, "calls dialled again"),
@@ -208,9 +208,9 @@ fn recovery(recovery: &Recovery) -> Vec<(&'static str, String)> {
         rows.push(("recovery", counts.join(", ")));
     }
     let done = last(&recovery.history);
-    rows.extend(done.iter().map(|step| ("done", told_step(step))));
+    rows.extend(done.iter().map(|step| ("done", step_text(step))));
     let earlier = last(&recovery.earlier).iter().map(|past| {
-        let step = told_step(&past.step);
+        let step = step_text(&past.step);
         ("done before", format!("boot no. {}, {step}", past.boot))
     });
     rows.extend(earlier);
@@ -220,7 +220,7 @@ fn recovery(recovery: &Recovery) -> Vec<(&'static str, String)> {
     rows
 }
 
-fn told_step(step: &RecoveryStep) -> String {
+fn step_text(step: &RecoveryStep) -> String {
     let what = match step.rung {
         RecoveryRung::Redial => "dialled again",
         RecoveryRung::Reset => "restarted the stick",
@@ -235,14 +235,14 @@ fn told_step(step: &RecoveryStep) -> String {
     }
 }
 
-/// The newest of `all`, as many as leave room on the screen.
+/// Returns the newest of `all`, as many as fit on the page.
 fn last<T>(all: &[T]) -> &[T] {
-    all.get(all.len().saturating_sub(STEPS)..)
+    all.get(all.len().saturating_sub(MAX_STEPS)..)
         .unwrap_or_default()
 }
 
-/// What PID 1 has had to do, and how the box's life before this one ended.
-fn lives(state: &SupervisorState) -> Vec<(&'static str, String)> {
+/// Renders PID 1's actions, and how the previous boot ended.
+fn boot_rows(state: &SupervisorState) -> Vec<(&'static str, String)> {
     let mut rows = Vec::new();
     if let Some(how) = &state.last_boot {
         let boots = state.boots;

@@ -1,11 +1,11 @@
-//! What people on the LAN are shown.
+//! Tests of the pages.
 
 use failberry_state::{PastStep, Service, ServiceState};
 
 use super::*;
 
 #[test]
-fn a_person_is_told_of_ends_and_hangs() {
+fn page_shows_exits_and_hangs() {
     let service = ServiceState {
         service: Service::Uplink,
         pid: Some(7),
@@ -30,10 +30,10 @@ fn a_person_is_told_of_ends_and_hangs() {
         oopses: 1,
         ..SupervisorState::default()
     };
-    let told = lives(&state);
-    let told: Vec<(&str, &str)> = told.iter().map(|(row, text)| (*row, &**text)).collect();
+    let rows = boot_rows(&state);
+    let rows: Vec<(&str, &str)> = rows.iter().map(|(row, text)| (*row, &**text)).collect();
     assert_eq!(
-        told,
+        rows,
         [
             (
                 "last end",
@@ -53,7 +53,7 @@ fn a_person_is_told_of_ends_and_hangs() {
 }
 
 #[test]
-fn a_person_is_told_what_was_done_in_this_life_and_before() {
+fn page_shows_recovery_of_this_and_earlier_boots() {
     let step = |at, rung, times| RecoveryStep {
         at: BootMillis(at),
         rung,
@@ -71,10 +71,10 @@ fn a_person_is_told_what_was_done_in_this_life_and_before() {
         earlier_error: Some("recovery.json: EOF".into()),
         ..Recovery::default()
     };
-    let told = recovery(&state);
-    let told: Vec<(&str, &str)> = told.iter().map(|(row, text)| (*row, &**text)).collect();
+    let rows = recovery(&state);
+    let rows: Vec<(&str, &str)> = rows.iter().map(|(row, text)| (*row, &**text)).collect();
     assert_eq!(
-        told,
+        rows,
         [
             ("recovery", "3 calls dialled again, 1 reboots asked for"),
             ("done", "at 5 s: dialled again (3 times): no answer"),
@@ -93,12 +93,12 @@ fn a_person_is_told_what_was_done_in_this_life_and_before() {
         history: many,
         ..Recovery::default()
     };
-    assert_eq!(recovery(&state).len(), STEPS);
+    assert_eq!(recovery(&state).len(), MAX_STEPS);
     assert_eq!(recovery(&Recovery::default()), []);
 }
 
 #[test]
-fn every_state_is_in_the_json_and_others_are_404() {
+fn json_has_every_state_and_other_paths_are_404() {
     let got = page("/status?x");
     for state in [
         "supervisor",
@@ -117,11 +117,11 @@ fn every_state_is_in_the_json_and_others_are_404() {
     }
 }
 
-/// What a rogue DHCP server, a stick or a server may put into a text.
+/// Text that a rogue DHCP server, stick or server may send.
 const ROGUE: &str = "a\x1b[2Jb\r\nfirewall     up\u{9b}31m\u{2028}c\u{202e}d\u{7f}   <b>\u{85}";
 
 #[test]
-fn texts_of_others_stay_in_their_rows() {
+fn untrusted_texts_stay_in_their_rows() {
     let rogue = || Some(ROGUE.to_owned());
     let step = RecoveryStep {
         at: BootMillis(1),
@@ -158,7 +158,7 @@ fn texts_of_others_stay_in_their_rows() {
     }];
     let shown = summary(&states);
     assert!(shown.chars().all(|c| c == '\n' || is_plain(c)), "{shown:?}");
-    // A row for each text that makes one of its own, and none that a text has made.
+    // One row for each text that has its own, and none created by a text.
     let lines: Vec<&str> = shown.lines().collect();
     assert_eq!(lines.len(), honest + 13, "{shown}");
     let firewalls = lines.iter().filter(|line| line.starts_with("firewall "));

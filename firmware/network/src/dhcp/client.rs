@@ -1,66 +1,69 @@
-//! When to say what to whom, and which lease holds (RFC 2131, section 4.4).
+//! State machine of the DHCP client (RFC 2131, section 4.4). Pure.
 
 use std::net::Ipv4Addr;
 
 use failberry_state::BootMillis;
 
-use super::{Kind, Lease, Message, Op, Options, Random, options::WANTED};
+use super::{Kind, Lease, Message, Op, Options, Random, options::PARAMETER_REQUEST};
 
-/// First pause before a question is repeated. The RFC's 4 s are for networks of its time; half of
-/// it halves the wait where the switch swallowed the first question.
+/// Pause before the first retransmission, in milliseconds. The RFC's 4 s are for networks of its
+/// time; half of it halves the wait if the switch dropped the first request.
 const RETRY_FIRST_MS: u64 = 2_000;
-/// Longest pause: a router that starts anew should find us waiting.
+/// Longest pause between retransmissions, in milliseconds: a restarted router should receive a
+/// request soon.
 const RETRY_CAP_MS: u64 = 32_000;
-/// Questions for an offered address before the search begins anew, as in the RFC's example.
-const REQUESTS: u32 = 4;
-/// Questions for the former address before the search: some servers stay silent (2 + 4 s).
-const REBOOT_REQUESTS: u32 = 2;
-/// Shortest pause between questions to prolong a lease (RFC 2131, 4.4.5).
+/// Number of requests for an offered address before the search starts again, as in the RFC's
+/// example.
+const MAX_REQUESTS: u32 = 4;
+/// Number of requests for the former address before the search: some servers do not answer (2 + 4
+/// s).
+const MAX_REBOOT_REQUESTS: u32 = 2;
+/// Shortest pause between requests to extend a lease, in milliseconds (RFC 2131, 4.4.5).
 const RENEW_PAUSE_MS: u64 = 60_000;
-/// Longest message taken: what fits into one Ethernet frame.
+/// Longest message accepted, in bytes: what fits into one Ethernet frame.
 const MAX_SIZE: u16 = 1_500;
 
-/// Who asks.
+/// Identity of the client.
 #[derive(Clone, Debug)]
 pub struct Identity {
-    /// The interface's Ethernet address.
+    /// Ethernet address of the interface.
     pub mac: [u8; 6],
     /// The host's name.
     pub hostname: String,
 }
 
-/// What happened.
+/// Input of [`Client::step`].
 #[derive(Clone, Debug)]
 pub enum Event {
-    /// The cable is in, now or again.
+    /// The cable was plugged in, possibly after a short disconnect.
     CableIn,
-    /// The cable is out.
+    /// The cable was unplugged.
     CableOut,
-    /// A message came in.
+    /// A message was received.
     Answer(Box<Message>),
-    /// Time passed.
+    /// A deadline may have passed.
     Tick,
 }
 
-/// What to do.
+/// Output of [`Client::step`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Send this.
+    /// Send this message.
     Send(Message, Destination),
     /// Use this lease from now on.
     Use(Lease),
-    /// Use the lease no more, for this reason.
+    /// Stop using the lease, for this reason.
     Drop(String),
-    /// Tell that a server's message made no sense.
+    /// Log that a server's message was invalid.
     Refuse(String),
 }
 
-/// Whom a message is for.
+/// Destination of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Destination {
-    /// Every station, from this address of ours or from none.
-    Everybody(Ipv4Addr),
-    /// This server.
+    /// Broadcast, from this address of ours or from none.
+    Broadcast(Ipv4Addr),
+    /// Unicast to this server.
     Server(Ipv4Addr),
 }
 
@@ -68,32 +71,32 @@ pub enum Destination {
 enum State {
     /// No cable.
     Off,
-    /// Asking to keep the lease of before.
+    /// Requesting the former lease again.
     Rebooting(Retry),
-    /// Looking for a server.
+    /// Searching for a server.
     Selecting(Retry),
-    /// Asking for the address offered.
+    /// Requesting the offered address.
     Requesting(Lease, Retry),
-    /// Nothing to ask.
+    /// Lease in use; nothing to request.
     Bound,
-    /// Asking the lease's server to prolong it.
+    /// Requesting an extension from the lease's server.
     Renewing(Retry),
-    /// Asking any server to.
+    /// Requesting an extension from any server.
     Rebinding(Retry),
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Retry {
     sent: u32,
-    /// When the first question was sent.
+    /// When the first request was sent.
     began: BootMillis,
-    /// When the last was.
-    asked: BootMillis,
+    /// When the last request was sent.
+    last_sent: BootMillis,
     next: BootMillis,
 }
 
-/// The state machine. A lease stays in use until it ends, is refused or another takes its place,
-/// whatever is being asked meanwhile.
+/// DHCP client. A lease stays in use until it ends, is refused or is replaced, whatever is being
+/// requested meanwhile.
 #[derive(Clone, Debug)]
 pub struct Client {
     identity: Identity,
@@ -101,12 +104,12 @@ pub struct Client {
     state: State,
     lease: Option<Lease>,
     xid: u32,
-    /// Refusals since the last grant: a server that offers and refuses in turn is not hurried.
+    /// Refusals since the last grant: a server that alternately offers and refuses is not hurried.
     refusals: u32,
 }
 
 impl Client {
-    /// A client without a cable; `lease` is what an earlier life of it had.
+    /// Creates a client without a cable; `lease` is that of an earlier process.
     pub const fn new(identity: Identity, lease: Option<Lease>, random: Random) -> Self {
         Self {
             identity,
@@ -118,12 +121,12 @@ impl Client {
         }
     }
 
-    /// The lease in use.
+    /// Returns the lease in use.
     pub const fn lease(&self) -> Option<&Lease> {
         self.lease.as_ref()
     }
 
-    /// When [`Event::Tick`] is due.
+    /// Returns when [`Event::Tick`] is due.
     pub fn deadline(&self) -> Option<BootMillis> {
         let lease = self.lease.as_ref();
         let next = match &self.state {
@@ -139,12 +142,12 @@ impl Client {
         next.into_iter().chain(end).min()
     }
 
-    /// Takes in what happened.
+    /// Processes one event.
     pub fn step(&mut self, event: Event, now: BootMillis) -> Vec<Action> {
         let mut actions = Vec::new();
         let ended = |lease: &Lease| lease.ends_at().is_some_and(|end| now >= end);
         if self.lease.as_ref().is_some_and(ended) {
-            self.lose(
+            self.drop_lease(
                 "its time is over and no server has extended it".into(),
                 &mut actions,
             );
@@ -162,10 +165,10 @@ impl Client {
                 };
             }
             Event::CableOut => self.state = State::Off,
-            Event::Answer(answer) => self.hear(&answer, now, &mut actions),
+            Event::Answer(answer) => self.on_answer(&answer, now, &mut actions),
             Event::Tick => {}
         }
-        self.speak(now, &mut actions);
+        self.send_due(now, &mut actions);
         actions
     }
 
@@ -174,35 +177,35 @@ impl Client {
         self.state = State::Selecting(Retry::starting(now));
     }
 
-    fn lose(&mut self, reason: String, actions: &mut Vec<Action>) {
+    fn drop_lease(&mut self, reason: String, actions: &mut Vec<Action>) {
         if self.lease.take().is_some() {
             actions.push(Action::Drop(reason));
         }
     }
 
-    fn hear(&mut self, answer: &Message, now: BootMillis, actions: &mut Vec<Action>) {
+    fn on_answer(&mut self, answer: &Message, now: BootMillis, actions: &mut Vec<Action>) {
         let ours = answer.op == Op::Reply && answer.mac == self.identity.mac;
         if !ours || answer.xid != self.xid {
             return;
         }
         let server = answer.options.server;
-        let asked = match &self.state {
+        let last_sent = match &self.state {
             State::Selecting(retry) if answer.options.kind == Some(Kind::Offer) => {
-                match Lease::from_answer(answer, retry.asked) {
+                match Lease::from_answer(answer, retry.last_sent) {
                     Ok(offer) => self.state = State::Requesting(offer, Retry::starting(now)),
                     Err(error) => actions.push(Action::Refuse(format!("offer: {error}"))),
                 }
                 return;
             }
-            // Another server's word on an offer that was not its own says nothing.
-            State::Requesting(offer, retry) if server == Some(offer.server) => retry.asked,
+            // The answer of another server does not concern this offer.
+            State::Requesting(offer, retry) if server == Some(offer.server) => retry.last_sent,
             State::Rebooting(retry) | State::Renewing(retry) | State::Rebinding(retry) => {
-                retry.asked
+                retry.last_sent
             }
             State::Requesting(..) | State::Off | State::Selecting(_) | State::Bound => return,
         };
         match answer.options.kind {
-            Some(Kind::Ack) => match Lease::from_answer(answer, asked) {
+            Some(Kind::Ack) => match Lease::from_answer(answer, last_sent) {
                 Ok(lease) => {
                     self.refusals = 0;
                     self.state = State::Bound;
@@ -217,7 +220,7 @@ impl Client {
                     "" => format!("refused by {by}, which gave no reason"),
                     text => format!("refused by {by}, which gave the reason \"{text}\""),
                 };
-                // A refused offer says nothing about the lease in use.
+                // A refused offer does not affect the lease in use.
                 let other = match &self.state {
                     State::Requesting(offer, _) => self
                         .lease
@@ -226,7 +229,7 @@ impl Client {
                     _ => false,
                 };
                 if !other {
-                    self.lose(why, actions);
+                    self.drop_lease(why, actions);
                 }
                 self.search(now);
                 if let State::Selecting(retry) = &mut self.state
@@ -240,8 +243,8 @@ impl Client {
         }
     }
 
-    /// Asks what is due.
-    fn speak(&mut self, now: BootMillis, actions: &mut Vec<Action>) {
+    /// Sends the request that is due.
+    fn send_due(&mut self, now: BootMillis, actions: &mut Vec<Action>) {
         self.advance(now);
         let lease_end = self.lease.as_ref().and_then(Lease::ends_at);
         let rebind = self.lease.as_ref().and_then(Lease::rebind_at);
@@ -257,7 +260,7 @@ impl Client {
             return;
         }
         retry.sent = retry.sent.saturating_add(1);
-        retry.asked = now;
+        retry.last_sent = now;
         retry.next = match limit {
             None => now.plus(self.random.around(pause(retry.sent))),
             Some(limit) => now
@@ -265,19 +268,19 @@ impl Client {
                 .min(limit),
         };
         let began = retry.began;
-        actions.extend(self.question(now.since(began)));
+        actions.extend(self.request(now.since(began)));
     }
 
-    /// Goes on to the next state where this one has had its time.
+    /// Advances to the next state if this one has timed out.
     fn advance(&mut self, now: BootMillis) {
         let passed = |at: Option<BootMillis>| at.is_some_and(|at| now >= at);
         let renew = passed(self.lease.as_ref().and_then(Lease::renew_at));
         let rebind = passed(self.lease.as_ref().and_then(Lease::rebind_at));
         match &self.state {
-            State::Rebooting(retry) if retry.sent >= REBOOT_REQUESTS && now >= retry.next => {
+            State::Rebooting(retry) if retry.sent >= MAX_REBOOT_REQUESTS && now >= retry.next => {
                 self.search(now);
             }
-            State::Requesting(_, retry) if retry.sent >= REQUESTS && now >= retry.next => {
+            State::Requesting(_, retry) if retry.sent >= MAX_REQUESTS && now >= retry.next => {
                 self.search(now);
             }
             State::Bound | State::Renewing(_) if rebind => {
@@ -292,8 +295,8 @@ impl Client {
         }
     }
 
-    /// What the present state asks, and whom.
-    fn question(&self, elapsed_ms: u64) -> Option<Action> {
+    /// Returns the request of the present state.
+    fn request(&self, elapsed_ms: u64) -> Option<Action> {
         let former = self.lease.as_ref();
         let mut message = Message {
             op: Op::Request,
@@ -306,14 +309,14 @@ impl Client {
             options: Options {
                 kind: Some(Kind::Request),
                 hostname: self.identity.hostname.clone(),
-                parameters: WANTED.to_vec(),
+                parameters: PARAMETER_REQUEST.to_vec(),
                 max_size: Some(MAX_SIZE),
-                // Type Ethernet, then the address.
+                // Hardware type Ethernet, then the address.
                 client_id: [&[1][..], &self.identity.mac].concat(),
                 ..Options::default()
             },
         };
-        let mut to = Destination::Everybody(Ipv4Addr::UNSPECIFIED);
+        let mut to = Destination::Broadcast(Ipv4Addr::UNSPECIFIED);
         match &self.state {
             State::Off | State::Bound => return None,
             State::Selecting(_) => {
@@ -331,7 +334,7 @@ impl Client {
                 message.ciaddr = lease.address;
                 to = match self.state {
                     State::Renewing(_) => Destination::Server(lease.server),
-                    _ => Destination::Everybody(lease.address),
+                    _ => Destination::Broadcast(lease.address),
                 };
             }
         }
@@ -344,13 +347,13 @@ impl Retry {
         Self {
             sent: 0,
             began: now,
-            asked: now,
+            last_sent: now,
             next: now,
         }
     }
 }
 
-/// The pause after question number `sent`.
+/// Returns the pause after request number `sent`, in milliseconds.
 fn pause(sent: u32) -> u64 {
     const DOUBLINGS: u32 = (RETRY_CAP_MS / RETRY_FIRST_MS).ilog2();
     RETRY_FIRST_MS << sent.saturating_sub(1).min(DOUBLINGS)

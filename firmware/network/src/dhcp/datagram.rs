@@ -1,4 +1,4 @@
-//! IPv4 and UDP around a message to everybody, from any source address, none included.
+//! IPv4 and UDP headers around a broadcast message, from any source address or none.
 
 use std::net::Ipv4Addr;
 
@@ -9,7 +9,7 @@ const UDP_LEN: u16 = 8;
 const PROTOCOL_UDP: u8 = 17;
 const TTL: u8 = 64;
 
-/// `message` as an IPv4 packet from `source` port 68 to everybody's port 67.
+/// Returns `message` as an IPv4 packet from `source` port 68 to the broadcast address, port 67.
 pub fn datagram(source: Ipv4Addr, message: &[u8]) -> Vec<u8> {
     let from = source.octets();
     let to = Ipv4Addr::BROADCAST.octets();
@@ -33,7 +33,7 @@ pub fn datagram(source: Ipv4Addr, message: &[u8]) -> Vec<u8> {
     covered.extend(&udp);
     covered.extend(message);
     let sum = match checksum(&covered) {
-        // Zero means that there is none.
+        // Zero would mean no checksum.
         0 => u16::MAX,
         sum => sum,
     };
@@ -42,14 +42,14 @@ pub fn datagram(source: Ipv4Addr, message: &[u8]) -> Vec<u8> {
 
     let mut start = vec![0x45, 0x10];
     start.extend(total.to_be_bytes());
-    // Neither numbered nor in pieces.
+    // No identification, not fragmented.
     start.extend([0; 4]);
     start.extend([TTL, PROTOCOL_UDP]);
     let sum = checksum(&[&start[..], &from[..], &to[..]].concat());
     [&start[..], &sum.to_be_bytes(), &from[..], &to[..], &udp[..]].concat()
 }
 
-/// RFC 1071.
+/// Returns the internet checksum (RFC 1071).
 fn checksum(bytes: &[u8]) -> u16 {
     let words = bytes.chunks(2).map(|pair| match *pair {
         [high, low] => u32::from(u16::from_be_bytes([high, low])),
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn headers_check_out() {
+    fn datagram_headers_have_valid_checksums() {
         let packet = datagram(Ipv4Addr::new(192, 168, 88, 50), b"odd");
         assert_eq!(packet.len(), 31);
         assert_eq!(checksum(&packet[..20]), 0);

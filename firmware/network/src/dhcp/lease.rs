@@ -1,4 +1,4 @@
-//! What a server granted, and for how long.
+//! DHCP lease: its data, validation and times.
 
 use std::{fmt::Display, net::Ipv4Addr, ops::RangeInclusive};
 
@@ -7,16 +7,17 @@ use serde::{Deserialize, Serialize};
 
 use super::Message;
 
-/// A lease that never ends.
+/// Lease time of a lease that never ends.
 const FOREVER: u32 = u32::MAX;
-/// Less than this would be asking all the time; no server means it.
-const SHORTEST: u32 = 20;
+/// Shortest lease time accepted, in seconds: a shorter one would cause constant requests, and no
+/// server means it.
+const MIN_LEASE_SECONDS: u32 = 20;
 
-/// Lengths of a prefix that a LAN can have, in bits: from the largest private network (RFC 1918) to
-/// the smallest with room for a router and a host.
+/// Accepted lengths of a LAN's prefix, in bits: from the largest private network (RFC 1918) to the
+/// smallest with room for a router and a host.
 const PREFIXES: RangeInclusive<u8> = 8..=30;
 
-/// An address lent by a server.
+/// Lease of an address.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lease {
     /// The address.
@@ -27,29 +28,29 @@ pub struct Lease {
     pub gateway: Option<Ipv4Addr>,
     /// Resolvers.
     pub dns: Vec<Ipv4Addr>,
-    /// Who lent it.
+    /// DHCP server that granted it.
     pub server: Ipv4Addr,
-    /// Length in seconds.
+    /// Lease time in seconds.
     pub seconds: u32,
-    /// Seconds after which its server is asked to prolong it (T1).
+    /// Seconds after which its server is asked to extend it (T1).
     pub renewal: u32,
-    /// Seconds after which any server is (T2).
+    /// Seconds after which any server is asked (T2).
     pub rebinding: u32,
-    /// When it was asked for, which is when it began.
+    /// When it was requested, which is when it began.
     pub since: BootMillis,
 }
 
-/// An offer or grant that cannot be used.
+/// The offer or grant cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LeaseError {
-    /// The address is none that a host can have.
+    /// The address cannot be a host's.
     #[error("address {0} cannot be a host's")]
     Address(Ipv4Addr),
-    /// The mask is not there or has holes.
+    /// The mask is missing or not contiguous.
     #[error("subnet mask: expected ones followed by zeros, got {}", shown(.0.as_ref()))]
     Mask(Option<Ipv4Addr>),
-    /// The network is none that a LAN has. A short mask would make foreign addresses appear to be
-    /// on the wire: under /1, half the internet.
+    /// The network has an implausible size. A short mask would make foreign addresses appear to be
+    /// on the LAN: under /1, half the internet.
     #[error(
         "subnet mask {mask}: expected a network of /{shortest} to /{longest}, got /{prefix}",
         shortest = PREFIXES.start(),
@@ -61,11 +62,11 @@ pub enum LeaseError {
         /// Length of its prefix in bits.
         prefix: u8,
     },
-    /// Its server has no name to ask it by.
+    /// The server identifier is missing.
     #[error("no server identifier")]
     Server,
-    /// It ends at once.
-    #[error("lease time: expected {SHORTEST} seconds or more, got {}", shown(.0.as_ref()))]
+    /// The lease time is too short or missing.
+    #[error("lease time: expected {MIN_LEASE_SECONDS} seconds or more, got {}", shown(.0.as_ref()))]
     Time(Option<u32>),
 }
 
@@ -74,10 +75,10 @@ fn shown(value: Option<&impl Display>) -> String {
 }
 
 impl Lease {
-    /// Reads an offer or grant that was asked for at `since`.
+    /// Validates an offer or grant that was requested at `since`.
     ///
     /// # Errors
-    /// What it lacks.
+    /// What is missing or invalid.
     pub fn from_answer(answer: &Message, since: BootMillis) -> Result<Self, LeaseError> {
         let options = &answer.options;
         let address = answer.yiaddr;
@@ -97,7 +98,7 @@ impl Lease {
             .ok_or(LeaseError::Server)?;
         let seconds = options
             .lease
-            .filter(|seconds| *seconds >= SHORTEST)
+            .filter(|seconds| *seconds >= MIN_LEASE_SECONDS)
             .ok_or(LeaseError::Time(options.lease))?;
         let (renewal, rebinding) = match (options.renewal, options.rebinding) {
             (Some(first), Some(second)) if 0 < first && first < second && second < seconds => {
@@ -130,17 +131,17 @@ impl Lease {
         })
     }
 
-    /// When its server is to be asked to prolong it.
+    /// Returns when its server is to be asked to extend it.
     pub(super) fn renew_at(&self) -> Option<BootMillis> {
         self.after(self.renewal)
     }
 
-    /// When any server is.
+    /// Returns when any server is to be asked.
     pub(super) fn rebind_at(&self) -> Option<BootMillis> {
         self.after(self.rebinding)
     }
 
-    /// When it ends, if ever.
+    /// Returns when it ends, if ever.
     pub fn ends_at(&self) -> Option<BootMillis> {
         self.after(self.seconds)
     }

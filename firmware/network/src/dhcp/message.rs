@@ -1,19 +1,19 @@
-//! A message on the wire (RFC 2131, section 2).
+//! Wire format of a DHCP message (RFC 2131, section 2).
 
 use std::net::Ipv4Addr;
 
 use super::options::{self, OVERLOAD, Options, Raw};
 
-/// The header up to the options.
+/// Length of the header in bytes, up to the options.
 const HEADER_LEN: usize = 240;
-/// BOOTP relays and some servers drop shorter messages (RFC 951).
+/// Shortest message sent, in bytes: BOOTP relays and some servers drop shorter ones (RFC 951).
 const MIN_LEN: usize = 300;
 const COOKIE: [u8; 4] = [99, 130, 83, 99];
 const ETHERNET: u8 = 1;
 const MAC_LEN: u8 = 6;
 const FLAG_BROADCAST: u16 = 0x8000;
 
-/// Who speaks.
+/// Sender of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Op {
     /// A client.
@@ -22,28 +22,28 @@ pub enum Op {
     Reply,
 }
 
-/// A message by what it means. Boot files and relays are left out.
+/// Decoded message. Boot files and relays are left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// Who speaks.
+    /// Sender.
     pub op: Op,
-    /// The transaction: answers carry the number of their question.
+    /// Transaction identifier: an answer has that of its request.
     pub xid: u32,
-    /// Seconds since the client began to ask.
+    /// Seconds since the client's first request.
     pub secs: u16,
-    /// Whether to answer to everybody, since the client cannot be addressed yet.
+    /// Whether to answer by broadcast, since the client cannot be addressed yet.
     pub broadcast: bool,
-    /// The address the client has and answers for.
+    /// Address that the client has and answers for.
     pub ciaddr: Ipv4Addr,
-    /// The address the client gets.
+    /// Address that the client gets.
     pub yiaddr: Ipv4Addr,
     /// The client's Ethernet address.
     pub mac: [u8; 6],
-    /// All else.
+    /// Options.
     pub options: Options,
 }
 
-/// Bytes that are no message.
+/// The bytes are no valid message.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
     /// Shorter than the header.
@@ -54,20 +54,20 @@ pub enum DecodeError {
     Field {
         /// Its name.
         field: &'static str,
-        /// What was there.
+        /// Its value.
         value: u32,
     },
-    /// An option that says it is longer than what is left.
+    /// An option is longer than the rest of the field.
     #[error("option {code}: expected {len} bytes, {left} are left")]
     OptionCut {
         /// Its number.
         code: u8,
-        /// Its length as told.
+        /// Its stated length.
         len: usize,
-        /// What is there.
+        /// Bytes left.
         left: usize,
     },
-    /// An option of another length than its kind has.
+    /// An option has a wrong length for its kind.
     #[error("option {code}: expected {expected} bytes, got {got}")]
     OptionLength {
         /// Its number.
@@ -80,7 +80,7 @@ pub enum DecodeError {
 }
 
 impl Message {
-    /// Reads a message; options not used here are skipped.
+    /// Decodes a message; options not used here are skipped.
     ///
     /// # Errors
     /// What is wrong, with the place.
@@ -159,7 +159,7 @@ impl Message {
         })
     }
 
-    /// The message as bytes.
+    /// Encodes the message.
     pub fn encode(&self) -> Vec<u8> {
         let op = match self.op {
             Op::Request => 1,

@@ -1,4 +1,4 @@
-//! The options of a message (RFC 2132) that are used here.
+//! DHCP options (RFC 2132) used here.
 
 use std::{collections::BTreeMap, net::Ipv4Addr};
 
@@ -22,12 +22,12 @@ const RENEWAL_TIME: u8 = 58;
 const REBINDING_TIME: u8 = 59;
 const CLIENT_ID: u8 = 61;
 const END: u8 = 255;
-/// Says that the header's name fields hold options too.
+/// Option overload: the header's name fields hold options too.
 pub(super) const OVERLOAD: u8 = 52;
 
-/// What a server is asked to tell. Domain and broadcast address are not used here, but a list
-/// such as every client sends is what servers are tested with.
-pub(super) const WANTED: [u8; 9] = [
+/// Requested parameters. Domain and broadcast address are not used here, but a list such as every
+/// client sends is what servers are tested with.
+pub(super) const PARAMETER_REQUEST: [u8; 9] = [
     SUBNET_MASK,
     ROUTER,
     DNS,
@@ -39,28 +39,28 @@ pub(super) const WANTED: [u8; 9] = [
     REBINDING_TIME,
 ];
 
-/// Kinds of message.
+/// Message types.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Who leases addresses?
+    /// Search for servers.
     Discover,
-    /// I could lease you this one.
+    /// Offer of an address.
     Offer,
-    /// I take it; or: let me keep it.
+    /// Request for an offered address, or to keep one.
     Request,
-    /// Not that one, somebody has it.
+    /// Refusal of an address that is in use by another host.
     Decline,
-    /// It is yours.
+    /// Grant.
     Ack,
-    /// It is not yours.
+    /// Refusal.
     Nak,
-    /// I need it no more.
+    /// Return of an address.
     Release,
-    /// I have an address, tell me the rest.
+    /// Request for parameters only.
     Inform,
 }
 
-/// Options by what they mean; empty and absent are the same.
+/// Decoded options; empty and absent are equivalent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
     /// 53.
@@ -83,7 +83,7 @@ pub struct Options {
     pub parameters: Vec<u8>,
     /// 56, why it was refused; printable ASCII of bounded length.
     pub text: String,
-    /// 57, the longest message taken.
+    /// 57, the longest message accepted.
     pub max_size: Option<u16>,
     /// 58, in seconds.
     pub renewal: Option<u32>,
@@ -93,7 +93,7 @@ pub struct Options {
     pub client_id: Vec<u8>,
 }
 
-/// Options as they stand in the packet; parts of one option are joined (RFC 3396).
+/// Undecoded options of a packet; parts of one option are joined (RFC 3396).
 pub(super) type Raw = BTreeMap<u8, Vec<u8>>;
 
 /// Adds the options in `field` to `raw`.
@@ -145,7 +145,7 @@ impl Options {
         })
     }
 
-    /// The whole field, with its end.
+    /// Encodes the whole field, with its end.
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut out = Vec::new();
         let mut put = |code: u8, value: &[u8]| {

@@ -1,4 +1,4 @@
-//! Numbers that keep many clients from speaking at once; nothing secret hangs on them.
+//! Random numbers that spread the requests of many clients; nothing secret depends on them.
 
 use std::hash::{BuildHasher, RandomState};
 
@@ -7,17 +7,17 @@ use std::hash::{BuildHasher, RandomState};
 pub struct Random(u64);
 
 impl Random {
-    /// The same numbers for the same seed.
+    /// Starts the sequence of a seed.
     pub const fn seeded(seed: u64) -> Self {
         Self(seed)
     }
 
-    /// Other numbers in every process.
+    /// Starts a sequence that differs in every process.
     pub fn new() -> Self {
         Self(RandomState::new().hash_one(std::process::id()))
     }
 
-    /// The next number.
+    /// Returns the next number.
     pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.0;
@@ -26,12 +26,12 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// A transaction number.
+    /// Returns a transaction identifier.
     pub(super) fn xid(&mut self) -> u32 {
         u32::try_from(self.draw() >> 32).unwrap_or(0)
     }
 
-    /// `millis`, a quarter more or less.
+    /// Returns `millis`, varied by up to a quarter.
     pub(super) fn around(&mut self, millis: u64) -> u64 {
         let spread = millis / 2;
         millis - millis / 4 + self.draw() % spread.max(1)

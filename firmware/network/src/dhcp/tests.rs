@@ -1,4 +1,4 @@
-//! The client on virtual time, against a server that is played by hand.
+//! Tests of the client on virtual time, against a simulated server.
 
 use std::net::Ipv4Addr;
 
@@ -12,7 +12,7 @@ use super::{
 const MAC: [u8; 6] = [0xB8, 0x27, 0xEB, 1, 2, 3];
 const SERVER: Ipv4Addr = Ipv4Addr::new(192, 168, 88, 1);
 const ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 168, 88, 50);
-const NOBODY: Ipv4Addr = Ipv4Addr::UNSPECIFIED;
+const UNSPECIFIED: Ipv4Addr = Ipv4Addr::UNSPECIFIED;
 const START: BootMillis = BootMillis(5_000);
 
 fn client(lease: Option<Lease>) -> Client {
@@ -23,7 +23,7 @@ fn client(lease: Option<Lease>) -> Client {
     Client::new(identity, lease, Random::seeded(7))
 }
 
-/// The one message among `actions`, and whom it is for.
+/// Returns the one message among `actions`, and its destination.
 fn sent(actions: &[Action]) -> (Message, Destination) {
     let mut sends = actions.iter().filter_map(|action| match action {
         Action::Send(message, to) => Some((message.clone(), *to)),
@@ -36,13 +36,13 @@ fn sent(actions: &[Action]) -> (Message, Destination) {
     only
 }
 
-fn answer(question: &Message, kind: Kind) -> Message {
+fn answer(request: &Message, kind: Kind) -> Message {
     Message {
         op: Op::Reply,
-        xid: question.xid,
+        xid: request.xid,
         secs: 0,
         broadcast: false,
-        ciaddr: NOBODY,
+        ciaddr: UNSPECIFIED,
         yiaddr: ADDRESS,
         mac: MAC,
         options: Options {
@@ -57,21 +57,25 @@ fn answer(question: &Message, kind: Kind) -> Message {
     }
 }
 
-fn hear(client: &mut Client, message: Message, now: BootMillis) -> Vec<Action> {
+fn on_answer(client: &mut Client, message: Message, now: BootMillis) -> Vec<Action> {
     client.step(Event::Answer(Box::new(message)), now)
 }
 
-/// A client that has leased [`ADDRESS`] for an hour at [`START`].
+/// Returns a client that has leased [`ADDRESS`] for an hour at [`START`].
 fn bound() -> Client {
     let mut client = client(None);
     let (discover, _) = sent(&client.step(Event::CableIn, START));
-    let (request, _) = sent(&hear(&mut client, answer(&discover, Kind::Offer), START));
-    hear(&mut client, answer(&request, Kind::Ack), START);
+    let (request, _) = sent(&on_answer(
+        &mut client,
+        answer(&discover, Kind::Offer),
+        START,
+    ));
+    on_answer(&mut client, answer(&request, Kind::Ack), START);
     assert!(client.lease().is_some());
     client
 }
 
-/// Lets time run to `until`; what was done, and when.
+/// Advances time to `until`; returns the actions and their times.
 fn run(client: &mut Client, until: BootMillis) -> Vec<(BootMillis, Vec<Action>)> {
     let mut done = Vec::new();
     while let Some(at) = client.deadline().filter(|at| *at <= until) {
@@ -94,7 +98,7 @@ fn discover_offer_request_ack() {
     let mut client = client(None);
     assert_eq!(client.step(Event::Tick, START), []);
     let (discover, to) = sent(&client.step(Event::CableIn, START));
-    assert_eq!(to, Destination::Everybody(NOBODY));
+    assert_eq!(to, Destination::Broadcast(UNSPECIFIED));
     assert_eq!(discover.options.kind, Some(Kind::Discover));
     assert!(
         discover.broadcast,
@@ -108,16 +112,16 @@ fn discover_offer_request_ack() {
     );
     assert_eq!(discover.options.requested, None);
 
-    let actions = hear(&mut client, answer(&discover, Kind::Offer), START.plus(30));
+    let actions = on_answer(&mut client, answer(&discover, Kind::Offer), START.plus(30));
     let (request, to) = sent(&actions);
-    assert_eq!(to, Destination::Everybody(NOBODY));
+    assert_eq!(to, Destination::Broadcast(UNSPECIFIED));
     assert_eq!(request.options.kind, Some(Kind::Request));
     assert_eq!(request.options.requested, Some(ADDRESS));
     assert_eq!(request.options.server, Some(SERVER));
-    assert_eq!(request.ciaddr, NOBODY);
+    assert_eq!(request.ciaddr, UNSPECIFIED);
     assert_eq!(request.xid, discover.xid);
 
-    let actions = hear(&mut client, answer(&request, Kind::Ack), START.plus(60));
+    let actions = on_answer(&mut client, answer(&request, Kind::Ack), START.plus(60));
     let lease = client.lease().unwrap().clone();
     assert_eq!(actions, [Action::Use(lease.clone())]);
     assert_eq!((lease.address, lease.prefix), (ADDRESS, 24));
@@ -131,7 +135,7 @@ fn discover_offer_request_ack() {
 }
 
 #[test]
-fn repeats_ever_slower_and_never_gives_up() {
+fn discover_backs_off_and_never_stops() {
     let mut client = client(None);
     client.step(Event::CableIn, START);
     let done = run(&mut client, after(400));
@@ -159,10 +163,10 @@ fn repeats_ever_slower_and_never_gives_up() {
 }
 
 #[test]
-fn an_offer_that_is_not_granted_is_given_up() {
+fn offer_that_is_not_granted_restarts_the_search() {
     let mut client = client(None);
     let (discover, _) = sent(&client.step(Event::CableIn, START));
-    hear(&mut client, answer(&discover, Kind::Offer), START);
+    on_answer(&mut client, answer(&discover, Kind::Offer), START);
     let done = run(&mut client, after(60));
     let kinds: Vec<_> = done
         .iter()
@@ -173,7 +177,7 @@ fn an_offer_that_is_not_granted_is_given_up() {
 }
 
 #[test]
-fn renews_at_its_server_then_anywhere_then_lets_go() {
+fn lease_renews_then_rebinds_then_ends() {
     let mut client = bound();
     assert_eq!(client.deadline(), Some(after(1800)));
     let done = run(&mut client, after(3600));
@@ -189,10 +193,10 @@ fn renews_at_its_server_then_anywhere_then_lets_go() {
     for pair in done[..=rebinding].windows(2) {
         assert!(pair[1].0.since(pair[0].0) >= 60_000 || pair[1].0 == after(3150));
     }
-    let (question, to) = sent(&done[rebinding].1);
+    let (request, to) = sent(&done[rebinding].1);
     assert_eq!(
-        (to, question.ciaddr),
-        (Destination::Everybody(ADDRESS), ADDRESS)
+        (to, request.ciaddr),
+        (Destination::Broadcast(ADDRESS), ADDRESS)
     );
 
     let (at, actions) = done.last().unwrap();
@@ -203,34 +207,34 @@ fn renews_at_its_server_then_anywhere_then_lets_go() {
 }
 
 #[test]
-fn a_renewed_lease_counts_from_the_question() {
+fn renewed_lease_counts_from_its_request() {
     let mut client = bound();
-    let (question, _) = sent(&client.step(Event::Tick, after(1800)));
-    let actions = hear(&mut client, answer(&question, Kind::Ack), after(1801));
+    let (request, _) = sent(&client.step(Event::Tick, after(1800)));
+    let actions = on_answer(&mut client, answer(&request, Kind::Ack), after(1801));
     assert!(matches!(&actions[..], [Action::Use(lease)] if lease.since == after(1800)));
     assert_eq!(client.deadline(), Some(after(3600)));
 }
 
 #[test]
-fn a_refused_lease_is_dropped_at_once() {
+fn refused_lease_is_dropped_at_once() {
     let mut client = bound();
-    let (question, _) = sent(&client.step(Event::Tick, after(1800)));
-    let mut nak = answer(&question, Kind::Nak);
+    let (request, _) = sent(&client.step(Event::Tick, after(1800)));
+    let mut nak = answer(&request, Kind::Nak);
     nak.options.text = "wrong network".into();
-    let actions = hear(&mut client, nak, after(1801));
+    let actions = on_answer(&mut client, nak, after(1801));
     assert!(matches!(&actions[0], Action::Drop(why) if why.contains("wrong network")));
     assert_eq!(sent(&actions).0.options.kind, Some(Kind::Discover));
 }
 
 #[test]
-fn who_offers_and_refuses_in_turn_is_not_hurried() {
+fn alternating_offers_and_refusals_back_off() {
     let mut client = client(None);
     let mut actions = client.step(Event::CableIn, START);
     let mut now = START;
     for _ in 0..6 {
         let (discover, _) = sent(&actions);
-        let (request, _) = sent(&hear(&mut client, answer(&discover, Kind::Offer), now));
-        actions = hear(&mut client, answer(&request, Kind::Nak), now);
+        let (request, _) = sent(&on_answer(&mut client, answer(&discover, Kind::Offer), now));
+        actions = on_answer(&mut client, answer(&request, Kind::Nak), now);
         if actions.is_empty() {
             now = client.deadline().unwrap();
             actions = client.step(Event::Tick, now);
@@ -244,21 +248,24 @@ fn who_offers_and_refuses_in_turn_is_not_hurried() {
 }
 
 #[test]
-fn a_cable_put_back_asks_for_the_same_address() {
+fn replugged_cable_requests_the_same_address() {
     let mut client = bound();
     assert_eq!(client.step(Event::CableOut, after(10)), []);
     assert!(client.lease().is_some(), "the address outlives the cable");
-    let (question, to) = sent(&client.step(Event::CableIn, after(20)));
-    assert_eq!(to, Destination::Everybody(NOBODY));
-    assert_eq!(question.options.kind, Some(Kind::Request));
-    assert_eq!(question.options.requested, Some(ADDRESS));
-    assert_eq!((question.options.server, question.ciaddr), (None, NOBODY));
-    let actions = hear(&mut client, answer(&question, Kind::Ack), after(21));
+    let (request, to) = sent(&client.step(Event::CableIn, after(20)));
+    assert_eq!(to, Destination::Broadcast(UNSPECIFIED));
+    assert_eq!(request.options.kind, Some(Kind::Request));
+    assert_eq!(request.options.requested, Some(ADDRESS));
+    assert_eq!(
+        (request.options.server, request.ciaddr),
+        (None, UNSPECIFIED)
+    );
+    let actions = on_answer(&mut client, answer(&request, Kind::Ack), after(21));
     assert!(matches!(&actions[..], [Action::Use(lease)] if lease.address == ADDRESS));
 }
 
 #[test]
-fn a_silent_server_costs_the_search_but_not_the_address() {
+fn silent_server_restarts_the_search_and_keeps_the_lease() {
     let mut client = bound();
     client.step(Event::CableOut, after(10));
     client.step(Event::CableIn, after(20));
@@ -272,18 +279,18 @@ fn a_silent_server_costs_the_search_but_not_the_address() {
     assert_eq!(sent(&done[1].1).0.options.requested, Some(ADDRESS));
 
     // Another network's server answers: its address takes the place of the old one.
-    let (question, _) = sent(&done.last().unwrap().1);
-    let mut offer = answer(&question, Kind::Offer);
+    let (request, _) = sent(&done.last().unwrap().1);
+    let mut offer = answer(&request, Kind::Offer);
     offer.yiaddr = Ipv4Addr::new(10, 0, 0, 9);
-    let (request, _) = sent(&hear(&mut client, offer, after(60)));
+    let (request, _) = sent(&on_answer(&mut client, offer, after(60)));
     let mut ack = answer(&request, Kind::Ack);
     ack.yiaddr = Ipv4Addr::new(10, 0, 0, 9);
-    hear(&mut client, ack, after(60));
+    on_answer(&mut client, ack, after(60));
     assert_eq!(client.lease().unwrap().address, Ipv4Addr::new(10, 0, 0, 9));
 }
 
 #[test]
-fn a_lease_ends_without_a_cable_too() {
+fn lease_ends_without_a_cable_too() {
     let mut client = bound();
     client.step(Event::CableOut, after(10));
     let done = run(&mut client, after(4000));
@@ -293,11 +300,11 @@ fn a_lease_ends_without_a_cable_too() {
 }
 
 #[test]
-fn a_former_life_s_lease_is_used_and_asked_for_again() {
+fn saved_lease_is_used_and_requested_again() {
     let lease = bound().lease().cloned();
     let mut again = client(lease.clone());
-    let (question, _) = sent(&again.step(Event::CableIn, after(100)));
-    assert_eq!(question.options.requested, Some(ADDRESS));
+    let (request, _) = sent(&again.step(Event::CableIn, after(100)));
+    assert_eq!(request.options.requested, Some(ADDRESS));
     assert_eq!(again.lease(), lease.as_ref());
 
     let mut late = client(lease);
@@ -307,7 +314,7 @@ fn a_former_life_s_lease_is_used_and_asked_for_again() {
 }
 
 #[test]
-fn a_lease_for_ever_asks_nothing() {
+fn infinite_lease_sends_no_requests() {
     let mut client = client(None);
     let (discover, _) = sent(&client.step(Event::CableIn, START));
     let forever = |kind| {
@@ -315,14 +322,14 @@ fn a_lease_for_ever_asks_nothing() {
         message.options.lease = Some(u32::MAX);
         message
     };
-    hear(&mut client, forever(Kind::Offer), START);
-    hear(&mut client, forever(Kind::Ack), START);
+    on_answer(&mut client, forever(Kind::Offer), START);
+    on_answer(&mut client, forever(Kind::Ack), START);
     assert!(client.lease().is_some());
     assert_eq!(client.deadline(), None);
 }
 
 #[test]
-fn other_people_s_messages_are_nothing_to_us() {
+fn messages_for_others_are_ignored() {
     let mut client = client(None);
     let (discover, _) = sent(&client.step(Event::CableIn, START));
     let offer = answer(&discover, Kind::Offer);
@@ -342,23 +349,23 @@ fn other_people_s_messages_are_nothing_to_us() {
         answer(&discover, Kind::Ack),
         answer(&discover, Kind::Nak),
     ] {
-        assert_eq!(hear(&mut client, stranger, START), []);
+        assert_eq!(on_answer(&mut client, stranger, START), []);
     }
-    let (request, _) = sent(&hear(&mut client, offer, START));
+    let (request, _) = sent(&on_answer(&mut client, offer, START));
     for kind in [Kind::Ack, Kind::Nak] {
         let mut other = answer(&request, kind);
         other.options.server = Some(Ipv4Addr::new(192, 168, 88, 99));
-        assert_eq!(hear(&mut client, other, START), []);
+        assert_eq!(on_answer(&mut client, other, START), []);
     }
     assert_eq!(client.lease(), None);
 }
 
 #[test]
-fn offers_that_make_no_sense_are_refused() {
+fn invalid_offers_are_refused() {
     let mut client = client(None);
     let (discover, _) = sent(&client.step(Event::CableIn, START));
     let bad: [fn(&mut Message); 8] = [
-        |m| m.yiaddr = NOBODY,
+        |m| m.yiaddr = UNSPECIFIED,
         |m| m.yiaddr = Ipv4Addr::LOCALHOST,
         |m| m.yiaddr = Ipv4Addr::BROADCAST,
         |m| m.options.mask = None,
@@ -370,28 +377,28 @@ fn offers_that_make_no_sense_are_refused() {
     for spoil in bad {
         let mut offer = answer(&discover, Kind::Offer);
         spoil(&mut offer);
-        let actions = hear(&mut client, offer, START);
+        let actions = on_answer(&mut client, offer, START);
         assert!(matches!(&actions[..], [Action::Refuse(_)]), "{actions:?}");
     }
     let mut odd = answer(&discover, Kind::Offer);
     odd.options.routers = vec![ADDRESS, Ipv4Addr::BROADCAST];
     (odd.options.renewal, odd.options.rebinding) = (Some(9000), Some(3));
-    hear(&mut client, odd.clone(), START);
+    on_answer(&mut client, odd.clone(), START);
     odd.options.kind = Some(Kind::Ack);
-    hear(&mut client, odd, START);
+    on_answer(&mut client, odd, START);
     let lease = client.lease().unwrap();
     assert_eq!(lease.gateway, None, "nobody is his own router");
     assert_eq!((lease.renewal, lease.rebinding), (1800, 3150));
 }
 
 #[test]
-fn networks_that_no_lan_has_are_refused_with_the_reason() {
+fn implausible_networks_are_refused_with_the_reason() {
     let verdict = |mask: [u8; 4]| {
         let mut client = client(None);
         let (discover, _) = sent(&client.step(Event::CableIn, START));
         let mut offer = answer(&discover, Kind::Offer);
         offer.options.mask = Some(mask.into());
-        match &hear(&mut client, offer, START)[..] {
+        match &on_answer(&mut client, offer, START)[..] {
             [Action::Refuse(why)] => why.clone(),
             _ => "taken".into(),
         }
@@ -413,14 +420,14 @@ fn networks_that_no_lan_has_are_refused_with_the_reason() {
 }
 
 #[test]
-fn a_refusal_says_who_refused_and_quotes_the_reason() {
+fn refusal_names_server_and_reason() {
     let refused = |text: &str| {
         let mut client = bound();
-        let (question, _) = sent(&client.step(Event::Tick, after(1800)));
-        let mut nak = answer(&question, Kind::Nak);
+        let (request, _) = sent(&client.step(Event::Tick, after(1800)));
+        let mut nak = answer(&request, Kind::Nak);
         nak.options.text = text.into();
         let nak = Message::decode(&nak.encode()).unwrap();
-        match hear(&mut client, nak, after(1801)).swap_remove(0) {
+        match on_answer(&mut client, nak, after(1801)).swap_remove(0) {
             Action::Drop(why) => why,
             other => panic!("{other:?}"),
         }
@@ -433,11 +440,11 @@ fn a_refusal_says_who_refused_and_quotes_the_reason() {
 }
 
 #[test]
-fn options_in_the_name_fields_and_in_parts() {
-    let question = sent(&client(None).step(Event::CableIn, START)).0;
-    let mut bytes = answer(&question, Kind::Offer).encode();
+fn options_in_overloaded_fields_and_parts_are_read() {
+    let request = sent(&client(None).step(Event::CableIn, START)).0;
+    let mut bytes = answer(&request, Kind::Offer).encode();
     bytes.truncate(240);
-    // Option 52 says that the file field (108..236) goes on; 51 comes in two parts.
+    // Option 52: the file field (108..236) holds options; 51 comes in two parts.
     bytes.extend([53, 1, 2, 52, 1, 1, 51, 2, 0, 0, 255]);
     bytes[108..119].copy_from_slice(&[51, 2, 0x0E, 0x10, 1, 4, 255, 255, 0, 0, 255]);
     let read = Message::decode(&bytes).unwrap();
@@ -446,10 +453,10 @@ fn options_in_the_name_fields_and_in_parts() {
 }
 
 #[test]
-fn broken_bytes_are_told_with_their_place() {
-    let question = sent(&client(None).step(Event::CableIn, START)).0;
+fn malformed_bytes_are_named_with_their_place() {
+    let request = sent(&client(None).step(Event::CableIn, START)).0;
     let told = |spoil: fn(&mut Vec<u8>)| {
-        let mut bytes = question.encode();
+        let mut bytes = request.encode();
         spoil(&mut bytes);
         Message::decode(&bytes).unwrap_err().to_string()
     };
@@ -543,18 +550,18 @@ fn any_message() -> impl Strategy<Value = Message> {
 }
 
 #[derive(Clone, Debug)]
-enum Happening {
+enum SimulatedEvent {
     Cable(bool),
     Said(Kind, bool),
     Passed(u64),
 }
 
-fn any_happening() -> impl Strategy<Value = Happening> {
+fn any_event() -> impl Strategy<Value = SimulatedEvent> {
     let kind = proptest::sample::select(vec![Kind::Offer, Kind::Ack, Kind::Nak]);
     prop_oneof![
-        any::<bool>().prop_map(Happening::Cable),
-        (kind, any::<bool>()).prop_map(|(kind, sane)| Happening::Said(kind, sane)),
-        (0..5_000_000_u64).prop_map(Happening::Passed),
+        any::<bool>().prop_map(SimulatedEvent::Cable),
+        (kind, any::<bool>()).prop_map(|(kind, sane)| SimulatedEvent::Said(kind, sane)),
+        (0..5_000_000_u64).prop_map(SimulatedEvent::Passed),
     ]
 }
 
@@ -566,17 +573,17 @@ proptest! {
 
     #[test]
     fn any_options_are_read_or_refused(tail in proptest::collection::vec(any::<u8>(), 0..700)) {
-        let question = sent(&client(None).step(Event::CableIn, START)).0;
-        let mut bytes = question.encode();
+        let request = sent(&client(None).step(Event::CableIn, START)).0;
+        let mut bytes = request.encode();
         bytes.truncate(240);
         bytes.extend(tail);
         let _ = Message::decode(&bytes);
     }
 
-    /// Whatever stands in the texts of a packet, and wherever: what the client makes of it, which
+    /// Whatever the texts of a packet contain, and wherever: what the client makes of it, which
     /// goes into the log and the state, is one line of printable ASCII.
     #[test]
-    fn nothing_a_server_says_reaches_the_state_raw(
+    fn server_texts_reach_the_state_sanitised(
         said in proptest::collection::vec(
             (proptest::sample::select(vec![12_u8, 15, 56, 66, 67, 119]), proptest::collection::vec(any::<u8>(), 0..255)),
             0..6,
@@ -584,8 +591,8 @@ proptest! {
         kind in proptest::sample::select(vec![2_u8, 5, 6]),
     ) {
         let mut client = bound();
-        let (question, _) = sent(&client.step(Event::Tick, after(1800)));
-        let mut bytes = answer(&question, Kind::Nak).encode();
+        let (request, _) = sent(&client.step(Event::Tick, after(1800)));
+        let mut bytes = answer(&request, Kind::Nak).encode();
         bytes.truncate(240);
         bytes.extend([53, 1, kind]);
         for (code, text) in said {
@@ -596,7 +603,7 @@ proptest! {
         let mut texts = Vec::new();
         match Message::decode(&bytes) {
             Ok(message) => {
-                for action in hear(&mut client, message, after(1801)) {
+                for action in on_answer(&mut client, message, after(1801)) {
                     match action {
                         Action::Drop(why) | Action::Refuse(why) => texts.push(why),
                         Action::Use(lease) => texts.push(serde_json::to_string(&lease).unwrap()),
@@ -613,29 +620,29 @@ proptest! {
     }
 
     #[test]
-    fn what_is_written_is_read(message in any_message()) {
+    fn message_round_trip(message in any_message()) {
         prop_assert_eq!(Message::decode(&message.encode()), Ok(message));
     }
 
     #[test]
-    fn whatever_happens_a_dead_lease_is_not_used_and_time_goes_on(
-        happenings in proptest::collection::vec(any_happening(), 0..60),
+    fn ended_lease_is_never_used_and_deadlines_advance(
+        happenings in proptest::collection::vec(any_event(), 0..60),
     ) {
         let (mut client, mut now) = (client(None), START);
         let mut last: Option<Message> = None;
         for happening in happenings {
             let actions = match happening {
-                Happening::Cable(true) => client.step(Event::CableIn, now),
-                Happening::Cable(false) => client.step(Event::CableOut, now),
-                Happening::Said(kind, sane) => {
-                    let Some(question) = &last else { continue };
-                    let mut said = answer(question, kind);
+                SimulatedEvent::Cable(true) => client.step(Event::CableIn, now),
+                SimulatedEvent::Cable(false) => client.step(Event::CableOut, now),
+                SimulatedEvent::Said(kind, sane) => {
+                    let Some(request) = &last else { continue };
+                    let mut said = answer(request, kind);
                     if !sane {
                         said.options.lease = None;
                     }
-                    hear(&mut client, said, now)
+                    on_answer(&mut client, said, now)
                 }
-                Happening::Passed(millis) => {
+                SimulatedEvent::Passed(millis) => {
                     let until = now.plus(millis);
                     let done = run(&mut client, until);
                     now = until;

@@ -1,17 +1,17 @@
-//! What a server says in words.
+//! Sanitising of texts from a DHCP server.
 
-/// Longest text taken, in bytes: a reason fits, and a log line stays one.
+/// Longest text kept, in bytes: a reason fits, and a log line stays one.
 pub(super) const LONGEST: usize = 120;
-/// Stands for what was cut off.
+/// Mark of truncation.
 const CUT: &str = "...";
 
-/// The text in an option: printable ASCII of at most [`LONGEST`] bytes.
+/// Returns the text in an option: printable ASCII of at most [`LONGEST`] bytes.
 ///
-/// Texts are NVT ASCII (RFC 2132, section 9.9). Whatever else a server sends, be it a terminal's
-/// control sequence or a mark that turns the direction of writing, becomes a question mark here, at
-/// the source, so that no log, page or terminal can be led by it.
+/// Texts are NVT ASCII (RFC 2132, section 9.9). Every other byte, be it of a terminal's control
+/// sequence or of a mark that reverses the direction of writing, becomes a question mark here, at
+/// the source, so that no log, page or terminal can be attacked by it.
 pub(super) fn printable(value: &[u8]) -> String {
-    // Some servers count a closing zero in.
+    // Some servers include a terminating zero.
     let end = value.iter().rposition(|byte| *byte != 0);
     let value = value
         .get(..end.map_or(0, |last| last + 1))
@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn plain_text_is_kept_and_a_closing_zero_is_not() {
+    fn plain_text_is_kept_without_terminating_zeros() {
         assert_eq!(printable(b"address in use\0\0"), "address in use");
         assert_eq!(printable(b""), "");
         assert_eq!(printable(b"\0\0"), "");
@@ -47,7 +47,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_text_is_cut_visibly() {
+    fn long_text_is_truncated_visibly() {
         let long = printable(&[b'x'; 2000]);
         assert_eq!(long.len(), LONGEST);
         assert!(long.ends_with("x..."));

@@ -1,5 +1,5 @@
-//! One transaction that replaces the whole table: packets see the old rules or the new, never
-//! half of them, and never none.
+//! Installation of a ruleset in one netlink transaction that replaces the whole table: packets see
+//! the old rules or the new, never half of them, and never none.
 
 use netlink_packet_core::{NLM_F_ACK, NLM_F_APPEND, NLM_F_CREATE, NLMSG_ERROR};
 use netlink_packet_netfilter::{
@@ -15,17 +15,17 @@ use netlink_sys::protocols::NETLINK_NETFILTER;
 use super::{Chain, Rule, Ruleset, encode};
 use crate::kernel::{Netlink, NetlinkError};
 
-/// `NFNL_SUBSYS_NFTABLES`: whom a batch is for.
+/// `NFNL_SUBSYS_NFTABLES`: the subsystem that a batch is for.
 const NFTABLES: u16 = 10;
 
-/// A ruleset the kernel did not take; what stood before still stands.
+/// The kernel did not accept the ruleset; the previous one stays installed.
 #[derive(Debug, thiserror::Error)]
 pub enum FirewallError {
-    /// The kernel cannot be talked to.
+    /// The netlink socket failed.
     #[error(transparent)]
     Netlink(#[from] NetlinkError),
-    /// It refused one step of the transaction. "No such file or directory" means that a module
-    /// for it is missing.
+    /// The kernel refused one step of the transaction. "No such file or directory" means that a
+    /// module for it is missing.
     #[error("{step}: {source}")]
     Refused {
         /// The step, as text.
@@ -33,7 +33,7 @@ pub enum FirewallError {
         /// Its reason.
         source: std::io::Error,
     },
-    /// It said nothing at all.
+    /// The kernel did not answer.
     #[error("no answer to a transaction of {steps} steps")]
     NoAnswer {
         /// Messages sent.
@@ -41,7 +41,7 @@ pub enum FirewallError {
     },
 }
 
-/// Makes `ruleset` the table's present in one step.
+/// Replaces the table by `ruleset` atomically.
 ///
 /// # Errors
 /// The kernel's refusal, with the rule it refused.
@@ -89,7 +89,7 @@ impl Transaction {
             attributes: vec![TableAttribute::Name(ruleset.table.into())],
         };
         batch.control(ControlMessage::BatchBegin);
-        // Deleting needs a table that is there; creating one that is there changes nothing.
+        // Deleting needs an existing table; creating an existing one changes nothing.
         batch.push(
             "creating the table",
             NfTablesMessage::NewTable(table()),
@@ -116,7 +116,7 @@ impl Transaction {
                 batch.push(step, message, NLM_F_CREATE | NLM_F_APPEND);
             }
         }
-        // Asks for the one acknowledgement that says that all of it was taken.
+        // Requests the one acknowledgement that confirms all of it.
         batch.push(
             "creating the table",
             NfTablesMessage::NewTable(table()),

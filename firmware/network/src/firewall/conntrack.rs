@@ -1,7 +1,7 @@
-//! Removing tracked connections from the kernel's table (`ctnetlink`).
+//! Removal of tracked connections from the kernel's table (`ctnetlink`).
 //!
-//! The table is read in the pieces in which the kernel gives it out, and what has to go of one
-//! piece is removed before the next is asked for: memory stays that of one piece, however full a
+//! The table is read in the datagrams in which the kernel sends it, and the matches of one datagram
+//! are removed before the next is requested: memory stays that of one datagram, however full a
 //! flood has made the table.
 
 use std::{fmt, io, net::Ipv4Addr, time::Duration};
@@ -21,10 +21,10 @@ use super::stale::{Connection, Ends, Stale};
 use crate::kernel::{Netlink, NetlinkError, Received, serialize};
 
 /// Longest time for one sweep. A full table of 16,000 connections takes a fraction of it on the
-/// slowest board; what is left then is removed by the next sweep.
+/// slowest board; the rest is removed by the next sweep.
 const LIMIT: Duration = Duration::from_secs(5);
-/// Most times the table is read in one sweep. A packet that was on its way while an address went
-/// can put its connection into a part of the table that was read already.
+/// Largest number of reads of the table in one sweep. A packet in transit while an address was
+/// removed can put its connection into a part of the table that was read already.
 const PASSES: u32 = 3;
 /// `NFNL_SUBSYS_CTNETLINK` and `IPCTNL_MSG_CT_NEW`: a connection in an answer.
 const CONNECTION: u16 = 1 << 8;
@@ -33,18 +33,18 @@ const DELETE: u8 = 2;
 /// Length of `struct nfgenmsg`.
 const HEADER_LEN: usize = 4;
 
-/// What a sweep did.
+/// Result of a sweep.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Swept {
-    /// Connections looked at in the first pass: as many as the table had.
+pub struct SweepResult {
+    /// Connections seen in the first pass: as many as the table had.
     pub seen: usize,
     /// Connections removed.
     pub removed: usize,
-    /// Time it took.
+    /// Duration in milliseconds.
     pub ms: u64,
 }
 
-impl fmt::Display for Swept {
+impl fmt::Display for SweepResult {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { seen, removed, ms } = self;
         write!(
@@ -54,29 +54,29 @@ impl fmt::Display for Swept {
     }
 }
 
-/// A sweep that was not finished; what was removed stays removed.
+/// The sweep was not finished; what was removed stays removed.
 #[derive(Debug, thiserror::Error)]
 pub enum SweepError {
-    /// The kernel refused something.
+    /// The kernel refused a request.
     #[error(transparent)]
     Netlink(#[from] NetlinkError),
     /// It took too long.
     #[error("change of addresses: time is over: {0}; the rest follows in a few seconds")]
-    Slow(Swept),
+    Slow(SweepResult),
 }
 
-/// Removes the connections that `stale` takes; gives the thread to others after each piece of the
+/// Removes the connections that `stale` matches; yields to other tasks after each datagram of the
 /// table.
 ///
 /// # Errors
 /// The kernel's refusal, or that the time is over.
-pub async fn sweep(stale: &Stale) -> Result<Swept, SweepError> {
+pub async fn sweep(stale: &Stale) -> Result<SweepResult, SweepError> {
     let mut sweep = Sweep {
         reader: Netlink::open(NETLINK_NETFILTER)?,
         remover: Netlink::open(NETLINK_NETFILTER)?,
         number: 0,
         began: BootMillis::now(),
-        swept: Swept::default(),
+        swept: SweepResult::default(),
     };
     for _ in 0..PASSES {
         let before = sweep.swept;
@@ -91,16 +91,16 @@ pub async fn sweep(stale: &Stale) -> Result<Swept, SweepError> {
 
 struct Sweep {
     reader: Netlink,
-    /// Another socket: the kernel answers on one while it still gives out the table on the other.
+    /// A second socket: the kernel answers on it while it still sends the table on the first.
     remover: Netlink,
     /// Number of the last request.
     number: u32,
     began: BootMillis,
-    swept: Swept,
+    swept: SweepResult,
 }
 
 impl Sweep {
-    /// Reads the whole table once; returns how many connections it had.
+    /// Reads the whole table once; returns the number of connections.
     async fn pass(&mut self, stale: &Stale) -> Result<usize, SweepError> {
         let reading = || NetlinkError::while_doing("listing tracked connections");
         self.number = self.number.wrapping_add(1);
@@ -120,7 +120,9 @@ impl Sweep {
                     _ => {
                         seen += 1;
                         let entry = Entry::parse(&answer);
-                        stale_entries.extend(entry.filter(|entry| stale.takes(&entry.connection)));
+                        stale_entries.extend(
+                            entry.filter(|entry| stale.matches_connection(&entry.connection)),
+                        );
                     }
                 }
             }
@@ -136,8 +138,8 @@ impl Sweep {
         Ok(seen)
     }
 
-    /// Removes the entries of one piece in one request of many messages. Only the last asks to be
-    /// acknowledged; those that fail are answered all the same.
+    /// Removes the entries of one datagram in one request of many messages. Only the last requests
+    /// an acknowledgement; failures are always answered.
     fn remove(&mut self, entries: Vec<Entry>) -> io::Result<()> {
         let count = entries.len();
         let mut requests = Vec::new();
@@ -159,7 +161,7 @@ impl Sweep {
             for answer in self.remover.receive()? {
                 match answer.result() {
                     Ok(()) => {}
-                    // It ended by itself meanwhile, or another has its place.
+                    // It ended by itself meanwhile, or another has taken its tuple.
                     Err(error) if error.raw_os_error() == Some(Errno::ENOENT as i32) => {
                         self.swept.removed = self.swept.removed.saturating_sub(1);
                     }
@@ -180,17 +182,17 @@ fn message(message: ConntrackMessage) -> NetfilterMessage {
     )
 }
 
-/// A connection of the table.
+/// Entry of the table.
 #[derive(Debug)]
 struct Entry {
     connection: Connection,
-    /// What the kernel finds it by: tuple, number and zone, as it gave them out. The number
-    /// (`CTA_ID`) keeps a new connection between the same ends from being taken for it.
+    /// Attributes by which the kernel finds it: tuple, number and zone, as received. The number
+    /// (`CTA_ID`) prevents that a new connection between the same ends is removed instead.
     name: Vec<DefaultNla>,
 }
 
 impl Entry {
-    /// Reads only what is used here: a newer kernel may tell more, in forms unknown to us.
+    /// Parses only what is used here: a newer kernel may send more, in unknown forms.
     fn parse(message: &Received) -> Option<Self> {
         /// `CTA_*`.
         const TUPLE_ORIGINAL: u16 = 1;
@@ -233,7 +235,7 @@ impl Entry {
     }
 }
 
-/// The addresses in a tuple.
+/// Returns the addresses in a tuple.
 fn ends(tuple: &[u8]) -> Option<Ends> {
     /// `CTA_TUPLE_IP`, `CTA_IP_V4_SRC`, `CTA_IP_V4_DST`.
     const IP: u16 = 1;
@@ -254,7 +256,7 @@ fn find(bytes: &[u8], wanted: u16) -> Option<&[u8]> {
     attributes(bytes).find_map(|(kind, value)| (kind == wanted).then_some(value))
 }
 
-/// Kinds and values of a list of attributes, up to the first that makes no sense.
+/// Iterates over kinds and values of a list of attributes, up to the first malformed one.
 fn attributes(bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
     /// Length and kind, before the value.
     const HEADER_LEN: usize = 4;
@@ -299,7 +301,7 @@ mod tests {
     const OURS: [u8; 4] = [10, 112, 7, 5];
 
     #[test]
-    fn an_entry_is_read_and_named_as_the_kernel_gave_it() {
+    fn entry_keeps_the_kernels_identifying_attributes() {
         let original = tuple(1, HOST, FAR);
         let entry = Entry::parse(&answer(&[
             original.clone(),
@@ -322,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_that_lacks_something_is_none() {
+    fn incomplete_entry_is_ignored() {
         let whole = [
             tuple(1, HOST, FAR),
             tuple(2, FAR, OURS),
@@ -338,7 +340,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_bytes_of_the_kernel_break_the_reader(payload in vec(any::<u8>(), 0..200)) {
+        fn arbitrary_bytes_do_not_panic_the_parser(payload in vec(any::<u8>(), 0..200)) {
             let message = Received { kind: CONNECTION, sequence: 1, payload };
             let _ = Entry::parse(&message);
         }

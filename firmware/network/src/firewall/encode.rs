@@ -1,4 +1,4 @@
-//! Rules as the expressions the kernel runs: each loads a value into register 1 and compares it,
+//! Encoding of rules as nftables expressions: each loads a value into register 1 and compares it,
 //! or acts on it. The numbers are those of `linux/netfilter/nf_tables.h`.
 
 use failberry_config::{Cidr, Protocol};
@@ -23,7 +23,7 @@ const STATUS_DNAT: u32 = 1 << 5;
 const REG_1: u32 = 1;
 const REG_2: u32 = 2;
 
-/// Where in the packet a payload expression counts from.
+/// Base of the offset of a payload expression.
 #[derive(Clone, Copy)]
 enum Base {
     Network = 1,
@@ -145,7 +145,7 @@ fn matching(condition: &Match, out: &mut Vec<Expressions>) {
 fn source(net: Cidr, out: &mut Vec<Expressions>) {
     family(NFPROTO_IPV4, out);
     let address = net.address.octets();
-    // The source address stands 12 bytes into the IPv4 header.
+    // The source address is at offset 12 of the IPv4 header.
     if net.prefix.is_multiple_of(8) && net.prefix > 0 {
         let octets = usize::from(net.prefix / 8);
         out.push(load_payload(Base::Network, 12, u32::from(net.prefix / 8)));
@@ -196,7 +196,7 @@ fn acting(action: Action, out: &mut Vec<Expressions>) {
     }
 }
 
-/// Loads the segment size that the route takes and writes it into TCP option 2 of the packet.
+/// Loads the route's segment size and writes it into TCP option 2 of the packet.
 fn clamp() -> [Expressions; 3] {
     const TCP_SEGMENT_SIZE: u32 = 3;
     const TO_NETWORK_ORDER: u32 = 1;
@@ -306,7 +306,7 @@ fn immediate(register: Register, value: &[u8]) -> Expressions {
     ])
 }
 
-/// An expression the codec has no type for, with 32-bit attributes.
+/// Returns an expression that the codec has no type for, with 32-bit attributes.
 fn other(name: &str, attributes: &[(u16, u32)]) -> Expressions {
     Expressions::Other {
         expression_type: name.into(),

@@ -1,4 +1,4 @@
-//! The packet filter: a typed ruleset, its text, its netlink form, and the way into the kernel.
+//! Packet filter: a typed ruleset, its text form, its netlink form, and its installation.
 
 mod apply;
 mod conntrack;
@@ -12,7 +12,7 @@ mod text;
 use std::net::Ipv4Addr;
 
 pub use apply::{FirewallError, apply};
-pub use conntrack::{SweepError, Swept, sweep};
+pub use conntrack::{SweepError, SweepResult, sweep};
 pub use policy::{HEALTH_PORT, STATUS_PORT, ruleset};
 pub use stale::{Connection, Ends, Ours, Stale};
 
@@ -30,15 +30,15 @@ pub struct Ruleset {
 /// A base chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chain {
-    /// Its name.
+    /// Name of the chain.
     pub name: &'static str,
-    /// What it may do.
+    /// Type of the chain.
     pub kind: ChainKind,
-    /// Where packets pass it.
+    /// Hook at which packets pass it.
     pub hook: Hook,
-    /// When, among the chains at one hook.
+    /// Order among the chains at one hook.
     pub priority: Priority,
-    /// What becomes of a packet that no rule decided.
+    /// Verdict on a packet that no rule decided.
     pub policy: Verdict,
     /// Its rules, in order.
     pub rules: Vec<Rule>,
@@ -55,7 +55,7 @@ pub enum ChainKind {
     Route,
 }
 
-/// Places in the packet's way.
+/// Netfilter hooks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hook {
     /// After reception, before the routing decision.
@@ -70,7 +70,7 @@ pub enum Hook {
     Postrouting,
 }
 
-/// The points in a hook's order that are used here.
+/// The chain priorities used here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Priority {
     /// Before connection tracking.
@@ -87,21 +87,21 @@ pub enum Priority {
     SourceNat,
 }
 
-/// The fate of a packet.
+/// Verdict on a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Goes on.
+    /// The packet passes.
     Accept,
-    /// Ends here, silently.
+    /// The packet is dropped silently.
     Drop,
 }
 
-/// Conditions, all of which must hold, and what is done then.
+/// Rule: conditions, all of which must hold, and an action.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
     /// The conditions, checked in order.
     pub matches: Vec<Match>,
-    /// What is done.
+    /// The action.
     pub action: Action,
 }
 
@@ -134,11 +134,11 @@ pub enum Match {
     Icmpv6(Icmpv6),
     /// Opens a TCP connection or answers such a packet: SYN set, RST not.
     TcpSyn,
-    /// Keeps within so many packets a second, and a burst of so many.
+    /// Keeps within this rate and burst.
     Limit {
         /// Packets a second.
         rate: u32,
-        /// Packets at once.
+        /// Packets in a burst.
         burst: u32,
     },
 }
@@ -159,13 +159,13 @@ pub enum State {
 /// Directions of a tracked connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
-    /// As its first packet went.
+    /// Direction of the first packet.
     Original,
-    /// The other way.
+    /// The opposite direction.
     Reply,
 }
 
-/// The `ICMPv6` messages that IPv6 on a LAN cannot do without, and ping.
+/// `ICMPv6` messages that IPv6 on a LAN needs, and ping.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Icmpv6 {
     /// Type 128.
@@ -178,10 +178,10 @@ pub enum Icmpv6 {
     NeighbourAdvertisement,
 }
 
-/// What a rule does.
+/// Action of a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Ends the packet's way through this hook.
+    /// Ends the evaluation at this hook.
     Verdict(Verdict),
     /// Gives the connection a mark.
     MarkConnection(u32),
@@ -189,7 +189,7 @@ pub enum Action {
     MarkPacket(u32),
     /// Gives the packet its connection's mark.
     RestoreMark,
-    /// Lowers the TCP maximum segment size to what the route takes.
+    /// Lowers the TCP maximum segment size to the route's MTU.
     ClampSegmentSize,
     /// Replaces the source by the address of the interface it goes out by.
     Masquerade,

@@ -1,4 +1,4 @@
-//! What may pass: the product's rules, made from the configuration.
+//! Firewall policy: the product's ruleset, built from the configuration.
 
 use failberry_config::{Cidr, Firewall, Protocol};
 
@@ -8,19 +8,19 @@ use super::{
 };
 use crate::{CARRIER, CARRIER_MARK, LAN, LAN_MARK};
 
-/// Health checks from the internet, over either link.
+/// TCP port of health checks from the internet, over either link.
 pub const HEALTH_PORT: u16 = 9000;
-/// Status for people on the LAN.
+/// TCP port of the status pages for the LAN.
 pub const STATUS_PORT: u16 = 9001;
 
-/// Pings answered a second, and at once: enough for any monitor, useless for a flood.
+/// Rate limit of pings: enough for any monitor, useless for a flood.
 const PING: Match = Match::Limit {
     rate: 10,
     burst: 20,
 };
 
-/// The whole table for `config`, with a door for the LAN's laptops at `update_port`. It does not
-/// depend on addresses, so it stands before any is set.
+/// Returns the whole ruleset for `config`, with `update_port` open to the LAN if given. It does not
+/// depend on addresses, so it is installed before any is set.
 pub fn ruleset(config: &Firewall, update_port: Option<u16>) -> Ruleset {
     Ruleset {
         table: "failberry",
@@ -37,8 +37,8 @@ pub fn ruleset(config: &Firewall, update_port: Option<u16>) -> Ruleset {
     }
 }
 
-/// Somebody at the carrier may address the LAN's hosts directly; nothing he sends that way is
-/// let in. Answers to masqueraded connections are addressed to us at this point.
+/// Drops packets that a host at the carrier addresses directly to the LAN's hosts. Replies to
+/// masqueraded connections are addressed to us at this point.
 fn foreign_destinations() -> Chain {
     chain(
         "foreign",
@@ -51,7 +51,7 @@ fn foreign_destinations() -> Chain {
 
 fn destination_nat(config: &Firewall) -> Chain {
     let forwards = config.forward.iter().filter(|forward| {
-        // The health check is the one door that must never lead elsewhere.
+        // The port of the health check must never be forwarded.
         (forward.protocol, forward.port) != (Protocol::Tcp, HEALTH_PORT)
     });
     let rules = forwards.map(|forward| {
@@ -75,11 +75,11 @@ fn destination_nat(config: &Firewall) -> Chain {
     )
 }
 
-/// A connection remembers the interface its first packet came in by. Only *answers* carry the
-/// mark: the question itself follows the main table, or a LAN host behind the router would be
-/// sent back to the router instead of out by the carrier link. Questions that were forwarded
-/// inwards go by the wire even where the main table knows the way to that host as the default
-/// route only.
+/// Marks each connection with the interface its first packet came in by. Only *replies* are routed
+/// by the mark: the original direction follows the main table, or a LAN host behind the router
+/// would be sent back to the router instead of out by the carrier link. The original direction of
+/// connections that were forwarded inwards goes by the LAN even if the main table has only the
+/// default route to that host.
 fn marks_in() -> Chain {
     let new = Match::State(&[State::New]);
     chain(
@@ -116,7 +116,7 @@ fn marks_out() -> Chain {
 }
 
 fn input(update_port: Option<u16>) -> Chain {
-    let neighbours = [
+    let neighbour_types = [
         Icmpv6::RouterAdvertisement,
         Icmpv6::NeighbourSolicitation,
         Icmpv6::NeighbourAdvertisement,
@@ -128,13 +128,13 @@ fn input(update_port: Option<u16>) -> Chain {
             ACCEPT,
         ),
         rule([Match::State(&[State::Invalid])], DROP),
-        // The lease: its server is not yet known, so no connection stands for it.
+        // DHCP: its server is not yet known, so there is no tracked connection.
         rule(
             [Match::In(LAN), Match::Ipv4, Match::UdpPorts(67, 68)],
             ACCEPT,
         ),
     ];
-    rules.extend(neighbours.map(|kind| rule([Match::In(LAN), Match::Icmpv6(kind)], ACCEPT)));
+    rules.extend(neighbour_types.map(|kind| rule([Match::In(LAN), Match::Icmpv6(kind)], ACCEPT)));
     rules.extend([
         rule([Match::Ping, PING], ACCEPT),
         rule(
@@ -150,7 +150,7 @@ fn input(update_port: Option<u16>) -> Chain {
             ACCEPT,
         ),
     ]);
-    // IPv4 alone: an IPv6 address on the LAN may be reachable from the whole internet.
+    // IPv4 only: an IPv6 address on the LAN may be reachable from the whole internet.
     let management = [Some(STATUS_PORT), update_port];
     rules.extend(management.into_iter().flatten().map(|port| {
         let of_the_lan = [
@@ -172,8 +172,8 @@ fn input(update_port: Option<u16>) -> Chain {
     }
 }
 
-/// The carrier link takes smaller packets than Ethernet, and carriers often lose the ICMP
-/// messages that would tell the ends so.
+/// Clamps the TCP segment size: the carrier link takes smaller packets than Ethernet, and carriers
+/// often lose the ICMP messages that would inform the ends.
 fn segment_size() -> Chain {
     chain(
         "segment_size",
@@ -225,8 +225,8 @@ fn forward(config: &Firewall) -> Chain {
     }
 }
 
-/// Forwarded connections get our own address on the LAN side too: the LAN host would answer to
-/// its router, and so over the wired line, where the answer belongs to nothing.
+/// Masquerades. Forwarded connections get our own address on the LAN side too: the LAN host would
+/// reply to its router, and so over the wired line, where the reply belongs to no connection.
 fn source_nat() -> Chain {
     chain(
         "srcnat",
@@ -267,7 +267,7 @@ fn rule<const N: usize>(matches: [Match; N], action: Action) -> Rule {
     }
 }
 
-/// The same network with the bits behind its prefix cleared, as the filter compares them.
+/// Returns the network with the bits behind its prefix cleared, as the filter compares them.
 fn network(net: Cidr) -> Cidr {
     let mask = u32::MAX
         .checked_shl(32 - u32::from(net.prefix.min(32)))

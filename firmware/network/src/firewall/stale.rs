@@ -1,29 +1,28 @@
-//! Which tracked connections a change of addresses has made useless. Pure.
+//! Filter for tracked connections that a change of addresses has made useless. Pure.
 //!
 //! A connection keeps the translation that its first packet got. After an address of ours has
 //! changed, a connection made under the old one sends from an address that is not ours any more,
-//! for as long as either end keeps talking; all other connections are none of the change's
-//! business.
+//! for as long as either end keeps sending; all other connections must stay.
 
 use std::net::Ipv4Addr;
 
 use failberry_config::Cidr;
 
-/// Source and destination of the packets that go one way through a connection.
+/// Source and destination of the packets in one direction of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ends {
-    /// Where they come from.
+    /// Source address.
     pub source: Ipv4Addr,
-    /// Where they go.
+    /// Destination address.
     pub destination: Ipv4Addr,
 }
 
-/// A tracked IPv4 connection, as far as it is decided by.
+/// Tracked IPv4 connection, limited to what the filter needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Connection {
-    /// The way its first packet went, before any translation.
+    /// Direction of its first packet, before any translation.
     pub original: Ends,
-    /// The other way: to our address, where the source was translated.
+    /// Reply direction: to our address, if the source was translated.
     pub reply: Ends,
     /// Whether its source was replaced by an address of ours (`IPS_SRC_NAT`).
     pub source_translated: bool,
@@ -31,63 +30,63 @@ pub struct Connection {
     pub destination_translated: bool,
 }
 
-/// The last address of each link, whether it has it now or not: it may get the same one back. None
-/// where it is not known, and then nothing is judged by it.
+/// Last address of each link, whether it has it now or not: it may get the same one back. None if
+/// it is unknown, and then nothing is matched by it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ours {
-    /// The wire's.
+    /// Address of the LAN.
     pub lan: Option<Ipv4Addr>,
-    /// The carrier link's.
+    /// Address of the carrier link.
     pub carrier: Option<Ipv4Addr>,
 }
 
-/// A filter for the connections to remove.
+/// Filter for the connections to remove.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stale {
-    /// Addresses that were ours and were replaced.
+    /// Addresses of ours that were replaced.
     gone: Vec<Ipv4Addr>,
     ours: Ours,
-    /// The wire's address and network, while the carrier link is the way out.
+    /// The LAN's address and network, while the carrier link is the default.
     bypassed: Option<Cidr>,
 }
 
 impl Stale {
-    /// A filter for connections that use an address in `gone`, or are translated to another than
-    /// the link's in `ours`. With `bypassed` also for this machine's own connections that began on
-    /// that network and lead beyond it: they would leave by the other link, untranslated.
+    /// Creates a filter for connections that use an address in `gone`, or are translated to another
+    /// than the link's in `ours`. With `bypassed` also for this machine's own connections that
+    /// began on that network and lead beyond it: they would leave by the other link, untranslated.
     pub fn new(gone: Vec<Ipv4Addr>, ours: Ours, bypassed: Option<Cidr>) -> Self {
         let mut stale = Self {
             gone,
             ours,
             bypassed,
         };
-        stale.settle();
+        stale.drop_present();
         stale
     }
 
-    /// The filter for both changes, where the sweep for `earlier` has not been finished.
+    /// Merges the filter of an earlier change whose sweep has not been finished.
     #[must_use]
     pub fn after(mut self, earlier: Self) -> Self {
         self.gone.extend(earlier.gone);
-        self.settle();
+        self.drop_present();
         self
     }
 
-    /// An address that came back is not gone.
-    fn settle(&mut self) {
+    /// Removes addresses that are in use again, and duplicates.
+    fn drop_present(&mut self) {
         let ours = [self.ours.lan, self.ours.carrier];
         self.gone.retain(|address| !ours.contains(&Some(*address)));
         self.gone.sort_unstable();
         self.gone.dedup();
     }
 
-    /// The addresses that were replaced, ascending.
+    /// Returns the replaced addresses, ascending.
     pub fn gone(&self) -> &[Ipv4Addr] {
         &self.gone
     }
 
-    /// Returns whether `connection` has to go.
-    pub fn takes(&self, connection: &Connection) -> bool {
+    /// Returns whether `connection` must be removed.
+    pub fn matches_connection(&self, connection: &Connection) -> bool {
         let Connection {
             original, reply, ..
         } = *connection;
@@ -96,8 +95,9 @@ impl Stale {
         uses_gone || self.is_mistranslated(connection) || self.is_bypassed(connection)
     }
 
-    /// The rules translate two kinds of connection: those that leave by the carrier link get its
-    /// address, and those forwarded from it to the LAN get the wire's.
+    /// Returns whether a translation is outdated. The rules translate two kinds of connection:
+    /// those that leave by the carrier link get its address, and those forwarded from it to the LAN
+    /// get the LAN's.
     fn is_mistranslated(&self, connection: &Connection) -> bool {
         let other = |address, ours: Option<_>| ours.is_some_and(|ours| ours != address);
         let masked = connection.reply.destination;
@@ -127,7 +127,7 @@ impl Stale {
     }
 }
 
-/// Whether `address` is in the network of `net`.
+/// Returns whether `address` is in the network of `net`.
 fn contains(net: Cidr, address: Ipv4Addr) -> bool {
     let differing = u32::from(net.address) ^ u32::from(address);
     differing.leading_zeros() >= u32::from(net.prefix)
@@ -145,7 +145,7 @@ mod tests {
     const HOST: Ipv4Addr = Ipv4Addr::new(192, 168, 88, 20);
     const FAR: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 7);
 
-    /// From `source` to `destination`, with the source translated to `masked`.
+    /// Returns a connection from `source` to `destination`, with the source translated to `masked`.
     fn outbound(source: Ipv4Addr, destination: Ipv4Addr, masked: Ipv4Addr) -> Connection {
         Connection {
             original: Ends {
@@ -161,7 +161,8 @@ mod tests {
         }
     }
 
-    /// From far to a forwarded port at `at`; the host sees it come from `inside`.
+    /// Returns a connection from a remote host to a forwarded port at `at`; the LAN host sees it
+    /// come from `inside`.
     fn forwarded(at: Ipv4Addr, inside: Ipv4Addr) -> Connection {
         Connection {
             original: Ends {
@@ -187,19 +188,22 @@ mod tests {
     }
 
     #[test]
-    fn what_used_the_old_address_goes_in_each_role() {
+    fn connections_of_a_replaced_address_match_in_each_role() {
         for connection in [
             outbound(HOST, FAR, OLD),
             outbound(OLD, FAR, OLD),
             outbound(FAR, OLD, FAR),
             forwarded(OLD, WIRE),
         ] {
-            assert!(carrier_changed().takes(&connection), "{connection:?}");
+            assert!(
+                carrier_changed().matches_connection(&connection),
+                "{connection:?}"
+            );
         }
     }
 
     #[test]
-    fn what_used_other_addresses_stays() {
+    fn connections_of_other_addresses_do_not_match() {
         for connection in [
             outbound(HOST, FAR, CARRIER),
             outbound(FAR, WIRE, FAR),
@@ -207,44 +211,56 @@ mod tests {
             outbound(FAR, CARRIER, FAR),
             forwarded(CARRIER, WIRE),
         ] {
-            assert!(!carrier_changed().takes(&connection), "{connection:?}");
+            assert!(
+                !carrier_changed().matches_connection(&connection),
+                "{connection:?}"
+            );
         }
     }
 
     #[test]
-    fn translations_to_an_unknown_address_go() {
+    fn translations_to_an_unknown_address_match() {
         let stale = Stale::new(Vec::new(), OURS, None);
-        assert!(stale.takes(&outbound(HOST, FAR, OLD)));
-        assert!(stale.takes(&forwarded(OLD, WIRE)));
-        assert!(stale.takes(&forwarded(CARRIER, OLD)));
-        // Without a translation either end may be anybody's.
-        assert!(!stale.takes(&outbound(FAR, OLD, FAR)));
-        // Of a link that has had no address yet, none is wrong.
+        assert!(stale.matches_connection(&outbound(HOST, FAR, OLD)));
+        assert!(stale.matches_connection(&forwarded(OLD, WIRE)));
+        assert!(stale.matches_connection(&forwarded(CARRIER, OLD)));
+        // Without a translation either end may belong to any host.
+        assert!(!stale.matches_connection(&outbound(FAR, OLD, FAR)));
+        // For a link without a known address no translation is outdated.
         let wire_alone = Ours {
             carrier: None,
             ..OURS
         };
         let stale = Stale::new(Vec::new(), wire_alone, None);
-        assert!(!stale.takes(&outbound(HOST, FAR, OLD)));
-        assert!(!stale.takes(&forwarded(OLD, WIRE)));
-        assert!(stale.takes(&forwarded(CARRIER, OLD)));
+        assert!(!stale.matches_connection(&outbound(HOST, FAR, OLD)));
+        assert!(!stale.matches_connection(&forwarded(OLD, WIRE)));
+        assert!(stale.matches_connection(&forwarded(CARRIER, OLD)));
     }
 
     #[test]
-    fn own_connections_beyond_a_bypassed_wire_go() {
+    fn own_connections_beyond_a_bypassed_lan_match() {
         let wire = Cidr {
             address: WIRE,
             prefix: 24,
         };
         let stale = Stale::new(Vec::new(), OURS, Some(wire));
-        assert!(stale.takes(&outbound(WIRE, FAR, WIRE)));
-        assert!(!stale.takes(&outbound(WIRE, HOST, WIRE)), "on the wire");
-        assert!(!stale.takes(&outbound(FAR, WIRE, FAR)), "an answer");
-        assert!(!stale.takes(&outbound(WIRE, FAR, CARRIER)), "translated");
+        assert!(stale.matches_connection(&outbound(WIRE, FAR, WIRE)));
+        assert!(
+            !stale.matches_connection(&outbound(WIRE, HOST, WIRE)),
+            "on the wire"
+        );
+        assert!(
+            !stale.matches_connection(&outbound(FAR, WIRE, FAR)),
+            "an answer"
+        );
+        assert!(
+            !stale.matches_connection(&outbound(WIRE, FAR, CARRIER)),
+            "translated"
+        );
     }
 
     #[test]
-    fn an_address_that_came_back_is_not_gone() {
+    fn restored_address_is_not_gone() {
         let unfinished = Stale::new(vec![OLD], OURS, None);
         let now = Ours {
             carrier: Some(OLD),
@@ -252,12 +268,12 @@ mod tests {
         };
         let back = Stale::new(vec![CARRIER], now, None).after(unfinished);
         assert_eq!(back.gone(), [CARRIER]);
-        assert!(!back.takes(&outbound(HOST, FAR, OLD)));
-        assert!(back.takes(&outbound(HOST, FAR, CARRIER)));
+        assert!(!back.matches_connection(&outbound(HOST, FAR, OLD)));
+        assert!(back.matches_connection(&outbound(HOST, FAR, CARRIER)));
     }
 
     #[test]
-    fn networks_contain_what_their_prefix_says() {
+    fn network_contains_addresses_of_its_prefix() {
         let contains = |prefix, address| {
             let net = Cidr {
                 address: WIRE,
@@ -270,7 +286,7 @@ mod tests {
     }
 
     fn address() -> impl Strategy<Value = Ipv4Addr> {
-        // Few, so that they meet.
+        // Few, so that they collide.
         (0..6_u8).prop_map(|last| Ipv4Addr::new(192, 0, 2, last))
     }
 
@@ -292,10 +308,10 @@ mod tests {
     }
 
     proptest! {
-        /// What stays ends at no address that is gone and is translated to no address that is not
-        /// its link's; what meets neither condition stays.
+        /// A connection stays exactly if it uses no replaced address and is translated to its
+        /// link's own address.
         #[test]
-        fn only_what_has_lost_its_address_goes(
+        fn only_connections_without_their_address_match(
             gone in vec(address(), 0..3), lan in option::of(address()),
             carrier in option::of(address()), table in vec(connection(), 0..40)
         ) {
@@ -310,7 +326,7 @@ mod tests {
                 let fits = |wanted: Option<_>, end| wanted.is_none_or(|wanted| wanted == end);
                 let astray = snat && !fits(if dnat { lan } else { carrier }, reply.destination)
                     || dnat && !fits(carrier, original.destination);
-                prop_assert_eq!(stale.takes(&connection), ended || astray);
+                prop_assert_eq!(stale.matches_connection(&connection), ended || astray);
             }
         }
     }

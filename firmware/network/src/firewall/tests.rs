@@ -1,5 +1,5 @@
-//! The product's rules as a person reads them; the kernel's own listing is compared with the same
-//! form in `tests/namespace.rs`.
+//! Tests of the product's rules in text form; `tests/namespace.rs` compares the kernel's own
+//! listing with the same form.
 
 use failberry_config::{Firewall, Forward, Protocol};
 
@@ -22,7 +22,7 @@ fn rules_as_text() {
         forward: vec![
             forward(Protocol::Tcp, 8080, Some(80)),
             forward(Protocol::Udp, 51820, None),
-            // The health check's door stays ours.
+            // The port of the health check is not forwarded.
             forward(Protocol::Tcp, 9000, Some(22)),
         ],
     };
@@ -31,7 +31,7 @@ fn rules_as_text() {
 }
 
 #[test]
-fn an_empty_list_lets_nobody_out_and_no_list_everybody() {
+fn empty_allow_list_blocks_all_and_no_list_allows_all() {
     let out = |allow| {
         let config = Firewall {
             allow,
@@ -46,7 +46,7 @@ fn an_empty_list_lets_nobody_out_and_no_list_everybody() {
 }
 
 #[test]
-fn the_door_for_updates_is_open_only_where_there_is_one_and_only_to_the_lan() {
+fn update_port_open_only_if_configured_and_on_lan() {
     let text = |port| ruleset(&Firewall::default(), port).to_string();
     let doors = |text: &str| {
         text.lines()

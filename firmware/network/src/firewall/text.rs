@@ -1,4 +1,4 @@
-//! The ruleset as `nft list table` prints it, so that a person reads one form everywhere.
+//! Text form of the ruleset, as printed by `nft list table`.
 
 use std::fmt::{self, Display, Formatter};
 

@@ -16,13 +16,13 @@ use super::{Netlink, NetlinkError};
 /// An address on an interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Address {
-    /// The interface's number.
+    /// Interface index.
     pub interface: u32,
     /// The address.
     pub local: Ipv4Addr,
-    /// The other end of a point-to-point link.
+    /// Peer address of a point-to-point link.
     pub peer: Option<Ipv4Addr>,
-    /// Length of the prefix in bits, of the peer where there is one.
+    /// Length of the prefix in bits; the peer's if there is one.
     pub prefix: u8,
 }
 
@@ -35,7 +35,7 @@ impl fmt::Display for Address {
     }
 }
 
-/// The IPv4 addresses set now, on all interfaces.
+/// Returns the IPv4 addresses of all interfaces.
 ///
 /// # Errors
 /// The kernel's refusal.
@@ -51,7 +51,7 @@ pub fn list(netlink: &mut Netlink) -> Result<Vec<Address>, NetlinkError> {
         .collect())
 }
 
-/// Sets an address.
+/// Adds an address.
 ///
 /// # Errors
 /// The kernel's refusal.
@@ -64,7 +64,7 @@ pub fn add(netlink: &mut Netlink, address: &Address) -> Result<(), NetlinkError>
     )
 }
 
-/// Takes an address away.
+/// Removes an address.
 ///
 /// # Errors
 /// The kernel's refusal.
@@ -85,7 +85,7 @@ fn to_message(address: &Address) -> AddressMessage {
         AddressAttribute::Local(address.local.into()),
         AddressAttribute::Address(address.peer.unwrap_or(address.local).into()),
     ];
-    // On a shared network the last address reaches everybody (RFC 919).
+    // The broadcast address of a shared network is its last one (RFC 919).
     if address.peer.is_none() && address.prefix < 31 {
         let hosts = u32::MAX.checked_shr(address.prefix.into()).unwrap_or(0);
         let everybody = Ipv4Addr::from(u32::from(address.local) | hosts);

@@ -1,4 +1,4 @@
-//! Network interfaces: what is there, whether its cable is in, and news of it.
+//! Network interfaces: list, carrier state, settings, change events.
 
 use std::{
     io,
@@ -14,7 +14,7 @@ use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 
 use super::{Netlink, NetlinkError, Received};
 
-/// `RTNLGRP_LINK`: links that come, go and change.
+/// `RTNLGRP_LINK`: multicast group of link events.
 const GROUP_LINK: u32 = 1;
 /// `RTM_NEWLINK`.
 const NEW_LINK: u16 = 16;
@@ -24,23 +24,24 @@ const HEADER_LEN: usize = 16;
 /// An interface as the kernel describes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LinkInfo {
-    /// Its number; another one after it was unplugged and plugged in.
+    /// Interface index; it changes when the device is unplugged and plugged in again.
     pub index: u32,
     /// Its name.
     pub name: String,
-    /// Its Ethernet address, where it has one.
+    /// Its Ethernet address, if it has one.
     pub mac: Option<[u8; 6]>,
-    /// Largest packet in bytes.
+    /// MTU in bytes.
     pub mtu: u32,
-    /// Whether it is switched on.
+    /// Whether it is administratively up.
     pub up: bool,
     /// Whether its cable has carrier.
     pub carrier: bool,
-    /// How often the carrier came; tells of a cable pulled and put back unseen.
+    /// Number of times the carrier came up; reveals a cable that was pulled and plugged in again
+    /// between two reads.
     pub carrier_count: u32,
 }
 
-/// The interfaces present now.
+/// Returns the present interfaces.
 ///
 /// # Errors
 /// The kernel's refusal.
@@ -50,7 +51,7 @@ pub fn list(netlink: &mut Netlink) -> Result<Vec<LinkInfo>, NetlinkError> {
     Ok(links.iter().filter_map(parse).collect())
 }
 
-/// Switches an interface on.
+/// Sets an interface up.
 ///
 /// # Errors
 /// The kernel's refusal.
@@ -63,7 +64,7 @@ pub fn set_up(netlink: &mut Netlink, link: &LinkInfo) -> Result<(), NetlinkError
     netlink.change(message, 0, format!("switching {} on", link.name))
 }
 
-/// Sets the largest packet an interface takes.
+/// Sets the MTU of an interface.
 ///
 /// # Errors
 /// The kernel's refusal.
@@ -79,13 +80,13 @@ pub fn set_mtu(netlink: &mut Netlink, link: &LinkInfo, mtu: u32) -> Result<(), N
     )
 }
 
-/// Wakes up when an interface comes, goes or changes.
+/// Subscription to link events.
 pub struct LinkWatch {
     socket: Socket,
 }
 
 impl LinkWatch {
-    /// Starts to listen.
+    /// Subscribes.
     ///
     /// # Errors
     /// The kernel's refusal.
@@ -101,14 +102,14 @@ impl LinkWatch {
         Ok(Self { socket })
     }
 
-    /// Forgets the news seen so far; call it before [`list`]. The news themselves may have been
-    /// lost when there were many, the list never is.
+    /// Discards the events received so far; call it before [`list`]. Events may have been lost when
+    /// there were many, the list never is.
     pub fn drain(&self) {
         loop {
             let mut news = Vec::with_capacity(8192);
             match self.socket.recv(&mut news, 0) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                // ENOBUFS: news were lost, which is just another piece of news.
+                // ENOBUFS: events were lost, which counts as one more event.
                 Ok(_) | Err(_) => {}
             }
         }
@@ -121,7 +122,7 @@ impl AsFd for LinkWatch {
     }
 }
 
-/// Reads only the attributes used here: a newer kernel may tell others in forms unknown to us.
+/// Parses only the attributes used here: a newer kernel may send others in unknown forms.
 fn parse(message: &Received) -> Option<LinkInfo> {
     /// `IFLA_*`.
     const ADDRESS: u16 = 1;

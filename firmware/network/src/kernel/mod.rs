@@ -1,4 +1,4 @@
-//! The kernel's side: netlink requests for links, addresses, routes and rules.
+//! Netlink requests to the kernel for links, addresses, routes and rules.
 
 pub mod addresses;
 pub mod links;

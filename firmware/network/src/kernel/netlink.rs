@@ -1,4 +1,4 @@
-//! One netlink conversation: a request and the kernel's answers to it.
+//! Netlink socket: a request and the kernel's answers to it.
 
 use std::io;
 
@@ -9,27 +9,28 @@ use netlink_packet_core::{
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 
-/// The kernel builds dump answers of up to 32 KiB (`NLMSG_GOODSIZE` bounded by the buffer given).
+/// Length of the receive buffer in bytes. The kernel builds dump answers of up to 32 KiB
+/// (`NLMSG_GOODSIZE` bounded by the buffer given).
 const ANSWER_LEN: usize = 32 * 1024;
 
-/// A request the kernel did not fulfil.
+/// The kernel did not fulfil a request.
 #[derive(Debug, thiserror::Error)]
 #[error("{doing}: {source}")]
 pub struct NetlinkError {
-    /// What was asked.
+    /// Description of the request.
     pub doing: String,
     /// The kernel's reason.
     pub source: io::Error,
 }
 
 impl NetlinkError {
-    /// Puts what was asked before the reason.
+    /// Adds the description of the request to the reason.
     pub fn while_doing(doing: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
         let doing = doing.into();
         move |source| Self { doing, source }
     }
 
-    /// Whether the kernel said `errno`.
+    /// Returns whether the kernel's reason is `errno`.
     pub fn is(&self, errno: nix::errno::Errno) -> bool {
         self.source.raw_os_error() == Some(errno as i32)
     }
@@ -42,11 +43,11 @@ pub struct Received {
     pub kind: u16,
     /// Number of the request it answers.
     pub sequence: u32,
-    /// All behind the netlink header.
+    /// Bytes after the netlink header.
     pub payload: Vec<u8>,
 }
 
-/// A socket to one of the kernel's netlink families.
+/// Socket of one netlink family.
 pub struct Netlink {
     socket: Socket,
     sequence: u32,
@@ -82,7 +83,7 @@ impl Netlink {
         })
     }
 
-    /// Asks for a change and waits until it is made.
+    /// Requests a change and waits until it is made.
     ///
     /// # Errors
     /// The kernel's refusal, after `doing`.
@@ -96,7 +97,7 @@ impl Netlink {
             .map_err(NetlinkError::while_doing(doing))
     }
 
-    /// Asks for all objects of a kind.
+    /// Requests all objects of a kind.
     ///
     /// # Errors
     /// The kernel's refusal, after `doing`.
@@ -136,7 +137,7 @@ impl Netlink {
         }
     }
 
-    /// Sends bytes made elsewhere.
+    /// Sends serialised messages.
     ///
     /// # Errors
     /// The kernel's refusal.
@@ -144,10 +145,10 @@ impl Netlink {
         self.socket.send(bytes, 0).map(|_| ())
     }
 
-    /// Takes the next datagram of answers apart.
+    /// Receives the next datagram and splits it into messages.
     ///
     /// # Errors
-    /// The kernel's, among them `WouldBlock` where nothing is there.
+    /// The kernel's, among them `WouldBlock` if there is none.
     pub fn receive(&self) -> io::Result<Vec<Received>> {
         let mut buffer = Vec::with_capacity(ANSWER_LEN);
         self.socket.recv(&mut buffer, 0)?;
@@ -162,12 +163,12 @@ impl Netlink {
 }
 
 impl Received {
-    /// The outcome of request `number`, where this message tells it.
+    /// Returns the outcome of request `number` if this message contains it.
     pub fn result_of(&self, number: u32) -> Option<io::Result<()>> {
         (self.kind == NLMSG_ERROR && self.sequence == number).then(|| self.result())
     }
 
-    /// The outcome this message tells; success where it tells none.
+    /// Returns the outcome in this message; success if it contains none.
     ///
     /// # Errors
     /// The kernel's refusal.
@@ -184,7 +185,7 @@ impl Received {
     }
 }
 
-/// A message with its netlink header, ready to send.
+/// Serialises a message with its netlink header.
 pub(crate) fn serialize<T: NetlinkSerializable>(message: T, flags: u16, sequence: u32) -> Vec<u8> {
     let mut header = NetlinkHeader::default();
     header.flags = NLM_F_REQUEST | flags;
@@ -196,7 +197,7 @@ pub(crate) fn serialize<T: NetlinkSerializable>(message: T, flags: u16, sequence
     bytes
 }
 
-/// Takes a datagram apart; stops at the first message whose length makes no sense.
+/// Splits a datagram; stops at the first message with an invalid length.
 pub(crate) fn split(mut bytes: &[u8]) -> Vec<Received> {
     const ALIGN: usize = 4;
     let mut messages = Vec::new();

@@ -1,5 +1,5 @@
-//! Sending an IPv4 broadcast from any source address, none included. The kernel's own UDP would
-//! lend the carrier's address to a question asked on the LAN before there is an address there.
+//! Packet socket that sends an IPv4 broadcast from any source address, or none. The kernel's own
+//! UDP would use the carrier's address for a request on the LAN before there is an address there.
 #![allow(unsafe_code)]
 
 use std::{
@@ -17,7 +17,7 @@ use nix::{
 /// `ETH_P_IP`.
 const ETHERTYPE_IPV4: u16 = 0x0800;
 
-/// A socket that sends IPv4 packets as they are; it receives none.
+/// Socket that sends IPv4 packets unchanged; it receives none.
 pub struct PacketSocket {
     socket: OwnedFd,
 }

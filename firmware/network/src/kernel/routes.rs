@@ -1,5 +1,5 @@
-//! IPv4 routes. Ours carry a protocol number of their own, so that what an earlier life of this
-//! service left behind is known, and what others set is left alone.
+//! IPv4 routes. Ours carry their own protocol number, so that those of an earlier process of this
+//! service are recognised, and those of others are left alone.
 
 use std::{fmt, net::Ipv4Addr};
 
@@ -15,47 +15,48 @@ use netlink_packet_route::{
 
 use super::{Netlink, NetlinkError};
 
-/// Free among the kernel's `RTPROT_*`, which name the program that set a route or a rule.
+/// Our protocol number, free among the kernel's `RTPROT_*`, which identify the program that set a
+/// route or a rule.
 pub const PROTOCOL: RouteProtocol = RouteProtocol::Other(0xFB);
 
-/// A route of ours.
+/// Route with our protocol number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Route {
-    /// Its table.
+    /// Routing table.
     pub table: u32,
-    /// The network it leads to; everywhere where absent.
+    /// Destination network; none for a default route.
     pub destination: Option<(Ipv4Addr, u8)>,
-    /// Among routes to the same network in one table the least metric wins.
+    /// Metric: among routes to the same network in one table the lowest wins.
     pub metric: u32,
-    /// The way there.
+    /// Next hop.
     pub via: Via,
 }
 
-/// Where a route leads.
+/// Next hop of a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Via {
-    /// To this router, from this address of ours.
+    /// A router, reached from this address of ours.
     Router {
         /// The router.
         router: Ipv4Addr,
-        /// Number of the interface it is behind.
+        /// Index of its interface.
         interface: u32,
         /// Our address there.
         source: Ipv4Addr,
     },
-    /// Straight out of this interface, from this address of ours.
+    /// Directly out of this interface, from this address of ours.
     Interface {
-        /// Its number.
+        /// Interface index.
         interface: u32,
         /// Our address there.
         source: Ipv4Addr,
     },
-    /// Nowhere: whoever tries is told that the destination is unreachable.
+    /// None: the sender gets "destination unreachable".
     Unreachable,
 }
 
 impl Route {
-    /// What the kernel tells routes of one table apart by.
+    /// Returns what identifies a route within the kernel: table, destination, metric.
     pub const fn key(&self) -> (u32, Option<(Ipv4Addr, u8)>, u32) {
         (self.table, self.destination, self.metric)
     }
@@ -80,7 +81,7 @@ impl fmt::Display for Route {
     }
 }
 
-/// The routes of ours that are set now, in all tables.
+/// Returns our routes in all tables.
 ///
 /// # Errors
 /// The kernel's refusal.
@@ -96,7 +97,7 @@ pub fn list(netlink: &mut Netlink) -> Result<Vec<Route>, NetlinkError> {
         .collect())
 }
 
-/// Sets a route, in place of one with the same key.
+/// Adds a route, or replaces one with the same key.
 ///
 /// # Errors
 /// The kernel's refusal.
@@ -109,7 +110,7 @@ pub fn add(netlink: &mut Netlink, route: &Route) -> Result<(), NetlinkError> {
     )
 }
 
-/// Takes a route away.
+/// Removes a route.
 ///
 /// # Errors
 /// The kernel's refusal.
@@ -123,7 +124,7 @@ fn to_message(route: &Route) -> RouteMessage {
     message.header = RouteHeader {
         address_family: AddressFamily::Inet,
         destination_prefix_length: route.destination.map_or(0, |(_, prefix)| prefix),
-        // Numbers above 255 do not fit and go into the attribute alone.
+        // Table numbers above 255 do not fit and go into the attribute alone.
         table: u8::try_from(route.table).unwrap_or(RouteHeader::RT_TABLE_UNSPEC),
         protocol: PROTOCOL,
         scope: RouteScope::Universe,
@@ -145,7 +146,8 @@ fn to_message(route: &Route) -> RouteMessage {
             interface,
             source,
         } => {
-            // Some networks have their router outside the leased prefix; it answers all the same.
+            // Some networks have their router outside the leased prefix; it is reachable all the
+            // same.
             message.header.flags = RouteFlags::Onlink;
             message.attributes.extend([
                 RouteAttribute::Gateway(router.into()),
@@ -184,8 +186,8 @@ fn from_message(message: &RouteMessage) -> Option<Route> {
             _ => {}
         }
     }
-    // One of our own without a source is from another version; it is told by its odd source and
-    // so replaced.
+    // A route of ours without a source is from another version; its odd source makes it differ, and
+    // so it is replaced.
     let source = source.unwrap_or(Ipv4Addr::UNSPECIFIED);
     let via = match (header.kind, router, interface) {
         (RouteType::Unicast, Some(router), Some(interface)) => Via::Router {

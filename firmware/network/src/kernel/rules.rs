@@ -1,4 +1,4 @@
-//! Policy routing rules: which table a marked packet is routed by.
+//! Policy routing rules: the routing table for marked packets.
 
 use std::fmt;
 
@@ -10,14 +10,14 @@ use netlink_packet_route::{
 
 use super::{Netlink, NetlinkError, routes::PROTOCOL};
 
-/// A rule of ours.
+/// Rule with our protocol number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PolicyRule {
-    /// Its place among the rules; 0 is the local table, 32766 the main one.
+    /// Priority; 0 is the local table's, 32766 the main one's.
     pub priority: u32,
-    /// The mark of packets it is for.
+    /// Packet mark that it matches.
     pub mark: u32,
-    /// The table they are routed by.
+    /// Routing table for these packets.
     pub table: u32,
 }
 
@@ -31,7 +31,7 @@ impl fmt::Display for PolicyRule {
     }
 }
 
-/// The rules of ours that are set now.
+/// Returns our rules.
 ///
 /// # Errors
 /// The kernel's refusal.
@@ -47,7 +47,7 @@ pub fn list(netlink: &mut Netlink) -> Result<Vec<PolicyRule>, NetlinkError> {
         .collect())
 }
 
-/// Sets a rule that is not there yet.
+/// Adds a rule that does not exist yet.
 ///
 /// # Errors
 /// The kernel's refusal.
@@ -60,7 +60,7 @@ pub fn add(netlink: &mut Netlink, rule: &PolicyRule) -> Result<(), NetlinkError>
     )
 }
 
-/// Takes a rule away.
+/// Removes a rule.
 ///
 /// # Errors
 /// The kernel's refusal.

@@ -1,8 +1,7 @@
-//! The addresses that the links had, and what a change of one leaves behind. Pure.
+//! Address history of the links, and the connections that a change leaves behind. Pure.
 //!
-//! What becomes of connections is decided when a link *gets* an address, not when it loses one: a
-//! redial that ends with the same address, or a lease refused and granted again, takes nothing
-//! from anybody.
+//! Connections are selected when a link *gets* an address, not when it loses one: a redial that
+//! ends with the same address, or a lease refused and granted again, breaks no connection.
 
 use failberry_config::Cidr;
 
@@ -17,15 +16,15 @@ use crate::{
 #[derive(Clone, Debug, Default)]
 pub struct AddressHistory {
     last: Ours,
-    way_out: Option<&'static str>,
+    default_via: Option<&'static str>,
 }
 
 impl AddressHistory {
-    /// Records that `plan`, made of `links`, is set and that `removed` was taken away for it.
-    /// Returns a filter for connections where some may have lost their address by that.
+    /// Records that `plan`, made of `links`, is set and that `removed` was removed for it. Returns
+    /// a filter for connections if some may have lost their address by that.
     ///
-    /// The first address of a link in the life of this service counts as a change: what it had
-    /// before, in an earlier life, is not known.
+    /// The first address of a link in this process counts as a change: its address before the
+    /// process started is unknown.
     pub fn record(&mut self, links: &Links, plan: &Plan, removed: &[Address]) -> Option<Stale> {
         let lan = links.lan.as_ref().map(|lan| (lan.interface, lan.address));
         let carrier = links.carrier.as_ref();
@@ -43,8 +42,8 @@ impl AddressHistory {
                 gone.extend(last.replace(address));
             }
         }
-        let moved = plan.default_via == Some(CARRIER) && self.way_out != plan.default_via;
-        self.way_out = plan.default_via;
+        let moved = plan.default_via == Some(CARRIER) && self.default_via != plan.default_via;
+        self.default_via = plan.default_via;
         if !changed && !moved && gone.is_empty() {
             return None;
         }
@@ -72,12 +71,12 @@ mod tests {
         plan::{Carrier, Lan, diff},
     };
 
-    const WIRE: u32 = 2;
-    const LINK: u32 = 7;
-    const FAR: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 7);
+    const LAN_INDEX: u32 = 2;
+    const CARRIER_INDEX: u32 = 7;
+    const REMOTE: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 7);
     const HOST: Ipv4Addr = Ipv4Addr::new(192, 168, 88, 20);
 
-    fn wire(last: u8) -> Ipv4Addr {
+    fn lan_address(last: u8) -> Ipv4Addr {
         Ipv4Addr::new(192, 168, 88, last)
     }
 
@@ -88,15 +87,15 @@ mod tests {
     fn links(lan: Option<u8>, link: Option<u8>) -> Links {
         Links {
             lan: lan.map(|last| Lan {
-                interface: WIRE,
+                interface: LAN_INDEX,
                 cable: true,
-                address: wire(last),
+                address: lan_address(last),
                 prefix: 24,
-                gateway: Some(wire(1)),
+                gateway: Some(lan_address(1)),
                 dns: Vec::new(),
             }),
             carrier: link.map(|last| Carrier {
-                interface: LINK,
+                interface: CARRIER_INDEX,
                 local: carrier(last),
                 peer: None,
                 dns: Vec::new(),
@@ -104,14 +103,14 @@ mod tests {
         }
     }
 
-    /// The history of a service, and the addresses in its kernel.
+    /// History of a service, and the addresses in its kernel.
     #[derive(Default)]
-    struct Life {
+    struct TestService {
         history: AddressHistory,
         kernel: Vec<Address>,
     }
 
-    impl Life {
+    impl TestService {
         fn round(&mut self, lan: Option<u8>, link: Option<u8>) -> Option<Stale> {
             let links = links(lan, link);
             let plan = Plan::new(&links);
@@ -130,10 +129,10 @@ mod tests {
         Connection {
             original: Ends {
                 source: HOST,
-                destination: FAR,
+                destination: REMOTE,
             },
             reply: Ends {
-                source: FAR,
+                source: REMOTE,
                 destination: to,
             },
             source_translated: true,
@@ -141,131 +140,147 @@ mod tests {
         }
     }
 
-    /// From far, over the wire, to this machine.
-    fn asked_by_wire(last: u8) -> Connection {
+    /// Returns a connection from a remote host over the LAN to this machine.
+    fn inbound_by_lan(last: u8) -> Connection {
         let ends = |source, destination| Ends {
             source,
             destination,
         };
         Connection {
-            original: ends(FAR, wire(last)),
-            reply: ends(wire(last), FAR),
+            original: ends(REMOTE, lan_address(last)),
+            reply: ends(lan_address(last), REMOTE),
             source_translated: false,
             destination_translated: false,
         }
     }
 
     #[test]
-    fn the_same_address_again_leaves_all_connections() {
-        let mut life = Life::default();
-        life.round(Some(50), Some(5));
-        assert_eq!(life.round(Some(50), Some(5)), None, "a renewal");
-        // Losing it, on either side, is no change yet.
-        assert_eq!(life.round(None, Some(5)), None);
-        assert_eq!(life.round(Some(50), Some(5)), None);
-        assert_eq!(life.round(Some(50), None), None);
-        let back = life.round(Some(50), Some(5)).unwrap();
-        assert!(!back.takes(&masqueraded(carrier(5))));
+    fn same_address_again_keeps_all_connections() {
+        let mut service = TestService::default();
+        service.round(Some(50), Some(5));
+        assert_eq!(service.round(Some(50), Some(5)), None, "a renewal");
+        // Losing an address, on either side, is no change yet.
+        assert_eq!(service.round(None, Some(5)), None);
+        assert_eq!(service.round(Some(50), Some(5)), None);
+        assert_eq!(service.round(Some(50), None), None);
+        let back = service.round(Some(50), Some(5)).unwrap();
+        assert!(!back.matches_connection(&masqueraded(carrier(5))));
         assert!(back.gone().is_empty());
     }
 
     #[test]
-    fn another_address_ends_the_last_one_of_its_link() {
-        let mut life = Life::default();
-        life.round(Some(50), Some(5));
-        assert_eq!(life.gone(Some(51), Some(5)), [wire(50)]);
-        assert_eq!(life.gone(Some(51), Some(6)), [carrier(5)]);
-        assert!(life.gone(Some(51), None).is_empty());
-        assert_eq!(life.gone(Some(51), Some(7)), [carrier(6)]);
-        assert_eq!(life.gone(Some(52), Some(8)), [carrier(7), wire(51)]);
+    fn new_address_replaces_the_last_of_its_link() {
+        let mut service = TestService::default();
+        service.round(Some(50), Some(5));
+        assert_eq!(service.gone(Some(51), Some(5)), [lan_address(50)]);
+        assert_eq!(service.gone(Some(51), Some(6)), [carrier(5)]);
+        assert!(service.gone(Some(51), None).is_empty());
+        assert_eq!(service.gone(Some(51), Some(7)), [carrier(6)]);
+        assert_eq!(
+            service.gone(Some(52), Some(8)),
+            [carrier(7), lan_address(51)]
+        );
     }
 
     #[test]
-    fn what_the_last_life_left_in_the_kernel_is_known() {
-        let mut life = Life::default();
-        life.round(Some(50), Some(5));
-        life.history = AddressHistory::default();
-        assert_eq!(life.gone(Some(51), Some(6)), [carrier(5), wire(50)]);
+    fn addresses_left_by_an_earlier_process_are_replaced() {
+        let mut service = TestService::default();
+        service.round(Some(50), Some(5));
+        service.history = AddressHistory::default();
+        assert_eq!(
+            service.gone(Some(51), Some(6)),
+            [carrier(5), lan_address(50)]
+        );
     }
 
     #[test]
-    fn a_first_address_ends_translations_to_unknown_ones() {
-        let mut life = Life::default();
-        life.round(Some(50), None);
-        let stale = life.round(Some(50), Some(6)).unwrap();
-        assert!(stale.takes(&masqueraded(carrier(5))));
-        assert!(!stale.takes(&masqueraded(carrier(6))));
+    fn first_address_ends_translations_to_unknown_ones() {
+        let mut service = TestService::default();
+        service.round(Some(50), None);
+        let stale = service.round(Some(50), Some(6)).unwrap();
+        assert!(stale.matches_connection(&masqueraded(carrier(5))));
+        assert!(!stale.matches_connection(&masqueraded(carrier(6))));
     }
 
     #[test]
-    fn a_life_without_the_carrier_yet_takes_nothing_from_it() {
-        let mut life = Life::default();
-        life.round(Some(50), Some(5));
-        life.round(Some(50), None);
-        life.history = AddressHistory::default();
-        let wire_alone = life.round(Some(50), None).unwrap();
-        assert!(!wire_alone.takes(&masqueraded(carrier(5))));
-        let back = life.round(Some(50), Some(5)).unwrap();
-        assert!(!back.takes(&masqueraded(carrier(5))));
+    fn restart_without_carrier_keeps_its_connections() {
+        let mut service = TestService::default();
+        service.round(Some(50), Some(5));
+        service.round(Some(50), None);
+        service.history = AddressHistory::default();
+        let wire_alone = service.round(Some(50), None).unwrap();
+        assert!(!wire_alone.matches_connection(&masqueraded(carrier(5))));
+        let back = service.round(Some(50), Some(5)).unwrap();
+        assert!(!back.matches_connection(&masqueraded(carrier(5))));
     }
 
     #[test]
-    fn another_prefix_is_not_another_address() {
-        let mut life = Life::default();
-        life.round(Some(50), Some(5));
-        if let Some(address) = life.kernel.first_mut() {
+    fn prefix_change_is_no_address_change() {
+        let mut service = TestService::default();
+        service.round(Some(50), Some(5));
+        if let Some(address) = service.kernel.first_mut() {
             address.prefix = 25;
         }
-        let stale = life.round(Some(50), Some(5));
+        let stale = service.round(Some(50), Some(5));
         assert!(stale.unwrap().gone().is_empty());
     }
 
     #[test]
-    fn own_connections_move_with_the_way_out_once() {
+    fn own_connections_end_once_when_the_default_moves() {
         let own = Connection {
             original: Ends {
-                source: wire(50),
-                destination: FAR,
+                source: lan_address(50),
+                destination: REMOTE,
             },
             reply: Ends {
-                source: FAR,
-                destination: wire(50),
+                source: REMOTE,
+                destination: lan_address(50),
             },
             source_translated: false,
             destination_translated: false,
         };
-        let mut life = Life::default();
-        let on_the_wire = life.round(Some(50), None).unwrap();
-        assert!(!on_the_wire.takes(&own));
-        assert!(life.round(Some(50), Some(5)).unwrap().takes(&own));
-        assert_eq!(life.round(Some(50), Some(5)), None);
+        let mut service = TestService::default();
+        let on_the_wire = service.round(Some(50), None).unwrap();
+        assert!(!on_the_wire.matches_connection(&own));
+        assert!(
+            service
+                .round(Some(50), Some(5))
+                .unwrap()
+                .matches_connection(&own)
+        );
+        assert_eq!(service.round(Some(50), Some(5)), None);
         // Back and forth with the same address.
-        assert_eq!(life.round(Some(50), None), None);
-        assert!(life.round(Some(50), Some(5)).unwrap().takes(&own));
+        assert_eq!(service.round(Some(50), None), None);
+        assert!(
+            service
+                .round(Some(50), Some(5))
+                .unwrap()
+                .matches_connection(&own)
+        );
     }
 
     proptest! {
-        /// Whatever the links did: a connection under the last address of a link is there, and one
-        /// under an address that was replaced is not.
+        /// For any sequence of link states: a connection under the last address of a link stays,
+        /// and one under an address that was replaced is removed.
         #[test]
         fn connections_end_exactly_when_their_address_is_replaced(
             rounds in vec((option::of(50..53_u8), option::of(5..8_u8)), 1..30)
         ) {
-            let mut life = Life::default();
+            let mut service = TestService::default();
             let mut table: Vec<Connection> = Vec::new();
             let mut last = (None, None);
             for (lan, link) in rounds {
-                if let Some(stale) = life.round(lan, link) {
-                    table.retain(|connection| !stale.takes(connection));
+                if let Some(stale) = service.round(lan, link) {
+                    table.retain(|connection| !stale.matches_connection(connection));
                 }
                 last = (lan.or(last.0), link.or(last.1));
-                let began = [lan.map(asked_by_wire), link.map(|last| masqueraded(carrier(last)))];
+                let began = [lan.map(inbound_by_lan), link.map(|last| masqueraded(carrier(last)))];
                 for connection in began.into_iter().flatten() {
                     if !table.contains(&connection) {
                         table.push(connection);
                     }
                 }
-                let expected = [last.0.map(asked_by_wire), last.1.map(|last| masqueraded(carrier(last)))];
+                let expected = [last.0.map(inbound_by_lan), last.1.map(|last| masqueraded(carrier(last)))];
                 let expected: Vec<_> = expected.into_iter().flatten().collect();
                 prop_assert_eq!(table.len(), expected.len());
                 prop_assert!(expected.iter().all(|connection| table.contains(connection)));

@@ -1,7 +1,7 @@
-//! Which addresses, routes, rules and resolvers the present calls for.
+//! Routing plan: the addresses, routes, rules and resolvers for the present links. Pure.
 //!
-//! Takes in how both links stand; gives out the whole of what should be set ([`Plan`]), and what
-//! to change where something else is set now ([`diff`]). Nothing here talks to the kernel.
+//! Takes in the state of both links; gives out the desired state ([`Plan`]), and the changes from
+//! the present one ([`diff`]). Nothing here talks to the kernel.
 
 mod history;
 #[cfg(test)]
@@ -21,35 +21,36 @@ use crate::{
 
 pub use history::AddressHistory;
 
-/// Table for answers to what came in by the wire.
+/// Routing table for replies on connections that came in by the LAN.
 pub const LAN_TABLE: u32 = 101;
-/// Table for answers to what came in by the carrier link.
+/// Routing table for replies on connections that came in by the carrier link.
 pub const CARRIER_TABLE: u32 = 102;
 /// `RT_TABLE_MAIN`.
 const MAIN_TABLE: u32 = 254;
 
-/// The least wins: whatever the wire offers, the carrier link is the way out while it is up. A
-/// box whose own traffic took the wire would not notice that its carrier is dead.
+/// Metrics of the default routes; the lowest wins. Whatever the LAN offers, the carrier link is the
+/// default while it is up: a box whose own traffic took the LAN would not notice that its carrier
+/// is dead.
 const CARRIER_METRIC: u32 = 100;
-const WIRE_METRIC: u32 = 200;
-/// Behind any real route of an answers' table: an answer that cannot go the way its question
-/// came goes nowhere, or it would leave by the other link with a source that is not its own.
-const LAST_METRIC: u32 = 4_000_000_000;
+const LAN_METRIC: u32 = 200;
+/// Metric of the unreachable fallback of a reply table, behind any real route. Without it a reply
+/// that cannot use its interface would leave by the other one with a foreign source address.
+const FALLBACK_METRIC: u32 = 4_000_000_000;
 
-/// Before the main table (32766), with room on both sides.
+/// Priorities of the policy rules: before the main table (32766), with room on both sides.
 const LAN_RULE: u32 = 1001;
 const CARRIER_RULE: u32 = 1002;
 
-/// How the links stand.
+/// State of the links.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Links {
-    /// The wire, once it has an address.
+    /// The LAN, once it has an address.
     pub lan: Option<Lan>,
-    /// The carrier link, while it is open and the firewall stands.
+    /// The carrier link, while it is open and the firewall is installed.
     pub carrier: Option<Carrier>,
 }
 
-/// The wire's side.
+/// State of the LAN.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lan {
     /// The interface's number.
@@ -66,27 +67,27 @@ pub struct Lan {
     pub dns: Vec<Ipv4Addr>,
 }
 
-/// The carrier's side.
+/// State of the carrier link.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Carrier {
     /// The interface's number.
     pub interface: u32,
     /// Our address.
     pub local: Ipv4Addr,
-    /// The other end's, where it told one.
+    /// The peer's address, if it sent one.
     pub peer: Option<Ipv4Addr>,
     /// Resolvers.
     pub dns: Vec<Ipv4Addr>,
 }
 
-/// All that should be set.
+/// Desired state of the kernel.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
     /// Addresses on both interfaces.
     pub addresses: Vec<Address>,
-    /// Routes of ours.
+    /// Routes with our protocol number.
     pub routes: Vec<Route>,
-    /// Rules of ours.
+    /// Rules with our protocol number.
     pub rules: Vec<PolicyRule>,
     /// Text of `resolv.conf`.
     pub resolv: String,
@@ -95,11 +96,11 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// What `links` calls for.
+    /// Computes the plan for `links`.
     pub fn new(links: &Links) -> Self {
         let mut plan = Self {
             routes: [LAN_TABLE, CARRIER_TABLE]
-                .map(|table| everywhere(table, LAST_METRIC, Via::Unreachable))
+                .map(|table| default_route(table, FALLBACK_METRIC, Via::Unreachable))
                 .to_vec(),
             rules: vec![
                 PolicyRule {
@@ -116,7 +117,7 @@ impl Plan {
             ..Self::default()
         };
         if let Some(lan) = &links.lan {
-            plan.wire(lan);
+            plan.add_lan(lan);
         }
         if let Some(carrier) = &links.carrier {
             plan.carrier(carrier);
@@ -134,9 +135,9 @@ impl Plan {
         plan
     }
 
-    /// With the cable out the address stays, so that it need not be learnt anew; its routes would
-    /// only lead packets into nothing.
-    fn wire(&mut self, lan: &Lan) {
+    /// Adds the LAN's address, and its routes if the cable is in. Without cable the address stays,
+    /// so that it need not be acquired again; its routes would only discard packets.
+    fn add_lan(&mut self, lan: &Lan) {
         let &Lan {
             interface,
             address,
@@ -156,7 +157,7 @@ impl Plan {
             .checked_shl(32 - u32::from(prefix.min(32)))
             .unwrap_or(0);
         let network = Ipv4Addr::from(u32::from(address) & mask);
-        // The main table's is the kernel's own.
+        // The kernel adds the one in the main table itself.
         self.routes.push(Route {
             table: LAN_TABLE,
             destination: Some((network, prefix)),
@@ -172,8 +173,8 @@ impl Plan {
                 interface,
                 source: address,
             };
-            self.routes.push(everywhere(MAIN_TABLE, WIRE_METRIC, via));
-            self.routes.push(everywhere(LAN_TABLE, WIRE_METRIC, via));
+            self.routes.push(default_route(MAIN_TABLE, LAN_METRIC, via));
+            self.routes.push(default_route(LAN_TABLE, LAN_METRIC, via));
             self.default_via = Some(LAN);
         }
     }
@@ -195,14 +196,14 @@ impl Plan {
             source: local,
         };
         self.routes
-            .push(everywhere(MAIN_TABLE, CARRIER_METRIC, via));
+            .push(default_route(MAIN_TABLE, CARRIER_METRIC, via));
         self.routes
-            .push(everywhere(CARRIER_TABLE, CARRIER_METRIC, via));
+            .push(default_route(CARRIER_TABLE, CARRIER_METRIC, via));
         self.default_via = Some(CARRIER);
     }
 }
 
-const fn everywhere(table: u32, metric: u32, via: Via) -> Route {
+const fn default_route(table: u32, metric: u32, via: Via) -> Route {
     Route {
         table,
         destination: None,
@@ -211,23 +212,23 @@ const fn everywhere(table: u32, metric: u32, via: Via) -> Route {
     }
 }
 
-/// What leads from one set of things to another.
+/// Difference between two sets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diff<T> {
-    /// To take away, first.
+    /// Items to remove, first.
     pub remove: Vec<T>,
-    /// To set, then.
+    /// Items to add, afterwards.
     pub add: Vec<T>,
 }
 
 impl<T> Diff<T> {
-    /// Whether nothing is to do.
+    /// Returns whether the sets are equal.
     pub const fn is_empty(&self) -> bool {
         self.remove.is_empty() && self.add.is_empty()
     }
 }
 
-/// What to do to the things `present` so that they are those `desired`.
+/// Computes the changes from `present` to `desired`.
 pub fn diff<T: Clone + PartialEq>(desired: &[T], present: &[T]) -> Diff<T> {
     let missing_in = |list: &[T], other: &[T]| {
         list.iter()
@@ -241,8 +242,8 @@ pub fn diff<T: Clone + PartialEq>(desired: &[T], present: &[T]) -> Diff<T> {
     }
 }
 
-/// The same for routes: one that takes the place of another with the same key needs no removal,
-/// and so leaves no moment without either.
+/// Computes the changes of routes. A route that replaces another with the same key needs no
+/// removal, and so leaves no moment without either.
 pub fn diff_routes(desired: &[Route], present: &[Route]) -> Diff<Route> {
     let mut diff = diff(desired, present);
     let added: Vec<_> = diff.add.iter().map(Route::key).collect();

@@ -61,13 +61,14 @@ fn both_links() {
 }
 
 #[test]
-fn the_wire_alone() {
+fn lan_alone_is_the_default() {
     let plan = plan(Some(lan()), None);
     assert_eq!(plan.default_via, Some("eth0"));
-    assert!(
-        plan.routes
-            .contains(&everywhere(CARRIER_TABLE, LAST_METRIC, Via::Unreachable))
-    );
+    assert!(plan.routes.contains(&default_route(
+        CARRIER_TABLE,
+        FALLBACK_METRIC,
+        Via::Unreachable
+    )));
     assert_eq!(
         plan.routes
             .iter()
@@ -79,7 +80,7 @@ fn the_wire_alone() {
 }
 
 #[test]
-fn no_link_at_all_keeps_rules_and_dead_ends() {
+fn no_link_keeps_rules_and_fallback_routes() {
     let plan = plan(None, None);
     assert_eq!(plan.addresses, []);
     assert_eq!(plan.rules.len(), 2);
@@ -92,7 +93,7 @@ fn no_link_at_all_keeps_rules_and_dead_ends() {
 }
 
 #[test]
-fn without_a_cable_the_address_stays_and_leads_nowhere() {
+fn unplugged_lan_keeps_address_without_routes() {
     let plan = plan(
         Some(Lan {
             cable: false,
@@ -110,7 +111,7 @@ fn without_a_cable_the_address_stays_and_leads_nowhere() {
 }
 
 #[test]
-fn a_wire_without_a_router_is_no_way_out() {
+fn lan_without_a_router_is_no_default() {
     let plan = plan(
         Some(Lan {
             gateway: None,
@@ -123,7 +124,7 @@ fn a_wire_without_a_router_is_no_way_out() {
 }
 
 #[test]
-fn odd_prefixes_and_peers() {
+fn prefixes_0_and_32_and_peer_equal_to_local() {
     let narrow = plan(
         Some(Lan {
             prefix: 32,
@@ -151,7 +152,7 @@ fn odd_prefixes_and_peers() {
 }
 
 #[test]
-fn keys_are_unique_so_that_no_route_replaces_another() {
+fn route_keys_are_unique() {
     let routes = plan(Some(lan()), Some(carrier())).routes;
     for (number, route) in routes.iter().enumerate() {
         assert!(
@@ -164,7 +165,7 @@ fn keys_are_unique_so_that_no_route_replaces_another() {
 }
 
 #[test]
-fn what_is_set_needs_no_change() {
+fn equal_state_needs_no_change() {
     let plan = plan(Some(lan()), Some(carrier()));
     let mut present = plan.routes.clone();
     present.reverse();
@@ -173,7 +174,7 @@ fn what_is_set_needs_no_change() {
 }
 
 #[test]
-fn another_router_replaces_the_old_one_without_a_gap() {
+fn router_change_replaces_routes_without_removal() {
     let before = plan(Some(lan()), None).routes;
     let router = Ipv4Addr::new(192, 168, 88, 254);
     let wanted = plan(
@@ -190,7 +191,7 @@ fn another_router_replaces_the_old_one_without_a_gap() {
 }
 
 #[test]
-fn a_dead_link_s_routes_are_removed() {
+fn routes_of_a_dead_link_are_removed() {
     let wanted = plan(Some(lan()), None).routes;
     let change = diff_routes(&wanted, &plan(Some(lan()), Some(carrier())).routes);
     assert_eq!(change.add, []);

@@ -1,4 +1,4 @@
-//! eth0: its cable, and its address by DHCP or from the configuration.
+//! LAN interface (eth0): its cable, and its address by DHCP or from the configuration.
 
 use std::{
     ffi::OsStr,
@@ -25,21 +25,21 @@ use crate::{
     plan,
 };
 
-/// Told to the DHCP server where the configuration says nothing.
+/// Host name sent to the DHCP server by default.
 const HOSTNAME: &str = "failberrypi";
-/// Searches without an answer before that is told: some switches pass nothing on for a while.
-const SILENCE: u32 = 4;
+/// Number of unanswered searches before that is logged: some switches forward nothing for a while.
+const UNANSWERED_LIMIT: u32 = 4;
 
-/// The wire's side of the service.
-pub(super) struct LanSide {
+/// Controller of the LAN interface.
+pub(super) struct LanInterface {
     config: LanConfig,
     packets: PacketSocket,
     lease_file: PathBuf,
     link: Option<LinkInfo>,
-    told_missing: bool,
+    is_missing_logged: bool,
     dhcp: Option<Dhcp>,
     fixed_since: BootMillis,
-    unanswered: u32,
+    unanswered_searches: u32,
     bad_input: u64,
     unsent: u64,
     error: Option<String>,
@@ -50,17 +50,17 @@ struct Dhcp {
     socket: Option<Async<UdpSocket>>,
 }
 
-impl LanSide {
+impl LanInterface {
     pub(super) const fn new(config: LanConfig, packets: PacketSocket, lease_file: PathBuf) -> Self {
         Self {
             config,
             packets,
             lease_file,
             link: None,
-            told_missing: false,
+            is_missing_logged: false,
             dhcp: None,
             fixed_since: BootMillis(0),
-            unanswered: 0,
+            unanswered_searches: 0,
             bad_input: 0,
             unsent: 0,
             error: None,
@@ -83,7 +83,7 @@ impl LanSide {
         self.dhcp.as_ref()?.client.deadline()
     }
 
-    /// The address in use, for other services.
+    /// Returns the address in use, for other services.
     pub(super) fn address(&self) -> Option<LanAddress> {
         self.link.as_ref()?;
         if let Some(fixed) = self.config.address {
@@ -107,7 +107,7 @@ impl LanSide {
         })
     }
 
-    /// The same, for the routes.
+    /// Returns the LAN side of the routing plan.
     pub(super) fn plan(&self) -> Option<plan::Lan> {
         let link = self.link.as_ref()?;
         let LanAddress {
@@ -127,13 +127,13 @@ impl LanSide {
         })
     }
 
-    /// Takes in how the interface stands now, and that time has passed.
-    pub(super) fn see(&mut self, link: Option<&LinkInfo>, now: BootMillis) {
+    /// Records the present link state and the passage of time.
+    pub(super) fn on_link(&mut self, link: Option<&LinkInfo>, now: BootMillis) {
         let before = std::mem::replace(&mut self.link, link.cloned());
         let Some(link) = link else {
             self.dhcp = None;
-            if before.is_some() || !self.told_missing {
-                self.told_missing = true;
+            if before.is_some() || !self.is_missing_logged {
+                self.is_missing_logged = true;
                 log::warn!("{LAN}: not there, waiting for it");
             }
             return;
@@ -162,8 +162,8 @@ impl LanSide {
         self.step(event, now);
     }
 
-    /// Takes in what a server, or a stranger, sent; tells whether the lease changed.
-    pub(super) fn hear(&mut self, bytes: &[u8], now: BootMillis) -> bool {
+    /// Handles a received datagram, from a server or a stranger. Returns whether the lease changed.
+    pub(super) fn on_datagram(&mut self, bytes: &[u8], now: BootMillis) -> bool {
         let lease = |lan: &Self| {
             lan.dhcp
                 .as_ref()
@@ -185,7 +185,7 @@ impl LanSide {
         }
     }
 
-    /// An interface that was not there before.
+    /// Starts on an interface that was not there before.
     fn begin(&mut self, link: &LinkInfo, now: BootMillis) {
         self.dhcp = None;
         if let Some(address) = self.config.address {
@@ -243,7 +243,7 @@ impl LanSide {
         for action in dhcp.client.step(event, now) {
             match action {
                 Action::Send(message, to) => self.send(&message, to),
-                Action::Use(lease) => self.take(&lease, former),
+                Action::Use(lease) => self.apply_lease(&lease, former),
                 Action::Drop(reason) => {
                     let address = former.map_or(Ipv4Addr::UNSPECIFIED, |(address, _)| address);
                     let error =
@@ -259,8 +259,8 @@ impl LanSide {
         }
     }
 
-    fn take(&mut self, lease: &Lease, former: Option<(Ipv4Addr, u8)>) {
-        self.unanswered = 0;
+    fn apply_lease(&mut self, lease: &Lease, former: Option<(Ipv4Addr, u8)>) {
+        self.unanswered_searches = 0;
         self.error = None;
         let Lease {
             address,
@@ -283,7 +283,7 @@ impl LanSide {
         }
     }
 
-    /// The lease that an earlier life of this service left, where it has not ended since.
+    /// Loads the lease of an earlier process of this service, unless it has ended since.
     fn former_lease(&self, now: BootMillis) -> Option<Lease> {
         let text = fs::read(&self.lease_file).ok()?;
         serde_json::from_slice(&text)
@@ -295,7 +295,7 @@ impl LanSide {
     fn send(&mut self, message: &Message, to: Destination) {
         let bytes = message.encode();
         let outcome = match to {
-            Destination::Everybody(source) => {
+            Destination::Broadcast(source) => {
                 let interface = self.link.as_ref().map_or(0, |link| link.index);
                 self.packets.broadcast(interface, &datagram(source, &bytes))
             }
@@ -309,14 +309,14 @@ impl LanSide {
         };
         if let Err(error) = outcome {
             self.unsent += 1;
-            // Rarer and rarer where it goes on failing.
+            // Logged ever more rarely while it goes on failing.
             if self.unsent.is_power_of_two() {
                 log::warn!("{LAN}: sending a DHCP message: {error}");
             }
         }
         if message.options.kind == Some(Kind::Discover) {
-            self.unanswered = self.unanswered.saturating_add(1);
-            if self.unanswered == SILENCE {
+            self.unanswered_searches = self.unanswered_searches.saturating_add(1);
+            if self.unanswered_searches == UNANSWERED_LIMIT {
                 let error = format!("{LAN}: no DHCP server answers");
                 log::warn!("{error}");
                 self.error = Some(error);
@@ -335,7 +335,7 @@ impl LanSide {
     }
 }
 
-/// Hears what is sent to the client's port on eth0, with or without an address there.
+/// Opens a socket for the client's port on eth0, with or without an address there.
 fn listen() -> io::Result<Async<UdpSocket>> {
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
     let socket = socket(AddressFamily::Inet, SockType::Datagram, flags, None)?;

@@ -1,12 +1,12 @@
-//! The service: one round through everything whenever something changed.
+//! Service loop: one full pass after every change.
 //!
-//! Each round reads what is there, decides by [`plan`](crate::plan) and [`dhcp`](crate::dhcp),
-//! and changes what differs; a round in which nothing changed does nothing. So news that were
-//! lost, or a life that ended half-way, cost no more than the next round.
+//! Each pass reads the present state, decides by [`plan`](crate::plan) and [`dhcp`](crate::dhcp),
+//! and changes what differs; a pass without a difference does nothing. So lost events, or a process
+//! that ended half-way, cost no more than the next pass.
 
-mod guard;
-mod kernel;
+mod firewall_installer;
 mod lan;
+mod reconcile;
 mod wait;
 
 use failberry_config::NetworkConfig;
@@ -26,28 +26,28 @@ use crate::{
     resolv, sysctl,
 };
 
-use guard::Guard;
-use kernel::Failures;
-use lan::LanSide;
+use firewall_installer::FirewallInstaller;
+use lan::LanInterface;
+use reconcile::Failures;
 use wait::{Wake, wait};
 
-/// What failed is tried again after this; most failures are interfaces that went away meanwhile,
-/// which the next news settles anyway.
+/// Pause before a failed pass is repeated, in milliseconds. Most failures are interfaces that
+/// vanished meanwhile, which the next event resolves anyway.
 const RETRY_MS: u64 = 5_000;
 
-/// Keeps links, routes and firewall until the process ends. All stays set when it does, for the
-/// life after it.
+/// Manages links, routes and firewall until the process ends. All settings stay in place then, for
+/// the next process.
 ///
 /// # Errors
-/// A configuration that cannot be used, privileges that cannot be dropped, a socket or a watch
-/// that the kernel refuses.
+/// The configuration cannot be used, privileges cannot be dropped, or the kernel refuses a socket
+/// or a watch.
 pub fn run() -> ServiceResult {
     let config: NetworkConfig = read_config(Service::Network)?;
     let netlink = Netlink::route()?;
     let link_watch = Async::new(LinkWatch::new()?)?;
     let uplink_watch = Async::new(Watcher::new(&[Service::Uplink])?)?;
     let packets = PacketSocket::new()?;
-    // The parameters under /proc/sys/net open to CAP_NET_ADMIN as they do to root.
+    // CAP_NET_ADMIN suffices to write the parameters under /proc/sys/net.
     drop_to(
         Service::Network,
         &[
@@ -59,8 +59,8 @@ pub fn run() -> ServiceResult {
     let lease = directory(Service::Network).join("lease.json");
     let driver = Driver {
         netlink,
-        guard: Guard::new(firewall::ruleset(&config.firewall, config.update_port)),
-        lan: LanSide::new(config.lan, packets, lease),
+        installer: FirewallInstaller::new(firewall::ruleset(&config.firewall, config.update_port)),
+        lan: LanInterface::new(config.lan, packets, lease),
         state: NetworkState::default(),
         published: None,
         resolv: None,
@@ -75,14 +75,14 @@ pub fn run() -> ServiceResult {
 
 struct Driver {
     netlink: Netlink,
-    guard: Guard,
-    lan: LanSide,
+    installer: FirewallInstaller,
+    lan: LanInterface,
     state: NetworkState,
     published: Option<NetworkState>,
     resolv: Option<String>,
-    /// Numbers of the interfaces whose parameters are set.
+    /// Indices of the interfaces whose parameters are set.
     prepared: Vec<u32>,
-    /// The uplink's interface where it is not ours to route by.
+    /// The uplink's interface if it has an unexpected name.
     foreign: Option<String>,
     history: AddressHistory,
     /// Connections that are still to be removed.
@@ -101,7 +101,7 @@ impl Driver {
             link_watch.get_ref().drain();
             uplink_watch.get_ref().drain();
             let now = BootMillis::now();
-            self.guard.keep(now);
+            self.installer.ensure_installed(now);
             let round = match self.round(now) {
                 Ok(()) => self.sweep().await,
                 Err(error) => Err(error.to_string()),
@@ -109,7 +109,7 @@ impl Driver {
             match round {
                 Ok(()) => {
                     self.retry = None;
-                    self.state.last_error = self.guard.error().or_else(|| self.lan.error());
+                    self.state.last_error = self.installer.error().or_else(|| self.lan.error());
                 }
                 Err(error) => {
                     self.retry = Some(now.plus(RETRY_MS));
@@ -119,7 +119,7 @@ impl Driver {
                     self.state.last_error = Some(error);
                 }
             }
-            self.state.firewall = self.guard.stands();
+            self.state.firewall = self.installer.is_installed();
             self.state.lan = self.lan.address();
             self.state.lan_carrier = self.lan.cable();
             if self.published.as_ref() != Some(&self.state) {
@@ -130,20 +130,20 @@ impl Driver {
         }
     }
 
-    /// Until there is something to do.
+    /// Waits until there is something to do.
     async fn pause(
         &mut self,
         link_watch: &Async<LinkWatch>,
         uplink_watch: &Async<Watcher>,
     ) -> std::io::Result<()> {
         loop {
-            let due = [self.retry, self.guard.deadline(), self.lan.deadline()];
+            let due = [self.retry, self.installer.deadline(), self.lan.deadline()];
             let until = due.into_iter().flatten().min();
             match wait(until, link_watch, uplink_watch, self.lan.socket()).await? {
                 Wake::Changed | Wake::Due => return Ok(()),
-                // A stranger's datagrams alone set nothing in motion.
+                // Datagrams that change no lease cause no pass.
                 Wake::Datagram(Ok(bytes)) => {
-                    if self.lan.hear(&bytes, BootMillis::now()) {
+                    if self.lan.on_datagram(&bytes, BootMillis::now()) {
                         return Ok(());
                     }
                 }
@@ -165,11 +165,11 @@ impl Driver {
             .filter_map(named)
             .filter(|link| !link.up)
         {
-            failures.note(links::set_up(&mut self.netlink, link));
+            failures.record(links::set_up(&mut self.netlink, link));
         }
-        self.lan.see(named(LAN), now);
+        self.lan.on_link(named(LAN), now);
         let carrier = self.carrier(named(CARRIER));
-        let carrier = failures.note(carrier).flatten();
+        let carrier = failures.record(carrier).flatten();
         let links = Links {
             lan: self.lan.plan(),
             carrier,
@@ -180,24 +180,24 @@ impl Driver {
             .filter_map(named)
             .map(|link| link.index)
             .collect();
-        let removed = kernel::settle(&mut self.netlink, &plan, &ours, &mut failures);
+        let removed = reconcile::reconcile(&mut self.netlink, &plan, &ours, &mut failures);
         if let Some(stale) = self.history.record(&links, &plan, &removed) {
             self.stale = Some(match self.stale.take() {
                 Some(unfinished) => stale.after(unfinished),
                 None => stale,
             });
         }
-        // Others take the default route told for one that stands.
+        // Other services rely on a published default route, so it must be installed.
         if failures.none() {
-            self.tell(&plan);
+            self.publish_plan(&plan);
         }
         failures.result()
     }
 
-    /// Removes the connections that the last changes have made useless. Without a firewall none
-    /// was translated, and there may be no table of them.
+    /// Removes the connections that the last changes have made useless. Without a firewall none was
+    /// translated, and there may be no table of them.
     async fn sweep(&mut self) -> Result<(), String> {
-        let Some(stale) = self.stale.take_if(|_| self.guard.stands()) else {
+        let Some(stale) = self.stale.take_if(|_| self.installer.is_installed()) else {
             return Ok(());
         };
         match firewall::sweep(&stale).await {
@@ -211,7 +211,7 @@ impl Driver {
         Ok(())
     }
 
-    /// Sets the parameters of interfaces that are new.
+    /// Sets the parameters of new interfaces.
     fn prepare(&mut self, present: &[LinkInfo]) {
         self.prepared
             .retain(|index| present.iter().any(|link| link.index == *index));
@@ -228,9 +228,9 @@ impl Driver {
         }
     }
 
-    /// The carrier link, made ready; none while nothing guards it.
+    /// Configures and returns the carrier link; none without a firewall.
     fn carrier(&mut self, link: Option<&LinkInfo>) -> Result<Option<Carrier>, NetlinkError> {
-        // An unreadable state is as good as no link: its owner will write it anew.
+        // An unreadable state counts as no link: its owner rewrites it.
         let uplink: UplinkState = read().unwrap_or_default();
         let foreign = uplink
             .link
@@ -244,7 +244,7 @@ impl Driver {
             }
         }
         let open = uplink.link.filter(|open| open.interface == CARRIER);
-        let (Some(link), Some(open), true) = (link, open, self.guard.stands()) else {
+        let (Some(link), Some(open), true) = (link, open, self.installer.is_installed()) else {
             return Ok(None);
         };
         if link.mtu != u32::from(open.mtu) {
@@ -262,7 +262,7 @@ impl Driver {
         }))
     }
 
-    fn tell(&mut self, plan: &Plan) {
+    fn publish_plan(&mut self, plan: &Plan) {
         if self.resolv.as_ref() != Some(&plan.resolv) {
             match resolv::write(resolv::PATH.as_ref(), &plan.resolv) {
                 Ok(()) => self.resolv = Some(plan.resolv.clone()),

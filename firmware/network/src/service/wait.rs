@@ -1,4 +1,4 @@
-//! Sleeping until something happens.
+//! Waiting for the next event.
 
 use std::{io, net::UdpSocket, time::Duration};
 
@@ -7,16 +7,16 @@ use smol::{Async, Timer, future, future::FutureExt};
 
 use crate::kernel::links::LinkWatch;
 
-/// Longest DHCP message taken; what is behind it is cut off and so refused.
+/// Longest DHCP message received, in bytes; a longer one is truncated and so refused.
 const MESSAGE_LEN: usize = 2048;
 
-/// What happened.
+/// Reason for waking up.
 pub(super) enum Wake {
     /// A link or the uplink's state changed.
     Changed,
-    /// The time has come.
+    /// The deadline is reached.
     Due,
-    /// Somebody sent something to the DHCP client, or its socket failed.
+    /// A datagram for the DHCP client arrived, or its socket failed.
     Datagram(io::Result<Vec<u8>>),
 }
 
@@ -30,7 +30,7 @@ pub(super) async fn wait(
         links.readable().or(uplink.readable()).await?;
         Ok(Wake::Changed)
     };
-    let heard = async {
+    let datagram = async {
         let Some(socket) = socket else {
             return future::pending().await;
         };
@@ -48,6 +48,6 @@ pub(super) async fn wait(
         Timer::after(Duration::from_millis(until.since(BootMillis::now()))).await;
         Ok(Wake::Due)
     };
-    // The first that is ready wins: a flood of datagrams must not keep the others waiting.
-    changed.or(due).or(heard).await
+    // The first that is ready wins: a flood of datagrams must not delay the others.
+    changed.or(due).or(datagram).await
 }

@@ -1,4 +1,4 @@
-//! Which connections live through a change of an address, and which end with it.
+//! Which connections survive a change of an address, and which end with it.
 
 use std::{fs, net::Ipv4Addr, time::Duration};
 

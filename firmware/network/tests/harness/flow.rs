@@ -1,4 +1,4 @@
-//! Connections that live through a change; each end is this program again, in a namespace.
+//! Connections that last through a change; each end is this program again, in a namespace.
 
 use std::{
     io::{BufRead, BufReader, Read, Write, stdin},

@@ -1,4 +1,4 @@
-//! The world around the service, and how a check is told.
+//! Test network around the service, and the report of checks.
 
 mod correspondents;
 pub(crate) mod flow;
@@ -30,7 +30,7 @@ pub(crate) use report::Report;
 pub(crate) use running::Running;
 
 pub(crate) const ROUTER: Ipv4Addr = Ipv4Addr::new(192, 168, 88, 1);
-/// A host on the LAN; it lives in the router's namespace too.
+/// A host on the LAN, in the router's namespace too.
 pub(crate) const LAN_HOST: Ipv4Addr = Ipv4Addr::new(192, 168, 88, 20);
 /// A host behind the router, as far as the device can tell.
 pub(crate) const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 9);
@@ -45,7 +45,7 @@ pub(crate) const BOUND: Duration = Duration::from_secs(30);
 const LEASES: &str = "/run/dnsmasq.leases";
 const SERVER_LOG: &str = "/run/dnsmasq.log";
 
-/// What must be there and is not.
+/// Returns the missing prerequisites.
 pub(crate) fn missing() -> Vec<&'static str> {
     let mut missing = Vec::new();
     if !geteuid().is_root() {
@@ -64,7 +64,7 @@ pub(crate) fn missing() -> Vec<&'static str> {
     missing
 }
 
-/// What a command that must succeed prints.
+/// Returns the output of a command that must succeed.
 pub(crate) fn output(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).output();
     let output = output.unwrap_or_else(|error| panic!("{program}: {error}"));
@@ -82,7 +82,7 @@ pub(crate) fn succeeds(program: &str, arguments: &[&str]) -> bool {
         .is_ok_and(|output| output.status.success())
 }
 
-/// This program in one of its other parts, in a namespace.
+/// Returns a command that runs this program in another role, in a namespace.
 fn ourselves(namespace: &str, words: &[&str]) -> Command {
     let own = std::env::current_exe().unwrap();
     let mut command = if namespace == "device" {
@@ -146,7 +146,7 @@ impl World {
         output("ip", &device);
     }
 
-    /// Point to point: nobody asks for Ethernet addresses, so both ends must have the same.
+    /// Point to point: there is no ARP, so both ends must have the same Ethernet address.
     pub(crate) fn add_carrier(&self) {
         const BOTH: &str = "02:00:00:00:00:01";
         let add = "link add ppp0 type veth peer name far netns carrier";
@@ -175,7 +175,7 @@ impl World {
         output("ip", &["-n", "router", "link", "set", "lan0", way]);
     }
 
-    /// The service's state once it is as wanted.
+    /// Returns the service's state once it is as wanted.
     pub(crate) fn wait(&self, wanted: impl Fn(&NetworkState) -> bool) -> NetworkState {
         let end = Instant::now() + BOUND;
         loop {
@@ -211,17 +211,17 @@ impl World {
         })
     }
 
-    /// Waits for what the kernel tells nobody about.
+    /// Waits for a condition without an event.
     pub(crate) fn wait_until(&self, what: &str, holds: impl Fn() -> bool) {
         assert!(comes_true(holds), "not within {BOUND:?}: {what}");
     }
 
-    /// Forgets what a former life of the service told.
+    /// Removes the state published by an earlier process of the service.
     pub(crate) fn forget(&self) {
         fs::remove_file("/run/failberry/network/state.json").unwrap();
     }
 
-    /// Another program that owns the service's table while the value lives.
+    /// Starts another program that owns the service's table until the value is dropped.
     pub(crate) fn occupy_table(&self) -> Owner {
         succeeds("nft", &["delete", "table", "inet", "failberry"]);
         let mut nft = Command::new("nft");

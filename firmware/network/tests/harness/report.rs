@@ -1,4 +1,4 @@
-//! Counting what held.
+//! Counter of passed and failed checks.
 
 use std::fmt::Debug;
 

@@ -1,4 +1,4 @@
-//! The service's process and what it logs.
+//! The service's process and its log.
 
 use std::{
     fs,
@@ -37,7 +37,7 @@ impl Running {
         }
     }
 
-    /// Whether it has logged `text`, or does so within the bound.
+    /// Returns whether it has logged `text`, or does so within the bound.
     pub(crate) fn logged(&mut self, text: &str) -> bool {
         let end = Instant::now() + BOUND;
         while !self.seen.iter().any(|line| line.contains(text)) {
@@ -68,7 +68,7 @@ impl Running {
         number.unwrap().parse().unwrap()
     }
 
-    /// Ends it as a crash would.
+    /// Kills it, as a crash would end it.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();

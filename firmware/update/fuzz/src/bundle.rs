@@ -1,5 +1,5 @@
-//! A bundle that somebody has tampered with, from its stream into the slot: what is installed is
-//! what was signed, and what is not installed is not tried.
+//! Tampered bundles, from their stream into the slot: only what was signed is installed, and only
+//! what is installed is tried.
 
 use std::{
     io::{self, Read},
@@ -13,10 +13,10 @@ use failberry_update::{Header, Signer, Unverified, Version, install};
 
 use super::source::{CUTS, Source};
 
-/// Smaller than what some inputs claim to fill.
+/// Length of the slot in bytes; some inputs claim more.
 const SLOT: usize = 8 * 1024;
 
-/// More than this is no header: 4096 hashes and what is around them.
+/// Longest header in bytes: 4096 hashes and the fixed parts.
 const LONGEST_HEADER: u64 = 60 + 4096 * 32 + 64;
 
 const BOARD: &str = "rpi2";
@@ -38,7 +38,7 @@ pub fn bundle(data: &[u8]) {
     }
 }
 
-/// Bytes of which nobody has signed any.
+/// Unsigned bytes.
 fn stranger(bytes: &[u8]) {
     let read = Unverified::read(&mut &*bytes);
     for lengths in CUTS {
@@ -67,7 +67,7 @@ fn stranger(bytes: &[u8]) {
         .expect_err("a signature out of thin air");
 }
 
-/// A signed bundle in which octets are changed, left out or put in.
+/// A signed bundle with octets changed, removed or inserted.
 fn tampered(mut source: Source<'_>) {
     let block = source.pick(&[512, 1024, 2048, 1 << 20]);
     let length = 1 + usize::from(source.word()) % (SLOT + 512);
@@ -123,7 +123,7 @@ fn tampered(mut source: Source<'_>) {
         assert!(slot.0[..length] == image, "another image was installed");
     } else {
         assert!(matches!(orders.as_slice(), [SlotsOrder::GiveUp { .. }]));
-        // U-Boot knows an image by its first octets.
+        // U-Boot recognises an image by its first octets.
         assert_ne!(slot.0[..4], before[..4], "an image that may be started");
         assert_ne!(slot.0[..4], image[..4.min(length)]);
     }
@@ -151,7 +151,7 @@ fn tamper(bytes: &mut Vec<u8>, source: &mut Source<'_>) {
     }
 }
 
-/// A stream that gives pieces of these lengths, as a connection does.
+/// Stream that returns pieces of these lengths, as a connection does.
 struct Pieces<'a> {
     bytes: &'a [u8],
     lengths: std::iter::Cycle<std::slice::Iter<'a, usize>>,

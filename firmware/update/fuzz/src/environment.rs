@@ -1,5 +1,5 @@
-//! Orders about the slots on a card whose environment is the fuzzer's: what is read is what U-Boot
-//! reads, what is written is only what was asked for, and a valid copy is never written over.
+//! Slots orders on a card whose environment is the fuzzer's: it is read as U-Boot reads it, only
+//! the ordered change is written, and a valid copy is never overwritten.
 
 use std::{collections::BTreeMap, io};
 
@@ -10,7 +10,7 @@ use failberry_update::slots::carry_out_on;
 
 use super::source::Source;
 
-/// What the box writes; everything else is U-Boot's.
+/// Variables that the box writes; all others are U-Boot's.
 const OURS: [&str; 3] = ["slots", "trial", "tries"];
 
 pub fn environment(data: &[u8]) {
@@ -56,7 +56,7 @@ pub fn environment(data: &[u8]) {
     }
 }
 
-/// One copy: of which all is the fuzzer's, or all but the checksum.
+/// Creates one copy: all of it is the fuzzer's, or all but the checksum.
 fn copy(source: &mut Source<'_>) -> Vec<u8> {
     let is_valid = !source.octet().is_multiple_of(8);
     let serial = source.octet();
@@ -81,7 +81,7 @@ fn others(variables: &Variables) -> Variables {
     others
 }
 
-/// Which copy U-Boot takes and the variables in it, which must be what we see there.
+/// Returns the copy that U-Boot takes and its variables, which must equal what this crate reads.
 fn check(card: &Card) -> Option<(usize, Variables)> {
     let is_valid = |copy: &[u8]| copy[..4] == crc32(&copy[5..]).to_le_bytes();
     let place = match [is_valid(&card.0[0]), is_valid(&card.0[1])] {
@@ -112,7 +112,7 @@ fn check(card: &Card) -> Option<(usize, Variables)> {
     Some((place, variables))
 }
 
-/// What U-Boot's `himport_r` makes of the data, but for the backslashes that it takes away.
+/// Parses the data as U-Boot's `himport_r` does, except for the backslashes that it removes.
 fn imported(data: &[u8]) -> Variables {
     let mut variables = Variables::new();
     for entry in data.split(|octet| *octet == 0) {
@@ -128,14 +128,14 @@ fn imported(data: &[u8]) -> Variables {
         let (name, value) = entry.split_at(end.unwrap_or(entry.len()));
         match value.get(1..).filter(|value| !value.is_empty()) {
             Some(value) => variables.insert(name.to_vec(), value.to_vec()),
-            // A name without value takes away what was said before.
+            // A name without a value deletes the variable.
             None => variables.remove(name),
         };
     }
     variables
 }
 
-/// A card that is nothing but the two copies.
+/// Card that consists of the two copies only.
 #[derive(Debug)]
 struct Card([Vec<u8>; 2]);
 

@@ -1,8 +1,8 @@
-//! What is done to bundles and to U-Boot's environment with any bytes, and what must hold then.
+//! Fuzz targets for bundles and U-Boot's environment.
 //!
-//! One function a target: it takes in a fuzzer's input and panics where a promise is broken. The
-//! fuzzer calls it by way of `fuzz_targets`; the test `corpus` includes this file and calls it with
-//! the inputs that are kept.
+//! One function a target: it takes in a fuzzer's input and panics if an invariant is violated. The
+//! fuzzer calls it through `fuzz_targets`; the test `corpus` includes this file and calls it with
+//! the stored inputs.
 #![allow(
     unreachable_pub,
     missing_docs,
@@ -22,7 +22,7 @@ mod source;
 pub use bundle::bundle;
 pub use environment::environment;
 
-/// A target's function.
+/// Function of a target.
 pub type Target = fn(&[u8]);
 
 /// All targets by their names, which are those of their corpora too.

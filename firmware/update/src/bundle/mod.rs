@@ -1,6 +1,6 @@
-//! An update as one file: a signed header, and the slot's image in blocks.
+//! Update bundle: a signed header, and the slot's image in blocks.
 //!
-//! Takes in a stream; gives out a [`Header`] only where one of the given keys has signed it. The
+//! Takes in a stream; gives out a [`Header`] only if one of the given keys has signed it. The
 //! header holds the SHA-256 of each block, so each block is checked by itself before it is used.
 //!
 //! ```text
@@ -10,7 +10,7 @@
 //! 28  version: 3 numbers         60  SHA-256 of each block, 32 bytes each
 //!                                ..  Ed25519 signature over all before it, 64 bytes
 //! ```
-//! Numbers are little endian, 32 bit where not said otherwise. The image follows.
+//! Numbers are little endian, 32 bit unless stated otherwise. The image follows.
 
 mod sign;
 #[cfg(test)]
@@ -31,49 +31,50 @@ pub use sign::{SignError, Signer};
 
 use crate::Version;
 
-/// What a bundle begins with.
+/// Magic number of a bundle.
 pub(crate) const MAGIC: [u8; 8] = *b"FBUPDATE";
 
-/// The only format there is.
+/// The only format version.
 const FORMAT: u32 = 1;
 
-/// Bytes before the list of hashes: as much as says how long the header is.
+/// Length of the fixed part of the header, in bytes: it contains the length of the rest.
 pub const PREAMBLE: usize = 60;
 
-/// Bytes of a signature (RFC 8032).
+/// Length of a signature in bytes (RFC 8032).
 const SIGNATURE: usize = 64;
 
-/// Bytes of a SHA-256.
+/// Length of a SHA-256 in bytes.
 const HASH: usize = 32;
 
-/// Bytes of the board's name.
+/// Length of the board's name in bytes.
 const BOARD: usize = 16;
 
-/// Bytes of a block where nobody asks for others: little enough to hold in memory several times,
-/// and a hash for each is 14 KiB for the largest image.
+/// Default block length in bytes: little enough to hold in memory several times; a hash for each is
+/// 14 KiB for the largest image.
 pub const BLOCK: u32 = 64 * 1024;
 
 /// Bounds of the size of a block.
 const BLOCKS: std::ops::RangeInclusive<u32> = 512..=1024 * 1024;
 
-/// No card has a slot as large as this.
+/// Largest image in bytes: no card has a slot as large as this.
 const MOST_PAYLOAD: u64 = 256 * 1024 * 1024;
 
-/// Bounds the memory that a header takes before its signature is checked: 128 KiB.
+/// Largest number of blocks. Bounds the memory that a header takes before its signature is checked:
+/// 128 KiB.
 const MOST_BLOCKS: u64 = 4096;
 
-/// A bundle that is not taken.
+/// The bundle is not accepted.
 #[derive(Debug, thiserror::Error)]
 pub enum BundleError {
-    /// It ended before its header did, or could not be read.
+    /// It ended within its header, or could not be read.
     #[error("reading the bundle's header: {0}")]
     Io(#[from] io::Error),
-    /// It is none, or of another time.
+    /// A header field has an unexpected value.
     #[error("expected {expected} in the bundle's header, got {got}")]
     Malformed {
-        /// What should be there.
+        /// Expected value.
         expected: String,
-        /// What is there.
+        /// Actual value.
         got: String,
     },
     /// None of the keys has signed it.
@@ -87,10 +88,10 @@ pub enum BundleError {
         /// The keys in the configuration.
         known: Vec<KeyId>,
     },
-    /// The signature is not the key's.
+    /// The signature does not match the key.
     #[error("the bundle's signature is not that of key {0}: it was changed, or is damaged")]
     BadSignature(KeyId),
-    /// It is for something else.
+    /// It is for another board.
     #[error("expected a bundle for board {expected:?}, got one for {got:?}")]
     WrongBoard {
         /// The board that runs.
@@ -98,15 +99,15 @@ pub enum BundleError {
         /// The bundle's.
         got: String,
     },
-    /// It is older than what runs.
+    /// It is older than the running version.
     #[error("version {got} is older than {running}, which runs; a downgrade must be asked for")]
     Downgrade {
-        /// What runs.
+        /// Running version.
         running: Version,
         /// The bundle's.
         got: Version,
     },
-    /// The slot has not as much room.
+    /// It is larger than the slot.
     #[error("expected an image of at most {room} bytes, as the slot has them, got {got}")]
     TooLarge {
         /// Size of the image.
@@ -124,12 +125,12 @@ fn listed(keys: &[KeyId]) -> String {
     names.join(", ")
 }
 
-/// A short name for a key: the first bytes of its SHA-256.
+/// Key identifier: the first bytes of the key's SHA-256.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyId(pub [u8; 8]);
 
 impl KeyId {
-    /// The name of `key`.
+    /// Returns the identifier of `key`.
     pub fn of(key: &PublicKey) -> Self {
         let hash = sha256(&key.0);
         Self(hash.first_chunk().copied().unwrap_or_default())
@@ -142,13 +143,13 @@ impl fmt::Display for KeyId {
     }
 }
 
-/// SHA-256 of `bytes`.
+/// Returns the SHA-256 of `bytes`.
 pub(crate) fn sha256(bytes: &[u8]) -> [u8; HASH] {
     let hash = digest::digest(&digest::SHA256, bytes);
     hash.as_ref().try_into().unwrap_or_default()
 }
 
-/// What a bundle says of itself.
+/// Header of a bundle.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
     /// Name of the board the image is for.
@@ -164,7 +165,7 @@ pub struct Header {
     hashes: Vec<[u8; HASH]>,
 }
 
-/// A header whose signature nobody has checked yet.
+/// Header whose signature is not verified yet.
 #[derive(Debug)]
 pub struct Unverified {
     header: Header,
@@ -176,7 +177,7 @@ impl Unverified {
     /// Reads a header, and nothing after it.
     ///
     /// # Errors
-    /// What cannot be read, or is no header.
+    /// The stream cannot be read, or holds no header.
     pub fn read(source: &mut impl Read) -> Result<Self, BundleError> {
         let mut preamble = [0; PREAMBLE];
         source.read_exact(&mut preamble)?;
@@ -198,15 +199,15 @@ impl Unverified {
         })
     }
 
-    /// What it says, believed by nobody yet.
+    /// Returns the unverified claims.
     pub const fn claims(&self) -> &Header {
         &self.header
     }
 
-    /// The header, where one of `keys` has signed it.
+    /// Verifies the signature and returns the header.
     ///
     /// # Errors
-    /// None has.
+    /// None of `keys` has signed it.
     pub fn verify(self, keys: &[PublicKey]) -> Result<Header, BundleError> {
         let signed = self.header.key;
         let key = keys
@@ -224,7 +225,7 @@ impl Unverified {
 }
 
 impl Header {
-    /// The first part of a header, as it tells how long the rest is.
+    /// Parses the fixed part of a header, which determines the length of the rest.
     ///
     /// # Errors
     /// It is not that of a bundle.
@@ -265,17 +266,17 @@ impl Header {
         Ok(header)
     }
 
-    /// How many blocks the image has.
+    /// Returns the number of blocks.
     pub const fn blocks(&self) -> u64 {
         self.payload.div_ceil(self.block as u64)
     }
 
-    /// Bytes of the whole header, signature included: where the image begins.
+    /// Returns the length of the header in bytes, signature included: the offset of the image.
     pub const fn length(&self) -> u64 {
         PREAMBLE as u64 + self.blocks() * HASH as u64 + SIGNATURE as u64
     }
 
-    /// Bytes of block `index`; none where there is no such block.
+    /// Returns the length of block `index` in bytes; none if there is no such block.
     pub fn block_length(&self, index: u64) -> Option<usize> {
         let left = self
             .payload
@@ -284,7 +285,7 @@ impl Header {
         (length > 0).then_some(length)
     }
 
-    /// Whether `bytes` are block `index` of the image.
+    /// Returns whether `bytes` match the hash of block `index`.
     pub fn holds(&self, index: u64, bytes: &[u8]) -> bool {
         let hash = usize::try_from(index)
             .ok()
@@ -292,10 +293,11 @@ impl Header {
         Some(bytes.len()) == self.block_length(index) && hash == Some(&sha256(bytes))
     }
 
-    /// Whether this may be written on `board`, where `running` runs.
+    /// Checks that the image may be written on `board`, where `running` runs, into a slot of `room`
+    /// bytes.
     ///
     /// # Errors
-    /// Why not.
+    /// Wrong board, downgrade, or too large.
     pub fn admit(
         &self,
         board: &str,
@@ -343,7 +345,7 @@ impl Header {
     }
 }
 
-/// The next `N` bytes; the lengths are those of the preamble's parts, so none is missing.
+/// Returns the next `N` bytes; the lengths are those of the preamble's parts, so none is missing.
 fn take<const N: usize>(rest: &mut &[u8]) -> [u8; N] {
     let Some((first, after)) = rest.split_first_chunk() else {
         return [0; N];
@@ -359,7 +361,7 @@ fn malformed(expected: &str, got: impl fmt::Display) -> BundleError {
     }
 }
 
-/// Lower-case letters, digits and dashes, then zeros.
+/// Parses a board name: lower-case letters, digits and dashes, then zeros.
 fn name(bytes: [u8; BOARD]) -> Result<String, BundleError> {
     let text: String = bytes
         .iter()
@@ -374,7 +376,7 @@ fn name(bytes: [u8; BOARD]) -> Result<String, BundleError> {
     }
 }
 
-/// Whether a board can be called so.
+/// Returns whether this is a valid board name.
 fn is_board(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     (1..=BOARD).contains(&name.len()) && name.chars().all(plain)

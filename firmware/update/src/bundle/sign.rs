@@ -1,4 +1,4 @@
-//! Making bundles: what the tool does on a laptop, and the tests.
+//! Creation of bundles, for the tool on a laptop and for tests.
 
 use std::io::{self, Read, Write};
 
@@ -11,19 +11,19 @@ use ring::{
 use super::{HASH, Header, KeyId, MOST_BLOCKS, MOST_PAYLOAD, is_board, sha256};
 use crate::Version;
 
-/// A bundle that could not be made.
+/// The bundle could not be created.
 #[derive(Debug, thiserror::Error)]
 pub enum SignError {
     /// The bytes are no private key.
     #[error("expected an Ed25519 private key (PKCS #8): {0}")]
     Key(String),
-    /// The system gives no random numbers.
+    /// The system provides no random numbers.
     #[error("no random numbers to be had for a key")]
     Random,
-    /// A name that does not fit.
+    /// The board name is invalid.
     #[error("expected a board's name of 1 to 16 small letters, digits and dashes, got {0:?}")]
     Board(String),
-    /// Nothing, or more than a slot could hold.
+    /// The image is empty, or larger than any slot.
     #[error("expected an image of 1 to {MOST_PAYLOAD} bytes, got {0}")]
     Size(u64),
     /// Reading the image or writing the bundle failed.
@@ -31,7 +31,7 @@ pub enum SignError {
     Io(#[from] io::Error),
 }
 
-/// A private key.
+/// Private signing key.
 pub struct Signer {
     pair: Ed25519KeyPair,
     pkcs8: Vec<u8>,
@@ -39,7 +39,7 @@ pub struct Signer {
 }
 
 impl Signer {
-    /// A new key as PKCS #8, to be kept where nobody else reads it.
+    /// Generates a key as PKCS #8, to be stored readable by its owner only.
     ///
     /// # Errors
     /// The system has no random numbers.
@@ -48,12 +48,12 @@ impl Signer {
         Ok(document.map_err(|_| SignError::Random)?.as_ref().to_vec())
     }
 
-    /// The key in a PKCS #8 document.
+    /// Parses a PKCS #8 document.
     ///
     /// # Errors
-    /// It is none.
+    /// It is no Ed25519 key.
     pub fn from_pkcs8(document: &[u8]) -> Result<Self, SignError> {
-        // Without the public half as well: so OpenSSL writes them.
+        // OpenSSL omits the public half.
         let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(document)
             .map_err(|error| SignError::Key(error.to_string()))?;
         let public = pair.public_key().as_ref().try_into();
@@ -65,20 +65,20 @@ impl Signer {
         })
     }
 
-    /// The public half, for `update.keys`.
+    /// Returns the public key, for `update.keys`.
     pub const fn public(&self) -> PublicKey {
         self.public
     }
 
-    /// The document it came from.
+    /// Returns the PKCS #8 document.
     pub(crate) fn pkcs8(&self) -> &[u8] {
         &self.pkcs8
     }
 
-    /// Writes a bundle of `image`, which is read twice: once for its hashes, once for itself.
+    /// Writes a bundle of `image`, which is read twice: once for its hashes, once for its content.
     ///
     /// # Errors
-    /// What does not fit, or cannot be read or written.
+    /// Invalid input, or reading or writing failed.
     pub fn bundle<R: Read>(
         &self,
         board: &str,

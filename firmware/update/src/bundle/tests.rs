@@ -17,7 +17,7 @@ fn bundle(signer: &Signer, image: &[u8], block: u32) -> Vec<u8> {
     bytes
 }
 
-/// What a box does with a bundle: the image, where all of it is right.
+/// Reads and verifies a bundle as a box does; returns the image if all of it is right.
 fn take_all(mut bytes: &[u8], keys: &[PublicKey]) -> Result<Vec<u8>, String> {
     let header = Unverified::read(&mut bytes)
         .and_then(|it| it.verify(keys))
@@ -39,7 +39,7 @@ fn take_all(mut bytes: &[u8], keys: &[PublicKey]) -> Result<Vec<u8>, String> {
 }
 
 #[test]
-fn what_is_bundled_comes_out_again() {
+fn bundle_round_trip_returns_the_image() {
     let signer = signer();
     for size in [1, 511, 512, 513, 1024, 5000] {
         let image: Vec<u8> = (0..size).map(|n| (n % 251) as u8).collect();
@@ -74,7 +74,7 @@ fn every_truncation_is_refused() {
 }
 
 #[test]
-fn any_of_the_keys_may_have_signed_and_no_other() {
+fn signature_of_any_configured_key_is_accepted() {
     let [old, new, foreign] = [signer(), signer(), signer()];
     let keys = [old.public(), new.public()];
     for signer in [&old, &new] {
@@ -91,7 +91,7 @@ fn any_of_the_keys_may_have_signed_and_no_other() {
 }
 
 #[test]
-fn a_key_that_only_names_itself_like_ours_is_refused() {
+fn key_with_a_forged_id_is_refused() {
     let [ours, foreign] = [signer(), signer()];
     let mut bytes = bundle(&foreign, &[1], 512);
     bytes[40..48].copy_from_slice(&KeyId::of(&ours.public()).0);
@@ -100,7 +100,7 @@ fn a_key_that_only_names_itself_like_ours_is_refused() {
 }
 
 #[test]
-fn another_board_a_downgrade_and_too_much_are_refused() {
+fn wrong_board_downgrade_and_oversize_are_refused() {
     let signer = signer();
     let bytes = bundle(&signer, &[1; 100], 512);
     let header = || Unverified::read(&mut bytes.as_slice()).unwrap().header;
@@ -123,7 +123,7 @@ fn another_board_a_downgrade_and_too_much_are_refused() {
 }
 
 #[test]
-fn what_cannot_be_a_bundle_is_told_where() {
+fn malformed_header_names_the_field() {
     let signer = signer();
     let good = bundle(&signer, &[1; 100], 512);
     for (at, bytes, says) in [
@@ -148,7 +148,7 @@ fn what_cannot_be_a_bundle_is_told_where() {
 }
 
 #[test]
-fn what_makes_no_bundle_is_refused_by_the_signer() {
+fn signer_refuses_invalid_input() {
     let signer = signer();
     let mut out = Vec::new();
     let mut make = |board: &str, image: &'static [u8]| {
@@ -167,7 +167,7 @@ fn what_makes_no_bundle_is_refused_by_the_signer() {
 
 proptest! {
     #[test]
-    fn no_bytes_make_the_reader_fall(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+    fn arbitrary_bytes_do_not_panic_the_reader(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
         let _ = Unverified::read(&mut bytes.as_slice());
         let with_magic = [&MAGIC[..], &FORMAT.to_le_bytes(), b"rpi2\0\0\0\0\0\0\0\0\0\0\0\0", &bytes].concat();
         if let Ok(header) = Unverified::read(&mut with_magic.as_slice()) {

@@ -1,4 +1,4 @@
-//! Why nothing was fetched.
+//! Errors of a pull.
 
 use std::{error::Error, io};
 
@@ -7,7 +7,7 @@ use ureq::Timeout;
 
 use crate::BundleError;
 
-/// Why nothing was fetched, or no more than a part.
+/// Nothing, or no more than a part, was fetched.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum PullError {
     /// No link is both up and allowed.
@@ -21,14 +21,14 @@ pub(super) enum PullError {
         /// Whether the carrier link would have been allowed.
         over_mobile: bool,
     },
-    /// The peer was silent for the whole time that this phase has.
+    /// A phase timed out.
     #[error("{url} by {link}: timed out while {phase}")]
-    Silent {
+    TimedOut {
         /// The bundle.
         url: String,
         /// The link.
         link: Link,
-        /// What was waited for.
+        /// Name of the phase.
         phase: &'static str,
     },
     /// The body came too slowly.
@@ -41,16 +41,16 @@ pub(super) enum PullError {
         /// The floor.
         slow: TooSlow,
     },
-    /// The whole download, with all its attempts, got on too slowly.
+    /// The download as a whole, with all its attempts, was too slow.
     #[error("{url}: {slow}, at byte {at}; the last attempt: {last}")]
     Stalled {
         /// The bundle.
         url: String,
-        /// Where the next byte would have been.
+        /// Offset of the next byte.
         at: u64,
         /// The floor.
         slow: TooSlow,
-        /// Why the last attempt ended.
+        /// How the last attempt ended.
         last: String,
     },
     /// The connection failed.
@@ -63,17 +63,17 @@ pub(super) enum PullError {
         /// Why.
         reason: String,
     },
-    /// The server has an answer of its own.
+    /// The server answered with another status.
     #[error("{url}: expected the bytes from {from} on, got status {status}")]
     Status {
         /// The bundle.
         url: String,
-        /// Where they begin.
+        /// Offset that was requested.
         from: u64,
         /// The server's status (RFC 9110, 15).
         status: u16,
     },
-    /// What is there is no bundle, or not one for us.
+    /// The file is no bundle, or not one for this box.
     #[error("{url}: {source}")]
     Bundle {
         /// The bundle.
@@ -88,7 +88,7 @@ impl PullError {
     pub(super) fn of(url: &str, link: Link, error: ureq::Error) -> Self {
         let url = url.to_owned();
         match error {
-            ureq::Error::Timeout(timeout) => Self::Silent {
+            ureq::Error::Timeout(timeout) => Self::TimedOut {
                 url,
                 link,
                 phase: phase(timeout),
@@ -137,15 +137,15 @@ impl PullError {
         }
     }
 
-    /// Returns whether another attempt, perhaps over the other link, may do better. A server that
-    /// refuses and a bundle that is not ours stay so.
-    pub(super) const fn is_passing(&self) -> bool {
+    /// Returns whether another attempt, perhaps over the other link, may succeed. A server's
+    /// refusal and an unsuitable bundle are permanent.
+    pub(super) const fn is_transient(&self) -> bool {
         match self {
-            Self::Silent { .. }
+            Self::TimedOut { .. }
             | Self::TooSlow { .. }
             | Self::Transport { .. }
             | Self::NoLink { .. } => true,
-            // Request Timeout and Too Many Requests (RFC 9110, RFC 6585), and the server's own.
+            // Request Timeout and Too Many Requests (RFC 9110, RFC 6585), and server errors.
             Self::Status { status, .. } => matches!(status, 408 | 429 | 500..),
             Self::Stalled { .. } | Self::Bundle { .. } => false,
         }

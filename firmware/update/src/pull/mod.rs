@@ -1,5 +1,5 @@
-//! Fetching an update from a URL: a look on a schedule or on a person's order that costs the first
-//! bytes of the bundle, and the rest only where it is newer.
+//! Pull of an update from a URL: a check, on a schedule or on an operator's order, that costs the
+//! first bytes of the bundle, and the rest only if it is newer.
 //!
 //! The wire is used while it works, though the default route goes by the carrier while both links
 //! are up; mobile data is spent only with `update.over_mobile`.
@@ -21,14 +21,14 @@ use failberry_state::{BootMillis, RUN};
 use smol::{Timer, future::FutureExt};
 
 use crate::{
-    desk::{Desk, order},
-    push::Taker,
+    manager::{UpdateManager, send_request},
+    push::UpdateReceiver,
 };
 use schedule::Schedule;
 use source::{Found, Source};
 
-/// Looks for updates until the process ends, on schedule and on orders.
-pub(crate) async fn fetch_for_ever(desk: &Arc<Desk>, config: &Update) -> ServiceResult {
+/// Checks for updates until the process ends, on schedule and on orders.
+pub(crate) async fn run_pulls(manager: &Arc<UpdateManager>, config: &Update) -> ServiceResult {
     let mut orders = match Orders::listen(Path::new(RUN)) {
         Ok(orders) => Some(orders),
         Err(error) => {
@@ -54,7 +54,7 @@ pub(crate) async fn fetch_for_ever(desk: &Arc<Desk>, config: &Update) -> Service
             None
         };
         let ordered = ordered.or(timed).await;
-        if desk.is_busy() {
+        if manager.is_busy() {
             let why = "an update is being written, waits for its start, or is on trial";
             match ordered {
                 Some(given) => refuse(given, why),
@@ -62,27 +62,27 @@ pub(crate) async fn fetch_for_ever(desk: &Arc<Desk>, config: &Update) -> Service
             }
             continue;
         }
-        // No error where nobody has ordered it: a wire without its cable is no news.
+        // Not an error without an order: a wire without its cable is nothing new.
         if let (None, Err(why)) = (&ordered, source.bearer(None)) {
             log::info!("the look for an update is postponed: {why}");
             schedule.postpone(BootMillis::now());
             continue;
         }
-        let work = look(&source, desk);
-        let (found, answer) = undisturbed(&mut orders, work).await;
-        schedule.looked(BootMillis::now(), found.is_err());
+        let work = check(&source, manager);
+        let (found, answer) = refusing_others(&mut orders, work).await;
+        schedule.record_check(BootMillis::now(), found.is_err());
         if let Some(given) = ordered {
             given.answer(&OrderReply::Answer {
                 lines: vec![answer],
             });
         }
         if let Ok(Some(found)) = found {
-            undisturbed(&mut orders, take(found, desk)).await;
+            refusing_others(&mut orders, install_found(found, manager)).await;
         }
     }
 }
 
-/// The source that the settings name, or why there is none.
+/// Returns the configured source, or why there is none.
 fn source(config: &Update) -> Result<Source, String> {
     if config.keys.is_empty() {
         return Err("no update.keys are set".into());
@@ -104,8 +104,8 @@ fn refuse(given: Given<UpdateOrder>, why: &str) {
     given.answer(&OrderReply::Refused { why: why.into() });
 }
 
-/// Does `work`; orders that come meanwhile are refused.
-async fn undisturbed<T>(
+/// Runs `work`; refuses orders that arrive meanwhile.
+async fn refusing_others<T>(
     orders: &mut Option<Orders<UpdateOrder>>,
     work: impl Future<Output = T>,
 ) -> T {
@@ -117,41 +117,45 @@ async fn undisturbed<T>(
     work.or(refusing).await
 }
 
-/// Looks once; gives out what was found, and that in words.
-async fn look(source: &Source, desk: &Arc<Desk>) -> (Result<Option<Found>, ()>, String) {
-    let (source, desk) = (source.clone(), desk.clone());
+/// Checks once; returns what was found, and its description.
+async fn check(
+    source: &Source,
+    manager: &Arc<UpdateManager>,
+) -> (Result<Option<Found>, ()>, String) {
+    let (source, manager) = (source.clone(), manager.clone());
     smol::unblock(move || {
-        let running = desk.running();
-        let wanted =
-            |header: &crate::Header| header.version > running && !desk.has_failed(header.version);
-        match source.look(desk.keys(), wanted) {
+        let running = manager.running();
+        let wanted = |header: &crate::Header| {
+            header.version > running && !manager.version_has_failed(header.version)
+        };
+        match source.check(manager.keys(), wanted) {
             Ok(None) => {
                 let text = format!("nothing newer than {running} at {}", source.url);
                 log::info!("{text}");
-                desk.look_ended(None);
+                manager.on_check_end(None);
                 (Ok(None), text)
             }
             Ok(Some(found)) => {
                 let version = found.header.version;
                 let text = format!("version {version} found by {}", found.link);
-                match desk.admit(&found.header, false) {
+                match manager.admit(&found.header, false) {
                     Ok(_) => {
                         log::info!("{text}");
-                        desk.look_ended(None);
+                        manager.on_check_end(None);
                         (Ok(Some(found)), format!("{text}; it is being fetched"))
                     }
                     Err(why) => {
                         let text = format!("{text}, and refused: {why}");
-                        desk.look_ended(Some(&text));
+                        manager.on_check_end(Some(&text));
                         (Ok(None), text)
                     }
                 }
             }
             Err(error) => {
                 let text = format!("looking for an update: {error}");
-                desk.look_ended(Some(&text));
-                // A server that answers is asked again at the usual time.
-                let outcome = if error.is_passing() {
+                manager.on_check_end(Some(&text));
+                // A server that answers is asked again at the usual interval.
+                let outcome = if error.is_transient() {
                     Err(())
                 } else {
                     Ok(None)
@@ -163,21 +167,21 @@ async fn look(source: &Source, desk: &Arc<Desk>) -> (Result<Option<Found>, ()>, 
     .await
 }
 
-/// Installs what was found, and asks for the reboot that tries it.
-async fn take(found: Found, desk: &Arc<Desk>) {
+/// Installs what was found, and requests the reboot that tries it.
+async fn install_found(found: Found, manager: &Arc<UpdateManager>) {
     let Found {
         header, mut image, ..
     } = found;
-    let desk = desk.clone();
+    let manager = manager.clone();
     smol::unblock(move || {
-        let taken = desk
+        let taken = manager
             .install(&header, &mut image, &mut |_| Ok(()))
             .and_then(|()| {
-                order(&Request::Reboot {
+                send_request(&Request::Reboot {
                     reason: format!("to try version {}", header.version),
                 })
             });
-        // What failed in installing stands in the state already.
+        // A failed installation is in the state already.
         if let Err(error) = taken {
             log::warn!("version {} is not tried now: {error}", header.version);
         }

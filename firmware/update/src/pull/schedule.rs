@@ -1,19 +1,20 @@
-//! When to look for an update. Pure.
+//! Schedule of the checks for an update. Pure.
 
 use failberry_state::BootMillis;
 
-/// From the start to the first look: the box has its link and its time by then.
+/// Time from the start to the first check, in milliseconds: the box has its link and its time by
+/// then.
 const FIRST_MS: u64 = 300_000;
 
-/// From a failed look to the next; doubled with each failure, up to the configured interval. A look
-/// costs about 6 kB.
+/// Time from a failed check to the next, in milliseconds; doubled with each failure, up to the
+/// configured interval. A check costs about 6 kB.
 const RETRY_MS: u64 = 600_000;
 
-/// From a look that could not be made, for want of a link or since something else is being written,
-/// to the next try, which costs nothing.
+/// Time from a check that could not be made to the next attempt, in milliseconds. It was prevented
+/// by a missing link or another update being written, and costs nothing.
 const POSTPONED_MS: u64 = 600_000;
 
-/// Due times of the looks.
+/// Due times of the checks.
 #[derive(Debug)]
 pub(super) struct Schedule {
     every_ms: u64,
@@ -22,7 +23,7 @@ pub(super) struct Schedule {
 }
 
 impl Schedule {
-    /// Starts at `now` with a look each `hours`.
+    /// Starts at `now` with a check each `hours`.
     pub(super) fn new(now: BootMillis, hours: u32) -> Self {
         Self {
             every_ms: u64::from(hours.max(1)) * 3_600_000,
@@ -31,18 +32,18 @@ impl Schedule {
         }
     }
 
-    /// Returns when the next look is due.
+    /// Returns when the next check is due.
     pub(super) const fn due(&self) -> BootMillis {
         self.due
     }
 
-    /// Records that the look could not be made at `now`.
+    /// Records that the check could not be made at `now`.
     pub(super) fn postpone(&mut self, now: BootMillis) {
         self.due = now.plus(POSTPONED_MS);
     }
 
-    /// Records a look that ended at `now`; a failed one did not reach the server.
-    pub(super) fn looked(&mut self, now: BootMillis, failed: bool) {
+    /// Records a check that ended at `now`; a failed one did not reach the server.
+    pub(super) fn record_check(&mut self, now: BootMillis, failed: bool) {
         if failed {
             let pause = self.retry_ms.min(self.every_ms);
             self.due = now.plus(pause);
@@ -61,30 +62,30 @@ mod tests {
     const HOUR_MS: u64 = 3_600_000;
 
     #[test]
-    fn first_look_comes_soon_and_then_at_intervals() {
+    fn first_check_comes_soon_and_then_at_intervals() {
         let mut schedule = Schedule::new(BootMillis(1000), 24);
         assert_eq!(schedule.due(), BootMillis(1000 + FIRST_MS));
-        schedule.looked(BootMillis(400_000), false);
+        schedule.record_check(BootMillis(400_000), false);
         assert_eq!(schedule.due(), BootMillis(400_000 + 24 * HOUR_MS));
     }
 
     #[test]
-    fn failed_looks_back_off_to_the_interval() {
+    fn failed_checks_back_off_to_the_interval() {
         let mut schedule = Schedule::new(BootMillis(0), 2);
         let mut pauses = Vec::new();
         for _ in 0..6 {
             let now = schedule.due();
-            schedule.looked(now, true);
+            schedule.record_check(now, true);
             pauses.push(schedule.due().since(now) / 60_000);
         }
         assert_eq!(pauses, [10, 20, 40, 80, 120, 120]);
-        schedule.looked(BootMillis(0), false);
-        schedule.looked(BootMillis(0), true);
+        schedule.record_check(BootMillis(0), false);
+        schedule.record_check(BootMillis(0), true);
         assert_eq!(schedule.due(), BootMillis(RETRY_MS));
     }
 
     #[test]
-    fn look_that_cannot_be_made_is_tried_again_soon() {
+    fn postponed_check_is_retried_soon() {
         let mut schedule = Schedule::new(BootMillis(0), 24);
         schedule.postpone(BootMillis(FIRST_MS));
         assert_eq!(schedule.due(), BootMillis(FIRST_MS + POSTPONED_MS));

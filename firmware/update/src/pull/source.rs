@@ -1,5 +1,5 @@
-//! The bundle at a URL, read over the links that the policy allows. A download that breaks off goes
-//! on where it was, over the other link where that one is allowed.
+//! Download of a bundle over the links that the policy allows. A broken download resumes where it
+//! was, over the other link if that one is allowed.
 
 use std::{
     fmt,
@@ -23,18 +23,18 @@ use ureq::{
 use super::error::PullError;
 use crate::{Header, PREAMBLE, Unverified};
 
-/// Bounds of each phase of an exchange.
+/// Limits of the phases of a download.
 #[derive(Clone, Debug)]
 pub(super) struct Limits {
-    /// Of each phase before the body: looking up the name, connecting with the TLS handshake,
+    /// Timeout of each phase before the body: name resolution, connecting with the TLS handshake,
     /// sending the request, receiving the head; and of each wait for more of the body.
     pub(super) phase: Duration,
-    /// Floor of one body. GPRS, the slowest link there is, carries four times as much.
+    /// Slowest pace of one body. GPRS, the slowest link there is, carries four times as much.
     pub(super) body: Pace,
-    /// Floor of a whole download, with its attempts and the pauses between them: longer, so that
-    /// a redial does not end it.
+    /// Slowest pace of a whole download, with its attempts and the pauses between them: over a
+    /// longer time, so that a redial does not end it.
     pub(super) download: Pace,
-    /// From one attempt to the next.
+    /// Pause between two attempts.
     pub(super) pause: Duration,
 }
 
@@ -49,13 +49,13 @@ impl Default for Limits {
     }
 }
 
-/// Where updates come from, and how.
+/// Source of updates: URL, trust roots, link policy and limits.
 #[derive(Clone)]
 pub(super) struct Source {
     pub(super) url: String,
     pub(super) roots: RootCerts,
     pub(super) policy: LinkPolicy,
-    /// The links as they are now.
+    /// Returns the links as they are now.
     pub(super) links: Arc<dyn Fn() -> Links + Send + Sync>,
     pub(super) limits: Limits,
 }
@@ -72,7 +72,7 @@ pub(super) struct Found {
 }
 
 impl Source {
-    /// A source with the ordinary limits and the links of this box.
+    /// Creates a source with the ordinary limits and the links of this box.
     pub(super) fn new(url: String, roots: RootCerts, over_mobile: bool) -> Self {
         Self {
             url,
@@ -96,32 +96,32 @@ impl Source {
         })
     }
 
-    /// Looks at the bundle, first over the best link, then over the other where that is allowed.
-    /// Returns it where its version is `wanted` and one of `keys` has signed it; what is not wanted
-    /// costs the first bytes alone.
+    /// Checks the bundle, first over the best link, then over the other if that is allowed. Returns
+    /// it if its version is `wanted` and one of `keys` has signed it; an unwanted one costs the
+    /// first bytes alone.
     ///
     /// # Errors
-    /// Why there is none, by the last link.
-    pub(super) fn look(
+    /// The failure over the last link.
+    pub(super) fn check(
         &self,
         keys: &[PublicKey],
         wanted: impl Fn(&Header) -> bool,
     ) -> Result<Option<Found>, PullError> {
         let first = self.bearer(None)?;
-        let error = match self.look_by(&first, keys, &wanted) {
-            Err(error) if error.is_passing() => error,
+        let error = match self.check_over(&first, keys, &wanted) {
+            Err(error) if error.is_transient() => error,
             outcome => return outcome,
         };
         match self.bearer(Some(first.link)) {
             Ok(second) if second.link != first.link => {
                 log::info!("looking for an update: {error}; trying {}", second.link);
-                self.look_by(&second, keys, &wanted)
+                self.check_over(&second, keys, &wanted)
             }
             _ => Err(error),
         }
     }
 
-    fn look_by(
+    fn check_over(
         &self,
         bearer: &Bearer,
         keys: &[PublicKey],
@@ -149,7 +149,7 @@ impl Source {
         let image = Image {
             body: Some(body),
             link: bearer.link,
-            barren: None,
+            last_without_progress: None,
             at: header.length(),
             pace: self.limits.download.clone(),
             source: self.clone(),
@@ -161,7 +161,7 @@ impl Source {
         }))
     }
 
-    /// Returns the bytes from `from` on, to `until` where the rest is not wanted.
+    /// Returns the bytes from `from` on, up to `until` if the rest is not wanted.
     fn get(&self, bearer: &Bearer, from: u64, until: Option<u64>) -> Result<Body, PullError> {
         let floor = Floor::default();
         let until = until.map(|it| it.to_string()).unwrap_or_default();
@@ -178,7 +178,7 @@ impl Source {
         });
         match response.status() {
             StatusCode::PARTIAL_CONTENT if starts => {}
-            // A server without ranges begins at the beginning.
+            // A server without ranges sends all of it.
             StatusCode::OK if from == 0 => {}
             status => {
                 return Err(PullError::Status {
@@ -214,18 +214,18 @@ impl Source {
     }
 }
 
-/// The image, asked for again from where it broke off. Each block is checked by who reads it.
+/// Image that is resumed where it broke off. Its reader verifies each block.
 pub(super) struct Image {
     source: Source,
     body: Option<Body>,
     /// The link of the present attempt.
     link: Link,
-    /// The link of the last attempt, where that brought no byte. One that brought some has earned
-    /// another attempt by the same policy.
-    barren: Option<Link>,
-    /// Where in the bundle the next byte is.
+    /// Link of the last attempt, if that brought no byte. One that brought some may be retried by
+    /// the same policy.
+    last_without_progress: Option<Link>,
+    /// Offset of the next byte in the bundle.
     at: u64,
-    /// Time left to the whole download. Time between reads is not the peer's.
+    /// Pace of the whole download. Time between reads is not the peer's.
     pace: Pace,
 }
 
@@ -236,21 +236,21 @@ impl fmt::Debug for Image {
 }
 
 impl Image {
-    /// Reads on, over a new connection where the last one has ended.
+    /// Reads on, over a new connection if the last one has ended.
     fn attempt(&mut self, into: &mut [u8]) -> Result<usize, PullError> {
         let url = &self.source.url;
         let body = if let Some(body) = &mut self.body {
             body
         } else {
-            let bearer = self.source.bearer(self.barren)?;
+            let bearer = self.source.bearer(self.last_without_progress)?;
             self.link = bearer.link;
-            self.barren = Some(bearer.link);
+            self.last_without_progress = Some(bearer.link);
             let body = self.source.get(&bearer, self.at, None)?;
             self.body.insert(body)
         };
         loop {
             return match body.read(into) {
-                // Whoever reads knows how much there is: this is an end before its time.
+                // The reader knows the length: this is a premature end.
                 Ok(0) if !into.is_empty() => Err(PullError::of_body(
                     url,
                     self.link,
@@ -270,13 +270,13 @@ impl Read for Image {
             let error = match self.attempt(into) {
                 Ok(length) => {
                     self.at += length as u64;
-                    self.barren = None;
+                    self.last_without_progress = None;
                     self.pace.got(length as u64);
-                    // What came is taken; a pace that is spent shows at the next wait.
+                    // Received bytes are used; a missed pace shows at the next wait.
                     let _ = self.pace.waited(began.elapsed());
                     return Ok(length);
                 }
-                Err(error) if error.is_passing() => error,
+                Err(error) if error.is_transient() => error,
                 Err(error) => return Err(io::Error::other(error)),
             };
             self.body = None;

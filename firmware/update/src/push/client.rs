@@ -1,4 +1,4 @@
-//! The laptop's end of a push.
+//! Client side of a push, on the laptop.
 
 use std::{
     io::{self, Read, Write},
@@ -11,79 +11,80 @@ use failberry_config::PublicKey;
 use failberry_state::Slot;
 use rustls::{ClientConnection, StreamOwned, pki_types::ServerName};
 
-use super::{Answer, Wish, portion, receive, send, stream::Timed};
+use super::{Answer, PushOptions, portion, receive, send, stream::Timed};
 use crate::{BundleError, Signer, Unverified, Version, tls};
 
-/// The box answers at once.
-const GREETING: Duration = Duration::from_secs(30);
+/// Timeout of handshake and header; the box answers at once.
+const GREETING_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// One portion over the slowest LAN, onto the slowest card, and reading all of it back.
-const PATIENCE: Duration = Duration::from_secs(180);
+/// Timeout of one portion over the slowest LAN, onto the slowest card, and of reading all of it
+/// back.
+const PORTION_TIMEOUT: Duration = Duration::from_secs(180);
 
-/// A push that did not succeed.
+/// The push failed.
 #[derive(Debug, thiserror::Error)]
 pub enum PushError {
-    /// The bundle is none.
+    /// The file is no valid bundle.
     #[error(transparent)]
     Bundle(#[from] BundleError),
-    /// The box has another key than the one known.
+    /// The box has another key than the known one.
     #[error("expected a box with key {expected}, got one with {got}")]
     OtherBox {
-        /// The key known.
+        /// Known key.
         expected: PublicKey,
-        /// The box's.
+        /// Key of the box.
         got: PublicKey,
     },
-    /// The box does not take it.
+    /// The box refuses the update.
     #[error("the box refuses: {0}")]
     Refused(String),
-    /// Something that makes no sense.
+    /// An answer out of sequence.
     #[error("expected {expected} from the box, got {got}")]
     Unexpected {
-        /// What should have come.
+        /// Expected answer.
         expected: &'static str,
-        /// What came.
+        /// Actual answer.
         got: String,
     },
-    /// The connection failed. The box does so as well where it does not know our key.
+    /// The connection failed. The box also closes it if it does not know our key.
     #[error("{what}: {source}")]
     Io {
-        /// What was being done.
+        /// Failed operation.
         what: &'static str,
-        /// Why not.
+        /// The cause.
         source: io::Error,
     },
 }
 
-/// What was pushed.
+/// Result of a push.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pushed {
-    /// The box's key.
+    /// Key of the box.
     pub key: PublicKey,
-    /// The slot with the new image.
+    /// Slot with the new image.
     pub slot: Slot,
-    /// What runs there still.
+    /// Version still running on the box.
     pub running: Version,
-    /// What will be tried.
+    /// Version to be tried.
     pub version: Version,
 }
 
 type Stream = StreamOwned<ClientConnection, Timed>;
 
-fn failed(what: &'static str) -> impl Fn(io::Error) -> PushError {
+fn io_error(what: &'static str) -> impl Fn(io::Error) -> PushError {
     move |source| PushError::Io { what, source }
 }
 
-/// Pushes `bundle` to the box at the other end of `socket`, which must have the key `known`, or
-/// any where none is known yet. `progress` hears of bytes written, and how many there are.
+/// Pushes `bundle` to the box at the other end of `socket`, which must have the key `known`, or any
+/// if none is known yet. `progress` receives the bytes written, and the total.
 ///
 /// # Errors
-/// Why the update is not there.
+/// Why the update is not installed.
 pub fn push(
     socket: TcpStream,
     own: &Signer,
     known: Option<PublicKey>,
-    wish: Wish,
+    options: PushOptions,
     bundle: &mut impl Read,
     mut progress: impl FnMut(u64, u64),
 ) -> Result<Pushed, PushError> {
@@ -102,33 +103,33 @@ pub fn push(
         got: "none".into(),
     })?;
 
-    // Where the door is closed already, what the box has said is a better reason than the pipe's.
-    let sent = send(&mut stream, &wish)
+    // If the connection is closed already, the box's answer is a better reason than EPIPE.
+    let sent = send(&mut stream, &options)
         .and_then(|()| stream.write_all(&header))
         .and_then(|()| stream.flush());
     let (slot, running) = match answer(&mut stream)? {
         Answer::Accepted { slot, running } => {
-            sent.map_err(failed("sending the header"))?;
+            sent.map_err(io_error("sending the header"))?;
             (slot, running)
         }
         other => return Err(unexpected("whether it is taken", &other)),
     };
     let mut sent = 0;
     while sent < claims.payload {
-        stream.sock.allow(PATIENCE);
+        stream.sock.set_timeout(PORTION_TIMEOUT);
         let portion = portion(&claims).min(claims.payload - sent);
         let copied = io::copy(&mut bundle.by_ref().take(portion), &mut stream);
         let flushed = copied.and_then(|n| stream.flush().map(|()| n));
         match flushed {
             Ok(copied) if copied < portion => {
                 let source = io::ErrorKind::UnexpectedEof.into();
-                return Err(failed("reading the bundle")(source));
+                return Err(io_error("reading the bundle")(source));
             }
-            // It may have said why before it closed the door.
+            // The box may have sent the reason before it closed the connection.
             Err(source) => {
                 return Err(match answer(&mut stream) {
                     Err(refused @ PushError::Refused(_)) => refused,
-                    _ => failed("sending the image")(source),
+                    _ => io_error("sending the image")(source),
                 });
             }
             Ok(_) => sent += portion,
@@ -138,7 +139,7 @@ pub fn push(
             other => return Err(unexpected("how much is written", &other)),
         }
     }
-    stream.sock.allow(PATIENCE);
+    stream.sock.set_timeout(PORTION_TIMEOUT);
     match answer(&mut stream)? {
         Answer::Installed => Ok(Pushed {
             key,
@@ -150,39 +151,39 @@ pub fn push(
     }
 }
 
-/// Both ends prove their keys.
+/// Runs the TLS handshake, in which both ends prove their keys.
 fn greet(
     socket: TcpStream,
     own: &Signer,
     known: Option<PublicKey>,
     seen: &Arc<Mutex<Option<PublicKey>>>,
 ) -> Result<Stream, PushError> {
-    let broken = |error: rustls::Error| failed("TLS")(io::Error::other(error));
+    let broken = |error: rustls::Error| io_error("TLS")(io::Error::other(error));
     let note = seen.clone();
-    let welcome = move |key| {
+    let accept_key = move |key| {
         *note.lock().unwrap_or_else(PoisonError::into_inner) = Some(key);
         known.is_none_or(|known| known == key)
     };
-    let config = tls::client(own, welcome).map_err(broken)?;
-    let peer = socket.peer_addr().map_err(failed("connecting"))?.ip();
+    let config = tls::client(own, accept_key).map_err(broken)?;
+    let peer = socket.peer_addr().map_err(io_error("connecting"))?.ip();
     let connection = ClientConnection::new(config, ServerName::from(peer)).map_err(broken)?;
-    let mut stream = StreamOwned::new(connection, Timed::new(socket, GREETING));
+    let mut stream = StreamOwned::new(connection, Timed::new(socket, GREETING_TIMEOUT));
     if let Err(source) = stream.conn.complete_io(&mut stream.sock) {
         let got = *seen.lock().unwrap_or_else(PoisonError::into_inner);
         return Err(match (known, got) {
             (Some(expected), Some(got)) if expected != got => PushError::OtherBox { expected, got },
-            _ => failed("agreeing with the box about keys")(source),
+            _ => io_error("agreeing with the box about keys")(source),
         });
     }
     Ok(stream)
 }
 
-/// The box's next line.
+/// Receives the next answer of the box.
 fn answer(stream: &mut Stream) -> Result<Answer, PushError> {
     match receive(stream) {
         Ok(Answer::Refused { why }) => Err(PushError::Refused(why)),
         Ok(answer) => Ok(answer),
-        Err(source) => Err(failed(
+        Err(source) => Err(io_error(
             "waiting for the box (it closes the door to keys that are not in its update.keys)",
         )(source)),
     }
@@ -193,7 +194,7 @@ fn unexpected(expected: &'static str, got: &Answer) -> PushError {
     PushError::Unexpected { expected, got }
 }
 
-/// Keeps a copy of what is read.
+/// Reader that keeps a copy of what is read.
 struct Tee<'a, R> {
     source: &'a mut R,
     copy: Vec<u8>,

@@ -1,11 +1,11 @@
-//! Pushing an update over the LAN: one TLS connection, one update.
+//! Push of an update over the LAN: one TLS connection, one update.
 //!
-//! Both ends prove their keys first. Then the laptop says its wish in a line of JSON and sends the
-//! bundle's header; the box answers with lines of JSON. The image goes in portions, each of them
-//! answered when it is written, so that neither end runs ahead of the other.
+//! Both ends prove their keys first. Then the laptop sends its options in a line of JSON and the
+//! bundle's header; the box answers with lines of JSON. The image goes in portions, each
+//! acknowledged when it is written, so that neither end runs ahead of the other.
 
+mod admission;
 mod client;
-mod door;
 mod server;
 mod stream;
 #[cfg(test)]
@@ -16,57 +16,58 @@ use std::io::{self, Read, Write};
 use failberry_state::Slot;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+pub(crate) use admission::{Admission, ConnectionId};
 pub use client::{PushError, Pushed, push};
-pub(crate) use door::{Door, Id};
-pub(crate) use server::{Bounds, Taker, handshake};
+pub(crate) use server::{Bounds, UpdateReceiver, handshake};
 
 use crate::{Header, Version};
 
-/// Where the box listens unless its configuration says otherwise.
+/// Default TCP port of the box.
 pub const PORT: u16 = 9002;
 
-/// Bytes of the image between two answers, at least: little enough that the slowest LAN and card
-/// have them in seconds.
+/// Smallest number of image bytes between two acknowledgements: little enough that the slowest LAN
+/// and card have them in seconds.
 const PORTION: u64 = 256 * 1024;
 
-/// Longest line of JSON; a reason is a sentence.
-const MOST_LINE: usize = 4096;
+/// Longest line of JSON in bytes; a reason is a sentence.
+const MAX_LINE_LEN: usize = 4096;
 
-/// What the laptop wants.
+/// Options of a push, sent by the laptop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Wish {
-    /// An older version is wanted.
+pub struct PushOptions {
+    /// Accept an older version than the running one.
     #[serde(default)]
     pub allow_downgrade: bool,
-    /// The box shall start it at once.
+    /// Restart the box into it at once.
     #[serde(default)]
     pub restart: bool,
 }
 
-/// What the box answers.
+/// Answer of the box.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum Answer {
-    /// The header is good; the image may come.
+    /// The header is accepted; the image may follow.
     Accepted {
-        /// Where it will be written.
+        /// Slot it will be written to.
         slot: Slot,
-        /// What runs.
+        /// Running version.
         running: Version,
     },
-    /// So many bytes are written.
+    /// Number of bytes written so far.
     Written(u64),
-    /// All is there and will be tried.
+    /// The image is complete and will be tried.
     Installed,
-    /// It is not taken.
+    /// The update is refused.
     Refused {
-        /// Why.
+        /// The reason.
         why: String,
     },
 }
 
-/// Bytes of this image between two answers: whole blocks, since only those are written.
+/// Returns the bytes of this image between two acknowledgements: whole blocks, since only those are
+/// written.
 fn portion(header: &Header) -> u64 {
     PORTION.max(header.block.into())
 }
@@ -78,7 +79,7 @@ fn send<T: Serialize>(stream: &mut impl Write, message: &T) -> io::Result<()> {
     stream.flush()
 }
 
-/// Reads up to the end of a line and no further: what follows is for others.
+/// Reads one line and not a byte further: the rest belongs to other readers.
 fn receive<T: DeserializeOwned>(stream: &mut impl Read) -> io::Result<T> {
     let mut line = Vec::new();
     loop {
@@ -87,8 +88,8 @@ fn receive<T: DeserializeOwned>(stream: &mut impl Read) -> io::Result<T> {
         if byte == *b"\n" {
             return Ok(serde_json::from_slice(&line)?);
         }
-        if line.len() >= MOST_LINE {
-            let why = format!("expected a line of less than {MOST_LINE} bytes");
+        if line.len() >= MAX_LINE_LEN {
+            let why = format!("expected a line of less than {MAX_LINE_LEN} bytes");
             return Err(io::Error::new(io::ErrorKind::InvalidData, why));
         }
         line.extend(byte);

@@ -1,4 +1,4 @@
-//! The box's end of a push.
+//! Server side of a push, on the box.
 
 use std::{
     cell::RefCell,
@@ -12,20 +12,20 @@ use failberry_config::PublicKey;
 use failberry_state::Slot;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-use super::{Answer, Wish, portion, receive, send, stream::Timed};
+use super::{Answer, PushOptions, portion, receive, send, stream::Timed};
 use crate::{Header, Unverified, Version};
 
-/// Time that each phase of a push has, whatever trickles in.
+/// Timeouts of the phases of a push, however slowly bytes trickle in.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
     /// From the connection to both keys proven: two round trips on a LAN, and four signatures.
     pub(super) handshake: Duration,
-    /// From both keys proven to the wish and the header there.
+    /// From both keys proven to options and header received.
     pub(super) greeting: Duration,
-    /// One portion over the slowest LAN, onto the slowest card: 4 KiB a second.
+    /// For one portion over the slowest LAN, onto the slowest card: 4 KiB a second.
     pub(super) portion: Duration,
-    /// How long what a refused laptop still sends is read, so that it gets to read why.
-    pub(super) farewell: Duration,
+    /// How long the rest sent by a refused laptop is read, so that it receives the reason.
+    pub(super) linger: Duration,
 }
 
 impl Default for Bounds {
@@ -34,26 +34,27 @@ impl Default for Bounds {
             handshake: Duration::from_secs(3),
             greeting: Duration::from_secs(10),
             portion: Duration::from_secs(60),
-            farewell: Duration::from_secs(2),
+            linger: Duration::from_secs(2),
         }
     }
 }
 
-/// Who takes updates.
-pub(crate) trait Taker {
-    /// Whose signatures count.
+/// Receiver of a pushed update.
+pub(crate) trait UpdateReceiver {
+    /// Returns the keys whose signatures are accepted.
     fn keys(&self) -> &[PublicKey];
 
-    /// Whether an update with this header is taken, into which slot, and what runs.
+    /// Checks whether an update with this header is accepted; returns its slot and the running
+    /// version.
     ///
     /// # Errors
-    /// Why not.
+    /// The reason for the refusal.
     fn admit(&self, header: &Header, allow_downgrade: bool) -> Result<(Slot, Version), String>;
 
-    /// Takes it; `done` hears of the bytes that are written.
+    /// Installs the update; `done` receives the bytes written so far.
     ///
     /// # Errors
-    /// Why not.
+    /// What failed.
     fn install(
         &self,
         header: &Header,
@@ -64,16 +65,16 @@ pub(crate) trait Taker {
 
 type Stream = StreamOwned<ServerConnection, Timed>;
 
-/// A connection whose other end has proven one of the keys.
+/// Connection whose peer has proven one of the keys.
 pub(crate) struct Proven {
     stream: Stream,
     bounds: Bounds,
 }
 
-/// Proves keys with the other end of `socket`, in the time that `bounds` has for it.
+/// Runs the TLS handshake on `socket`, within its timeout in `bounds`.
 ///
 /// # Errors
-/// It has none of the keys, is not heard of in time, or speaks something else.
+/// The peer has none of the keys, is too slow, or speaks another protocol.
 pub(crate) fn handshake(
     socket: TcpStream,
     config: &Arc<ServerConfig>,
@@ -88,30 +89,37 @@ pub(crate) fn handshake(
 }
 
 impl Proven {
-    /// Takes one push. Gives out what was taken, and whether the box is to be restarted.
+    /// Receives one push. Returns its header and options.
     ///
     /// # Errors
-    /// Why nothing was taken; the other end is told so.
-    pub(crate) fn serve(self, taker: &impl Taker) -> Result<(Header, Wish), String> {
+    /// Why nothing was installed; the peer receives the same text.
+    pub(crate) fn serve(
+        self,
+        receiver: &impl UpdateReceiver,
+    ) -> Result<(Header, PushOptions), String> {
         let Self { mut stream, bounds } = self;
-        stream.sock.allow(bounds.greeting);
-        let outcome = take(&mut stream, taker, bounds.portion);
+        stream.sock.set_timeout(bounds.greeting);
+        let outcome = receive_update(&mut stream, receiver, bounds.portion);
         let last = match &outcome {
             Ok(_) => Answer::Installed,
             Err(why) => Answer::Refused { why: why.clone() },
         };
-        part(&mut stream, &last, bounds.farewell);
+        send_final(&mut stream, &last, bounds.linger);
         outcome
     }
 }
 
-fn take(stream: &mut Stream, taker: &impl Taker, time: Duration) -> Result<(Header, Wish), String> {
-    let wish: Wish = receive(stream).map_err(|error| format!("greeting: {error}"))?;
+fn receive_update(
+    stream: &mut Stream,
+    receiver: &impl UpdateReceiver,
+    time: Duration,
+) -> Result<(Header, PushOptions), String> {
+    let options: PushOptions = receive(stream).map_err(|error| format!("greeting: {error}"))?;
     let header = Unverified::read(stream)
-        .and_then(|header| header.verify(taker.keys()))
+        .and_then(|header| header.verify(receiver.keys()))
         .map_err(|error| error.to_string())?;
-    let (slot, running) = taker.admit(&header, wish.allow_downgrade)?;
-    stream.sock.allow(time);
+    let (slot, running) = receiver.admit(&header, options.allow_downgrade)?;
+    stream.sock.set_timeout(time);
     let accepted = Answer::Accepted { slot, running };
     send(stream, &accepted).map_err(|error| error.to_string())?;
     let shared = RefCell::new(stream);
@@ -123,14 +131,14 @@ fn take(stream: &mut Stream, taker: &impl Taker, time: Duration) -> Result<(Head
         }
         next = written + portion;
         let mut stream = shared.borrow_mut();
-        stream.sock.allow(time);
+        stream.sock.set_timeout(time);
         send(*stream, &Answer::Written(written))
     };
-    taker.install(&header, &mut Shared(&shared), &mut done)?;
-    Ok((header, wish))
+    receiver.install(&header, &mut Shared(&shared), &mut done)?;
+    Ok((header, options))
 }
 
-/// The stream, read by one and answered by another in turn.
+/// The stream, shared by the reader of the image and the writer of acknowledgements in turn.
 struct Shared<'a, 'b>(&'a RefCell<&'b mut Stream>);
 
 impl Read for Shared<'_, '_> {
@@ -139,15 +147,15 @@ impl Read for Shared<'_, '_> {
     }
 }
 
-/// The last word, heard even by somebody who is still sending.
-fn part(stream: &mut Stream, last: &Answer, farewell: Duration) {
-    stream.sock.allow(farewell);
-    // Who has gone already is no loss.
+/// Sends the final answer so that a peer that is still sending receives it.
+fn send_final(stream: &mut Stream, last: &Answer, linger: Duration) {
+    stream.sock.set_timeout(linger);
+    // A peer that has gone already is no error.
     let _ = send(stream, last);
     stream.conn.send_close_notify();
     let _ = stream.conn.write_tls(&mut stream.sock);
     let _ = stream.sock.socket().shutdown(Shutdown::Write);
-    // What comes after a closed socket resets the connection, and takes the last word with it.
+    // Data that arrives after a close resets the connection and discards the final answer.
     let mut rest = [0; 4096];
     while matches!(stream.sock.read(&mut rest), Ok(1..)) {}
 }

@@ -1,4 +1,4 @@
-//! A socket with a time by which the other end must have said the next thing.
+//! TCP stream with one deadline for the next exchange.
 
 use std::{
     io::{self, Read, Write},
@@ -6,23 +6,23 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The socket; every read and write ends by the time set, whatever trickles in.
+/// TCP stream; every read and write ends by the deadline, however slowly bytes trickle in.
 pub(super) struct Timed {
     socket: TcpStream,
     until: Instant,
 }
 
 impl Timed {
-    pub(super) fn new(socket: TcpStream, patience: Duration) -> Self {
+    pub(super) fn new(socket: TcpStream, timeout: Duration) -> Self {
         Self {
             socket,
-            until: Instant::now() + patience,
+            until: Instant::now() + timeout,
         }
     }
 
-    /// The next thing must be over after `patience`.
-    pub(super) fn allow(&mut self, patience: Duration) {
-        self.until = Instant::now() + patience;
+    /// Sets the deadline to `timeout` from now.
+    pub(super) fn set_timeout(&mut self, timeout: Duration) {
+        self.until = Instant::now() + timeout;
     }
 
     pub(super) const fn socket(&self) -> &TcpStream {
@@ -38,8 +38,8 @@ impl Timed {
     }
 }
 
-/// A socket's time-out looks like "try again"; to us it is the end.
-fn late(error: io::Error) -> io::Error {
+/// Maps a socket's timeout, which looks like "try again", to `TimedOut`.
+fn map_timeout(error: io::Error) -> io::Error {
     match error.kind() {
         io::ErrorKind::WouldBlock => io::ErrorKind::TimedOut.into(),
         _ => error,
@@ -49,14 +49,14 @@ fn late(error: io::Error) -> io::Error {
 impl Read for Timed {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         self.socket.set_read_timeout(self.left()?)?;
-        self.socket.read(into).map_err(late)
+        self.socket.read(into).map_err(map_timeout)
     }
 }
 
 impl Write for Timed {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.socket.set_write_timeout(self.left()?)?;
-        self.socket.write(bytes).map_err(late)
+        self.socket.write(bytes).map_err(map_timeout)
     }
 
     fn flush(&mut self) -> io::Result<()> {

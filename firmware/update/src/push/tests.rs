@@ -14,7 +14,7 @@ fn signer() -> Signer {
     Signer::from_pkcs8(&Signer::generate().unwrap()).unwrap()
 }
 
-/// A FIT as far as its size goes.
+/// Returns an image with a FIT header as far as its size.
 fn image(length: u32) -> Vec<u8> {
     let mut image = vec![0xD0, 0x0D, 0xFE, 0xED];
     image.extend_from_slice(&length.to_be_bytes());
@@ -37,12 +37,12 @@ fn bundle(signer: &Signer, image: &[u8]) -> Vec<u8> {
 }
 
 /// A box with a file as its slot.
-struct Desk {
+struct TestReceiver {
     keys: Vec<PublicKey>,
     slot: Mutex<std::fs::File>,
 }
 
-impl Taker for Desk {
+impl UpdateReceiver for TestReceiver {
     fn keys(&self) -> &[PublicKey] {
         &self.keys
     }
@@ -69,7 +69,7 @@ impl Taker for Desk {
 
 struct Bench {
     own: Signer,
-    desk: Desk,
+    receiver: TestReceiver,
     bounds: Bounds,
 }
 
@@ -79,12 +79,12 @@ impl Bench {
         slot.set_len(8 << 20).unwrap();
         Self {
             own: signer(),
-            // Of a busy machine.
+            // Generous, for a busy machine.
             bounds: Bounds {
                 handshake: Duration::from_secs(30),
                 ..Bounds::default()
             },
-            desk: Desk {
+            receiver: TestReceiver {
                 keys: keys.to_vec(),
                 slot: Mutex::new(slot),
             },
@@ -92,16 +92,19 @@ impl Bench {
     }
 
     /// Serves one connection while `client` has the other end.
-    fn with<T>(&self, client: impl FnOnce(TcpStream) -> T) -> (T, Result<(Header, Wish), String>) {
+    fn with<T>(
+        &self,
+        client: impl FnOnce(TcpStream) -> T,
+    ) -> (T, Result<(Header, PushOptions), String>) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let at = listener.local_addr().unwrap();
-        let config = tls::server(&self.own, self.desk.keys.clone()).unwrap();
+        let config = tls::server(&self.own, self.receiver.keys.clone()).unwrap();
         thread::scope(|scope| {
             let server = scope.spawn(move || {
                 let (socket, _) = listener.accept().unwrap();
                 let proven =
                     handshake(socket, &config, self.bounds).map_err(|it| it.to_string())?;
-                proven.serve(&self.desk)
+                proven.serve(&self.receiver)
             });
             let told = client(TcpStream::connect(at).unwrap());
             (told, server.join().unwrap())
@@ -111,7 +114,7 @@ impl Bench {
     fn slot(&self) -> Vec<u8> {
         use failberry_environment::Disk;
         let mut bytes = vec![0; 8 << 20];
-        self.desk
+        self.receiver
             .slot
             .lock()
             .unwrap()
@@ -121,13 +124,13 @@ impl Bench {
     }
 }
 
-const DOWNGRADE: Wish = Wish {
+const DOWNGRADE: PushOptions = PushOptions {
     allow_downgrade: true,
     restart: true,
 };
 
 #[test]
-fn a_bundle_arrives_whole_with_its_progress() {
+fn pushed_bundle_arrives_with_progress() {
     let laptop = signer();
     let bench = Bench::new(&[signer().public(), laptop.public()]);
     let image = image(3 * 1024 * 1024 + 77);
@@ -154,7 +157,7 @@ fn a_bundle_arrives_whole_with_its_progress() {
 }
 
 #[test]
-fn blocks_larger_than_a_portion_are_answered_whole() {
+fn blocks_over_the_portion_size_are_acknowledged_whole() {
     let laptop = signer();
     let bench = Bench::new(&[laptop.public()]);
     let (mut bundle, image) = (Vec::new(), image(5 << 19));
@@ -180,11 +183,11 @@ fn blocks_larger_than_a_portion_are_answered_whole() {
 }
 
 #[test]
-fn a_key_that_is_not_configured_gets_no_word() {
+fn unknown_key_is_closed_without_an_answer() {
     let [laptop, stranger] = [signer(), signer()];
     let bench = Bench::new(&[laptop.public()]);
     let before = bench.slot();
-    // Signed rightly, but sent by somebody else.
+    // Correctly signed, but sent by another key.
     let bundle = bundle(&laptop, &image(1000));
     let (pushed, served) = bench.with(|socket| {
         push(
@@ -203,7 +206,7 @@ fn a_key_that_is_not_configured_gets_no_word() {
 }
 
 #[test]
-fn another_box_is_not_talked_to() {
+fn box_with_another_key_is_rejected() {
     let laptop = signer();
     let bench = Bench::new(&[laptop.public()]);
     let known = signer().public();
@@ -227,7 +230,7 @@ fn another_box_is_not_talked_to() {
 }
 
 #[test]
-fn a_header_that_is_refused_leaves_the_slot_alone_and_the_reason_arrives() {
+fn refused_header_leaves_the_slot_and_sends_the_reason() {
     let [laptop, other] = [signer(), signer()];
     let bench = Bench::new(&[laptop.public()]);
     let before = bench.slot();
@@ -236,7 +239,7 @@ fn a_header_that_is_refused_leaves_the_slot_alone_and_the_reason_arrives() {
     for (bytes, wish, says) in [
         (
             bundle(&laptop, &image(1000)),
-            Wish {
+            PushOptions {
                 allow_downgrade: false,
                 restart: false,
             },
@@ -267,7 +270,7 @@ fn a_header_that_is_refused_leaves_the_slot_alone_and_the_reason_arrives() {
 }
 
 #[test]
-fn a_wrong_block_ends_it_and_the_reason_arrives_amid_the_image() {
+fn wrong_block_ends_the_push_and_sends_the_reason() {
     let laptop = signer();
     let bench = Bench::new(&[laptop.public()]);
     let mut bytes = bundle(&laptop, &image(3 << 20));
@@ -289,7 +292,7 @@ fn a_wrong_block_ends_it_and_the_reason_arrives_amid_the_image() {
 }
 
 #[test]
-fn a_laptop_that_goes_away_leaves_no_image() {
+fn broken_push_leaves_no_image() {
     let laptop = signer();
     let bench = Bench::new(&[laptop.public()]);
     let bytes = bundle(&laptop, &image(3 << 20));
@@ -304,7 +307,7 @@ fn a_laptop_that_goes_away_leaves_no_image() {
 }
 
 #[test]
-fn noise_is_no_greeting() {
+fn garbage_greeting_is_refused() {
     let bench = Bench::new(&[signer().public()]);
     let before = bench.slot();
     let ((), served) = bench.with(|mut socket| {
@@ -315,28 +318,28 @@ fn noise_is_no_greeting() {
     assert!(served.is_err() && bench.slot() == before);
 }
 
-/// From one dripping byte to the next.
+/// Time between two bytes of a slow sender.
 const DRIP: Duration = Duration::from_millis(20);
 
-/// Ends within this on a busy machine.
+/// Limit for what must end, on a busy machine.
 const BOUND: Duration = Duration::from_secs(30);
 
-/// A box whose phases are short, but for the handshake.
+/// Starts a box with short timeouts, except for the handshake.
 fn hasty(keys: &[PublicKey]) -> Bench {
     Bench {
         bounds: Bounds {
             handshake: BOUND,
             greeting: Duration::from_millis(500),
             portion: Duration::from_millis(500),
-            farewell: Duration::from_millis(500),
+            linger: Duration::from_millis(500),
         },
         ..Bench::new(keys)
     }
 }
 
-/// How a laptop is left that proves its key, sends `bytes` as it should and then nothing, or one
-/// byte after another; and after what time.
-fn goes_silent(bytes: usize, drips: bool) -> (Result<(Header, Wish), String>, Duration) {
+/// Returns result and duration for a laptop that proves its key, sends `bytes` correctly and then
+/// stops, or continues byte by byte.
+fn goes_silent(bytes: usize, drips: bool) -> (Result<(Header, PushOptions), String>, Duration) {
     let laptop = signer();
     let bench = hasty(&[laptop.public()]);
     let sent = [
@@ -351,7 +354,7 @@ fn goes_silent(bytes: usize, drips: bool) -> (Result<(Header, Wish), String>, Du
         let connection = rustls::ClientConnection::new(config, name).unwrap();
         let mut stream = rustls::StreamOwned::new(connection, socket);
         stream.conn.complete_io(&mut stream.sock).unwrap();
-        // The box may have had enough at any time.
+        // The box may close at any time.
         let _ = stream.write_all(&sent[..bytes]);
         for byte in sent[bytes..].iter().filter(|_| drips) {
             if stream.write_all(&[*byte]).is_err() || began.elapsed() > BOUND {
@@ -366,8 +369,8 @@ fn goes_silent(bytes: usize, drips: bool) -> (Result<(Header, Wish), String>, Du
 }
 
 #[test]
-fn laptop_that_stops_in_any_phase_is_left_in_time() {
-    // Before and within the wish, within the header, within the image.
+fn silent_laptop_times_out_in_any_phase() {
+    // Before and within the options, within the header, within the image.
     let places = [0, 10, 100, 300_000];
     thread::scope(|scope| {
         for (bytes, drips) in places.iter().flat_map(|at| [(*at, false), (*at, true)]) {
@@ -381,7 +384,7 @@ fn laptop_that_stops_in_any_phase_is_left_in_time() {
 }
 
 #[test]
-fn connection_without_handshake_is_left_after_3_s() {
+fn connection_without_handshake_times_out_after_3_s() {
     let bench = Bench {
         bounds: Bounds::default(),
         ..Bench::new(&[signer().public()])
@@ -401,8 +404,8 @@ fn connection_without_handshake_is_left_after_3_s() {
 
 #[test]
 fn lines_are_bounded() {
-    let long = vec![b' '; MOST_LINE + 1];
-    let error = receive::<Wish>(&mut long.as_slice())
+    let long = vec![b' '; MAX_LINE_LEN + 1];
+    let error = receive::<PushOptions>(&mut long.as_slice())
         .unwrap_err()
         .to_string();
     assert!(error.contains("4096"), "{error}");

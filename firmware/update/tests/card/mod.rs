@@ -1,4 +1,4 @@
-//! A card as the real one, only smaller, and images for it.
+//! Model of the real card, only smaller, and images for it.
 
 use std::rc::Rc;
 
@@ -8,19 +8,19 @@ use failberry_service::SlotsOrder;
 use failberry_state::Slot;
 use failberry_update::slots::carry_out_on;
 
-/// Bytes of a slot.
+/// Length of a slot in bytes.
 const SLOT: u64 = 64 * 1024;
 
-/// Bytes that the card erases together: as many as the layout keeps things apart by.
+/// Length of an erase block in bytes: the distance by which the layout separates things.
 pub(crate) const ERASE_BLOCK: u64 = 8 * 1024 * 1024;
 
-/// Where the slots begin: each in an erase block of its own, as on the real card.
+/// Offsets of the slots, each in an erase block of its own, as on the real card.
 const SLOTS: [u64; 2] = [3 * ERASE_BLOCK, 4 * ERASE_BLOCK];
 
-/// Of an update's block.
+/// Length of a bundle's block in bytes.
 pub(crate) const BLOCK: u32 = 2048;
 
-/// A small FIT as far as U-Boot looks at it: magic, size, and a checksum of what follows.
+/// Returns a small FIT as far as U-Boot checks it: magic, size, and a checksum of what follows.
 pub(crate) fn image(length: usize, seed: u8) -> Vec<u8> {
     let mut image = vec![0xD0, 0x0D, 0xFE, 0xED];
     image.extend_from_slice(&u32::try_from(length).unwrap().to_be_bytes());
@@ -45,7 +45,7 @@ thread_local! {
     static PLAIN: Card = with_slots_at(SLOTS, ERASE_BLOCK);
 }
 
-/// An environment with that order of slots, and nothing else.
+/// Returns a card with an environment of that order of slots, and nothing else.
 pub(crate) fn card(order: &str) -> Card {
     let card = PLAIN.with(Card::copy);
     let mut whole = Part::whole(&card);
@@ -55,7 +55,7 @@ pub(crate) fn card(order: &str) -> Card {
     card.copy()
 }
 
-/// A card with an environment and empty slots at those places, which erases so many bytes together.
+/// Returns a card with an environment and empty slots at those offsets, with this erase block.
 pub(crate) fn with_slots_at(slots: [u64; 2], erase_block: u64) -> Card {
     let mut bytes = vec![0xFF; usize::try_from(slots[1] + SLOT).unwrap()];
     let entries = ["slots=a b", "trial=", "tries=0", "other=kept"];
@@ -75,13 +75,13 @@ pub(crate) fn with_slots_at(slots: [u64; 2], erase_block: u64) -> Card {
     Card::new(&bytes, geometry)
 }
 
-/// A variable that nobody here has anything to do with.
+/// A variable that belongs to others and must stay.
 pub(crate) fn other(card: &Card) -> Option<String> {
     let stored = Stored::read(&Part::whole(card)).unwrap();
     stored.environment.get("other").map(str::to_owned)
 }
 
-/// What `order` would have made of `before`, had the power not gone.
+/// Returns what `order` would have made of `before` without the power cut.
 pub(crate) fn attempted(order: &SlotsOrder, before: &Slots) -> Slots {
     let card = card("a b");
     let mut whole = Part::whole(&card);

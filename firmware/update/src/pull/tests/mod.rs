@@ -17,10 +17,10 @@ use server::{DRIP, Fault, Server};
 /// Time-outs of the tests: long against [`DRIP`], short against [`BOUND`].
 const PHASE: Duration = Duration::from_secs(1);
 
-/// What must end does so within this on a busy machine.
+/// Limit for what must end, on a busy machine.
 const BOUND: Duration = Duration::from_secs(60);
 
-/// Limits that nothing but a fault reaches.
+/// Limits that only a fault reaches.
 fn patient() -> Limits {
     Limits {
         phase: BOUND,
@@ -96,7 +96,7 @@ fn all(found: &mut Found) -> io::Result<Vec<u8>> {
     found.image.read_exact(&mut bytes).map(|()| bytes)
 }
 
-/// A server with a good bundle, and who has signed it.
+/// Starts a server with a good bundle; returns it and the bundle's signer.
 fn good() -> (Signer, Server) {
     let signer = signer();
     let server = Server::start(bundle(&signer), true);
@@ -106,7 +106,7 @@ fn good() -> (Signer, Server) {
 #[test]
 fn unchanged_version_costs_only_the_first_bytes() {
     let (signer, server) = good();
-    let found = source(&server).look(&[signer.public()], |header| {
+    let found = source(&server).check(&[signer.public()], |header| {
         assert_eq!(header.version, Version([2, 0, 0]));
         false
     });
@@ -115,10 +115,10 @@ fn unchanged_version_costs_only_the_first_bytes() {
 }
 
 #[test]
-fn download_that_breaks_off_goes_on_where_it_was() {
+fn broken_download_resumes() {
     let (signer, server) = good();
     server.fails(Fault::Cut(40_000), 3);
-    let found = source(&server).look(&[signer.public()], |_| true);
+    let found = source(&server).check(&[signer.public()], |_| true);
     let mut found = found.unwrap().unwrap();
     assert!(all(&mut found).unwrap() == payload());
     assert_eq!(
@@ -132,12 +132,12 @@ fn server_without_ranges_is_not_resumed() {
     let signer = signer();
     let server = Server::start(bundle(&signer), false);
     server.fails(Fault::Cut(40_000), u32::MAX);
-    let found = source(&server).look(&[signer.public()], |_| true);
+    let found = source(&server).check(&[signer.public()], |_| true);
     let error = all(&mut found.unwrap().unwrap()).unwrap_err().to_string();
-    // It begins at the beginning, which is not taken.
+    // It sends the file from its beginning, which is not accepted.
     assert!(error.contains("from 40000 on, got status 200"), "{error}");
     server.fails(Fault::None, 0);
-    let found = source(&server).look(&[signer.public()], |_| true);
+    let found = source(&server).check(&[signer.public()], |_| true);
     assert!(all(&mut found.unwrap().unwrap()).unwrap() == payload());
 }
 
@@ -145,11 +145,11 @@ fn server_without_ranges_is_not_resumed() {
 fn foreign_signature_authority_and_file_are_refused() {
     let [ours, foreign] = [signer(), signer()];
     let server = Server::start(bundle(&foreign), true);
-    let refusal = |source: Source| source.look(&[ours.public()], |_| true).unwrap_err();
+    let refusal = |source: Source| source.check(&[ours.public()], |_| true).unwrap_err();
     let error = refusal(source(&server));
     let text = error.to_string();
     assert!(text.contains("update.keys") && text.contains(&server.url));
-    assert!(!error.is_passing());
+    assert!(!error.is_transient());
     let stranger = Source {
         roots: RootCerts::WebPki,
         ..source(&server)
@@ -161,14 +161,14 @@ fn foreign_signature_authority_and_file_are_refused() {
     assert!(text.contains("FBUPDATE"), "{text}");
 }
 
-/// The error and the time of a look at a server with this fault.
-fn failed_look(fault: Fault) -> (PullError, Duration) {
+/// Returns error and duration of a check at a server with this fault.
+fn failed_check(fault: Fault) -> (PullError, Duration) {
     let (signer, server) = good();
     server.fails(fault, u32::MAX);
     let mut source = source(&server);
     source.limits = hasty();
     let began = Instant::now();
-    let outcome = source.look(&[signer.public()], |_| true);
+    let outcome = source.check(&[signer.public()], |_| true);
     (outcome.unwrap_err(), began.elapsed())
 }
 
@@ -181,10 +181,10 @@ fn peer_silent_before_the_body_times_out_by_phase() {
         (Fault::HalfHead, "the head"),
         (Fault::HeadDrips, "the head"),
     ] {
-        let (error, took) = failed_look(fault);
+        let (error, took) = failed_check(fault);
         let is_right = matches!(
             &error,
-            PullError::Silent { phase, link: Link::Wired, .. }
+            PullError::TimedOut { phase, link: Link::Wired, .. }
                 if phase.contains(expected) || phase.contains("more bytes")
         );
         assert!(is_right, "{fault:?}: {error:?}");
@@ -203,17 +203,20 @@ fn peer_silent_in_the_bundles_header_times_out() {
         Fault::Empties(700),
         Fault::RecordDrips(700),
     ] {
-        let (error, took) = failed_look(fault);
-        let is_right = matches!(error, PullError::Silent { .. } | PullError::TooSlow { .. });
+        let (error, took) = failed_check(fault);
+        let is_right = matches!(
+            error,
+            PullError::TimedOut { .. } | PullError::TooSlow { .. }
+        );
         // rustls gives up messages without content by their number.
         let is_right = is_right || fault == Fault::Empties(700);
-        assert!(is_right && error.is_passing(), "{fault:?}: {error:?}");
+        assert!(is_right && error.is_transient(), "{fault:?}: {error:?}");
         assert!(took < BOUND, "{fault:?} took {took:?}");
     }
 }
 
 #[test]
-fn peer_that_stops_in_the_image_is_given_up_in_time() {
+fn peer_silent_in_the_image_ends_the_download() {
     for fault in [
         Fault::Silent(40_000),
         Fault::Drips(40_000),
@@ -224,7 +227,7 @@ fn peer_that_stops_in_the_image_is_given_up_in_time() {
         server.fails(fault, 1);
         let mut source = source(&server);
         source.limits = hasty();
-        let found = source.look(&[signer.public()], |_| true);
+        let found = source.check(&[signer.public()], |_| true);
         let mut found = found.unwrap().unwrap();
         // From here on every further connection gets nothing.
         server.fails(Fault::Silent(0), u32::MAX);
@@ -243,7 +246,7 @@ fn peer_that_stops_in_the_image_is_given_up_in_time() {
 }
 
 #[test]
-fn peer_that_stops_once_is_asked_again_from_there() {
+fn peer_silent_once_is_resumed() {
     for fault in [
         Fault::Silent(40_000),
         Fault::RecordDrips(40_000),
@@ -261,7 +264,7 @@ fn peer_that_stops_once_is_asked_again_from_there() {
         } else {
             server.fails(fault, 1);
         }
-        let found = source.look(&[signer.public()], |_| true);
+        let found = source.check(&[signer.public()], |_| true);
         let mut found = found.unwrap().unwrap();
         if let Fault::Status(_) = fault {
             server.fails(fault, 1);
@@ -273,12 +276,12 @@ fn peer_that_stops_once_is_asked_again_from_there() {
 }
 
 #[test]
-fn byte_by_byte_with_reconnects_is_given_up() {
+fn one_byte_per_connection_ends_the_download() {
     let (signer, server) = good();
     server.fails(Fault::Cut(40_000), 1);
     let mut source = source(&server);
     source.limits.download = Pace::new(1000, PHASE * 4);
-    let found = source.look(&[signer.public()], |_| true);
+    let found = source.check(&[signer.public()], |_| true);
     let mut found = found.unwrap().unwrap();
     // Each connection brings one byte; a limit on failures in a row would never be reached.
     server.fails(Fault::Cut(1), u32::MAX);
@@ -299,12 +302,12 @@ fn resolver_that_is_silent_times_out() {
     };
     let silent = std::net::UdpSocket::bind("127.0.0.99:53");
     let began = Instant::now();
-    let error = source.look(&[signer.public()], |_| true).unwrap_err();
+    let error = source.check(&[signer.public()], |_| true).unwrap_err();
     assert!(began.elapsed() < BOUND);
-    assert!(error.is_passing(), "{error:?}");
+    assert!(error.is_transient(), "{error:?}");
     // Without the right to that port its refusal is the answer.
     if silent.is_ok() {
-        let is_right = matches!(error, PullError::Silent { phase, .. } if phase.contains("name"));
+        let is_right = matches!(error, PullError::TimedOut { phase, .. } if phase.contains("name"));
         assert!(is_right);
     }
 }
@@ -318,11 +321,11 @@ fn no_link_is_an_error_that_names_the_setting() {
     };
     let mut source = source(&server);
     source.links = Arc::new(carrier);
-    let error = source.look(&[signer.public()], |_| true).unwrap_err();
+    let error = source.check(&[signer.public()], |_| true).unwrap_err();
     assert!(error.to_string().contains("update.over_mobile"), "{error}");
     assert_eq!(server.asked(), [""; 0]);
     source.policy.over_mobile = true;
-    let found = source.look(&[signer.public()], |_| true).unwrap();
+    let found = source.check(&[signer.public()], |_| true).unwrap();
     assert_eq!(found.unwrap().link, Link::Carrier);
 }
 
@@ -331,7 +334,7 @@ fn dead_wire_spends_mobile_data_only_where_allowed() {
     let (signer, server) = good();
     let mut source = source(&server);
     source.links = Arc::new(dead_wire);
-    let error = source.look(&[signer.public()], |_| true).unwrap_err();
+    let error = source.check(&[signer.public()], |_| true).unwrap_err();
     let is_right = matches!(
         &error,
         PullError::Transport {
@@ -342,11 +345,11 @@ fn dead_wire_spends_mobile_data_only_where_allowed() {
     assert!(is_right, "{error:?}");
     assert_eq!(server.asked(), [""; 0]);
     source.policy.over_mobile = true;
-    let found = source.look(&[signer.public()], |_| true).unwrap();
+    let found = source.check(&[signer.public()], |_| true).unwrap();
     assert_eq!(found.unwrap().link, Link::Carrier);
 }
 
-/// A download whose wire dies at byte 40,000; the links over which it went on.
+/// Runs a download whose wire dies at byte 40,000.
 fn wire_dies(over_mobile: bool) -> (io::Result<Vec<u8>>, Server) {
     let (signer, server) = good();
     let mut source = source(&server);
@@ -359,7 +362,7 @@ fn wire_dies(over_mobile: bool) -> (io::Result<Vec<u8>>, Server) {
     source.policy.over_mobile = over_mobile;
     source.limits.download = Pace::new(1000, PHASE * 4);
     server.fails(Fault::Cut(40_000), 1);
-    let found = source.look(&[signer.public()], |_| true);
+    let found = source.check(&[signer.public()], |_| true);
     let mut found = found.unwrap().unwrap();
     assert_eq!(found.link, Link::Wired);
     *links.lock().unwrap() = dead_wire();
@@ -367,14 +370,14 @@ fn wire_dies(over_mobile: bool) -> (io::Result<Vec<u8>>, Server) {
 }
 
 #[test]
-fn download_goes_on_over_the_carrier_where_allowed() {
+fn download_resumes_over_the_carrier_if_allowed() {
     let (outcome, server) = wire_dies(true);
     assert!(outcome.unwrap() == payload());
     assert_eq!(server.asked(), ["0-59", "0-", "40000-"]);
 }
 
 #[test]
-fn download_waits_for_the_wire_where_mobile_is_not_allowed() {
+fn download_waits_for_the_wire_if_mobile_is_not_allowed() {
     let (outcome, server) = wire_dies(false);
     let error = outcome.unwrap_err().to_string();
     assert!(error.contains("gone0"), "{error}");
@@ -387,7 +390,7 @@ fn ordinary_limits_bound_a_download() {
     assert!(ordinary.phase <= Duration::from_secs(30));
     // An attempt is given up well before the download, so that another can be made.
     assert!(ordinary.body.left() * 3 <= ordinary.download.left());
-    // PID 1 still believes the mark when a stalled download ends.
+    // The writing mark is still fresh when a stalled download ends.
     let exchange = ordinary.phase * 4;
     let stalled = ordinary.download.left() + exchange;
     assert!(stalled < failberry_service::UPDATE_WRITING_FOR);

@@ -1,4 +1,4 @@
-//! An HTTPS server with one file, which goes silent where a test wants it.
+//! HTTPS server with one file, which injects faults.
 
 use std::{
     io::{Read, Write},
@@ -13,13 +13,13 @@ use ureq::tls::{Certificate, RootCerts};
 
 use crate::PREAMBLE;
 
-/// What the server does instead of answering as it should.
+/// Injected fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
     None,
-    /// Reads the TLS greeting and never answers.
+    /// Reads the TLS `ClientHello` and never answers.
     NoHello,
-    /// Answers it with one byte at a time.
+    /// Answers the `ClientHello` one byte at a time.
     HelloDrips,
     /// Reads the request and never answers.
     NoHead,
@@ -27,24 +27,24 @@ pub(super) enum Fault {
     HalfHead,
     /// Sends a head that never ends, a byte at a time.
     HeadDrips,
-    /// Sends so many bytes of the body and then nothing; connections stay open.
+    /// Sends this many bytes of the body and then nothing; connections stay open.
     Silent(usize),
-    /// Sends so many and then one byte at a time.
+    /// Sends this many and then one byte at a time.
     Drips(usize),
-    /// Sends so many and then TLS messages without content.
+    /// Sends this many and then TLS messages without content.
     Empties(usize),
-    /// Sends so many and then one encrypted record, a byte at a time.
+    /// Sends this many and then one encrypted record, a byte at a time.
     RecordDrips(usize),
-    /// Sends so many and closes.
+    /// Sends this many and closes.
     Cut(usize),
     /// Answers with this status.
     Status(u16),
 }
 
-/// From one dripping byte to the next: shorter than any time-out of the tests.
+/// Time between two bytes of a slow sender: shorter than any timeout of the tests.
 pub(super) const DRIP: Duration = Duration::from_millis(20);
 
-/// The server, and what it was asked for.
+/// The server, and the requests it received.
 pub(super) struct Server {
     pub(super) url: String,
     pub(super) roots: RootCerts,
@@ -86,8 +86,8 @@ impl Server {
         server
     }
 
-    /// The next `times` exchanges that ask for more than a preamble, or that come to this fault
-    /// before they ask, meet with it.
+    /// Applies this fault to the next `times` exchanges that ask for more than a preamble, or that
+    /// meet it before they ask.
     pub(super) fn fails(&self, fault: Fault, times: u32) {
         *self.fault.lock().unwrap() = (fault, times);
     }
@@ -106,7 +106,7 @@ fn take(fault: &Mutex<(Fault, u32)>, fits: impl Fn(Fault) -> bool) -> Fault {
     fault.0
 }
 
-/// Waits until the client has had enough.
+/// Waits until the client closes.
 fn hold(mut socket: &TcpStream) {
     let mut rest = [0; 4096];
     while matches!(socket.read(&mut rest), Ok(1..)) {}
@@ -147,13 +147,13 @@ fn serve(
     asked.lock().unwrap().push(range.clone());
     let short = format!("0-{}", PREAMBLE - 1);
     let fault = take(fault, |_| range != short);
-    // The other end may have enough at any time.
+    // The peer may close at any time.
     let _ = answer(&mut stream, file, ranges.then_some(range.as_str()), fault);
 }
 
 type Stream<'a> = StreamOwned<ServerConnection, &'a TcpStream>;
 
-/// What stands in the request's `range`.
+/// Returns the request's `range` header.
 fn range(stream: &mut Stream<'_>) -> Option<String> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
@@ -250,7 +250,7 @@ fn answer(
     Ok(())
 }
 
-/// Does `more` again and again until the client has had enough.
+/// Repeats `more` until the client closes.
 fn trickle(
     stream: &mut Stream<'_>,
     more: impl Fn(&mut Stream<'_>) -> std::io::Result<()>,

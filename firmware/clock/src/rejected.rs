@@ -1,4 +1,4 @@
-//! An answer that is not believed, in words.
+//! A rejected SNTP answer and its log text.
 
 use std::{
     fmt::{self, Display, Formatter},
@@ -8,39 +8,42 @@ use std::{
 
 use crate::system;
 
-/// What a server said, what could have been believed, and what is done now.
+/// An answer that was rejected, the accepted range and the next step.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Doubt {
-    /// The server's name in the configuration.
+pub(crate) struct RejectedAnswer {
+    /// Name of the server in the configuration.
     pub(crate) server: String,
-    /// Where it was asked.
+    /// Address of the server.
     pub(crate) address: IpAddr,
-    /// The time it gave, since 1970.
+    /// Time in the answer, since 1970.
     pub(crate) time: Duration,
     pub(crate) expected: Expected,
     pub(crate) next: Next,
 }
 
-/// What an answer was measured by.
+/// The range that an answer had to lie in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Expected {
-    /// Not before the first and not after the second, whoever says so.
+    /// Earliest and latest time accepted from any server.
     Window(Duration, Duration),
-    /// Within `within` of the clock's `ours`, which is settled, or the word of two.
-    Settled { ours: Duration, within: Duration },
+    /// Within `within` of the settled clock's `local_time`, unless a second server agrees.
+    Settled {
+        local_time: Duration,
+        within: Duration,
+    },
 }
 
-/// What follows.
+/// The next step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Next {
-    /// This server is asked at once.
+    /// This server is queried at once.
     Ask(String),
-    /// All have been asked; the first is asked again after so many milliseconds.
+    /// All have been queried; the first is queried again after this many milliseconds.
     Pause(u64),
 }
 
-impl Doubt {
-    /// What stays the same when the same server errs in the same way again.
+impl RejectedAnswer {
+    /// Returns what identifies a repeated rejection: the server and the kind of range.
     pub(crate) fn key(&self) -> (&str, bool) {
         (
             &self.server,
@@ -49,7 +52,7 @@ impl Doubt {
     }
 }
 
-impl Display for Doubt {
+impl Display for RejectedAnswer {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let (server, address) = (&self.server, self.address);
         write!(f, "rejected answer of {server}")?;
@@ -62,9 +65,9 @@ impl Display for Doubt {
                 let (floor, limit) = (system::display(*floor), system::display(*limit));
                 write!(f, ": {time} is outside {floor} to {limit}; ")?;
             }
-            Expected::Settled { ours, within } => {
-                let off = system::span(self.time.abs_diff(*ours));
-                let way = if self.time > *ours {
+            Expected::Settled { local_time, within } => {
+                let off = system::span(self.time.abs_diff(*local_time));
+                let way = if self.time > *local_time {
                     "ahead of"
                 } else {
                     "behind"
@@ -91,8 +94,8 @@ impl Display for Doubt {
 mod tests {
     use super::*;
 
-    fn doubt(server: &str, expected: Expected, next: Next) -> String {
-        let doubt = Doubt {
+    fn rejected(server: &str, expected: Expected, next: Next) -> String {
+        let rejected = RejectedAnswer {
             server: server.into(),
             address: [192, 0, 2, 1].into(),
             // 2047-08-01.
@@ -100,11 +103,11 @@ mod tests {
             expected,
             next,
         };
-        doubt.to_string()
+        rejected.to_string()
     }
 
     #[test]
-    fn an_answer_outside_the_window_names_both_of_its_ends() {
+    fn rejection_names_both_ends_of_the_window() {
         let window = || {
             Expected::Window(
                 Duration::from_secs(1_796_083_200),
@@ -112,30 +115,30 @@ mod tests {
             )
         };
         assert_eq!(
-            doubt("192.0.2.1", window(), Next::Ask("192.0.2.2".into())),
+            rejected("192.0.2.1", window(), Next::Ask("192.0.2.2".into())),
             "rejected answer of 192.0.2.1: 2047-08-01 00:00:00 UTC is outside \
              2026-12-01 00:00:00 UTC to 2046-11-26 00:00:00 UTC; asking 192.0.2.2 next"
         );
         assert_eq!(
-            doubt("time.example", window(), Next::Pause(64_000)),
+            rejected("time.example", window(), Next::Pause(64_000)),
             "rejected answer of time.example (192.0.2.1): 2047-08-01 00:00:00 UTC is outside \
              2026-12-01 00:00:00 UTC to 2046-11-26 00:00:00 UTC; asking again in 1 min 4 s"
         );
     }
 
     #[test]
-    fn an_answer_against_a_confirmed_clock_says_by_how_much() {
-        let settled = |ours| Expected::Settled {
-            ours: Duration::from_secs(ours),
+    fn rejection_by_settled_clock_names_the_offset() {
+        let settled = |local_time| Expected::Settled {
+            local_time: Duration::from_secs(local_time),
             within: Duration::from_hours(1),
         };
         let next = || Next::Ask("b".into());
         assert_eq!(
-            doubt("a", settled(2_448_230_400 - 460_800), next()),
+            rejected("a", settled(2_448_230_400 - 460_800), next()),
             "rejected answer of a (192.0.2.1): 2047-08-01 00:00:00 UTC is 5 days 8 h ahead of the \
              confirmed clock, expected at most 1 h unless a second server agrees; asking b next"
         );
-        let behind = doubt("a", settled(2_448_230_400 + 7_200), next());
+        let behind = rejected("a", settled(2_448_230_400 + 7_200), next());
         assert!(
             behind.contains("is 2 h behind the confirmed clock"),
             "{behind}"

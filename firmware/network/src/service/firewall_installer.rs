@@ -1,4 +1,5 @@
-//! Keeps the firewall standing, and forwarding off while it does not.
+//! Firewall installer: installs the ruleset with retries, and keeps forwarding off until it is
+//! installed.
 
 use failberry_state::BootMillis;
 
@@ -7,32 +8,32 @@ use crate::{
     sysctl,
 };
 
-/// First pause after the kernel refused the rules; doubled each time up to the cap. It will most
-/// likely refuse them again, but the one time it would not must not be missed.
+/// Pause after the first refusal by the kernel, in milliseconds; doubled each time up to the cap.
+/// The kernel will most likely refuse again, but a success must not be missed.
 const RETRY_FIRST_MS: u64 = 2_000;
 const RETRY_CAP_MS: u64 = 300_000;
 
-pub(super) struct Guard {
+pub(super) struct FirewallInstaller {
     ruleset: Ruleset,
-    stands: bool,
+    is_installed: bool,
     error: Option<String>,
     next: BootMillis,
     pause: u64,
 }
 
-impl Guard {
+impl FirewallInstaller {
     pub(super) const fn new(ruleset: Ruleset) -> Self {
         Self {
             ruleset,
-            stands: false,
+            is_installed: false,
             error: None,
             next: BootMillis(0),
             pause: RETRY_FIRST_MS,
         }
     }
 
-    pub(super) const fn stands(&self) -> bool {
-        self.stands
+    pub(super) const fn is_installed(&self) -> bool {
+        self.is_installed
     }
 
     pub(super) fn error(&self) -> Option<String> {
@@ -40,17 +41,21 @@ impl Guard {
     }
 
     pub(super) const fn deadline(&self) -> Option<BootMillis> {
-        if self.stands { None } else { Some(self.next) }
+        if self.is_installed {
+            None
+        } else {
+            Some(self.next)
+        }
     }
 
-    /// Sets the rules where they are not set and the time has come.
-    pub(super) fn keep(&mut self, now: BootMillis) {
-        if self.stands || now < self.next {
+    /// Installs the ruleset if it is not installed and an attempt is due.
+    pub(super) fn ensure_installed(&mut self, now: BootMillis) {
+        if self.is_installed || now < self.next {
             return;
         }
         let outcome = firewall::apply(&self.ruleset);
-        self.stands = outcome.is_ok();
-        for problem in sysctl::forwarding(self.stands) {
+        self.is_installed = outcome.is_ok();
+        for problem in sysctl::forwarding(self.is_installed) {
             log::warn!("{problem}");
         }
         match outcome {

@@ -1,30 +1,30 @@
-//! What the boot loader tells of the machine, on the kernel's command line.
+//! Boot parameters that the boot loader passes on the kernel's command line.
 
 use std::{fs, path::PathBuf};
 
 use failberry_state::{BootMillis, Slot};
 
-/// The boot loader's word for a trial: the card may not be there to tell of it.
+/// Parameter by which the boot loader marks a trial: the record on the card may be missing.
 const ON_TRIAL: &str = "failberry.on_trial";
 
-/// Which board, which slot.
+/// Board, slots and trial of this boot.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Machine {
+pub(crate) struct BootParams {
     /// Name of the board; updates for others are refused.
     pub(crate) board: String,
     /// The slot that runs, and the device of the other one.
     pub(crate) slots: Option<(Slot, PathBuf)>,
-    /// Whether the boot loader started the slot as the one on trial.
+    /// Whether the boot loader started this slot as the one on trial.
     pub(crate) on_trial: bool,
-    /// When a trial is over, where the boot loader says so: an emulated board is slower than its
+    /// Deadline of a trial, if the boot loader sets one: an emulated board is slower than its
     /// clock.
     pub(crate) deadline: Option<BootMillis>,
 }
 
-impl Machine {
-    /// This one.
+impl BootParams {
+    /// Reads `/proc/cmdline`.
     pub(crate) fn read() -> Self {
-        // Without it there is no slot to write to, which is told when one is asked for.
+        // Without it there is no slot to write to; that error is reported when a slot is needed.
         Self::parse(&fs::read_to_string("/proc/cmdline").unwrap_or_default())
     }
 
@@ -62,15 +62,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slow_board_gets_its_time() {
-        let deadline = |text| Machine::parse(text).deadline;
+    fn trial_deadline_is_read_in_seconds() {
+        let deadline = |text| BootParams::parse(text).deadline;
         assert_eq!(deadline("failberry.trial=300"), Some(BootMillis(300_000)));
         assert_eq!(deadline("failberry.trial=-1 failberry.slot=a"), None);
     }
 
     #[test]
-    fn a_trial_is_one_word_of_its_own() {
-        let on_trial = |text| Machine::parse(text).on_trial;
+    fn on_trial_is_a_whole_word() {
+        let on_trial = |text| BootParams::parse(text).on_trial;
         assert!(on_trial(
             "failberry.slot=b failberry.on_trial console=ttyAMA0"
         ));
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn the_other_slots_device_follows_from_the_command_line() {
+    fn other_slot_device_follows_from_the_command_line() {
         for (text, expected) in [
             (
                 "failberry.board=rpi2 failberry.card=mmcblk0 failberry.slot=a",
@@ -97,10 +97,10 @@ mod tests {
             ),
             ("failberry.board=rpi2 failberry.card=vda", None),
         ] {
-            let machine = Machine::parse(text);
-            assert_eq!(machine.board, "rpi2");
+            let boot_params = BootParams::parse(text);
+            assert_eq!(boot_params.board, "rpi2");
             assert_eq!(
-                machine.slots,
+                boot_params.slots,
                 expected.map(|(slot, node)| (slot, node.into())),
                 "{text}"
             );

@@ -1,15 +1,15 @@
-//! A bounded table of connections that knows where each comes from, and who makes room for whom.
+//! Bounded connection table with a count for each source; selects the connection to evict.
 
 use std::{cmp::Reverse, net::IpAddr};
 
-/// One connection in a table; never used again for another.
+/// Identifier of one connection; never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Id {
     pub(crate) index: u32,
     pub(crate) generation: u32,
 }
 
-/// What counts as one peer: an IPv4 address, or the /64 that one IPv6 subscriber has.
+/// Source of connections: an IPv4 address, or the /64 that one IPv6 subscriber has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Source {
     V4(u32),
@@ -25,18 +25,18 @@ impl Source {
     }
 }
 
-/// How much a connection loses by being evicted.
+/// What evicting a connection loses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Worth {
+pub(crate) enum EvictionLoss {
     /// Its answer has been sent.
     Done,
     /// Its request has not arrived yet.
     Waiting,
 }
 
-/// The table. Never more than the given number of entries; no allocation once it has been full.
+/// Connection table with a fixed capacity; no allocation once it has been full.
 #[derive(Debug)]
-pub(crate) struct Places<T> {
+pub(crate) struct ConnectionTable<T> {
     most: usize,
     slots: Vec<Slot<T>>,
     free: Vec<u32>,
@@ -62,11 +62,11 @@ struct Entry<T> {
 #[derive(Debug)]
 struct Count {
     source: Source,
-    /// Connections of this source; the place is free at 0.
+    /// Connections of this source; the entry is free at 0.
     count: usize,
 }
 
-impl<T> Places<T> {
+impl<T> ConnectionTable<T> {
     pub(crate) fn new(most: usize) -> Self {
         Self {
             most,
@@ -85,7 +85,7 @@ impl<T> Places<T> {
         self.len() >= self.most
     }
 
-    /// Adds a connection from `peer`; none where the table is full.
+    /// Adds a connection from `peer`; none if the table is full.
     pub(crate) fn insert(&mut self, peer: IpAddr, value: T) -> Option<Id> {
         if self.is_full() {
             return None;
@@ -114,7 +114,7 @@ impl<T> Places<T> {
         })
     }
 
-    /// Index of `source` after one more has been counted for it.
+    /// Counts one more connection of `source` and returns its index.
     fn counted(&mut self, source: Source) -> usize {
         let known = (self.sources.iter())
             .position(|known| known.count > 0 && known.source == source)
@@ -168,20 +168,20 @@ impl<T> Places<T> {
         })
     }
 
-    /// Who makes room: of the source with the most connections, the `newcomer` counted, one that
-    /// loses nothing, else its oldest. Those without a worth are kept. A source that has less than
-    /// its equal share of the places is never asked.
+    /// Returns the connection to evict: of the source with the most connections, the `newcomer`
+    /// counted, one that loses nothing, else its oldest. Those without a worth are kept. A source
+    /// that has less than its equal share of the table is never chosen.
     pub(crate) fn victim(
         &self,
         newcomer: Option<IpAddr>,
-        worth: impl Fn(&T) -> Option<Worth>,
+        eviction_loss: impl Fn(&T) -> Option<EvictionLoss>,
     ) -> Option<Id> {
         let newcomer = newcomer.map(Source::of);
         let candidates = self.entries().filter_map(|(id, entry)| {
-            let worth = worth(&entry.value)?;
+            let eviction_loss = eviction_loss(&entry.value)?;
             let known = self.sources.get(entry.source)?;
             let count = known.count + usize::from(newcomer == Some(known.source));
-            Some(((Reverse(count), worth, entry.arrival), id))
+            Some(((Reverse(count), eviction_loss, entry.arrival), id))
         });
         let (_, id) = candidates.min_by_key(|(rank, _)| *rank)?;
         Some(id)

@@ -1,4 +1,4 @@
-//! Making the kernel's present the plan's.
+//! Reconciler: changes the kernel's addresses, routes and rules to those of the plan.
 
 use nix::errno::Errno;
 
@@ -11,13 +11,13 @@ use crate::{
     plan::{Plan, diff, diff_routes},
 };
 
-/// What a round could not do: told by its first part, and no hindrance to the others.
+/// Failures of one reconciliation: keeps the first, and does not stop the others.
 #[derive(Default)]
 pub(super) struct Failures(Option<NetlinkError>);
 
 impl Failures {
-    /// What `outcome` gives, where it gives something.
-    pub(super) fn note<T>(&mut self, outcome: Result<T, NetlinkError>) -> Option<T> {
+    /// Records a failure; returns the value of a success.
+    pub(super) fn record<T>(&mut self, outcome: Result<T, NetlinkError>) -> Option<T> {
         match outcome {
             Ok(value) => Some(value),
             Err(error) => {
@@ -37,51 +37,51 @@ impl Failures {
 }
 
 /// Changes what differs from `plan`; addresses of interfaces other than `ours` are left alone.
-/// Returns the addresses that were in the plan's way.
-pub(super) fn settle(
+/// Returns the addresses that were removed.
+pub(super) fn reconcile(
     netlink: &mut Netlink,
     plan: &Plan,
     ours: &[u32],
     failures: &mut Failures,
 ) -> Vec<Address> {
     let mut removed = Vec::new();
-    if let Some(mut present) = failures.note(addresses::list(netlink)) {
+    if let Some(mut present) = failures.record(addresses::list(netlink)) {
         present.retain(|address| ours.contains(&address.interface));
         let change = diff(&plan.addresses, &present);
         for address in &change.remove {
-            failures.note(gone_is_fine(addresses::remove(netlink, address)));
+            failures.record(ignore_vanished(addresses::remove(netlink, address)));
         }
         for address in &change.add {
-            failures.note(addresses::add(netlink, address));
+            failures.record(addresses::add(netlink, address));
         }
         removed = change.remove;
     }
 
-    // Only now: with an address the kernel takes away the routes from it.
-    if let Some(present) = failures.note(routes::list(netlink)) {
+    // After the addresses: with an address the kernel removes the routes from it.
+    if let Some(present) = failures.record(routes::list(netlink)) {
         let change = diff_routes(&plan.routes, &present);
         for route in &change.remove {
-            failures.note(gone_is_fine(routes::remove(netlink, route)));
+            failures.record(ignore_vanished(routes::remove(netlink, route)));
         }
         for route in &change.add {
-            failures.note(routes::add(netlink, route));
+            failures.record(routes::add(netlink, route));
         }
     }
 
-    if let Some(present) = failures.note(rules::list(netlink)) {
+    if let Some(present) = failures.record(rules::list(netlink)) {
         let change = diff(&plan.rules, &present);
         for rule in &change.remove {
-            failures.note(gone_is_fine(rules::remove(netlink, rule)));
+            failures.record(ignore_vanished(rules::remove(netlink, rule)));
         }
         for rule in &change.add {
-            failures.note(rules::add(netlink, rule));
+            failures.record(rules::add(netlink, rule));
         }
     }
     removed
 }
 
-/// What went with its interface meanwhile needs no removal.
-fn gone_is_fine(outcome: Result<(), NetlinkError>) -> Result<(), NetlinkError> {
+/// Ignores the removal of an object that vanished with its interface.
+fn ignore_vanished(outcome: Result<(), NetlinkError>) -> Result<(), NetlinkError> {
     const GONE: [Errno; 4] = [
         Errno::EADDRNOTAVAIL,
         Errno::ENODEV,
