@@ -63,7 +63,8 @@ pub enum UplinkPhase {
     BackingOff,
     /// The stick is restarted, its sockets are without power, or the board is to be restarted.
     Recovering,
-    /// Only a person can help: wrong PIN, PUK, no SIM, no configuration.
+    /// A person is needed: refused PIN, PUK, no SIM, no configuration. All but the last are tried
+    /// again after ten minutes.
     Blocked,
 }
 
